@@ -1,0 +1,1 @@
+"""One folder a vendor: webhook (no I/O), client (the one door), role files, connection."""

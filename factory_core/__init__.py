@@ -1,0 +1,1 @@
+"""What the factory decides. No cloud, no vendor, no clock, no terminal in here."""

@@ -1,0 +1,266 @@
+"""The text of factory.config.yaml becomes a FactoryConfig, or a problem that names the file, the key and the fix."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from .errors import ConfigProblem
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: object) -> object:
+    """`90s`, `30m`, `4h`, `7d`; a bare number is seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value) if isinstance(value, str) else None
+    return float(match[1]) * _UNITS[match[2]] if match else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+MergePolicy = Literal["never", "on-green", "on-green-with-review"]
+SlotState = Literal["running", "in-review"]
+MappedState = Literal["ready", "dispatched", "in-review", "done"]
+
+
+def _review_column() -> dict[SlotState, int]:
+    return {"in-review": 10}
+
+
+def _state_names() -> dict[MappedState, str]:
+    return {"ready": "Ready for Agent", "dispatched": "In Progress", "in-review": "In Review", "done": "Done"}
+
+
+class Section(BaseModel):
+    """Keys are camelCase in the file and snake_case in the code; an unknown key is a mistake, not a wish."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Repository(Section):
+    """One place where work can be done."""
+
+    clone_url: str = ""  # empty: the output target's own address for it
+    base: str = "main"
+    engine: str = ""  # empty: agents.engine
+    verify: str = ""  # the command that must pass, told to the agent
+
+
+class KeywordRule(Section):
+    pattern: str
+    repository: str
+
+
+class Routing(Section):
+    """Label → project → keyword → default → none; the first that answers wins, and none never dispatches."""
+
+    by_label: dict[str, str] = Field(default_factory=dict)
+    by_project: dict[str, str] = Field(default_factory=dict)
+    by_keyword: tuple[KeywordRule, ...] = ()
+    default: str = ""
+
+
+class Triage(Section):
+    """What may start, and when a ticket is clear enough. No model is asked."""
+
+    go_labels: tuple[str, ...] = ("exec:quick", "exec:tdd")
+    stop_labels: dict[str, str] = Field(
+        default_factory=lambda: {
+            "exec:pair": "it asks for a person at the keyboard",
+            "exec:checkpoint": "it asks for checkpoints with a person",
+            "spec:draft": "its specification is still a draft",
+            "research:needs-grounding": "it needs research first",
+            "type:spike": "a spike produces knowledge, not a pull request",
+        }
+    )
+    require_go_label: bool = False
+    thin_below: int = Field(default=140, ge=0)  # characters of description
+    threshold: float = Field(default=0.7, ge=0, le=1)
+
+
+class Clarification(Section):
+    """Who is asked, for how long, and what happens when nobody answers."""
+
+    max_rounds: int = Field(default=3, ge=1, le=10)
+    remind_after: Duration = timedelta(hours=4)
+    escalate_after: Duration = timedelta(hours=24)
+    give_up_after: Duration = timedelta(days=7)
+    who_may_answer: Literal["anyone", "reporter"] | tuple[str, ...] = "anyone"
+    escalate_to: str = ""  # a mention in the channel's own spelling, e.g. <@U042>
+    people: dict[str, str] = Field(default_factory=dict)  # the tracker's name for a person → the channel's id
+
+
+class Capacity(Section):
+    """How much may happen at once. Waiting for it costs no attempt."""
+
+    agents: int = Field(default=2, ge=1)
+    per_repository: int = Field(default=1, ge=1)
+    per_state: dict[SlotState, int] = Field(default_factory=_review_column)
+
+
+class Merge(Section):
+    policy: MergePolicy = "never"
+    method: Literal["squash", "merge", "rebase"] = "squash"
+    auto: bool = False  # let the code host merge by itself, pinned to the head
+    required_checks: tuple[str, ...] = ()  # empty: at least one check, all of them green
+    never_close_labels: tuple[str, ...] = ("incident", "outage", "sev1", "sev2")
+    remind_after: Duration = timedelta(days=3)
+    give_up_after: Duration = timedelta(days=14)
+
+
+class Agents(Section):
+    """The caps under which any agent runs."""
+
+    fleet: str = "local"
+    engine: str = "claude"
+    model: str = ""
+    max_turns: int = Field(default=100, ge=1)
+    max_duration: Duration = timedelta(hours=2)
+    max_usd: float = Field(default=10.0, gt=0)
+    max_attempts: int = Field(default=2, ge=1, le=5)
+    max_rounds: int = Field(default=3, ge=0, le=10)  # follow-ups after a review or a failed check
+    cooldown: Duration = timedelta(seconds=60)
+    start_within: Duration = timedelta(minutes=10)
+    pass_environment: tuple[str, ...] = ()  # names added to the allow-list
+
+
+class Runner(Section):
+    """How effects are retried, and for how long a worker may hold an item."""
+
+    lease: Duration = timedelta(seconds=60)
+    effect_timeout: Duration = timedelta(seconds=30)
+    max_attempts: int = Field(default=8, ge=1)
+    first_delay: Duration = timedelta(seconds=1)
+    longest_delay: Duration = timedelta(minutes=5)
+    keep_finished: Duration = timedelta(days=7)
+    review_check_every: Duration = timedelta(minutes=30)
+
+
+class Linear(Section):
+    """How the tracker's state names map to ours; names are looked up per team, case does not matter."""
+
+    team: str = ""  # empty: every team that the token sees
+    states: dict[MappedState, str] = Field(default_factory=_state_names)
+    url: str = "https://api.linear.app"
+    app_user_id: str = ""  # our agent user: what is delegated to it is ready
+
+
+class Slack(Section):
+    channel: str = ""
+    url: str = "https://slack.com"
+    bot_user_id: str = ""
+
+
+class Github(Section):
+    url: str = "https://api.github.com"
+    git_url: str = "https://github.com"
+    app_id: str = ""
+    hook_id: str = ""  # the hook whose failed deliveries are asked for again
+
+
+class Relayfile(Section):
+    url: str = "https://relayfile.agent-relay.com"
+    workspace: str = ""
+
+
+class Store(Section):
+    kind: str = "sqlite"
+    path: str = "factory.db"
+
+
+class Server(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8787, ge=0, le=65535)
+    public_url: str = ""
+    titles: Literal["shown", "hidden"] = "shown"
+
+
+class FactoryConfig(Section):
+    """The whole file. The three roles are named; everything else has a default."""
+
+    tenant: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    environment: str = "local"
+    intent_provider: str
+    clarification_channel: str
+    output_target: str
+    relay: str = ""  # relayfile, when webhooks come through it
+    repositories: dict[str, Repository] = Field(default_factory=dict)
+    routing: Routing = Routing()
+    triage: Triage = Triage()
+    clarification: Clarification = Clarification()
+    capacity: Capacity = Capacity()
+    merge: Merge = Merge()
+    agents: Agents = Agents()
+    runner: Runner = Runner()
+    linear: Linear = Linear()
+    slack: Slack = Slack()
+    github: Github = Github()
+    relayfile: Relayfile = Relayfile()
+    store: Store = Store()
+    server: Server = Server()
+
+    def providers(self) -> tuple[str, ...]:
+        """Every vendor that this configuration declares, once, in the order of the flow."""
+        named = (self.intent_provider, self.clarification_channel, self.output_target, self.relay)
+        return tuple(dict.fromkeys(name for name in named if name))
+
+
+def read_config(document: Mapping[str, Any], *, file: str, text: str = "") -> FactoryConfig:
+    """Build the configuration from parsed YAML or JSON; raise ConfigProblem for the first key that is wrong."""
+    try:
+        config = FactoryConfig.model_validate(document)
+    except ValidationError as error:
+        raise _problem(error, file, text) from None
+    _check_repositories(config, file)
+    return config
+
+
+def _problem(error: ValidationError, file: str, text: str) -> ConfigProblem:
+    first = error.errors(include_url=False, include_context=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    why = {"extra_forbidden": "no such key", "missing": "it is not there"}.get(first["type"], first["msg"])
+    near = _nearest(str(first["loc"][-1]) if first["loc"] else "") if first["type"] == "extra_forbidden" else ""
+    return ConfigProblem(
+        f"{file}{_line(text, first['loc'])}: {key}",
+        why=why + (f"; did you mean {near!r}?" if near else ""),
+        fix=f"In {file}: correct {key}",
+        see="docs/connect.md",
+    )
+
+
+def _nearest(key: str) -> str:
+    known = [
+        name for section in (FactoryConfig, *Section.__subclasses__()) for name in map(to_camel, section.model_fields)
+    ]
+    return next(iter(difflib.get_close_matches(key, known, 1)), "")
+
+
+def _line(text: str, location: tuple[int | str, ...]) -> str:
+    """`, line 3` where the last named key stands in the text."""
+    key = next((str(part) for part in reversed(location) if isinstance(part, str)), "")
+    for number, line in enumerate(text.splitlines(), 1):
+        if key and re.match(rf"\s*['\"]?{re.escape(key)}['\"]?\s*:", line):
+            return f", line {number}"
+    return ""
+
+
+def _check_repositories(config: FactoryConfig, file: str) -> None:
+    """Every route must lead to a repository that is described."""
+    routing = config.routing
+    targets = [("routing.byLabel", r) for r in routing.by_label.values()]
+    targets += [("routing.byProject", r) for r in routing.by_project.values()]
+    targets += [("routing.byKeyword", rule.repository) for rule in routing.by_keyword]
+    targets += [("routing.default", routing.default)] if routing.default else []
+    for key, repository in targets:
+        if repository not in config.repositories:
+            known = ", ".join(config.repositories) or "none"
+            raise ConfigProblem(
+                f"{file}: {key}",
+                why=f"it names the repository {repository!r}, and repositories knows {known}",
+                fix=f"In {file}: add {repository} under repositories, or correct {key}",
+            )

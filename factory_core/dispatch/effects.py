@@ -1,0 +1,152 @@
+"""④ What must follow from a decision, as orders. Stored with the record, performed at least once, each under its key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..work_item import Frozen, ItemState
+
+
+class AcknowledgeSession(Frozen):
+    """Tell the tracker's agent session that we have seen it (Linear waits 10 s)."""
+
+    kind: Literal["acknowledge_session"] = "acknowledge_session"
+    session_id: str
+
+
+class TriageItem(Frozen):
+    """Read the item and triage it, with the answers so far → Triaged, or ItemRead when it is not ready any more."""
+
+    kind: Literal["triage_item"] = "triage_item"
+
+
+class ReadItem(Frozen):
+    """→ ItemRead"""
+
+    kind: Literal["read_item"] = "read_item"
+
+
+class AskQuestion(Frozen):
+    """Open a thread, or go on in the one that is open → QuestionAsked"""
+
+    kind: Literal["ask_question"] = "ask_question"
+    text: str
+    thread_id: str = ""
+
+
+class PostReply(Frozen):
+    """Say something in the thread: a reminder, an escalation, the end."""
+
+    kind: Literal["post_reply"] = "post_reply"
+    thread_id: str
+    text: str
+
+
+class CloseThread(Frozen):
+    """Forget the thread: later replies in it are nobody's answer."""
+
+    kind: Literal["close_thread"] = "close_thread"
+    thread_id: str
+
+
+class TakeSlot(Frozen):
+    """Ask for room to run, or stand in line → SlotGranted | SlotDenied"""
+
+    kind: Literal["take_slot"] = "take_slot"
+
+
+class MoveSlotToReview(Frozen):
+    """The agent is done, the pull request waits for people."""
+
+    kind: Literal["move_slot_to_review"] = "move_slot_to_review"
+
+
+class ReleaseSlot(Frozen):
+    kind: Literal["release_slot"] = "release_slot"
+
+
+class StartAgent(Frozen):
+    """Start a run under the planned key → AgentStarted | StartRefused"""
+
+    kind: Literal["start_agent"] = "start_agent"
+
+
+class StopAgent(Frozen):
+    kind: Literal["stop_agent"] = "stop_agent"
+    run_id: str
+
+
+class LookAtRun(Frozen):
+    """Ask the fleet what became of the run → AgentFinished when it ended or is lost"""
+
+    kind: Literal["look_at_run"] = "look_at_run"
+    run_id: str
+
+
+class OpenPullRequest(Frozen):
+    """Push the branch and open its pull request, or find the one that is there → PullRequestOpened"""
+
+    kind: Literal["open_pull_request"] = "open_pull_request"
+    run_id: str
+    summary: str = ""
+
+
+class ReadPullRequest(Frozen):
+    """→ PullRequestRead"""
+
+    kind: Literal["read_pull_request"] = "read_pull_request"
+
+
+class EnableAutoMerge(Frozen):
+    """Let the code host merge when its own rules are met, pinned to the head."""
+
+    kind: Literal["enable_auto_merge"] = "enable_auto_merge"
+    sha: str
+
+
+class MergePullRequest(Frozen):
+    """Merge exactly this head → PullRequestRead (merged) | MergeRefused"""
+
+    kind: Literal["merge_pull_request"] = "merge_pull_request"
+    sha: str
+
+
+class SetItemState(Frozen):
+    """Move the ticket, unless a person moved it elsewhere meanwhile → ItemRead in that case"""
+
+    kind: Literal["set_item_state"] = "set_item_state"
+    to: ItemState
+    expect: tuple[ItemState, ...]
+
+
+class PostComment(Frozen):
+    """One comment on the ticket; it carries a hidden marker and never counts as input."""
+
+    kind: Literal["post_comment"] = "post_comment"
+    body: str
+
+
+Effect = Annotated[
+    AcknowledgeSession | TriageItem | ReadItem | AskQuestion | PostReply | CloseThread | TakeSlot | MoveSlotToReview
+    | ReleaseSlot | StartAgent | StopAgent | LookAtRun | OpenPullRequest | ReadPullRequest | EnableAutoMerge
+    | MergePullRequest | SetItemState | PostComment,
+    Field(discriminator="kind"),
+]  # fmt: skip
+
+SPEAKING = frozenset(
+    {"acknowledge_session", "post_reply", "close_thread", "post_comment", "set_item_state", "enable_auto_merge"}
+)
+"""Effects whose failure is noted and passed over: the work itself does not depend on them."""
+
+
+class Planned(Frozen):
+    """One order in the outbox. The same key, the same outcome."""
+
+    key: str
+    effect: Effect
+    attempts: int = 0
+    not_before: datetime | None = None
+    why: str = ""  # why the last attempt did not work

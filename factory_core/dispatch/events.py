@@ -1,0 +1,147 @@
+"""② What can happen to a work item, in the past tense. Events are hints: what is spent or written is read afresh first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..work_item import Frozen, WorkItem
+from .pull_request import PullRequest
+from .run import Run, RunReport
+from .triage import Verdict
+
+
+class Event(Frozen):
+    """`id` names the happening, not the delivery, where the sender lets us: the same happening twice is one event."""
+
+    id: str
+    work_item_id: str
+    at: datetime
+
+
+class ItemChanged(Event):
+    """The tracker says that the item changed. `item` is what the event showed, None for a bare pointer."""
+
+    item: WorkItem | None = None
+    session_id: str = ""  # the tracker's agent session, where one was opened for us
+
+
+class ItemRead(Event):
+    """The item as it stands now; None: it is gone."""
+
+    item: WorkItem | None
+
+
+class Triaged(Event):
+    item: WorkItem
+    verdict: Verdict
+
+
+class Reply(Frozen):
+    """A person's words in a thread. `id` is the message's own."""
+
+    id: str
+    author: str
+    text: str
+    at: datetime
+
+
+class QuestionAsked(Event):
+    """The question stands in a thread; `early` are replies that came before we knew the thread."""
+
+    thread_id: str
+    url: str = ""
+    early: tuple[Reply, ...] = ()
+
+
+class ReplyReceived(Event):
+    """Somebody wrote in a thread. `work_item_id` is empty until the thread is looked up."""
+
+    work_item_id: str = ""
+    thread_id: str
+    reply: Reply
+
+
+class CommentAdded(Event):
+    """A person commented on the ticket itself, or told the factory something on its pull request."""
+
+    reply: Reply
+    on: str = "ticket"  # or "pull request"
+
+
+class SlotGranted(Event):
+    repository: str
+
+
+class SlotDenied(Event):
+    reason: str
+
+
+class AgentStarted(Event):
+    run: Run
+
+
+class AgentFinished(Event):
+    report: RunReport
+
+
+class StartRefused(Event):
+    """The fresh read before the start found that a person had taken the item back."""
+
+    item: WorkItem | None
+
+
+class PullRequestOpened(Event):
+    pull_request: PullRequest
+
+
+class PullRequestChanged(Event):
+    """Anything about the pull request: opened, pushed, checked, reviewed, merged, closed."""
+
+    what: str = ""
+
+
+class PullRequestRead(Event):
+    """The pull request as it stands now; None: it is gone."""
+
+    pull_request: PullRequest | None
+
+
+class MergeRefused(Event):
+    """The code host would not merge: the head moved, a check is missing, a rule says no."""
+
+    reason: str
+
+
+class EffectFailed(Event):
+    """An effect will not be tried again."""
+
+    effect: str  # its kind
+    why: str
+    fix: str
+
+
+class CheckedIn(Event):
+    """The state's deadline passed."""
+
+
+class StopRequested(Event):
+    """A person pressed stop in the tracker."""
+
+    by: str = ""
+
+
+class RetryRequested(Event):
+    by: str = ""
+    reason: str = ""
+
+
+class AbortRequested(Event):
+    by: str = ""
+    reason: str = ""
+
+
+EVENTS: tuple[type[Event], ...] = (
+    ItemChanged, ItemRead, Triaged, QuestionAsked, ReplyReceived, CommentAdded, SlotGranted, SlotDenied, AgentStarted,
+    AgentFinished, StartRefused, PullRequestOpened, PullRequestChanged, PullRequestRead, MergeRefused, EffectFailed,
+    CheckedIn, StopRequested, RetryRequested, AbortRequested,
+)  # fmt: skip

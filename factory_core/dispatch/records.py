@@ -1,0 +1,232 @@
+"""What is stored: one record an item, one an open thread, one batch a tenant. Small: ids and words, no prompts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from ..work_item import Frozen, WorkItem
+from .effects import Effect, Planned
+from .events import Event, Reply
+from .pull_request import PullRequest
+from .routing import Route
+from .run import Run, Usage
+
+MOST_APPLIED, MOST_LOG, MOST_TEXT = 256, 200, 4_000
+
+
+class State(StrEnum):
+    """Where the factory stands with an item."""
+
+    NEW = "new"
+    TRIAGING = "triaging"
+    WAITING = "waiting-clarification"
+    QUEUED = "queued"
+    DISPATCHING = "dispatching"
+    RUNNING = "running"
+    IN_REVIEW = "in-review"
+    MERGING = "merging"
+    DONE = "done"
+    BLOCKED = "blocked"  # needs a person; goes on when a person acts
+    CANCELLED = "cancelled"  # a person took it back
+    FAILED = "failed"  # given up; a person may take it up again
+
+
+ENDED = frozenset({State.DONE, State.CANCELLED, State.FAILED})
+Actor = Literal["tracker", "factory", "agent", "person"]
+
+
+class LogEntry(Frozen):
+    """One line of the item's own history, in words for people."""
+
+    at: datetime
+    by: Actor
+    text: str
+    quote: str = ""
+
+
+class Summary(Frozen):
+    """What the record keeps of the ticket. `digest` tells whether what triage reads has changed."""
+
+    key: str
+    title: str
+    url: str = ""
+    labels: tuple[str, ...] = ()
+    priority: int = 0
+    project: str = ""
+    reporter: str = ""
+    digest: str = ""
+
+    @classmethod
+    def of(cls, item: WorkItem) -> Summary:
+        read = "\x1f".join((item.title, item.description, item.project, *sorted(item.labels)))
+        return cls(
+            key=item.key, title=item.title[:300], url=item.source.url, labels=item.labels[:50], priority=item.priority,
+            project=item.project, reporter=item.reporter, digest=short(read),
+        )  # fmt: skip
+
+
+class Lease(Frozen):
+    """Who performs the outbox, until when. The epoch only grows: a stale holder is fenced by it."""
+
+    holder: str = ""
+    epoch: int = 0
+    until: datetime | None = None
+
+
+class Clarification(Frozen):
+    """The open question. `step` is how far we are with reminding."""
+
+    round: int = 1
+    question: str
+    thread_id: str = ""
+    url: str = ""
+    asked_at: datetime
+    step: Literal["asked", "reminded", "escalated"] = "asked"
+
+
+class Block(Frozen):
+    """Why an item needs a person, and what that person can do."""
+
+    reason: str  # unroutable, ineligible, attempts-exhausted, no-change, budget-run, ci-failed, review-failed, …
+    why: str
+    fix: str
+
+
+class InFlightRecord(Frozen):
+    """Everything the factory knows of one item, saved by one compare-and-swap write on `version`.
+
+    `applied` are short digests of the ids of events that were applied. `wake_at` is when somebody must look again;
+    stores index it. `born` makes effect keys of a forgotten and reopened item new.
+    """
+
+    format: int = 1
+    work_item_id: str
+    version: int = 0
+    born: str = ""
+    state: State = State.NEW
+    since: datetime | None = None
+    deadline: datetime | None = None
+    wake_at: datetime | None = None
+    item: Summary | None = None
+    session_id: str = ""
+    applied: tuple[str, ...] = ()
+    outbox: tuple[Planned, ...] = ()
+    planned: int = 0
+    lease: Lease = Lease()
+    generation: int = 1  # 2 after a person reopened the item
+    attempt: int = 0
+    round: int = 0  # follow-ups of this generation
+    route: Route | None = None
+    clarification: Clarification | None = None
+    answers: tuple[Reply, ...] = ()
+    feedback: tuple[str, ...] = ()  # what the next run must be told, in words
+    handled: tuple[str, ...] = ()  # reviews and failed checks that became feedback
+    run: Run | None = None
+    spent: Usage = Usage()
+    pull_request: PullRequest | None = None
+    block: Block | None = None
+    waits_for: str = ""  # in line: what for
+    log: tuple[LogEntry, ...] = ()
+
+    def but(self, **changes: Any) -> InFlightRecord:
+        """A copy with these fields changed."""
+        return self.model_copy(update=changes)
+
+    def to(
+        self, state: State, at: datetime, *effects: Effect, within: timedelta | None = None, **changes: Any
+    ) -> Transition:
+        """Move to a state, with the deadline by which something must happen there."""
+        since = at if state is not self.state else self.since
+        deadline = at + within if within is not None else None
+        return Transition(self.but(state=state, since=since, deadline=deadline, **changes), effects)
+
+    def stay(self, *effects: Effect, **changes: Any) -> Transition:
+        """Stay where we are, deadline and all."""
+        return Transition(self.but(**changes), effects)
+
+    def note(self, at: datetime, by: Actor, text: str, quote: str = "") -> InFlightRecord:
+        """Add a line to the item's history."""
+        entry = LogEntry(at=at, by=by, text=text[:500], quote=quote[:MOST_TEXT])
+        return self.but(log=(*self.log, entry)[-MOST_LOG:])
+
+    def knows(self, event: Event) -> bool:
+        return short(event.id) in self.applied
+
+    def remember(self, event: Event) -> InFlightRecord:
+        return self.but(applied=(*self.applied, short(event.id))[-MOST_APPLIED:])
+
+    def plan(self, effects: Iterable[Effect]) -> InFlightRecord:
+        """Append to the outbox, each under the next key."""
+        new = tuple(
+            Planned(key=f"{self.work_item_id}:{self.born}:{n}", effect=effect)
+            for n, effect in enumerate(effects, self.planned)
+        )
+        return self.but(outbox=self.outbox + new, planned=self.planned + len(new)) if new else self
+
+    def settle(self, key: str) -> InFlightRecord:
+        return self.but(outbox=tuple(planned for planned in self.outbox if planned.key != key))
+
+    def scheduled(self) -> InFlightRecord:
+        """With `wake_at` set to the earliest moment at which somebody must look again."""
+        moments = [self.deadline] if self.deadline else []
+        if self.outbox:
+            held = self.lease.until if self.lease.holder else None
+            moments.append(held or self.outbox[0].not_before or self.since or datetime.min)
+        return self.but(wake_at=min(moments, default=None))
+
+    @property
+    def key(self) -> str:
+        """What people call the item."""
+        return self.item.key if self.item else self.work_item_id
+
+
+class Transition(NamedTuple):
+    """A decision: the record as it shall be, and the orders that follow."""
+
+    record: InFlightRecord
+    effects: tuple[Effect, ...] = ()
+
+
+class ClarificationRecord(Frozen):
+    """A thread and the item that waits for it. `work_item_id` is None for replies that came before their thread."""
+
+    thread_id: str
+    version: int = 0
+    work_item_id: str | None = None
+    question: int = 0  # which round asked here last
+    replies: tuple[Reply, ...] = ()  # only those that came first
+    deadline: datetime  # past it the record is forgotten
+
+
+class Slot(Frozen):
+    repository: str
+    state: Literal["running", "in-review"]
+    since: datetime
+
+
+class QueueEntry(Frozen):
+    """One item in line: by priority (1 first, 0 last), then by age."""
+
+    work_item_id: str
+    repository: str
+    priority: int = 0
+    since: datetime
+
+
+class Batch(Frozen):
+    """A tenant's capacity: who has a slot, who stands in line."""
+
+    version: int = 0
+    slots: dict[str, Slot] = Field(default_factory=dict)
+    queue: tuple[QueueEntry, ...] = ()
+
+
+def short(text: str) -> str:
+    """Twelve hex digits of SHA-256: enough to tell ids of one item apart."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -1,0 +1,103 @@
+"""Every problem that a person can meet is a Problem: what, why, and the fix. Three kinds say whose move it is.
+
+Refused: the caller is wrong (4xx). Retryable: later may work (5xx, stays in the outbox). Terminal: it never will.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import ClassVar
+
+
+class Problem(Exception):
+    """What went wrong (with the object's name), why (with the evidence), and the fix.
+
+    `fix` is a `factory …` command, or a sentence that starts with `In <product>: `. It is never empty.
+    """
+
+    code: ClassVar[str] = "E-FACTORY"
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, what: str, *, why: str, fix: str, see: str = "") -> None:
+        if not fix.startswith(("factory ", "In ")):
+            raise ValueError(f"a fix is a factory command or 'In <product>: …', not {fix!r}")
+        super().__init__(what)
+        self.what, self.why, self.fix, self.see = what, why, fix, see
+
+    def document(self) -> dict[str, object]:
+        """The JSON form, `factory.error/1`; `fix` is an argument list, so that nobody parses a sentence."""
+        command = shlex.split(self.fix) if self.fix.startswith("factory ") else []
+        return {
+            "schema": "factory.error/1", "code": self.code, "what": self.what, "why": self.why,
+            "fix": command, "fix_in_words": self.fix, "see": self.see, "retryable": self.retryable,
+        }  # fmt: skip
+
+
+class Refused(Problem):
+    """The caller is wrong, and the same call will be wrong again."""
+
+    code, exit_code, http_status = "E-REFUSED", 2, 400
+
+
+class BadSignature(Refused):
+    """Nobody who knows the secret sent this."""
+
+    code, http_status = "E-SIGNATURE", 401
+
+
+class TooLarge(Refused):
+    """The body is over the limit; nothing of it was read."""
+
+    code, http_status = "E-TOO-LARGE", 413
+
+
+class NotFound(Refused):
+    """No such tenant, provider or item."""
+
+    code, http_status = "E-NOT-FOUND", 404
+
+
+class ConfigProblem(Refused):
+    """factory.config.yaml says something that cannot be; `what` names the file and the key."""
+
+    code = "E-CONFIG"
+
+
+class NeedsPerson(Problem):
+    """A connection waits for a person: a token, a scope, a secret."""
+
+    code, exit_code, http_status = "E-CONNECTION", 4, 503
+
+
+class StoppedByRule(Problem):
+    """A budget, a cap or a policy said no; trying again is pointless."""
+
+    code, exit_code, http_status = "E-RULE", 5, 409
+
+
+class Retryable(Problem):
+    """It may work later: `after` seconds from now if the other side said so, else as the caller sees fit."""
+
+    code, http_status, retryable = "E-LATER", 503, True
+
+    def __init__(self, what: str, *, why: str, fix: str, see: str = "", after: float | None = None) -> None:
+        super().__init__(what, why=why, fix=fix, see=see)
+        self.after = after
+
+
+class StoreUnavailable(Retryable):
+    """The state store cannot be read or written: never to be taken for an empty one."""
+
+    code = "E-STORE"
+
+
+class Terminal(Problem):
+    """It will never work as it stands; the outbox turns it into an EffectFailed event."""
+
+    code = "E-TERMINAL"
+
+
+class VersionConflict(Exception):
+    """Somebody else saved first: load again and decide again. Never shown to a person."""

@@ -1,0 +1,1 @@
+"""① A neutral request becomes events. No host and no vendor is known here."""

@@ -1,0 +1,215 @@
+"""⑥ What the factory needs of the world, by role. Every call may raise Retryable (later) or Terminal (never).
+
+A `key` names one intended outcome: the same key twice has the outcome of once. Implementations derive their vendor's
+idempotency mark from it (a comment's id, a marker in a message, a branch name), and after an unknown outcome look for
+that mark before they act again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from .connections import ProviderConnection
+from .dispatch.events import Event
+from .dispatch.pull_request import PullRequest
+from .dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from .dispatch.run import RunOrder, RunReport
+from .dispatch.triage import Verdict
+from .intake.http import HttpRequest, HttpResponse
+from .work_item import Frozen, ItemState, WorkItem
+
+
+class Pointer(Frozen):
+    """An event that only says where to look (relayfile): it must be read before anybody knows what happened."""
+
+    path: str
+    event_id: str
+    at: datetime
+
+
+class Inbound(Frozen):
+    """What one verified webhook holds. `what` is for the log: `Issue.update ACME-142`."""
+
+    delivery_id: str
+    what: str = ""
+    events: tuple[Event, ...] = ()
+    pointers: tuple[Pointer, ...] = ()
+    response: HttpResponse | None = None  # what the sender wants to hear instead of a plain 200
+
+
+class Webhook(Protocol):
+    """Verify and parse one vendor's webhooks. No I/O, no clock: the request says when it came."""
+
+    def events_in(self, request: HttpRequest) -> Inbound:
+        """Raise BadSignature (401) or Refused (400); what is none of our business gives no events."""
+        ...
+
+
+class PointerReader(Protocol):
+    """Turns pointers into events by reading what they point at."""
+
+    async def read(self, pointer: Pointer) -> tuple[Event, ...]: ...
+
+
+class Connected(Protocol):
+    async def check_connection(self) -> ProviderConnection:
+        """Ask the vendor who we are and what we may; never raises, errors are in the answer. At most 5 s."""
+        ...
+
+
+class WorkItemProvider(Connected, Protocol):
+    """The tracker."""
+
+    async def read_item(self, item_id: str) -> WorkItem | None:
+        """The item as it stands now, by key or by id; None when it is gone."""
+        ...
+
+    def is_ready_for_dispatch(self, item: WorkItem) -> bool:
+        """Does the tracker say that this item is the factory's?"""
+        ...
+
+    async def set_state(self, item: WorkItem, state: ItemState) -> None:
+        """Move the item; moving it to where it is does nothing. `item` was just read."""
+        ...
+
+    async def post_comment(self, item_id: str, body: str, key: str) -> None:
+        """One comment, marked as the factory's own."""
+        ...
+
+    async def acknowledge_session(self, session_id: str, key: str) -> None:
+        """Tell the tracker's agent session that we are on it; trackers without sessions do nothing."""
+        ...
+
+
+class Thread(NamedTuple):
+    thread_id: str
+    url: str
+
+
+class ClarificationChannel(Connected, Protocol):
+    """Where people are asked."""
+
+    async def open_thread(self, title: str, body: str, key: str) -> Thread:
+        """Ask in a new thread; the answer's `thread_id` is the one that later replies carry."""
+        ...
+
+    async def reply(self, thread_id: str, text: str, key: str) -> None: ...
+
+
+class OutputTarget(Connected, Protocol):
+    """The code host."""
+
+    async def find_pull_request(self, repository: str, branch: str) -> PullRequest | None:
+        """The newest pull request of exactly this branch, in any state, with checks and reviews."""
+        ...
+
+    async def read_pull_request(self, repository: str, number: int) -> PullRequest | None: ...
+
+    async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
+        """Open it, or give the open one that the branch already has."""
+        ...
+
+    async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
+        """Merge exactly this head; empty when merged (now or before), else why the host refused."""
+        ...
+
+    async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None: ...
+
+    async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:
+        """Is there a merged, or an open and ready, pull request for the item's branch?"""
+        ...
+
+    def clone_address(self, repository: str) -> str:
+        """Where git finds the repository; no token is in it."""
+        ...
+
+
+class Fleet(Protocol):
+    """Whoever runs agents."""
+
+    async def start(self, order: RunOrder) -> RunReport:
+        """Accept the order and return at once; the same run_id again is the same run, whatever became of it."""
+        ...
+
+    async def look(self, run_id: str) -> RunReport | None:
+        """What is known of the run; None: never heard of it."""
+        ...
+
+    async def stop(self, run_id: str) -> None:
+        """End the run and everything that it started; unknown or ended runs are none."""
+        ...
+
+    async def publish(self, run_id: str) -> str:
+        """Push the run's branch with the factory's own credentials, and give the head's sha. Harmless to repeat."""
+        ...
+
+
+class StateStore(Protocol):
+    """The factory's memory; one instance serves one tenant. All implementations pass tests/conformance unchanged.
+
+    Compare-and-swap: a put wins only if `version` is the stored one (0: nothing is stored), and stores version + 1;
+    otherwise it raises VersionConflict and stores nothing. Raises StoreUnavailable when it cannot be read or written,
+    and never answers "nothing" for that.
+    """
+
+    async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
+        """Strongly consistent: what the last successful put stored."""
+        ...
+
+    async def put_in_flight(
+        self,
+        record: InFlightRecord,
+        *,
+        batch: Batch | None = None,
+        clarification: ClarificationRecord | None = None,
+    ) -> InFlightRecord:
+        """Store the record, and what must be stored with it.
+
+        The companions are stored in the same transaction, or, where a store has none, before the record: a companion
+        alone is harmless, a record without its companion is not.
+        """
+        ...
+
+    async def delete_in_flight(self, work_item_id: str) -> None: ...
+
+    def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
+        """Every record, page by page, in no order."""
+        ...
+
+    async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
+        """None also past its deadline, even if the store has not swept it yet."""
+        ...
+
+    async def put_waiting_clarification(self, record: ClarificationRecord) -> ClarificationRecord: ...
+
+    async def delete_waiting_clarification(self, thread_id: str) -> None: ...
+
+    async def due(self, now: datetime, limit: int) -> Sequence[str]:
+        """Items whose `wake_at` has come, the longest overdue first. Costs what is due, not what exists."""
+        ...
+
+    async def get_batch(self) -> Batch:
+        """The tenant's batch; an empty one of version 0 when none was ever stored."""
+        ...
+
+    async def put_batch(self, batch: Batch) -> Batch: ...
+
+
+class Triager(Protocol):
+    """Judges an item. The factory's own asks no model; one that does may replace it."""
+
+    async def triage(self, item: WorkItem, answers: Sequence[str]) -> Verdict: ...
+
+
+class TaskTemplate(Protocol):
+    def render(self, item: WorkItem, record: InFlightRecord) -> str:
+        """What the agent is told. Ticket text goes in as data, never as template code."""
+        ...
+
+
+class Clock(Protocol):
+    def __call__(self) -> datetime:
+        """Now, in UTC, with its zone."""
+        ...

@@ -1,0 +1,1 @@
+"""⑤ Performs what was decided: lease, effect, outcome, one write each."""
