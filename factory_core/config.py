@@ -234,9 +234,8 @@ def _problem(error: ValidationError, file: str, text: str) -> ConfigProblem:
 
 
 def _nearest(key: str) -> str:
-    known = [
-        name for section in (FactoryConfig, *Section.__subclasses__()) for name in map(to_camel, section.model_fields)
-    ]
+    sections: list[type[Section]] = [FactoryConfig, *Section.__subclasses__()]
+    known = [to_camel(name) for section in sections for name in section.model_fields]
     return next(iter(difflib.get_close_matches(key, known, 1)), "")
 
 

@@ -9,7 +9,7 @@ S = TypeVar("S")
 R = TypeVar("R")
 E = TypeVar("E")
 C = TypeVar("C")
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 
 class Row(NamedTuple, Generic[S, R, C, T]):

@@ -1,4 +1,4 @@
-"""④ What must follow from a decision, as orders. Stored with the record, performed at least once, each under its key."""
+"""④ What must follow from a decision, as orders. Stored with the record, performed at least once under its key."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ class StartAgent(Frozen):
     """Start a run under the planned key → AgentStarted | StartRefused"""
 
     kind: Literal["start_agent"] = "start_agent"
+    not_before: datetime | None = None  # after a failed try: when the cool-down ends
 
 
 class StopAgent(Frozen):
@@ -92,6 +93,13 @@ class OpenPullRequest(Frozen):
     kind: Literal["open_pull_request"] = "open_pull_request"
     run_id: str
     summary: str = ""
+
+
+class LinkPullRequest(Frozen):
+    """Show the pull request on the ticket."""
+
+    kind: Literal["link_pull_request"] = "link_pull_request"
+    url: str
 
 
 class ReadPullRequest(Frozen):
@@ -129,17 +137,51 @@ class PostComment(Frozen):
     body: str
 
 
+class ForgetItem(Frozen):
+    """Delete the record: nothing about the item is worth keeping any more."""
+
+    kind: Literal["forget_item"] = "forget_item"
+
+
 Effect = Annotated[
-    AcknowledgeSession | TriageItem | ReadItem | AskQuestion | PostReply | CloseThread | TakeSlot | MoveSlotToReview
-    | ReleaseSlot | StartAgent | StopAgent | LookAtRun | OpenPullRequest | ReadPullRequest | EnableAutoMerge
-    | MergePullRequest | SetItemState | PostComment,
+    AcknowledgeSession
+    | TriageItem
+    | ReadItem
+    | AskQuestion
+    | PostReply
+    | CloseThread
+    | TakeSlot
+    | MoveSlotToReview
+    | ReleaseSlot
+    | StartAgent
+    | StopAgent
+    | LookAtRun
+    | OpenPullRequest
+    | LinkPullRequest
+    | ReadPullRequest
+    | EnableAutoMerge
+    | MergePullRequest
+    | SetItemState
+    | PostComment
+    | ForgetItem,
     Field(discriminator="kind"),
-]  # fmt: skip
+]
 
 SPEAKING = frozenset(
-    {"acknowledge_session", "post_reply", "close_thread", "post_comment", "set_item_state", "enable_auto_merge"}
+    {
+        "acknowledge_session",
+        "post_reply",
+        "close_thread",
+        "post_comment",
+        "set_item_state",
+        "link_pull_request",
+        "enable_auto_merge",
+    }
 )
 """Effects whose failure is noted and passed over: the work itself does not depend on them."""
+
+LASTING = frozenset({"post_comment", "close_thread", "release_slot", "stop_agent", "move_slot_to_review"})
+"""Effects that stay planned when the item is cancelled; all others lose their point then."""
 
 
 class Planned(Frozen):
@@ -150,3 +192,8 @@ class Planned(Frozen):
     attempts: int = 0
     not_before: datetime | None = None
     why: str = ""  # why the last attempt did not work
+
+    @property
+    def run_id(self) -> str:
+        """The run that a StartAgent under this key starts; safe as a file name."""
+        return self.key.replace(":", ".")

@@ -1,4 +1,4 @@
-"""② What can happen to a work item, in the past tense. Events are hints: what is spent or written is read afresh first."""
+"""② What can happen to a work item, in the past tense. Events are hints: before anything is spent, we read afresh."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ class SlotDenied(Event):
 
 class AgentStarted(Event):
     run: Run
+    told: int = 0  # how many pieces of feedback the agent was given
 
 
 class AgentFinished(Event):
@@ -141,7 +142,24 @@ class AbortRequested(Event):
 
 
 EVENTS: tuple[type[Event], ...] = (
-    ItemChanged, ItemRead, Triaged, QuestionAsked, ReplyReceived, CommentAdded, SlotGranted, SlotDenied, AgentStarted,
-    AgentFinished, StartRefused, PullRequestOpened, PullRequestChanged, PullRequestRead, MergeRefused, EffectFailed,
-    CheckedIn, StopRequested, RetryRequested, AbortRequested,
-)  # fmt: skip
+    ItemChanged,
+    ItemRead,
+    Triaged,
+    QuestionAsked,
+    ReplyReceived,
+    CommentAdded,
+    SlotGranted,
+    SlotDenied,
+    AgentStarted,
+    AgentFinished,
+    StartRefused,
+    PullRequestOpened,
+    PullRequestChanged,
+    PullRequestRead,
+    MergeRefused,
+    EffectFailed,
+    CheckedIn,
+    StopRequested,
+    RetryRequested,
+    AbortRequested,
+)

@@ -12,7 +12,7 @@ GREEN = frozenset({"success", "neutral", "skipped"})
 
 
 class Gate(Frozen):
-    """`open`: merge this head. `wait`: not yet. `mend`: the agent must do something; `feedback` says what, once each."""
+    """`open`: merge this head. `wait`: not yet. `mend`: the agent must act; `feedback` says what, once each."""
 
     verdict: Literal["open", "wait", "mend"]
     why: str
@@ -21,7 +21,7 @@ class Gate(Frozen):
 
 def gate(pull_request: PullRequest, rules: Merge) -> Gate:
     """Judge one snapshot by the policy."""
-    broken = _requested_changes(pull_request) + _failed_checks(pull_request)
+    broken = _requested_changes(pull_request) + _failed_checks(pull_request) + _conflict(pull_request)
     if broken:
         return Gate(verdict="mend", why=broken[0][1].splitlines()[0], feedback=broken)
     missing = _missing(pull_request, rules)
@@ -47,6 +47,13 @@ def _failed_checks(pull_request: PullRequest) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _conflict(pull_request: PullRequest) -> tuple[tuple[str, str], ...]:
+    if pull_request.mergeable is not False:
+        return ()
+    words = "The branch conflicts with its base. Merge the base into the branch and solve the conflicts."
+    return ((f"conflict:{pull_request.head_sha}", words),)
+
+
 def _missing(pull_request: PullRequest, rules: Merge) -> str:
     """What still stands between this head and a merge; empty when nothing does."""
     if rules.policy == "never":
@@ -58,11 +65,7 @@ def _missing(pull_request: PullRequest, rules: Merge) -> str:
     if not pull_request.head_sha:
         return "the code host did not name its head commit"
     if pull_request.mergeable is not True:
-        return (
-            "it conflicts with its base"
-            if pull_request.mergeable is False
-            else "whether it merges cleanly is not known yet"
-        )
+        return "whether it merges cleanly is not known yet"
     waiting = _missing_check(pull_request.checks, rules.required_checks)
     if waiting:
         return waiting

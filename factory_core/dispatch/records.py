@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from ..work_item import Frozen, WorkItem
+from ..work_item import Frozen, ItemState, WorkItem
 from .effects import Effect, Planned
 from .events import Event, Reply
 from .pull_request import PullRequest
@@ -114,6 +114,7 @@ class InFlightRecord(Frozen):
     deadline: datetime | None = None
     wake_at: datetime | None = None
     item: Summary | None = None
+    tracker: ItemState | None = None  # where the tracker had the item when we last looked
     session_id: str = ""
     applied: tuple[str, ...] = ()
     outbox: tuple[Planned, ...] = ()
@@ -164,7 +165,11 @@ class InFlightRecord(Frozen):
     def plan(self, effects: Iterable[Effect]) -> InFlightRecord:
         """Append to the outbox, each under the next key."""
         new = tuple(
-            Planned(key=f"{self.work_item_id}:{self.born}:{n}", effect=effect)
+            Planned(
+                key=f"{self.work_item_id}:{self.born}:{n}",
+                effect=effect,
+                not_before=getattr(effect, "not_before", None),
+            )
             for n, effect in enumerate(effects, self.planned)
         )
         return self.but(outbox=self.outbox + new, planned=self.planned + len(new)) if new else self
@@ -172,12 +177,12 @@ class InFlightRecord(Frozen):
     def settle(self, key: str) -> InFlightRecord:
         return self.but(outbox=tuple(planned for planned in self.outbox if planned.key != key))
 
-    def scheduled(self) -> InFlightRecord:
+    def scheduled(self, now: datetime) -> InFlightRecord:
         """With `wake_at` set to the earliest moment at which somebody must look again."""
         moments = [self.deadline] if self.deadline else []
         if self.outbox:
             held = self.lease.until if self.lease.holder else None
-            moments.append(held or self.outbox[0].not_before or self.since or datetime.min)
+            moments.append(held or self.outbox[0].not_before or now)
         return self.but(wake_at=min(moments, default=None))
 
     @property

@@ -13,7 +13,8 @@ from ..work_item import Frozen, WorkItem
 from .routing import Route, route
 
 _CRITERIA = re.compile(
-    r"^\s*[-*+]\s*\[[ xX]\]\s+\S|^\W*(acceptance criteria|done when|definition of done|expected( behaviou?r| result)?)\b"
+    r"^\s*[-*+]\s*\[[ xX]\]\s+\S"
+    r"|^\W*(acceptance criteria|done when|definition of done|expected( behaviou?r| result)?)\b"
     r"|^\W*given\b.+|\bscenario:",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -46,7 +47,7 @@ class Verdict(Frozen):
 
 def triage(item: WorkItem, answers: Sequence[str], config: FactoryConfig) -> Verdict:
     """Judge the item together with the answers that people gave."""
-    stopped = _not_eligible(item, config)
+    stopped = not_eligible(item, config)
     if stopped:
         return Verdict(eligible=False, why=stopped)
     given = [answer for answer in answers if not _NO_ANSWER.match(answer) and answer.strip()]
@@ -62,7 +63,7 @@ def triage(item: WorkItem, answers: Sequence[str], config: FactoryConfig) -> Ver
     )
 
 
-def _not_eligible(item: WorkItem, config: FactoryConfig) -> str:
+def not_eligible(item: WorkItem, config: FactoryConfig) -> str:
     """Why this item is not for the factory, or nothing."""
     labels = {label.casefold() for label in item.labels}
     for label, why in config.triage.stop_labels.items():

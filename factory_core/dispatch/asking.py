@@ -1,0 +1,199 @@
+"""Steps of triage and clarification: look at it, ask or queue, take the answer, remind, escalate, give up."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..config import FactoryConfig
+from ..work_item import ItemState
+from . import comments
+from .effects import AcknowledgeSession, AskQuestion, Effect, PostReply, TakeSlot, TriageItem
+from .ending import block, cancel, give_up
+from .events import CheckedIn, CommentAdded, ItemChanged, ItemRead, QuestionAsked, Reply, ReplyReceived, Triaged
+from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition, short
+
+FORGET_UNREADY = timedelta(hours=1)
+
+
+def look_at_it(record: InFlightRecord, event: ItemChanged, config: FactoryConfig) -> Transition | None:
+    """A ticket appears. What is plainly not ready is none of our business; a bare pointer has to be read."""
+    if event.item and event.item.state is not ItemState.READY and not event.session_id:
+        return None
+    effects: list[Effect] = [AcknowledgeSession(session_id=event.session_id)] if event.session_id else []
+    item = Summary.of(event.item) if event.item else None
+    born = record.born or f"{int(event.at.timestamp() * 1000):x}"
+    known = record.but(born=born, item=item, session_id=event.session_id)
+    said = f"{item.key} is ready." if item else "Heard of it."
+    return known.note(event.at, "tracker", said).to(State.TRIAGING, event.at, *effects, TriageItem())
+
+
+def look_again(record: InFlightRecord, event: ItemChanged, config: FactoryConfig) -> Transition | None:
+    """It changed while it was being triaged: triage once more, on what it says now."""
+    if event.item and record.item and Summary.of(event.item).digest == record.item.digest:
+        return None
+    session: list[Effect] = [AcknowledgeSession(session_id=event.session_id)] if event.session_id else []
+    return record.stay(*session, TriageItem(), session_id=event.session_id or record.session_id)
+
+
+def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
+    """The fresh read says that it is not ours: cancelled if we had begun, else as if we had never heard of it."""
+    if record.answers or record.run or record.clarification or record.generation > 1:
+        return cancel(record, event.at, _where(event), config)
+    return record.to(State.NEW, event.at, within=FORGET_UNREADY, log=())
+
+
+def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryConfig) -> Transition:
+    """The verdict decides: a person must act, a question must be asked, or the item stands in line."""
+    verdict, at = event.verdict, event.at
+    record = record.but(item=Summary.of(event.item), tracker=event.item.state, route=verdict.route)
+    if not verdict.eligible:
+        fix = f"In {event.item.source.provider.title()}: change the labels, or do it by hand"
+        return block(record, at, Block(reason="ineligible", why=f"{verdict.why}.", fix=fix))
+    if verdict.route is None:
+        return block(record, at, _unroutable(event))
+    if not verdict.clear:
+        return ask(
+            record,
+            at,
+            verdict.question,
+            f"Not clear enough: {verdict.score} of {config.triage.threshold}, {verdict.why}.",
+            config,
+        )
+    noted = record.note(
+        at, "factory", f"Clear: {verdict.score}. Goes to {verdict.route.repository} by {verdict.route.why}."
+    )
+    return queue(noted, at)
+
+
+def ask(record: InFlightRecord, at: datetime, question: str, why: str, config: FactoryConfig) -> Transition:
+    """Ask question n in the item's thread; the n-th after the last allowed round needs a person instead."""
+    rounds = record.clarification.round if record.clarification else 0
+    if rounds >= config.clarification.max_rounds:
+        stuck = f"it is still unclear after {rounds} questions. Last: {question}"
+        return block(
+            record,
+            at,
+            Block(reason="still-unclear", why=stuck, fix=f"In the ticket of {record.key}: say it in the description"),
+        )
+    thread = record.clarification.thread_id if record.clarification else ""
+    url = record.clarification.url if record.clarification else ""
+    asked = Clarification(round=rounds + 1, question=question[:MOST_TEXT], thread_id=thread, url=url, asked_at=at)
+    effect = AskQuestion(text=comments.question(record, question, config), thread_id=thread)
+    noted = record.note(at, "factory", why).note(at, "factory", "Asks.", question)
+    return noted.to(State.WAITING, at, effect, within=config.clarification.remind_after, clarification=asked)
+
+
+def queue(record: InFlightRecord, at: datetime) -> Transition:
+    """Stand in line for a slot; the deadline only makes sure that nobody forgets it there."""
+    return record.to(State.QUEUED, at, TakeSlot(), within=timedelta(hours=1), block=None)
+
+
+def remember_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
+    """The question stands; replies that were faster than this are answers too."""
+    if record.clarification is None:
+        return record.stay()
+    known = record.but(
+        clarification=record.clarification.model_copy(update={"thread_id": event.thread_id, "url": event.url})
+    )
+    for reply in event.early:
+        if may_answer(known, reply, config):
+            return _answered(known, reply, event.at)
+    return known.stay()
+
+
+def take_answer(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition:
+    """A person answered in the thread: the answer joins the text that is triaged."""
+    return _take(record, event.reply, event.at, config)
+
+
+def take_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition:
+    """A person answered on the ticket itself."""
+    return _take(record, event.reply, event.at, config)
+
+
+def answer_after_all(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition:
+    """An answer to an item that waits for a person because nobody had answered well: it goes on with it."""
+    if record.state is State.BLOCKED and record.block and record.block.reason != "still-unclear":
+        return keep_for_the_agent(record, event, config)
+    return _take(record, event.reply, event.at, config)
+
+
+def keep_for_the_agent(
+    record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig
+) -> Transition:
+    """Words that come while nobody waits for them: the next run is told."""
+    if not may_answer(record, event.reply, config):
+        return _not_allowed(record, event.reply, event.at)
+    noted = record.note(event.at, "person", f"{event.reply.author} wrote.", event.reply.text)
+    return noted.stay(feedback=(*record.feedback, event.reply.text[:MOST_TEXT])[-20:])
+
+
+def another_answer(record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig) -> Transition:
+    """A second answer while the first is being triaged: both count."""
+    if not may_answer(record, event.reply, config):
+        return _not_allowed(record, event.reply, event.at)
+    noted = record.note(event.at, "person", f"{event.reply.author} answered.", event.reply.text)
+    return noted.stay(TriageItem(), answers=_with(record, event.reply))
+
+
+def remind_escalate_or_give_up(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
+    """The deadline of the question passed: first a reminder, then somebody else, then the end."""
+    asked, rules = record.clarification, config.clarification
+    if asked is None or asked.step == "escalated":
+        return give_up(record, event.at, config)
+    if asked.step == "asked":
+        step, words, then = "reminded", comments.reminder(record), rules.escalate_after
+    else:
+        step, words, then = "escalated", comments.escalation(record, config), rules.give_up_after
+    said: list[Effect] = [PostReply(thread_id=asked.thread_id, text=words)] if asked.thread_id else []
+    left = max(asked.asked_at + then - event.at, timedelta(minutes=1))
+    noted = record.note(
+        event.at, "factory", "Reminded." if step == "reminded" else f"Escalated {rules.escalate_to}".strip() + "."
+    )
+    return noted.to(State.WAITING, event.at, *said, within=left, clarification=asked.model_copy(update={"step": step}))
+
+
+def may_answer(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> bool:
+    """Does this person's word count? An unmapped reporter leaves it to anyone, so that no question is unanswerable."""
+    rule = config.clarification.who_may_answer
+    if rule == "anyone":
+        return True
+    reporter = record.item.reporter if record.item else ""
+    if rule == "reporter":
+        known = config.clarification.people.get(reporter)
+        return not known or reply.author in {reporter, known}
+    return reply.author in rule
+
+
+def _take(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition:
+    return _answered(record, reply, at) if may_answer(record, reply, config) else _not_allowed(record, reply, at)
+
+
+def _answered(record: InFlightRecord, reply: Reply, at: datetime) -> Transition:
+    noted = record.note(at, "person", f"{reply.author} answered.", reply.text)
+    return noted.to(State.TRIAGING, at, TriageItem(), answers=_with(record, reply), block=None)
+
+
+def _with(record: InFlightRecord, reply: Reply) -> tuple[Reply, ...]:
+    """The answers with this one, once: the same message may come by two ways under two event ids."""
+    if any(short(known.id) == short(reply.id) for known in record.answers):
+        return record.answers
+    return (*record.answers, reply.model_copy(update={"text": reply.text[:MOST_TEXT]}))[-20:]
+
+
+def _not_allowed(record: InFlightRecord, reply: Reply, at: datetime) -> Transition:
+    return record.note(at, "person", f"{reply.author} wrote, but may not answer; passed over.").stay()
+
+
+def _where(event: ItemRead) -> str:
+    return "the ticket is gone" if event.item is None else f"the ticket is {event.item.state}"
+
+
+def _unroutable(event: Triaged) -> Block:
+    project = event.item.project
+    what = f"No repository is mapped to project {project}." if project else "No rule names a repository for it."
+    return Block(
+        reason="unroutable",
+        why=what,
+        fix="In factory.config.yaml: map its project, a label or a keyword under routing; or label the ticket so",
+    )

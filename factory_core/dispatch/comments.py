@@ -1,0 +1,99 @@
+"""What the factory says to people, and the words that it must not say."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from ..config import FactoryConfig
+from .pull_request import item_mark
+from .records import Block, InFlightRecord
+
+MARK = "<!-- factory -->"
+"""Ends every comment that the factory writes on a ticket; what carries it is never taken for input."""
+
+_CLOSING = re.compile(
+    r"\b(close[sd]?|closing|fix(?:e[sd])?|fixing|resolve[sd]?|resolving|complete[sd]?|implement(?:s|ed)?)"
+    r"(?=[\s:]+(?:[\w.-]+/[\w.-]+)?(?:#\d|[A-Z][A-Z0-9_]*-\d|https?://))",
+    re.IGNORECASE,
+)
+
+
+def harmless(text: str) -> str:
+    """Text that is not ours, with closing keywords before a ticket's name made into a mere reference.
+
+    https://docs.github.com/en/issues/tracking-your-work-with-issues/linking-a-pull-request-to-an-issue
+    """
+    return _CLOSING.sub("about", text)
+
+
+def never_closes(record: InFlightRecord, config: FactoryConfig) -> bool:
+    """Does a label say that only a person may close this ticket?"""
+    labels = {label.casefold() for label in (record.item.labels if record.item else ())}
+    return bool(labels & {label.casefold() for label in config.merge.never_close_labels})
+
+
+def duration(span: timedelta) -> str:
+    """`41 s`, `38 min`, `1 h 06`, `3 d`: short, and it never breaks over lines."""
+    seconds = int(span.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60:02d}"
+    return f"{seconds // 86400} d"
+
+
+def question(record: InFlightRecord, text: str, config: FactoryConfig) -> str:
+    """The question as it is asked, addressed to the reporter where the channel knows that person."""
+    reporter = config.clarification.people.get(record.item.reporter, "") if record.item else ""
+    hello = f"<@{reporter}> " if reporter else ""
+    return f"{hello}{text}\n\nAnswer in this thread; the ticket waits for it."
+
+
+def reminder(record: InFlightRecord) -> str:
+    asked = record.clarification.question if record.clarification else ""
+    return f"Still waiting for an answer: {asked}"
+
+
+def escalation(record: InFlightRecord, config: FactoryConfig) -> str:
+    to = config.clarification.escalate_to
+    return f"{to} nobody has answered yet. {reminder(record)}".strip()
+
+
+def gave_up(config: FactoryConfig) -> str:
+    after = duration(config.clarification.give_up_after)
+    return f"Nobody answered within {after}, so this is given up. An answer here takes it up again."
+
+
+def blocked(block: Block) -> str:
+    return f"The factory stops here: {block.why}\n\nWhat to do: {block.fix}"
+
+
+def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
+    """The one comment at the end, for people."""
+    pull_request = record.pull_request
+    took = duration(at - record.log[0].at) if record.log else "?"
+    tries = f"{record.attempt} {'try' if record.attempt == 1 else 'tries'}"
+    follow_ups = f", {record.round} follow-up{'s' if record.round > 1 else ''}" if record.round else ""
+    lines = [f"Merged: {pull_request.url or f'#{pull_request.number}'}" if pull_request else "Done."]
+    lines.append(f"From ready to merged in {took}; {tries}{follow_ups}, ${record.spent.usd:.2f}.")
+    if record.answers:
+        lines.append("Answers used: " + "; ".join(f"“{answer.text[:200]}”" for answer in record.answers))
+    if never_closes(record, config):
+        lines.append("A label says that only a person closes this ticket, so it stays open.")
+    return "\n".join(lines)
+
+
+def pull_request_title(record: InFlightRecord) -> str:
+    return harmless(f"{record.key}: {record.item.title if record.item else ''}")[:200]
+
+
+def pull_request_body(record: InFlightRecord, words: str, config: FactoryConfig) -> str:
+    """What reviewers read. `Closes KEY` moves the ticket with the merge, unless a label forbids that."""
+    verb = "For" if never_closes(record, config) else "Closes"
+    ticket = f"{verb} {record.key}" + (f" ({record.item.url})" if record.item and record.item.url else "")
+    answers = [f"- {answer.text[:300]}" for answer in record.answers]
+    asked = "\n".join(["", "Answers that were given:", *answers]) if answers else ""
+    return f"{ticket}\n\n{harmless(words)[:8_000]}\n{harmless(asked)}\n\n{item_mark(record.work_item_id)}\n"

@@ -1,0 +1,149 @@
+"""Steps that end or stop an item: finish, cancel, block, give up, forget, reopen, retry."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..config import FactoryConfig
+from ..work_item import ItemState
+from . import comments
+from .effects import (
+    LASTING,
+    SPEAKING,
+    CloseThread,
+    Effect,
+    ForgetItem,
+    Planned,
+    PostComment,
+    PostReply,
+    ReleaseSlot,
+    SetItemState,
+    StartAgent,
+    StopAgent,
+    TriageItem,
+)
+from .events import (
+    AbortRequested,
+    AgentStarted,
+    CheckedIn,
+    EffectFailed,
+    ItemChanged,
+    QuestionAsked,
+    RetryRequested,
+    StopRequested,
+)
+from .records import Block, InFlightRecord, State, Transition, short
+
+SLOTTED = frozenset({State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
+"""States in which an item has, or stands in line for, a slot."""
+
+
+def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
+    """Merged: the ticket is done, people get one summary, the slot is free."""
+    effects: list[Effect] = []
+    if not comments.never_closes(record, config):
+        ours = (ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW)
+        effects.append(SetItemState(to=ItemState.DONE, expect=ours))
+    effects.append(PostComment(body=comments.summary(record, at, config)))
+    effects += _leave_thread(record, f"Merged. {record.pull_request.url if record.pull_request else ''}".strip())
+    noted = record.note(at, "factory", "Merged and done.").but(block=None, outbox=lasting(record))
+    return noted.to(State.DONE, at, *effects, ReleaseSlot(), within=config.runner.keep_finished)
+
+
+def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig) -> Transition:
+    """A person took it back: whatever runs is stopped, the slot is free, nothing more is written to the ticket."""
+    runs = [planned.run_id for planned in record.outbox if isinstance(planned.effect, StartAgent)]
+    if record.run and record.state in {State.DISPATCHING, State.RUNNING}:
+        runs.append(record.run.run_id)
+    effects: list[Effect] = [StopAgent(run_id=run) for run in dict.fromkeys(runs)]
+    effects += _leave_thread(record, f"No longer needed: {why}")
+    noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, outbox=lasting(record))
+    return noted.to(State.CANCELLED, at, *effects, ReleaseSlot(), within=config.runner.keep_finished)
+
+
+def block(record: InFlightRecord, at: datetime, reason: Block, *effects: Effect) -> Transition:
+    """It needs a person: said once in a comment, with what to do. The slot is free meanwhile."""
+    told = f"block:{short(reason.reason + reason.why)}"
+    said: list[Effect] = [] if told in record.handled else [PostComment(body=comments.blocked(reason))]
+    freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
+    noted = record.note(at, "factory", f"Stopped: {reason.why}").but(handled=(*record.handled, told)[-100:])
+    return noted.to(State.BLOCKED, at, *effects, *said, *freed, block=reason, waits_for="")
+
+
+def give_up(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
+    """Nobody answered: say so in the thread and on the ticket. The thread stays known: an answer still counts."""
+    words = comments.gave_up(config)
+    thread = record.clarification.thread_id if record.clarification else ""
+    effects: list[Effect] = [PostReply(thread_id=thread, text=words)] if thread else []
+    noted = record.note(at, "factory", words)
+    return noted.to(State.FAILED, at, *effects, PostComment(body=words), within=config.runner.keep_finished)
+
+
+def stop(record: InFlightRecord, event: StopRequested, config: FactoryConfig) -> Transition:
+    return cancel(record, event.at, f"{event.by or 'a person'} pressed stop", config)
+
+
+def abort(record: InFlightRecord, event: AbortRequested, config: FactoryConfig) -> Transition:
+    return cancel(record, event.at, f"{event.by or 'a person'} aborted it. {event.reason}".strip(), config)
+
+
+def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
+    """A person takes it up again: attempts start from nothing, the work and the answers stay."""
+    noted = record.note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
+    feedback = (*record.feedback, event.reason) if event.reason else record.feedback
+    fresh = noted.but(attempt=0, round=0, block=None, feedback=feedback)
+    return fresh.to(State.TRIAGING, event.at, TriageItem())
+
+
+def reopen(record: InFlightRecord, at: datetime) -> Transition:
+    """A person put an ended item back to ready: a new life under a new branch; only its history stays."""
+    fresh = InFlightRecord(
+        work_item_id=record.work_item_id, version=record.version, born=record.born, applied=record.applied,
+        outbox=record.outbox, planned=record.planned, lease=record.lease, item=record.item, spent=record.spent,
+        state=record.state, since=record.since, log=record.log, generation=record.generation + 1,
+        session_id=record.session_id,
+    )  # fmt: skip
+    return fresh.note(at, "person", "Reopened.").to(State.TRIAGING, at, TriageItem())
+
+
+def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
+    """Kept long enough."""
+    return record.to(record.state, event.at, ForgetItem())
+
+
+def stop_late_agent(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
+    """The start was under way when the item was taken back."""
+    return record.stay(StopAgent(run_id=event.run.run_id))
+
+
+def close_late_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
+    """The question was being asked when the item was taken back."""
+    return record.stay(CloseThread(thread_id=event.thread_id))
+
+
+def block_or_note(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:
+    """What the work depends on stops it; what was only to be said is noted and passed over."""
+    if event.effect in SPEAKING:
+        return note_failure(record, event, config)
+    why = f"{event.effect.replace('_', ' ')} did not work: {event.why}"
+    return block(record, event.at, Block(reason="effect-failed", why=why, fix=event.fix))
+
+
+def note_failure(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:
+    words = f"Passed over: {event.effect.replace('_', ' ')} did not work: {event.why}"
+    return record.note(event.at, "factory", words).stay()
+
+
+def lasting(record: InFlightRecord) -> tuple[Planned, ...]:
+    """What of the outbox is still to be done when the item ends."""
+    return tuple(planned for planned in record.outbox if planned.effect.kind in LASTING)
+
+
+def is_ready(event: ItemChanged) -> bool | None:
+    """Does the hint say that the item is ready? None: it does not say."""
+    return event.item.state is ItemState.READY if event.item else None
+
+
+def _leave_thread(record: InFlightRecord, words: str) -> list[Effect]:
+    thread = record.clarification.thread_id if record.clarification else ""
+    return [PostReply(thread_id=thread, text=words), CloseThread(thread_id=thread)] if thread else []

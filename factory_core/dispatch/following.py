@@ -1,0 +1,90 @@
+"""Steps that follow the tracker: a hint is read afresh, and what a person changed there wins."""
+
+from __future__ import annotations
+
+from ..config import FactoryConfig
+from ..work_item import ItemState
+from .effects import ReadItem, ReadPullRequest, TriageItem
+from .ending import cancel, reopen
+from .events import ItemChanged, ItemRead, StartRefused
+from .records import InFlightRecord, State, Summary, Transition
+from .triage import not_eligible
+
+OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
+
+
+def read_if_news(record: InFlightRecord, event: ItemChanged, config: FactoryConfig) -> Transition | None:
+    """Read the item unless the hint shows just what we know: our own writes come back as events."""
+    if event.item and event.item.state in OURS and not _edited(record, event) and not event.session_id:
+        return None
+    return _read(record, event)
+
+
+def read_if_reopened(record: InFlightRecord, event: ItemChanged, config: FactoryConfig) -> Transition | None:
+    """An ended item matters again only when it may be ready again."""
+    if event.item and event.item.state is not ItemState.READY:
+        return None
+    return _read(record, event)
+
+
+def follow_waiting(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
+    """A person took it back, or made it clearer by editing it."""
+    if event.item is None or event.item.state not in OURS:
+        return cancel(record, event.at, _where(event), config)
+    return _retriage_if_edited(record, event)
+
+
+def follow_running(record: InFlightRecord, event: ItemRead | StartRefused, config: FactoryConfig) -> Transition:
+    """A person took it back, or says now that a person must do it; other edits are read by the next run."""
+    if event.item is None or event.item.state not in OURS:
+        return cancel(record, event.at, _where(event), config)
+    stopped = not_eligible(event.item, config)
+    if stopped:
+        return cancel(record, event.at, stopped, config)
+    edited = Summary.of(event.item).digest != (record.item.digest if record.item else "")
+    noted = record.note(event.at, "person", "The ticket was edited; the next run reads it.") if edited else record
+    return noted.stay(item=Summary.of(event.item), tracker=event.item.state)
+
+
+def follow_review(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
+    """Done in the tracker may mean merged on the code host: look there before anything is cancelled."""
+    if event.item and event.item.state is ItemState.DONE:
+        return record.stay(ReadPullRequest(), tracker=ItemState.DONE)
+    return follow_running(record, event, config)
+
+
+def follow_blocked(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
+    """A person took it back, or changed what it was blocked for."""
+    if event.item is None or event.item.state not in OURS:
+        return cancel(record, event.at, _where(event), config)
+    return _retriage_if_edited(record, event)
+
+
+def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
+    """Done is final, until a person puts the item back to ready."""
+    if event.item is None or event.item.state is not ItemState.READY:
+        return record.stay()
+    return reopen(record, event.at)
+
+
+def _read(record: InFlightRecord, event: ItemChanged) -> Transition:
+    """One more read, unless two are planned already: one may be under way, the other has not begun."""
+    waiting = sum(isinstance(planned.effect, ReadItem) for planned in record.outbox)
+    session = event.session_id or record.session_id
+    return record.stay(*(() if waiting > 1 else (ReadItem(),)), session_id=session)
+
+
+def _edited(record: InFlightRecord, event: ItemChanged) -> bool:
+    return event.item is not None and (record.item is None or Summary.of(event.item).digest != record.item.digest)
+
+
+def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:
+    assert event.item is not None
+    if record.item and Summary.of(event.item).digest == record.item.digest:
+        return record.stay(tracker=event.item.state)
+    noted = record.note(event.at, "person", "The ticket was edited.")
+    return noted.to(State.TRIAGING, event.at, TriageItem(), block=None)
+
+
+def _where(event: ItemRead | StartRefused) -> str:
+    return "the ticket is gone" if event.item is None else f"a person moved the ticket to {event.item.state}"

@@ -1,0 +1,169 @@
+"""Steps from the pull request to the merge: read it, judge it by the policy, merge it, or run the agent again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..config import FactoryConfig
+from ..work_item import ItemState
+from . import comments
+from .asking import may_answer, queue
+from .effects import Effect, EnableAutoMerge, LinkPullRequest, MergePullRequest, PostComment, ReadPullRequest
+from .ending import block, cancel, finish
+from .events import (
+    CheckedIn,
+    CommentAdded,
+    MergeRefused,
+    PullRequestChanged,
+    PullRequestOpened,
+    PullRequestRead,
+)
+from .merge_gate import Gate, gate
+from .pull_request import PullRequest
+from .records import MOST_TEXT, Block, InFlightRecord, State, Transition
+
+MOST_REFUSALS = 12  # merges of one head that the code host refused before a person is called
+MERGE_WITHIN = timedelta(minutes=30)
+LOOK_SOON = timedelta(seconds=60)
+
+
+def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
+    """It is open: show it on the ticket, and look at it at once."""
+    pull_request = event.pull_request
+    news = record.pull_request is None or record.pull_request.number != pull_request.number
+    effects: list[Effect] = [LinkPullRequest(url=pull_request.url)] if news and pull_request.url else []
+    if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
+        effects.append(EnableAutoMerge(sha=pull_request.head_sha))
+    noted = record.note(event.at, "factory", f"Pull request #{pull_request.number} is open.") if news else record
+    return noted.stay(*effects, ReadPullRequest(), pull_request=_small(pull_request))
+
+
+def read_it(record: InFlightRecord, event: PullRequestChanged, config: FactoryConfig) -> Transition | None:
+    """Something happened to it; what, only a fresh read tells. One read not yet begun is enough."""
+    if record.pull_request is None:
+        return None
+    waiting = sum(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox)
+    return record.stay(*(() if waiting > 1 else (ReadPullRequest(),)))
+
+
+def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
+    """Merged, closed, to be mended, to be merged, or to be waited for."""
+    pull_request, at = event.pull_request, event.at
+    if pull_request is None:
+        return block(record, at, Block(reason="pull-request-gone", why="Its pull request is gone.", fix=_retry(record)))
+    record = record.but(pull_request=_small(pull_request))
+    if pull_request.merged:
+        return finish(record, at, config)
+    if pull_request.state == "closed":
+        why = f"A person closed pull request #{pull_request.number} without merging it."
+        return block(record, at, Block(reason="pull-request-closed", why=why, fix=_retry(record)))
+    if record.tracker is ItemState.DONE:
+        return cancel(record, at, "a person moved the ticket to done", config)
+    return _by_gate(record, gate(pull_request, config.merge), pull_request, at, config)
+
+
+def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
+    """A person may have mended or merged what was blocked."""
+    pull_request = event.pull_request
+    if pull_request is None or (pull_request.state == "closed" and not pull_request.merged):
+        return record.stay()
+    if pull_request.merged:
+        return finish(record.but(pull_request=_small(pull_request)), event.at, config)
+    passed = gate(pull_request, config.merge)
+    if passed.verdict == "open":
+        return _by_gate(record.but(block=None), passed, pull_request, event.at, config)
+    return record.stay(pull_request=_small(pull_request))
+
+
+def finish_or_look_again(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
+    """What the merge left behind."""
+    pull_request = event.pull_request
+    if pull_request and pull_request.merged:
+        return finish(record.but(pull_request=_small(pull_request)), event.at, config)
+    return record.to(State.IN_REVIEW, event.at, ReadPullRequest(), within=config.runner.review_check_every)
+
+
+def back_to_review(record: InFlightRecord, event: MergeRefused, config: FactoryConfig) -> Transition:
+    """The code host would not: look again soon, and call a person when it keeps refusing the same head."""
+    head = record.pull_request.head_sha if record.pull_request else ""
+    refusal = f"refused:{head}:"
+    refusals = sum(handled.startswith(refusal) for handled in record.handled) + 1
+    noted = record.note(event.at, "factory", f"Not merged: {event.reason}")
+    if refusals >= MOST_REFUSALS:
+        why = f"The code host refused {refusals} times to merge it. Last: {event.reason}"
+        return block(noted, event.at, Block(reason="merge-refused", why=why, fix=_retry(record)))
+    handled = (*record.handled, f"{refusal}{refusals}")[-100:]
+    return noted.to(State.IN_REVIEW, event.at, within=LOOK_SOON, handled=handled)
+
+
+def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
+    """Nothing heard: read it again, remind once, and call a person when nobody reviews."""
+    waited = event.at - (record.since or event.at)
+    if waited >= config.merge.give_up_after:
+        why = f"Nobody acted on its pull request for {comments.duration(waited)}."
+        return block(record, event.at, Block(reason="review-unanswered", why=why, fix=_retry(record)))
+    effects: list[Effect] = [ReadPullRequest()]
+    if waited >= config.merge.remind_after and "reminded" not in record.handled:
+        where = record.pull_request.url if record.pull_request else ""
+        effects.append(PostComment(body=f"The pull request has waited for {comments.duration(waited)}: {where}"))
+        record = record.but(handled=(*record.handled, "reminded"))
+    return record.to(State.IN_REVIEW, event.at, *effects, within=config.runner.review_check_every)
+
+
+def read_while_merging(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
+    return record.to(State.MERGING, event.at, ReadPullRequest(), within=MERGE_WITHIN)
+
+
+def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
+    """The reporter's words on the ticket, or an order on the pull request: the agent runs again with them."""
+    reporter = record.item.reporter if record.item else ""
+    if event.on == "ticket" and (event.reply.author != reporter or not may_answer(record, event.reply, config)):
+        return None
+    noted = record.note(event.at, "person", f"{event.reply.author} wrote.", event.reply.text)
+    return follow_up(noted, event.at, (event.reply.text,), config, "review-failed")
+
+
+def follow_up(
+    record: InFlightRecord, at: datetime, words: tuple[str, ...], config: FactoryConfig, reason: str
+) -> Transition:
+    """Run the agent again in the same work tree with these words, unless the rounds are used up."""
+    if record.round >= config.agents.max_rounds:
+        last = (*record.feedback, *words)[-1].splitlines()[0][:300]
+        why = f"Still not right after {record.round} follow-ups. Last: {last}"
+        return block(record, at, Block(reason=reason, why=why, fix=_retry(record)))
+    told = (*record.feedback, *(text[:MOST_TEXT] for text in words))[-20:]
+    return queue(record.but(feedback=told, round=record.round + 1, attempt=0), at)
+
+
+def _by_gate(
+    record: InFlightRecord, passed: Gate, pull_request: PullRequest, at: datetime, config: FactoryConfig
+) -> Transition:
+    new = [(mark, words) for mark, words in passed.feedback if mark not in record.handled]
+    if new:
+        noted = record.note(at, "factory", f"To be mended: {passed.why}")
+        noted = noted.but(handled=(*record.handled, *(mark for mark, _ in new))[-100:])
+        reason = (
+            "ci-failed"
+            if new[0][0].startswith("check:")
+            else "conflict"
+            if new[0][0].startswith("conflict:")
+            else "review-failed"
+        )
+        return follow_up(noted, at, tuple(words for _, words in new), config, reason)
+    if record.feedback:
+        return follow_up(record, at, (), config, "review-failed")
+    if passed.verdict == "open":
+        noted = record.note(at, "factory", f"Merges {pull_request.head_sha[:7]}: {passed.why}.")
+        return noted.to(State.MERGING, at, MergePullRequest(sha=pull_request.head_sha), within=MERGE_WITHIN)
+    return record.stay(waits_for=passed.why)
+
+
+def _small(pull_request: PullRequest) -> PullRequest:
+    """Without the long texts: the record keeps what is shown, the next read brings the rest."""
+    checks = tuple(check.model_copy(update={"summary": ""}) for check in pull_request.checks or ())[:50]
+    reviews = tuple(review.model_copy(update={"body": ""}) for review in pull_request.reviews or ())[-50:]
+    return pull_request.model_copy(update={"checks": checks, "reviews": reviews})
+
+
+def _retry(record: InFlightRecord) -> str:
+    return f'factory pipeline retry {record.key} --reason "…"'

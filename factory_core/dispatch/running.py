@@ -1,0 +1,138 @@
+"""Steps from the line to the agent's end: dispatch, run, look for it, publish, try again or stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ..config import FactoryConfig
+from ..work_item import ItemState
+from .asking import ask
+from .effects import LookAtRun, MoveSlotToReview, OpenPullRequest, ReleaseSlot, SetItemState, StartAgent, TakeSlot
+from .ending import block
+from .events import AgentFinished, AgentStarted, CheckedIn, SlotDenied, SlotGranted
+from .records import Block, InFlightRecord, State, Transition
+from .run import RunReport, RunStatus
+
+LOOK_EVERY = timedelta(minutes=10)
+WHEN_LIMIT_UNKNOWN = timedelta(minutes=30)
+
+
+def dispatch(record: InFlightRecord, event: SlotGranted, config: FactoryConfig) -> Transition:
+    """There is room: start the agent."""
+    noted = record.note(event.at, "factory", f"Starts try {record.attempt + 1} in {event.repository}.")
+    return _start(noted, event.at, config)
+
+
+def wait_in_line(record: InFlightRecord, event: SlotDenied, config: FactoryConfig) -> Transition:
+    """No room: waiting costs no attempt, and the slot's release wakes us."""
+    return record.stay(waits_for=event.reason)
+
+
+def ask_for_room_again(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
+    return record.to(State.QUEUED, event.at, TakeSlot(), within=timedelta(hours=1))
+
+
+def run(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
+    """The fleet has it: the ticket is in progress, and somebody looks whether it really started."""
+    moved = SetItemState(to=ItemState.DISPATCHED, expect=(ItemState.READY, ItemState.IN_REVIEW))
+    told = record.feedback[event.told :]
+    return record.to(State.RUNNING, event.at, moved, within=config.agents.start_within, run=event.run, feedback=told)
+
+
+def expect_start(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
+    """The start is still being tried by the outbox, which has its own limit."""
+    return record.to(State.DISPATCHING, event.at, within=config.agents.start_within)
+
+
+def look_for_agent(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
+    """Nothing heard for a while: ask the fleet."""
+    run_id = record.run.run_id if record.run else ""
+    return record.to(State.RUNNING, event.at, LookAtRun(run_id=run_id), within=LOOK_EVERY)
+
+
+def publish_retry_or_stop(record: InFlightRecord, event: AgentFinished, config: FactoryConfig) -> Transition | None:
+    """The agent ended: what the report says decides. A report of another run is a zombie's and changes nothing."""
+    report = event.report
+    if report.run_id not in _live_runs(record):
+        return None
+    session = record.run.model_copy(update={"session": report.session}) if record.run else None
+    spent = record.but(run=session, spent=record.spent.plus(report.usage))
+    return _AFTER[report.status](spent, report, event.at, config)
+
+
+def _published(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    noted = record.note(at, "agent", f"Finished: {report.usage.turns} turns, ${report.usage.usd:.2f}.", report.words)
+    moved = SetItemState(to=ItemState.IN_REVIEW, expect=(ItemState.READY, ItemState.DISPATCHED))
+    effects = (OpenPullRequest(run_id=report.run_id, summary=report.words[:4_000]), moved, MoveSlotToReview())
+    return noted.to(State.IN_REVIEW, at, *effects, within=config.runner.review_check_every)
+
+
+def _asked(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    decided = ask(record, at, report.words, "The agent needs an answer.", config)
+    return (
+        decided
+        if decided.record.state is State.BLOCKED
+        else Transition(decided.record, (ReleaseSlot(), *decided.effects))
+    )
+
+
+def _no_change(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    why = f"The agent ended well and changed nothing. {report.words[:300]}".strip()
+    return block(record, at, Block(reason="no-change", why=why, fix=_retry(record)))
+
+
+def _failed(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    why = report.why or str(report.status)
+    noted = record.note(at, "agent", f"Try {record.attempt} ended: {why}")
+    if record.attempt < config.agents.max_attempts:
+        return _start(noted, at, config, after=config.agents.cooldown)
+    stopped = f"Stopped after {record.attempt} tries. Last: {why}"
+    return block(noted, at, Block(reason="attempts-exhausted", why=stopped, fix=_retry(record)))
+
+
+def _limited(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    """The engine's own limit: give the slot back, come again when it resets; that was no attempt."""
+    resets = max(report.retry_at or at + WHEN_LIMIT_UNKNOWN, at + timedelta(minutes=1))
+    waits = f"the usage limit of {record.run.engine if record.run else 'the engine'}, until {resets:%H:%M} UTC"
+    noted = record.note(at, "agent", f"Stopped by {waits}.")
+    return noted.to(
+        State.QUEUED, at, ReleaseSlot(), within=resets - at, waits_for=waits, attempt=max(0, record.attempt - 1)
+    )
+
+
+def _capped(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    why = f"Stopped at its own cap: {report.why}"
+    return block(record, at, Block(reason="budget-run", why=why, fix=_retry(record)))
+
+
+def _stopped(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    return block(record, at, Block(reason="stopped", why="Somebody stopped the agent.", fix=_retry(record)))
+
+
+_AFTER: dict[RunStatus, Callable[[InFlightRecord, RunReport, datetime, FactoryConfig], Transition]] = {
+    RunStatus.SUCCEEDED: _published,
+    RunStatus.ASKED: _asked,
+    RunStatus.NO_CHANGE: _no_change,
+    RunStatus.FAILED: _failed,
+    RunStatus.LOST: _failed,
+    RunStatus.LIMITED: _limited,
+    RunStatus.CAPPED: _capped,
+    RunStatus.STOPPED: _stopped,
+}
+
+
+def _start(record: InFlightRecord, at: datetime, config: FactoryConfig, after: timedelta = timedelta(0)) -> Transition:
+    start = StartAgent(not_before=at + after if after else None)
+    within = config.agents.start_within + after
+    return record.to(State.DISPATCHING, at, start, within=within, attempt=record.attempt + 1, waits_for="")
+
+
+def _live_runs(record: InFlightRecord) -> set[str]:
+    """The run we know, and one whose start has not been confirmed yet (its report may be faster)."""
+    pending = {planned.run_id for planned in record.outbox if isinstance(planned.effect, StartAgent)}
+    return pending or ({record.run.run_id} if record.run else set())
+
+
+def _retry(record: InFlightRecord) -> str:
+    return f'factory pipeline retry {record.key} --reason "…"'

@@ -1,0 +1,218 @@
+"""③ The dispatch machine is this TABLE. Every behaviour is a row; a cell without one is in IGNORED, with a word why.
+
+Law for editors: a behaviour changes here, in a step, or in a rule (triage, routing, capacity, merge_gate), nowhere
+else. Steps are pure: the same record, event and configuration give the same decision. A step that gives None found
+the event not worth a write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..config import FactoryConfig
+from ..machine import ignored, row, rows, table
+from .asking import (
+    another_answer,
+    answer_after_all,
+    ask_queue_or_refuse,
+    keep_for_the_agent,
+    look_again,
+    look_at_it,
+    not_ready_after_all,
+    remember_thread,
+    remind_escalate_or_give_up,
+    take_answer,
+    take_comment,
+)
+from .ending import (
+    abort,
+    block_or_note,
+    close_late_thread,
+    forget,
+    note_failure,
+    retry,
+    stop,
+    stop_late_agent,
+)
+from .events import (
+    EVENTS,
+    AbortRequested,
+    AgentFinished,
+    AgentStarted,
+    CheckedIn,
+    CommentAdded,
+    EffectFailed,
+    Event,
+    ItemChanged,
+    ItemRead,
+    MergeRefused,
+    PullRequestChanged,
+    PullRequestOpened,
+    PullRequestRead,
+    QuestionAsked,
+    ReplyReceived,
+    RetryRequested,
+    SlotDenied,
+    SlotGranted,
+    StartRefused,
+    StopRequested,
+    Triaged,
+)
+from .following import (
+    follow_blocked,
+    follow_review,
+    follow_running,
+    follow_waiting,
+    read_if_news,
+    read_if_reopened,
+    reopen_if_ready,
+)
+from .records import InFlightRecord, State, Transition
+from .reviewing import (
+    back_to_review,
+    finish_or_look_again,
+    follow_comment,
+    judge,
+    judge_blocked,
+    read_it,
+    read_remind_or_block,
+    read_while_merging,
+    remember_pull_request,
+)
+from .running import (
+    ask_for_room_again,
+    dispatch,
+    expect_start,
+    look_for_agent,
+    publish_retry_or_stop,
+    run,
+    wait_in_line,
+)
+
+NEW, TRIAGING, WAITING, QUEUED = State.NEW, State.TRIAGING, State.WAITING, State.QUEUED
+DISPATCHING, RUNNING, IN_REVIEW, MERGING = State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING
+DONE, BLOCKED, CANCELLED, FAILED = State.DONE, State.BLOCKED, State.CANCELLED, State.FAILED
+
+ACTIVE = (TRIAGING, WAITING, QUEUED, DISPATCHING, RUNNING, IN_REVIEW, MERGING)
+AT_WORK = (QUEUED, DISPATCHING, RUNNING)
+OVER = (DONE, CANCELLED, FAILED)
+
+Step = Callable[[InFlightRecord, Any, FactoryConfig], Transition | None]
+
+TABLE: Mapping[tuple[State, type[Any]], Step] = table(
+    # a ticket appears
+    row(NEW, ItemChanged, look_at_it),
+    row(NEW, CheckedIn, forget),
+    # is it clear, and where does it belong?
+    row(TRIAGING, Triaged, ask_queue_or_refuse),
+    row(TRIAGING, ItemRead, not_ready_after_all),
+    row(TRIAGING, ItemChanged, look_again),
+    row(TRIAGING, ReplyReceived, another_answer),
+    row(TRIAGING, CommentAdded, another_answer),
+    # a person was asked
+    row(WAITING, QuestionAsked, remember_thread),
+    row(WAITING, ReplyReceived, take_answer),
+    row(WAITING, CommentAdded, take_comment),
+    row(WAITING, ItemChanged, read_if_news),
+    row(WAITING, ItemRead, follow_waiting),
+    row(WAITING, CheckedIn, remind_escalate_or_give_up),
+    # in line for a slot
+    row(QUEUED, SlotGranted, dispatch),
+    row(QUEUED, SlotDenied, wait_in_line),
+    row(QUEUED, CheckedIn, ask_for_room_again),
+    row(QUEUED, ItemChanged, read_if_news),
+    row(QUEUED, ItemRead, follow_waiting),
+    # an agent starts and runs
+    row(DISPATCHING, AgentStarted, run),
+    row(DISPATCHING, StartRefused, follow_running),
+    row(DISPATCHING, CheckedIn, expect_start),
+    *rows((DISPATCHING, RUNNING), AgentFinished, publish_retry_or_stop),
+    *rows((DISPATCHING, RUNNING), ItemChanged, read_if_news),
+    *rows((DISPATCHING, RUNNING), ItemRead, follow_running),
+    row(RUNNING, CheckedIn, look_for_agent),
+    *rows(AT_WORK, ReplyReceived, keep_for_the_agent),
+    *rows(AT_WORK, CommentAdded, keep_for_the_agent),
+    # its pull request waits for checks and people
+    row(IN_REVIEW, PullRequestOpened, remember_pull_request),
+    row(IN_REVIEW, PullRequestChanged, read_it),
+    row(IN_REVIEW, PullRequestRead, judge),
+    row(IN_REVIEW, CommentAdded, follow_comment),
+    row(IN_REVIEW, ItemChanged, read_if_news),
+    row(IN_REVIEW, ItemRead, follow_review),
+    row(IN_REVIEW, CheckedIn, read_remind_or_block),
+    # it is being merged
+    row(MERGING, PullRequestRead, finish_or_look_again),
+    row(MERGING, MergeRefused, back_to_review),
+    row(MERGING, CheckedIn, read_while_merging),
+    # it needs a person
+    row(BLOCKED, RetryRequested, retry),
+    row(BLOCKED, ReplyReceived, answer_after_all),
+    row(BLOCKED, CommentAdded, keep_for_the_agent),
+    row(BLOCKED, ItemChanged, read_if_news),
+    row(BLOCKED, ItemRead, follow_blocked),
+    row(BLOCKED, PullRequestChanged, read_it),
+    row(BLOCKED, PullRequestRead, judge_blocked),
+    row(BLOCKED, AbortRequested, abort),
+    row(BLOCKED, StopRequested, stop),
+    row(BLOCKED, EffectFailed, note_failure),
+    # it is over, until a person says otherwise
+    *rows(OVER, ItemChanged, read_if_reopened),
+    *rows(OVER, ItemRead, reopen_if_ready),
+    *rows(OVER, CheckedIn, forget),
+    *rows(OVER, EffectFailed, note_failure),
+    *rows((CANCELLED, FAILED), RetryRequested, retry),
+    row(FAILED, ReplyReceived, answer_after_all),
+    # a person stops it, or an effect gives up
+    *rows(ACTIVE, StopRequested, stop),
+    *rows(ACTIVE, AbortRequested, abort),
+    *rows(ACTIVE, EffectFailed, block_or_note),
+    # what was under way when the item left its state
+    *rows((CANCELLED, BLOCKED, FAILED), AgentStarted, stop_late_agent),
+    *rows((CANCELLED, BLOCKED), QuestionAsked, close_late_thread),
+)
+
+_CHAT = (ReplyReceived, CommentAdded)
+_RUN = (AgentStarted, AgentFinished, StartRefused)
+_SLOT = (SlotGranted, SlotDenied)
+_PULL = (PullRequestOpened, PullRequestChanged, PullRequestRead, MergeRefused)
+_STOP = (StopRequested, AbortRequested)
+
+IGNORED = ignored(
+    ((NEW,), [e for e in EVENTS if e not in (ItemChanged, CheckedIn)], "nobody ever said that this item is ready"),
+    ((TRIAGING,), [CheckedIn], "the outbox is its clock: the triage is planned"),
+    ((TRIAGING,), [QuestionAsked], "the answer came over the ticket while the question was being asked"),
+    ((TRIAGING, WAITING), [*_RUN, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
+    ((TRIAGING, WAITING, *AT_WORK), _PULL, "the pull request is read again when the agent's work is published"),
+    ((WAITING, *AT_WORK, IN_REVIEW, MERGING), [Triaged], "a triage that was overtaken by a newer one"),
+    ((*AT_WORK, IN_REVIEW, MERGING), [QuestionAsked], "the question was answered before it was recorded"),
+    ((QUEUED,), _RUN, "a zombie of an earlier try"),
+    ((DISPATCHING, RUNNING, IN_REVIEW, MERGING), _SLOT, "the slot is already held"),
+    ((RUNNING,), [AgentStarted, StartRefused], "it is running"),
+    ((IN_REVIEW, MERGING), _RUN, "a zombie: the first end of the run counts"),
+    ((IN_REVIEW, MERGING), [ReplyReceived], "the question was answered; talk goes on without the factory"),
+    ((IN_REVIEW,), [MergeRefused], "no merge is under way"),
+    ((MERGING,), [PullRequestOpened, PullRequestChanged], "the merge's own outcome tells"),
+    ((MERGING,), [CommentAdded, ItemChanged, ItemRead], "too late: the merge is under way"),
+    ((TRIAGING, WAITING, *AT_WORK, IN_REVIEW, MERGING, DONE), [RetryRequested], "it is moving, or done"),
+    ((BLOCKED,), [CheckedIn], "it rests until a person acts"),
+    ((BLOCKED,), [Triaged, AgentFinished, StartRefused, *_SLOT], "what was under way when it stopped"),
+    ((BLOCKED,), [PullRequestOpened, MergeRefused], "what was under way when it stopped"),
+    (
+        OVER,
+        [Triaged, AgentFinished, StartRefused, *_SLOT, *_PULL],
+        "it is over until a person reopens it",
+    ),
+    (OVER, [CommentAdded, *_STOP], "it is over"),
+    ((DONE,), [AgentStarted, QuestionAsked], "it is over"),
+    ((FAILED,), [QuestionAsked], "it is over; the thread stays known"),
+    ((DONE, CANCELLED), [ReplyReceived], "it is over; talk goes on without the factory"),
+)
+
+
+def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> Transition | None:
+    """Decide. None: the event was applied before, no row expects it, or it changes nothing."""
+    step = TABLE.get((record.state, type(event)))
+    if step is None or record.knows(event):
+        return None
+    return step(record.remember(event), event, config)
