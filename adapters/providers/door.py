@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx2
 
 from factory_core.errors import Retryable, Terminal
@@ -9,24 +11,31 @@ from factory_core.errors import Retryable, Terminal
 DEADLINE = httpx2.Timeout(20.0, connect=5.0)
 
 
-async def send(http: httpx2.AsyncClient, vendor: str, request: httpx2.Request) -> httpx2.Response:
+def retry_after(response: httpx2.Response) -> float | None:
+    """Seconds from a Retry-After header; its date form is nobody's in practice and counts as absent."""
+    given = response.headers.get("retry-after", "")
+    return float(given) if given.isascii() and given.isdigit() else None
+
+
+async def send(
+    http: httpx2.AsyncClient,
+    vendor: str,
+    request: httpx2.Request,
+    *,
+    delay: Callable[[httpx2.Response], float | None] = retry_after,
+) -> httpx2.Response:
     """Send, and give back any answer that the vendor's own client must read; raise Retryable for what may pass.
 
-    No answer, 5xx and 429 may pass; after an answer that never came the outcome is unknown.
+    No answer, 5xx and 429 may pass; after an answer that never came the outcome is unknown. `delay` finds the vendor's
+    wish for a pause in such an answer, in seconds.
     """
     try:
         response = await http.send(request)
     except httpx2.HTTPError as error:
         raise later(vendor, f"no answer: {type(error).__name__}") from error
     if response.status_code == 429 or response.status_code >= 500:
-        raise later(vendor, f"it answered {response.status_code}", after=retry_after(response))
+        raise later(vendor, f"it answered {response.status_code}", after=delay(response))
     return response
-
-
-def retry_after(response: httpx2.Response) -> float | None:
-    """Seconds from a Retry-After header; its date form is nobody's in practice and counts as absent."""
-    given = response.headers.get("retry-after", "")
-    return float(given) if given.isascii() and given.isdigit() else None
 
 
 def later(vendor: str, why: str, *, after: float | None = None) -> Retryable:
