@@ -1,4 +1,4 @@
-"""How every client meets the network: one call with a deadline, and each failure translated to Retryable or Terminal."""
+"""How every client meets the network: one call with a deadline, each failure translated to Retryable or Terminal."""
 
 from __future__ import annotations
 
