@@ -78,6 +78,10 @@ class WorkItemProvider(Connected, Protocol):
         """One comment, marked as the factory's own."""
         ...
 
+    async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
+        """Show the pull request on the item; showing it twice is showing it once."""
+        ...
+
     async def acknowledge_session(self, session_id: str, key: str) -> None:
         """Tell the tracker's agent session that we are on it; trackers without sessions do nothing."""
         ...
@@ -172,7 +176,9 @@ class StateStore(Protocol):
         """
         ...
 
-    async def delete_in_flight(self, work_item_id: str) -> None: ...
+    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+        """Delete it, if it still has this version (VersionConflict otherwise); None: whatever it has."""
+        ...
 
     def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         """Every record, page by page, in no order."""

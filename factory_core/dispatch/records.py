@@ -124,6 +124,7 @@ class InFlightRecord(Frozen):
     attempt: int = 0
     round: int = 0  # follow-ups of this generation
     route: Route | None = None
+    branch: str = ""  # named once, at the first start: a new title does not move the work
     clarification: Clarification | None = None
     answers: tuple[Reply, ...] = ()
     feedback: tuple[str, ...] = ()  # what the next run must be told, in words

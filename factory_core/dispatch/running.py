@@ -11,8 +11,9 @@ from .asking import ask
 from .effects import LookAtRun, MoveSlotToReview, OpenPullRequest, ReleaseSlot, SetItemState, StartAgent, TakeSlot
 from .ending import block
 from .events import AgentFinished, AgentStarted, CheckedIn, SlotDenied, SlotGranted
+from .pull_request import branch_of
 from .records import Block, InFlightRecord, State, Transition
-from .run import RunReport, RunStatus
+from .run import Run, RunReport, RunStatus
 
 LOOK_EVERY = timedelta(minutes=10)
 WHEN_LIMIT_UNKNOWN = timedelta(minutes=30)
@@ -56,8 +57,9 @@ def publish_retry_or_stop(record: InFlightRecord, event: AgentFinished, config: 
     report = event.report
     if report.run_id not in _live_runs(record):
         return None
-    session = record.run.model_copy(update={"session": report.session}) if record.run else None
-    spent = record.but(run=session, spent=record.spent.plus(report.usage))
+    engine = record.route.engine if record.route else ""
+    ended = Run(run_id=report.run_id, engine=engine, started_at=report.started_at or event.at, session=report.session)
+    spent = record.but(run=ended, spent=record.spent.plus(report.usage))
     return _AFTER[report.status](spent, report, event.at, config)
 
 
@@ -125,7 +127,11 @@ _AFTER: dict[RunStatus, Callable[[InFlightRecord, RunReport, datetime, FactoryCo
 def _start(record: InFlightRecord, at: datetime, config: FactoryConfig, after: timedelta = timedelta(0)) -> Transition:
     start = StartAgent(not_before=at + after if after else None)
     within = config.agents.start_within + after
-    return record.to(State.DISPATCHING, at, start, within=within, attempt=record.attempt + 1, waits_for="")
+    title = record.item.title if record.item else ""
+    branch = record.branch or branch_of(record.key, title, record.generation)
+    return record.to(
+        State.DISPATCHING, at, start, within=within, attempt=record.attempt + 1, branch=branch, waits_for=""
+    )
 
 
 def _live_runs(record: InFlightRecord) -> set[str]:

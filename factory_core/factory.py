@@ -1,0 +1,154 @@
+"""The factory of one tenant: webhooks in, effects out, time, and what is to be seen. Every host builds one of these."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from .config import FactoryConfig
+from .dispatch.events import Event, ReplyReceived
+from .dispatch.records import ClarificationRecord, InFlightRecord
+from .dispatch.run import RunReport
+from .errors import NotFound, Problem, VersionConflict
+from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large
+from .intake.signatures import REMEMBERED
+from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
+from .runner.check_in import mend_slots, wake_due
+from .runner.drive import Runner
+from .runner.perform_dispatch import Performer, ended
+
+logger = logging.getLogger("factory.intake")
+MEND_EVERY = timedelta(seconds=30)
+
+
+class CheckIn(NamedTuple):
+    """How many items were due, and how many slots were given back or handed on."""
+
+    due: int
+    mended: int
+
+
+class Heard(NamedTuple):
+    """What one sender was last heard of: when something signed came, and when and why something was refused."""
+
+    at: datetime | None = None
+    refused_at: datetime | None = None
+    why: str = ""
+
+
+class Factory:
+    """See build_factory()."""
+
+    def __init__(
+        self,
+        config: FactoryConfig,
+        store: StateStore,
+        runner: Runner,
+        clock: Clock,
+        webhooks: Mapping[str, Webhook],
+        reader: PointerReader | None,
+        wake: Callable[[InFlightRecord], None],
+    ) -> None:
+        self.config, self.store, self.runner, self._clock = config, store, runner, clock
+        self._webhooks, self._reader, self._wake = webhooks, reader, wake
+        self.heard: dict[str, Heard] = {}
+        self._mended_at: datetime | None = None
+
+    async def handle_webhook(self, provider: str, request: HttpRequest) -> HttpResponse:
+        """Verify, decide, save; the effects come later. 2xx only after everything in it is durably recorded."""
+        try:
+            inbound = self._read(provider, request)
+            for event in [*inbound.events, *await self._behind_pointers(inbound)]:
+                await self._accept_located(event)
+        except Problem as problem:
+            self._note_refusal(provider, problem)
+            return problem_response(problem)
+        self.heard[provider] = self.heard.get(provider, Heard())._replace(at=request.received_at)
+        said = {"action": "webhook", "provider": provider, "delivery": inbound.delivery_id, "what": inbound.what}
+        logger.info("%s %s", provider, inbound.what, extra=said)
+        return inbound.response or HttpResponse(body=b'{"ok": true}')
+
+    async def accept(self, event: Event) -> InFlightRecord:
+        """Something happened that no webhook brought: a person's command, an agent's end."""
+        return await self.runner.accept_and_wake(event)
+
+    async def finished(self, report: RunReport) -> None:
+        """A fleet's word that a run ended."""
+        await self.accept(ended(report, self._clock()))
+
+    async def perform(self, record: InFlightRecord) -> None:
+        """Perform what is due of a record that accept() or claim() gave us."""
+        await self.runner.drive(record)
+
+    async def check_in(self, limit: int = 500, ahead: timedelta = timedelta(0)) -> CheckIn:
+        """One tick of the clock; a host that starts looks one lease ahead, for what its predecessor held."""
+        due = await wake_due(self.runner, self.store, self._clock, self._wake, limit, ahead)
+        now, mended = self._clock(), 0
+        if self._mended_at is None or now - self._mended_at >= MEND_EVERY:
+            mended = await mend_slots(self.runner, self.store, self.config, self._clock)
+            self._mended_at = now
+        return CheckIn(due, mended)
+
+    def _read(self, provider: str, request: HttpRequest) -> Inbound:
+        webhook = self._webhooks.get(provider)
+        if webhook is None:
+            known = ", ".join(sorted(self._webhooks))
+            raise NotFound(f"no webhooks of {provider!r} here", why=f"this factory hears {known}", fix="factory check")
+        refuse_large(len(request.body))
+        return webhook.events_in(request)
+
+    async def _behind_pointers(self, inbound: Inbound) -> list[Event]:
+        if self._reader is None:
+            return []
+        return [event for pointer in inbound.pointers for event in await self._reader.read(pointer)]
+
+    async def _accept_located(self, event: Event) -> None:
+        """Give the event to its item; a reply whose thread nobody knows yet is kept for it."""
+        while isinstance(event, ReplyReceived) and not event.work_item_id:
+            known = await self.store.get_waiting_clarification(event.thread_id)
+            if known and known.work_item_id:
+                event = event.model_copy(update={"work_item_id": known.work_item_id})
+            elif await self._kept(event, known):
+                return
+        await self.runner.accept_and_wake(event)
+
+    async def _kept(self, event: ReplyReceived, known: ClarificationRecord | None) -> bool:
+        """Keep an early reply, once; False when the thread became known just now."""
+        waiting = known or ClarificationRecord(thread_id=event.thread_id, deadline=event.at + REMEMBERED)
+        if any(reply.id == event.reply.id for reply in waiting.replies):
+            return True
+        try:
+            kept = (*waiting.replies, event.reply)[-20:]
+            await self.store.put_waiting_clarification(waiting.model_copy(update={"replies": kept}))
+        except VersionConflict:
+            return False
+        return True
+
+    def _note_refusal(self, provider: str, problem: Problem) -> None:
+        logger.warning("%s refused: %s: %s", provider, problem.what, problem.why, extra={"action": "refused"})
+        if provider in self._webhooks:
+            before = self.heard.get(provider, Heard())
+            self.heard[provider] = before._replace(refused_at=self._clock(), why=f"{problem.what}: {problem.why}")
+
+
+def build_factory(
+    config: FactoryConfig,
+    store: StateStore,
+    performer: Performer,
+    clock: Clock,
+    *,
+    webhooks: Mapping[str, Webhook],
+    reader: PointerReader | None = None,
+    holder: str,
+    wake: Callable[[InFlightRecord], None],
+    is_gone: Callable[[str], bool] = lambda holder: False,
+) -> Factory:
+    """Put the parts together.
+
+    `holder` names this process in leases; `wake` must see to it that perform() runs for the record it is given, soon
+    and without making the caller wait.
+    """
+    runner = Runner(store, performer, config, clock, holder=holder, wake=wake, is_gone=is_gone)
+    return Factory(config, store, runner, clock, webhooks, reader, wake)

@@ -1,0 +1,69 @@
+"""What the clock does: wake what is due, and see that no slot leaks. Costs what is due and what has a slot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from ..config import FactoryConfig
+from ..dispatch import capacity
+from ..dispatch.ending import SLOTTED
+from ..dispatch.events import CheckedIn
+from ..dispatch.records import Batch, InFlightRecord, State
+from ..errors import VersionConflict
+from ..ports import Clock, StateStore
+from .drive import Runner
+
+
+async def wake_due(
+    runner: Runner,
+    store: StateStore,
+    clock: Clock,
+    wake: Callable[[InFlightRecord], None],
+    limit: int,
+    ahead: timedelta,
+) -> int:
+    """Let every due item go on: a deadline that passed is an event, a due outbox is performed. How many there were.
+
+    `ahead` looks that much further: a host that starts finds the leases of its dead predecessor in that window.
+    """
+    due = await store.due(clock() + ahead, limit)
+    for item in due:
+        record = await store.get_in_flight(item)
+        if record and record.deadline and record.deadline <= clock():
+            passed = CheckedIn(id=f"deadline:{record.deadline.isoformat()}", work_item_id=item, at=clock())
+            if (await runner.accept_and_wake(passed)).lease.holder:
+                continue
+        claimed = await runner.claim(item)
+        if claimed:
+            wake(claimed)
+    return len(due)
+
+
+async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, clock: Clock) -> int:
+    """Give back what nobody uses, and tell those who were granted a slot and never heard of it. How many there were."""
+    batch, mended = await store.get_batch(), 0
+    for item in {*batch.slots, *(entry.work_item_id for entry in batch.queue)}:
+        record = await store.get_in_flight(item)
+        slot = batch.slots.get(item)
+        if record is None or (record.state not in SLOTTED and not record.outbox):
+            mended += await _give_back(runner, store, config, clock, item)
+        elif slot and slot.state == "running" and record.state is State.QUEUED and not record.outbox:
+            await runner.grant(item, batch)
+            mended += 1
+    return mended
+
+
+async def _give_back(runner: Runner, store: StateStore, config: FactoryConfig, clock: Clock, item: str) -> int:
+    """Release the slot of an item that has no use for it; the next tick does it again if somebody was faster."""
+    batch = await store.get_batch()
+    served = capacity.release(batch, item, config.capacity, clock())
+    if served.batch == batch:
+        return 0
+    try:
+        stored: Batch = await store.put_batch(served.batch)
+    except VersionConflict:
+        return 0
+    for other in served.granted:
+        await runner.grant(other, stored)
+    return 1

@@ -1,0 +1,228 @@
+"""⑤ accept() saves what an event means in one write; drive() performs the outbox, one write an effect.
+
+accept:  load → decide → claim if due → save (conflict: again)            … the sender may be answered now
+drive:   perform the first effect → settle it, decide its outcome, save (conflict: load, again; fenced: leave)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from ..config import FactoryConfig
+from ..dispatch.effects import Planned
+from ..dispatch.events import EffectFailed, Event, SlotGranted
+from ..dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from ..dispatch.transitions import transition
+from ..errors import Problem, Retryable, Terminal, VersionConflict
+from ..ports import Clock, StateStore
+from .lease import claim, extended_or_released
+
+logger = logging.getLogger("factory.runner")
+
+
+class Outcome(NamedTuple):
+    """What performing an effect brought: an event for the machine, and what must be stored with the record."""
+
+    event: Event | None = None
+    batch: Batch | None = None
+    clarification: ClarificationRecord | None = None
+    granted: tuple[str, ...] = ()  # other items that got a slot by it
+    forget: bool = False
+
+
+Finish = Callable[[], Awaitable[Outcome]]
+"""The half of an effect that only touches the store: done anew whenever the save meets a conflict."""
+
+Perform = Callable[[InFlightRecord, Planned], Awaitable[Outcome | Finish]]
+
+
+class Accepted(NamedTuple):
+    """`claimed`: the lease is ours, and whoever called must see to it that drive() runs."""
+
+    record: InFlightRecord
+    claimed: bool
+
+
+class Runner:
+    """Drives items of one tenant. `is_gone` tells of a lease's holder that it certainly died."""
+
+    def __init__(
+        self,
+        store: StateStore,
+        perform: Perform,
+        config: FactoryConfig,
+        clock: Clock,
+        *,
+        holder: str,
+        wake: Callable[[InFlightRecord], None],
+        is_gone: Callable[[str], bool] = lambda holder: False,
+    ) -> None:
+        self._store, self._perform, self._config, self._clock = store, perform, config, clock
+        self._holder, self._wake, self._is_gone = holder, wake, is_gone
+        self._batch_turn = asyncio.Lock()  # the batch is one record: within a process we do not race for it
+
+    async def accept(self, event: Event) -> Accepted:
+        """Save the event's meaning in one conditional write, or in none if it changes nothing."""
+        while True:
+            before = await self._load(event.work_item_id)
+            decided = _decide(before, event, self._config)
+            if decided is None:
+                return Accepted(before, False)
+            claimed = claim(decided, self._holder, self._clock(), self._config.runner.lease, self._is_gone)
+            try:
+                saved = await self._store.put_in_flight((claimed or decided).scheduled(self._clock()))
+            except VersionConflict:
+                continue
+            _log(event.id, before, saved)
+            return Accepted(saved, claimed is not None)
+
+    async def accept_and_wake(self, event: Event) -> InFlightRecord:
+        """accept(), and have the effects performed by whoever the host woke for that."""
+        record, claimed = await self.accept(event)
+        if claimed:
+            self._wake(record)
+        return record
+
+    async def claim(self, work_item_id: str) -> InFlightRecord | None:
+        """Take the item's lease for what is due; None when nothing is, or somebody else has it."""
+        while True:
+            record = await self._load(work_item_id)
+            claimed = claim(record, self._holder, self._clock(), self._config.runner.lease, self._is_gone)
+            if claimed is None:
+                return None
+            try:
+                return await self._store.put_in_flight(claimed.scheduled(self._clock()))
+            except VersionConflict:
+                continue
+
+    async def drive(self, record: InFlightRecord) -> None:
+        """Perform what is due, in order, while the lease is ours. `record` is as accept() or claim() saved it."""
+        epoch = record.lease.epoch
+        current: InFlightRecord | None = record
+        while current is not None and current.lease.holder and current.lease.epoch == epoch:
+            planned = current.outbox[0]
+            current = await self._save(current, planned, await self._attempt(current, planned), epoch)
+
+    async def _attempt(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish | Problem:
+        """Perform it within its time; every failure comes back as a Problem."""
+        if planned.attempts >= self._config.runner.max_attempts:
+            return Terminal(
+                "its worker died over it each time", why=planned.why or "no outcome", fix=_retry_fix(record)
+            )
+        try:
+            async with asyncio.timeout(self._config.runner.effect_timeout.total_seconds()):
+                return await self._perform(record, planned)
+        except Problem as problem:
+            return problem
+        except Exception as error:  # the outermost frame: a fault of ours must not lose the effect
+            logger.exception("effect failed", extra={"action": planned.effect.kind, "item": record.work_item_id})
+            return Retryable(planned.effect.kind, why=type(error).__name__, fix="factory check")
+
+    async def _save(
+        self, record: InFlightRecord, planned: Planned, result: Outcome | Finish | Problem, epoch: int
+    ) -> InFlightRecord | None:
+        """Write the outcome; None when the record is gone or the lease was lost."""
+        if callable(result):
+            async with self._batch_turn:
+                return await self._save_until_it_holds(record, planned, result, epoch)
+        return await self._save_until_it_holds(record, planned, result, epoch)
+
+    async def _save_until_it_holds(
+        self, record: InFlightRecord, planned: Planned, result: Outcome | Finish | Problem, epoch: int
+    ) -> InFlightRecord | None:
+        current: InFlightRecord | None = record
+        while current is not None and current.lease.epoch == epoch:
+            try:
+                outcome = await result() if callable(result) else result
+                return await self._write(current, planned, outcome)
+            except VersionConflict:
+                current = await self._store.get_in_flight(record.work_item_id)
+        return None
+
+    async def _write(
+        self, record: InFlightRecord, planned: Planned, outcome: Outcome | Problem
+    ) -> InFlightRecord | None:
+        now = self._clock()
+        if isinstance(outcome, Outcome) and outcome.forget:
+            await self._store.delete_in_flight(record.work_item_id, record.version)
+            return None
+        if isinstance(outcome, Problem):
+            after, kept = self._after_problem(record, planned, outcome, now), Outcome()
+        else:
+            settled = record.settle(planned.key)
+            after = (_decide(settled, outcome.event, self._config) if outcome.event else None) or settled
+            kept = outcome
+        after = extended_or_released(after, now, self._config.runner.lease).scheduled(now)
+        saved = await self._store.put_in_flight(after, batch=kept.batch, clarification=kept.clarification)
+        _log(planned.effect.kind, record, saved)
+        for item in kept.granted:
+            await self.grant(item, kept.batch)
+        return saved
+
+    async def grant(self, work_item_id: str, batch: Batch | None) -> None:
+        """Tell an item in line that it has a slot now."""
+        slot = batch.slots.get(work_item_id) if batch else None
+        if slot:
+            event = SlotGranted(
+                id=f"slot:{slot.since.isoformat()}",
+                work_item_id=work_item_id,
+                at=self._clock(),
+                repository=slot.repository,
+            )
+            await self.accept_and_wake(event)
+
+    def _after_problem(
+        self, record: InFlightRecord, planned: Planned, problem: Problem, now: datetime
+    ) -> InFlightRecord:
+        """Try again later, or, when it is hopeless or was tried often enough, let the machine decide."""
+        attempts = planned.attempts + 1
+        if problem.retryable and attempts < self._config.runner.max_attempts:
+            later = planned.model_copy(
+                update={
+                    "attempts": attempts,
+                    "not_before": now + self._delay(problem, attempts),
+                    "why": problem.why[:300],
+                }
+            )
+            return record.but(outbox=tuple(later if other.key == planned.key else other for other in record.outbox))
+        failed = EffectFailed(
+            id=f"{planned.key}:failed",
+            work_item_id=record.work_item_id,
+            at=now,
+            effect=planned.effect.kind,
+            why=f"{problem.what}: {problem.why}"[:500],
+            fix=problem.fix,
+        )
+        settled = record.settle(planned.key)
+        return _decide(settled, failed, self._config) or settled
+
+    def _delay(self, problem: Problem, attempts: int) -> timedelta:
+        """The vendor's own delay, or ours: doubling, up to a limit."""
+        after: float | None = getattr(problem, "after", None)
+        rules = self._config.runner
+        return (
+            timedelta(seconds=after)
+            if after is not None
+            else min(rules.first_delay * 2 ** (attempts - 1), rules.longest_delay)
+        )
+
+    async def _load(self, work_item_id: str) -> InFlightRecord:
+        return await self._store.get_in_flight(work_item_id) or InFlightRecord(work_item_id=work_item_id)
+
+
+def _decide(record: InFlightRecord, event: Event, config: FactoryConfig) -> InFlightRecord | None:
+    decided = transition(record, event, config)
+    return decided.record.plan(decided.effects) if decided else None
+
+
+def _retry_fix(record: InFlightRecord) -> str:
+    return f'factory pipeline retry {record.key} --reason "…"'
+
+
+def _log(action: str, before: InFlightRecord, after: InFlightRecord) -> None:
+    moved = {"action": action, "item": after.work_item_id, "from": str(before.state), "to": str(after.state)}
+    logger.info("%s: %s → %s by %s", after.work_item_id, before.state, after.state, action, extra=moved)

@@ -1,0 +1,38 @@
+"""Who may perform an item's outbox. The epoch only grows; a holder that lost it is fenced, whatever it still believes.
+
+worker A  claim(1)────paused…………………………………save ✗ epoch 2 ≠ 1
+worker B                     lease over: claim(2)──perform──save ✓
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ..dispatch.records import InFlightRecord, Lease
+
+
+def claim(
+    record: InFlightRecord, holder: str, now: datetime, length: timedelta, is_gone: Callable[[str], bool]
+) -> InFlightRecord | None:
+    """The record with the lease in our name, or None: nothing is due, or a living holder has it.
+
+    A lease that was never given back means that its holder died over the first effect: that was an attempt.
+    """
+    lease, head = record.lease, record.outbox[0] if record.outbox else None
+    if head is None or (head.not_before and head.not_before > now):
+        return None
+    if lease.holder and lease.until and lease.until > now and not is_gone(lease.holder):
+        return None
+    attempts = head.attempts + (1 if lease.holder else 0)
+    outbox = (head.model_copy(update={"attempts": attempts}), *record.outbox[1:])
+    return record.but(outbox=outbox, lease=Lease(holder=holder, epoch=lease.epoch + 1, until=now + length))
+
+
+def extended_or_released(record: InFlightRecord, now: datetime, length: timedelta) -> InFlightRecord:
+    """Keep the lease while something is due at once; otherwise give it back, so that anybody may go on later."""
+    head = record.outbox[0] if record.outbox else None
+    due = head is not None and not (head.not_before and head.not_before > now)
+    lease = record.lease
+    kept = lease.model_copy(update={"until": now + length}) if due else Lease(epoch=lease.epoch)
+    return record.but(lease=kept)

@@ -1,0 +1,331 @@
+"""What each effect does to the world. Before anything is spent or written to the tracker, the item is read afresh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from ..config import FactoryConfig
+from ..dispatch import capacity, comments, effects, events
+from ..dispatch.effects import Planned
+from ..dispatch.following import OURS
+from ..dispatch.records import Batch, ClarificationRecord, InFlightRecord, QueueEntry
+from ..dispatch.routing import Route
+from ..dispatch.run import ENDED, Run, RunOrder, RunReport, RunStatus
+from ..dispatch.triage import Verdict, not_eligible, triage
+from ..errors import Terminal
+from ..ports import (
+    ClarificationChannel,
+    Clock,
+    Fleet,
+    OutputTarget,
+    StateStore,
+    TaskTemplate,
+    Triager,
+    WorkItemProvider,
+)
+from ..work_item import WorkItem
+from .drive import Finish, Outcome
+
+KEEP_THREAD = timedelta(days=30)  # a late answer still counts so long after the last deadline
+OVERDUE = timedelta(minutes=15)  # beyond its own cap, a run is stopped from here
+
+
+class RuleTriager:
+    """Triage by the rules of dispatch/triage; no model is asked."""
+
+    def __init__(self, config: FactoryConfig) -> None:
+        self._config = config
+
+    async def triage(self, item: WorkItem, answers: Sequence[str]) -> Verdict:
+        return triage(item, answers, self._config)
+
+
+class Performer:
+    """Performs the effects of one tenant through its ports."""
+
+    def __init__(
+        self,
+        config: FactoryConfig,
+        store: StateStore,
+        clock: Clock,
+        *,
+        tracker: WorkItemProvider,
+        channel: ClarificationChannel,
+        target: OutputTarget,
+        fleet: Fleet,
+        triager: Triager,
+        template: TaskTemplate,
+    ) -> None:
+        self._config, self._store, self._clock = config, store, clock
+        self._tracker, self._channel, self._target, self._fleet = tracker, channel, target, fleet
+        self._triager, self._template = triager, template
+        self._how: dict[type[Any], Any] = {
+            effects.AcknowledgeSession: self._acknowledge_session,
+            effects.TriageItem: self._triage_item,
+            effects.ReadItem: self._read_item,
+            effects.AskQuestion: self._ask_question,
+            effects.PostReply: self._post_reply,
+            effects.CloseThread: self._close_thread,
+            effects.TakeSlot: self._take_slot,
+            effects.MoveSlotToReview: self._move_slot_to_review,
+            effects.ReleaseSlot: self._release_slot,
+            effects.StartAgent: self._start_agent,
+            effects.StopAgent: self._stop_agent,
+            effects.LookAtRun: self._look_at_run,
+            effects.OpenPullRequest: self._open_pull_request,
+            effects.LinkPullRequest: self._link_pull_request,
+            effects.ReadPullRequest: self._read_pull_request,
+            effects.EnableAutoMerge: self._enable_auto_merge,
+            effects.MergePullRequest: self._merge_pull_request,
+            effects.SetItemState: self._set_item_state,
+            effects.PostComment: self._post_comment,
+            effects.ForgetItem: self._forget_item,
+        }
+
+    async def __call__(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish:
+        result: Outcome | Finish = await self._how[type(planned.effect)](record, planned, planned.effect)
+        return result
+
+    def _about(self, record: InFlightRecord, planned: Planned) -> dict[str, Any]:
+        """What every outcome event starts with: an id that is the effect's own."""
+        return {"id": f"{planned.key}:outcome", "work_item_id": record.work_item_id, "at": self._clock()}
+
+    # the tracker
+
+    async def _acknowledge_session(
+        self, record: InFlightRecord, planned: Planned, effect: effects.AcknowledgeSession
+    ) -> Outcome:
+        await self._tracker.acknowledge_session(effect.session_id, planned.key)
+        return Outcome()
+
+    async def _triage_item(self, record: InFlightRecord, planned: Planned, effect: effects.TriageItem) -> Outcome:
+        item = await self._tracker.read_item(record.work_item_id)
+        ours = item is not None and (self._tracker.is_ready_for_dispatch(item) or (record.run and item.state in OURS))
+        if item is None or not ours:
+            return Outcome(events.ItemRead(**self._about(record, planned), item=item))
+        verdict = await self._triager.triage(item, [answer.text for answer in record.answers])
+        return Outcome(events.Triaged(**self._about(record, planned), item=item, verdict=verdict))
+
+    async def _read_item(self, record: InFlightRecord, planned: Planned, effect: effects.ReadItem) -> Outcome:
+        item = await self._tracker.read_item(record.work_item_id)
+        return Outcome(events.ItemRead(**self._about(record, planned), item=item))
+
+    async def _set_item_state(self, record: InFlightRecord, planned: Planned, effect: effects.SetItemState) -> Outcome:
+        item = await self._tracker.read_item(record.work_item_id)
+        if item is None or item.state not in {*effect.expect, effect.to}:
+            return Outcome(events.ItemRead(**self._about(record, planned), item=item))
+        if item.state is not effect.to:
+            await self._tracker.set_state(item, effect.to)
+        return Outcome()
+
+    async def _post_comment(self, record: InFlightRecord, planned: Planned, effect: effects.PostComment) -> Outcome:
+        await self._tracker.post_comment(record.work_item_id, f"{effect.body}\n\n{comments.MARK}", planned.key)
+        return Outcome()
+
+    async def _link_pull_request(
+        self, record: InFlightRecord, planned: Planned, effect: effects.LinkPullRequest
+    ) -> Outcome:
+        await self._tracker.link_pull_request(record.work_item_id, effect.url, planned.key)
+        return Outcome()
+
+    # the channel
+
+    async def _ask_question(self, record: InFlightRecord, planned: Planned, effect: effects.AskQuestion) -> Finish:
+        thread_id, url = effect.thread_id, record.clarification.url if record.clarification else ""
+        if thread_id:
+            await self._channel.reply(thread_id, effect.text, planned.key)
+        else:
+            title = f"{record.key}: {record.item.title if record.item else ''}"
+            thread_id, url = await self._channel.open_thread(title, effect.text, planned.key)
+
+        async def remember() -> Outcome:
+            known = await self._store.get_waiting_clarification(thread_id)
+            waiting = ClarificationRecord(
+                thread_id=thread_id,
+                version=known.version if known else 0,
+                work_item_id=record.work_item_id,
+                question=record.clarification.round if record.clarification else 1,
+                deadline=self._clock() + self._config.clarification.give_up_after + KEEP_THREAD,
+            )
+            early = known.replies if known and known.work_item_id is None else ()
+            asked = events.QuestionAsked(**self._about(record, planned), thread_id=thread_id, url=url, early=early)
+            return Outcome(asked, clarification=waiting)
+
+        return remember
+
+    async def _post_reply(self, record: InFlightRecord, planned: Planned, effect: effects.PostReply) -> Outcome:
+        await self._channel.reply(effect.thread_id, effect.text, planned.key)
+        return Outcome()
+
+    async def _close_thread(self, record: InFlightRecord, planned: Planned, effect: effects.CloseThread) -> Finish:
+        async def expire() -> Outcome:
+            known = await self._store.get_waiting_clarification(effect.thread_id)
+            return Outcome(clarification=known.model_copy(update={"deadline": self._clock()}) if known else None)
+
+        return expire
+
+    # capacity
+
+    async def _take_slot(self, record: InFlightRecord, planned: Planned, effect: effects.TakeSlot) -> Finish:
+        route = _routed(record)
+        priority = record.item.priority if record.item else 0
+        entry = QueueEntry(
+            work_item_id=record.work_item_id, repository=route.repository, priority=priority, since=self._clock()
+        )
+
+        async def take() -> Outcome:
+            batch = await self._store.get_batch()
+            served = capacity.take(batch, entry, self._config.capacity, self._clock())
+            if entry.work_item_id in served.granted:
+                event: events.Event = events.SlotGranted(**self._about(record, planned), repository=route.repository)
+            else:
+                reason = capacity.why_waiting(served.batch, entry, self._config.capacity) or "others are first in line"
+                event = events.SlotDenied(**self._about(record, planned), reason=reason)
+            return self._with_batch(event, record, batch, served)
+
+        return take
+
+    async def _move_slot_to_review(
+        self, record: InFlightRecord, planned: Planned, effect: effects.MoveSlotToReview
+    ) -> Finish:
+        async def move() -> Outcome:
+            batch = await self._store.get_batch()
+            served = capacity.to_review(batch, record.work_item_id, self._config.capacity, self._clock())
+            return self._with_batch(None, record, batch, served)
+
+        return move
+
+    async def _release_slot(self, record: InFlightRecord, planned: Planned, effect: effects.ReleaseSlot) -> Finish:
+        async def release() -> Outcome:
+            batch = await self._store.get_batch()
+            served = capacity.release(batch, record.work_item_id, self._config.capacity, self._clock())
+            return self._with_batch(None, record, batch, served)
+
+        return release
+
+    def _with_batch(
+        self, event: events.Event | None, record: InFlightRecord, before: Batch, served: capacity.Served
+    ) -> Outcome:
+        others = tuple(item for item in served.granted if item != record.work_item_id)
+        return Outcome(event, batch=served.batch if served.batch != before else None, granted=others)
+
+    # the fleet
+
+    async def _start_agent(self, record: InFlightRecord, planned: Planned, effect: effects.StartAgent) -> Outcome:
+        item = await self._tracker.read_item(record.work_item_id)
+        about = self._about(record, planned)
+        if item is None or item.state not in OURS or not_eligible(item, self._config):
+            return Outcome(events.StartRefused(**about, item=item))
+        order = self._order(record, planned, item)
+        report = await self._fleet.start(order)
+        started = report.started_at or about["at"]
+        run = Run(run_id=order.run_id, engine=order.engine, started_at=started, session=report.session)
+        return Outcome(events.AgentStarted(**about, run=run, told=len(record.feedback)))
+
+    def _order(self, record: InFlightRecord, planned: Planned, item: WorkItem) -> RunOrder:
+        route, rules, before = _routed(record), self._config.agents, record.run
+        goes_on = before is not None and (record.round > 0 or bool(record.answers))
+        return RunOrder(
+            run_id=planned.run_id,
+            work_item_id=record.work_item_id,
+            title=item.title,
+            repository=route.repository,
+            clone_url=self._target.clone_address(route.repository),
+            base=route.base,
+            branch=record.branch,
+            engine=route.engine,
+            model=rules.model,
+            task=self._template.render(item, record),
+            resume=before.session if before and goes_on else "",
+            previous_run=before.run_id if before else "",
+            max_turns=rules.max_turns,
+            max_duration=rules.max_duration,
+            max_usd=Decimal(str(rules.max_usd)),
+        )
+
+    async def _stop_agent(self, record: InFlightRecord, planned: Planned, effect: effects.StopAgent) -> Outcome:
+        await self._fleet.stop(effect.run_id)
+        return Outcome()
+
+    async def _look_at_run(self, record: InFlightRecord, planned: Planned, effect: effects.LookAtRun) -> Outcome:
+        report, now = await self._fleet.look(effect.run_id), self._clock()
+        if report is None:
+            report = _lost(record, effect.run_id, "the fleet has never heard of it", now)
+        elif report.status is RunStatus.STARTING and _since(record, now) > self._config.agents.start_within:
+            await self._fleet.stop(effect.run_id)
+            report = _lost(record, effect.run_id, "it was accepted and never started", now)
+        elif report.status not in ENDED:
+            if _since(record, now) > self._config.agents.max_duration + OVERDUE:
+                await self._fleet.stop(effect.run_id)
+            return Outcome()
+        return Outcome(ended(report, now))
+
+    # the code host
+
+    async def _open_pull_request(
+        self, record: InFlightRecord, planned: Planned, effect: effects.OpenPullRequest
+    ) -> Outcome:
+        route = _routed(record)
+        sha = await self._fleet.publish(effect.run_id)
+        title, body = (
+            comments.pull_request_title(record),
+            comments.pull_request_body(record, effect.summary, self._config),
+        )
+        opened = await self._target.open_pull_request(route.repository, record.branch, route.base, title, body)
+        pull_request = opened.model_copy(update={"head_sha": sha})
+        return Outcome(events.PullRequestOpened(**self._about(record, planned), pull_request=pull_request))
+
+    async def _read_pull_request(
+        self, record: InFlightRecord, planned: Planned, effect: effects.ReadPullRequest
+    ) -> Outcome:
+        known = record.pull_request
+        if known is None:
+            return Outcome()
+        read = await self._target.read_pull_request(known.repository, known.number)
+        return Outcome(events.PullRequestRead(**self._about(record, planned), pull_request=read))
+
+    async def _enable_auto_merge(
+        self, record: InFlightRecord, planned: Planned, effect: effects.EnableAutoMerge
+    ) -> Outcome:
+        if record.pull_request:
+            await self._target.enable_auto_merge(record.pull_request, effect.sha, self._config.merge.method)
+        return Outcome()
+
+    async def _merge_pull_request(
+        self, record: InFlightRecord, planned: Planned, effect: effects.MergePullRequest
+    ) -> Outcome:
+        known, about = record.pull_request, self._about(record, planned)
+        if known is None:
+            return Outcome(events.MergeRefused(**about, reason="its pull request is not known"))
+        refused = await self._target.merge(known, effect.sha, self._config.merge.method)
+        if refused:
+            return Outcome(events.MergeRefused(**about, reason=refused))
+        merged = known.model_copy(update={"merged": True, "state": "closed"})
+        return Outcome(events.PullRequestRead(**about, pull_request=merged))
+
+    async def _forget_item(self, record: InFlightRecord, planned: Planned, effect: effects.ForgetItem) -> Outcome:
+        return Outcome(forget=True)
+
+
+def ended(report: RunReport, now: datetime) -> events.AgentFinished:
+    """The event of a run's end; its id is the run's, so that the first end counts and the second is a repeat."""
+    return events.AgentFinished(
+        id=f"run:{report.run_id}:ended", work_item_id=report.work_item_id, at=report.ended_at or now, report=report
+    )
+
+
+def _lost(record: InFlightRecord, run_id: str, why: str, now: datetime) -> RunReport:
+    return RunReport(run_id=run_id, work_item_id=record.work_item_id, status=RunStatus.LOST, why=why, ended_at=now)
+
+
+def _since(record: InFlightRecord, now: datetime) -> timedelta:
+    return now - (record.run.started_at if record.run else now)
+
+
+def _routed(record: InFlightRecord) -> Route:
+    if record.route is None:
+        raise Terminal(f"{record.key} has no repository", why="it was never routed", fix=f"factory status {record.key}")
+    return record.route
