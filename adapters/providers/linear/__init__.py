@@ -1,0 +1,1 @@
+"""Linear: issues, comments and agent sessions. https://linear.app/developers"""

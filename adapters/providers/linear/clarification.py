@@ -1,0 +1,74 @@
+"""Linear's agent sessions as the place where people are asked: a question is an elicitation on the ticket itself.
+
+https://linear.app/developers/agent-interaction
+"""
+
+from __future__ import annotations
+
+from factory_core.config import FactoryConfig
+from factory_core.connections import ProviderConnection
+from factory_core.errors import Terminal
+from factory_core.ports import Thread
+
+from .client import LinearClient, shaped
+from .connection import check_connection
+from .issue import Node
+from .marks import SESSION, marked, own_id
+
+
+class OpenSession(Node):
+    id: str
+    url: str | None = None
+
+
+class HasSession(Node):
+    agent_session: OpenSession
+
+
+class SessionMade(Node):
+    agent_session_create_on_issue: HasSession
+
+
+class ActivityFound(Node):
+    agent_activity: HasSession
+
+
+class LinearClarificationChannel:
+    def __init__(self, client: LinearClient, config: FactoryConfig) -> None:
+        self._client = client
+
+    async def check_connection(self) -> ProviderConnection:
+        return await check_connection(self._client)
+
+    async def open_thread(self, title: str, body: str, key: str) -> Thread:
+        """Ask in a new session on the issue that the key begins with (`ACME-142:…`).
+
+        Linear takes no id of ours for a session, so the question itself is looked for first. A crash between the two
+        calls leaves a session without a word in it, which Linear lets go stale; the question is never asked twice.
+        """
+        session = await self._asked(key) or await self._new_session(key.partition(":")[0])
+        await self._ask(session.id, f"**{title}**\n\n{body}", key)
+        return Thread(f"{SESSION}{session.id}", session.url or "")
+
+    async def reply(self, thread_id: str, text: str, key: str) -> None:
+        """Every word of ours there asks: an elicitation keeps the session open for the person's answer."""
+        if not thread_id.startswith(SESSION):
+            raise Terminal(
+                f"Linear: {thread_id} is no agent session",
+                why="the thread was opened in another channel",
+                fix="In factory.config.yaml: set clarificationChannel to the channel that the question stands in",
+            )
+        await self._ask(thread_id.removeprefix(SESSION), text, key)
+
+    async def _asked(self, key: str) -> OpenSession | None:
+        data = await self._client.find("AgentActivity", {"id": own_id(key)})
+        return shaped(ActivityFound, data).agent_activity.agent_session if data else None
+
+    async def _new_session(self, item_key: str) -> OpenSession:
+        data = await self._client.post("AgentSessionCreateOnIssue", {"input": {"issueId": item_key}})
+        return shaped(SessionMade, data).agent_session_create_on_issue.agent_session
+
+    async def _ask(self, session_id: str, text: str, key: str) -> None:
+        content = {"type": "elicitation", "body": marked(text)}
+        given = {"id": own_id(key), "agentSessionId": session_id, "content": content}
+        await self._client.create("AgentActivityCreate", given)

@@ -1,0 +1,85 @@
+"""Linear as the tracker: read an issue, move it, comment on it, delegate it."""
+
+from __future__ import annotations
+
+from factory_core.config import FactoryConfig
+from factory_core.connections import ProviderConnection
+from factory_core.errors import Terminal
+from factory_core.work_item import ItemState, WorkItem
+
+from .client import LinearClient, shaped
+from .connection import check_connection
+from .issue import IssueNode, Node, WorkflowState, read_issue
+from .marks import marked, own_id
+
+
+class IssueAnswer(Node):
+    issue: IssueNode | None = None
+
+
+class States(Node):
+    nodes: tuple[WorkflowState, ...]
+
+
+class StatesAnswer(Node):
+    workflow_states: States
+
+
+class LinearWorkItemProvider:
+    def __init__(self, client: LinearClient, config: FactoryConfig) -> None:
+        self._client, self._linear = client, config.linear
+        self._state_ids: dict[tuple[str, str], str] = {}  # (team, state name) → id; ids differ from team to team
+
+    async def check_connection(self) -> ProviderConnection:
+        return await check_connection(self._client)
+
+    async def read_item(self, item_id: str) -> WorkItem | None:
+        data = await self._client.find("Issue", {"id": item_id})
+        node = shaped(IssueAnswer, data).issue if data else None
+        return read_issue(node, self._linear) if node else None
+
+    def is_ready_for_dispatch(self, item: WorkItem) -> bool:
+        return item.state is ItemState.READY
+
+    async def set_state(self, item: WorkItem, state: ItemState) -> None:
+        if item.state is state:
+            return
+        state_id = await self._state_id(item.key.rpartition("-")[0], state)
+        await self._client.post("IssueSetState", {"id": item.source.external_id, "stateId": state_id})
+
+    async def post_comment(self, item_id: str, body: str, key: str) -> None:
+        given = {"id": own_id(key), "issueId": item_id, "body": marked(body)}
+        await self._client.create("CommentCreate", given)
+
+    async def acknowledge_session(self, session_id: str, key: str) -> None:
+        """Within 10 s of the session's webhook, else Linear shows the agent as not responding."""
+        content = {"type": "thought", "body": "On it: reading the ticket."}
+        given = {"id": own_id(key), "agentSessionId": session_id, "content": content}
+        await self._client.create("AgentActivityCreate", given)
+
+    async def delegate(self, item_id: str, app_user_id: str) -> None:
+        """Give the issue to an agent user; its human assignee stays."""
+        await self._client.post("IssueSetDelegate", {"id": item_id, "delegateId": app_user_id})
+
+    async def link_pull_request(self, item_id: str, url: str) -> None:
+        """Show the pull request on the issue; Linear keeps one attachment an address."""
+        await self._client.post("AttachmentLinkGitHubPR", {"issueId": item_id, "url": url})
+
+    async def _state_id(self, team: str, state: ItemState) -> str:
+        name = {str(mapped): name for mapped, name in self._linear.states.items()}.get(state, "")
+        wanted = (team, name.casefold())
+        if name and wanted not in self._state_ids:
+            self._state_ids |= await self._states_of(team)
+        if wanted not in self._state_ids:
+            known = ", ".join(sorted(known for of, known in self._state_ids if of == team)) or "none"
+            raise Terminal(
+                f"Linear: team {team} has no state {name!r} for {state}",
+                why=f"its states are: {known}",
+                fix=f"In factory.config.yaml: set linear.states.{state} to one of them",
+            )
+        return self._state_ids[wanted]
+
+    async def _states_of(self, team: str) -> dict[tuple[str, str], str]:
+        data = await self._client.post("WorkflowStates", {"teamKey": team})
+        nodes = shaped(StatesAnswer, data).workflow_states.nodes
+        return {(team, node.name.casefold()): node.id for node in nodes}

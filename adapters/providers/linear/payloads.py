@@ -1,0 +1,127 @@
+"""The shapes of Linear's webhooks, cut down to what we use.
+
+https://linear.app/developers/webhooks · https://linear.app/developers/agent-interaction
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from .issue import Identifier, IssueNode, Named, Node
+
+_KEY_IN_URL = re.compile(r"/issue/([A-Z0-9_]{1,40}-[0-9]{1,12})\b")
+
+
+class Head(Node):
+    """What every delivery has. `webhookTimestamp` is in milliseconds, and the only time stamp that is signed."""
+
+    type: str
+    action: str
+    created_at: AwareDatetime | None = None
+    webhook_timestamp: float = Field(ge=0, lt=1e14)
+
+    @property
+    def sent(self) -> datetime:
+        return datetime.fromtimestamp(self.webhook_timestamp / 1000, UTC)
+
+    @property
+    def at(self) -> datetime:
+        return self.created_at or self.sent
+
+
+class IssueDelivery(Node):
+    data: IssueNode
+
+
+class IssueReference(Node):
+    identifier: Identifier
+
+
+class Actor(Node):
+    type: str | None = None
+
+
+class Comment(Node):
+    id: str = Field(min_length=1)
+    body: str | None = None
+    issue: IssueReference | None = None
+    user_id: str | None = None
+    user: Named | None = None
+    external_user_id: str | None = None
+    external_user: Named | None = None
+    bot_actor: Any = None
+
+    @property
+    def author(self) -> str:
+        return _author(self.user_id, self.user) or _author(self.external_user_id, self.external_user)
+
+
+class CommentDelivery(Node):
+    data: Comment
+    actor: Actor | None = None
+    url: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The issue's; older payloads name it only in the address."""
+        if self.data.issue:
+            return self.data.issue.identifier
+        found = _KEY_IN_URL.search(self.url or "")
+        return found[1] if found else ""
+
+
+class Session(Node):
+    id: str = Field(min_length=1)
+    creator_id: str | None = None
+    issue: IssueReference | None = None
+
+    @property
+    def key(self) -> str:
+        """Empty for a session on something else than an issue."""
+        return self.issue.identifier if self.issue else ""
+
+
+class Prompt(Node):
+    body: str | None = None
+
+
+class Activity(Node):
+    id: str = Field(min_length=1)
+    content: Prompt | None = None
+    body: str | None = None
+    signal: str | None = None
+    source_comment_id: str | None = None
+    user_id: str | None = None
+    user: Named | None = None
+
+    @property
+    def author(self) -> str:
+        return _author(self.user_id, self.user)
+
+    @property
+    def author_name(self) -> str:
+        return _name(self.user) or self.author
+
+    @property
+    def text(self) -> str:
+        """At `content.body` in practice; the vendor's page says `body`."""
+        return (self.content.body if self.content else None) or self.body or ""
+
+
+class SessionDelivery(Node):
+    app_user_id: str | None = None
+    agent_session: Session
+    agent_activity: Activity | None = None
+
+
+def _author(user_id: str | None, user: Named | None) -> str:
+    """The stable id before the name."""
+    return user_id or (user.id if user else None) or _name(user)
+
+
+def _name(user: Named | None) -> str:
+    return (user.name if user else None) or ""

@@ -1,0 +1,142 @@
+"""What Linear tells us: issues, comments and agent sessions become events. Pure: no I/O and no clock.
+
+https://linear.app/developers/webhooks · https://linear.app/developers/agent-interaction
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from factory_core.config import FactoryConfig, Linear
+from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, Reply, ReplyReceived, StopRequested
+from factory_core.dispatch.records import short
+from factory_core.errors import Refused
+from factory_core.intake.http import HttpRequest
+from factory_core.intake.signatures import REMEMBERED, refuse_stale, refuse_unsigned, signed
+from factory_core.ports import Inbound
+
+from .issue import Node, of_team, read_issue
+from .marks import OURS, SESSION
+from .payloads import CommentDelivery, Head, IssueDelivery, Session, SessionDelivery
+
+_MACHINES = frozenset({"oauthClient", "integration"})
+
+M = TypeVar("M", bound=Node)
+
+
+class LinearWebhook:
+    """Any of several secrets may have signed: Linear forgets the old one at once when it is rotated."""
+
+    def __init__(self, secrets: Sequence[str], config: FactoryConfig) -> None:
+        self._secrets, self._linear = tuple(secrets), config.linear
+
+    def events_in(self, request: HttpRequest) -> Inbound:
+        given = request.headers.get("linear-signature")
+        ok = signed(self._secrets, request.body, given)
+        refuse_unsigned("linear", ok, header="Linear-Signature", present=given is not None)
+        head = _read(Head, request.body)
+        # Not the 60 s of Linear's own library: a first delivery may come hours late, and whether a retry carries a new
+        # stamp is reported both ways. A replay inside the window is a duplicate; applied ids are remembered as long.
+        refuse_stale("linear", head.sent, request.received_at, REMEMBERED)
+        reader = _READERS.get((head.type, head.action))
+        events = reader(head, request.body, self._linear) if reader else ()
+        about = events[0].work_item_id if events else ""
+        return Inbound(
+            delivery_id=request.headers.get("linear-delivery", ""),
+            what=f"{head.type}.{head.action} {about}".strip(),
+            events=events,
+        )
+
+
+def _issue(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
+    """`updatedAt` alone does not tell two changes apart: it moves only with what Linear calls meaningful updates."""
+    node = _read(IssueDelivery, raw).data
+    if not any(of_team(key, linear) for key in (node.identifier, *(node.previous_identifiers or ()))):
+        return ()
+    removed = head.action == "remove"
+    seen = "removed" if removed else short(node.model_dump_json())
+    at = node.updated_at or head.at
+    return (
+        ItemChanged(
+            id=f"linear:{node.id}@{at.isoformat()}:{seen}",
+            work_item_id=node.oldest,
+            at=at,
+            item=None if removed else read_issue(node, linear),
+        ),
+    )
+
+
+def _comment(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
+    """A person's words on an issue. What a bot, an app or we wrote is not; nor is a comment on a project."""
+    delivery = _read(CommentDelivery, raw)
+    comment, author, text = delivery.data, delivery.data.author, delivery.data.body or ""
+    machine = comment.bot_actor or (delivery.actor and delivery.actor.type in _MACHINES) or author == linear.app_user_id
+    if machine or not author or OURS in text or not text.strip():
+        return ()
+    if not delivery.key or not of_team(delivery.key, linear):
+        return ()
+    reply = Reply(id=comment.id, author=author, text=text, at=head.at)
+    return (CommentAdded(id=f"linear:comment:{comment.id}", work_item_id=delivery.key, at=head.at, reply=reply),)
+
+
+def _session_created(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
+    """Somebody mentioned or delegated to us; a session that we opened ourselves is no news."""
+    delivery = _read(SessionDelivery, raw)
+    session = delivery.agent_session
+    if _by_us(session.creator_id, delivery, linear) or not _on_ours(session, linear):
+        return ()
+    event_id = f"linear:session:{session.id}"
+    return (ItemChanged(id=event_id, work_item_id=session.key, at=head.at, session_id=session.id),)
+
+
+def _session_prompted(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
+    """A person answered in the session, or pressed stop there."""
+    delivery = _read(SessionDelivery, raw)
+    session, activity = delivery.agent_session, delivery.agent_activity
+    if activity is None or not _on_ours(session, linear) or _by_us(activity.author, delivery, linear):
+        return ()
+    if activity.signal == "stop":
+        stop = StopRequested(
+            id=f"linear:stop:{activity.id}", work_item_id=session.key, at=head.at, by=activity.author_name
+        )
+        return (stop,)
+    if not activity.author or not activity.text.strip():
+        return ()
+    # The same words also arrive as a comment: the reply's id says that they are one.
+    said = activity.source_comment_id or activity.id
+    reply = Reply(id=said, author=activity.author, text=activity.text, at=head.at)
+    thread = f"{SESSION}{session.id}"
+    return (ReplyReceived(id=f"linear:prompt:{activity.id}", at=head.at, thread_id=thread, reply=reply),)
+
+
+_READERS: Mapping[tuple[str, str], Callable[[Head, bytes, Linear], tuple[Event, ...]]] = {
+    ("Issue", "create"): _issue,
+    ("Issue", "update"): _issue,
+    ("Issue", "remove"): _issue,
+    ("Comment", "create"): _comment,
+    ("AgentSessionEvent", "created"): _session_created,
+    ("AgentSessionEvent", "prompted"): _session_prompted,
+}
+
+
+def _read(model: type[M], raw: bytes) -> M:
+    """Raise Refused that names the first field that is wrong, and quotes nothing of the body."""
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise Refused(
+            "a linear webhook that cannot be read", why=f"{where}: {first['type']}", fix="factory doctor linear"
+        ) from None
+
+
+def _by_us(user_id: str | None, delivery: SessionDelivery, linear: Linear) -> bool:
+    return bool(user_id) and user_id in (delivery.app_user_id, linear.app_user_id)
+
+
+def _on_ours(session: Session, linear: Linear) -> bool:
+    return bool(session.key) and of_team(session.key, linear)

@@ -1,0 +1,1 @@
+"""Slack: people are asked in threads. https://docs.slack.dev"""

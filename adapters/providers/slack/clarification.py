@@ -1,0 +1,98 @@
+"""Slack as the place where people are asked: one thread a question, in the configured channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from adapters.providers.door import later
+from factory_core.config import FactoryConfig
+from factory_core.connections import ProviderConnection
+from factory_core.errors import Terminal
+from factory_core.ports import Thread
+
+from .client import SlackClient
+from .connection import check_connection
+from .text import escape
+
+_EVENT_TYPE = "factory"
+_RECENT_ROOTS, _THREAD = 50, 999  # messages; the most that one look reads
+
+
+class Posted(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    channel: str
+    ts: str
+
+
+class SlackClarificationChannel:
+    """Slack knows no idempotency key: ours goes into the message's metadata, and is looked for before every post.
+
+    The port does not say whether a call is a repeat, and nothing that this process remembers would survive a crash;
+    so each post costs one read more. A question and a reminder are rare enough (Slack allows 50 such reads a minute).
+    What a look cannot see: a root under 50 newer ones of the channel, and a post of ours that Slack has not finished.
+    """
+
+    def __init__(self, client: SlackClient, config: FactoryConfig) -> None:
+        self._client, self._slack = client, config.slack
+        people = (f"<@{person}>" for person in config.clarification.people.values())
+        self._mentions = tuple(mention for mention in (config.clarification.escalate_to, *people) if mention)
+
+    async def check_connection(self) -> ProviderConnection:
+        return await check_connection(self._client)
+
+    async def open_thread(self, title: str, body: str, key: str) -> Thread:
+        channel = self._slack.channel
+        look = {"channel": channel, "limit": _RECENT_ROOTS}
+        ts = await self._find("conversations.history", look, key)
+        if ts is None:
+            posted = await self._post(channel, f"*{title}*\n{body}", key)
+            channel, ts = posted.channel, posted.ts
+        url = f"{self._slack.url}/app_redirect?channel={channel}&message_ts={ts}"
+        return Thread(f"{channel}:{ts}", url)
+
+    async def reply(self, thread_id: str, text: str, key: str) -> None:
+        channel, _, ts = thread_id.partition(":")
+        if not channel or not ts.partition(".")[0].isdigit():
+            raise Terminal(
+                f"Slack: {thread_id} is no thread",
+                why="the thread was opened in another channel",
+                fix="In factory.config.yaml: set clarificationChannel to the channel that the question stands in",
+            )
+        look = {"channel": channel, "ts": ts, "limit": _THREAD}
+        if await self._find("conversations.replies", look, key) is None:
+            await self._post(channel, text, key, thread_ts=ts)
+
+    async def _find(self, method: str, look: Mapping[str, Any], key: str) -> str | None:
+        """The stamp of the message that carries our key."""
+        answer = await self._client.call(method, {**look, "include_all_metadata": True})
+        messages = (answer.model_extra or {}).get("messages")
+        for message in messages if isinstance(messages, list) else []:
+            if _key_of(message) == key:
+                return str(message["ts"])
+        return None
+
+    async def _post(self, channel: str, text: str, key: str, **where: str) -> Posted:
+        arguments = {
+            "channel": channel,
+            "text": escape(text, self._mentions),
+            "metadata": {"event_type": _EVENT_TYPE, "event_payload": {"key": key}},
+            "unfurl_links": False,
+            "unfurl_media": False,
+            **where,
+        }
+        answer = await self._client.call("chat.postMessage", arguments)
+        try:
+            return Posted.model_validate(answer.model_extra)
+        except ValidationError:
+            raise later("Slack", "its answer does not say where the message stands") from None
+
+
+def _key_of(message: object) -> str | None:
+    found: object = message
+    for name in ("metadata", "event_payload", "key"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else None

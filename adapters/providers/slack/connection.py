@@ -1,0 +1,40 @@
+"""Is Slack ready for us? Who are we there, and which scopes does the token lack."""
+
+from __future__ import annotations
+
+import asyncio
+
+from factory_core.connections import ConnectionStatus, ProviderConnection
+from factory_core.errors import Problem
+
+from .client import CONNECT, Answer, SlackClient
+
+REQUIRED_SCOPES = ("chat:write", "channels:history", "groups:history", "channels:read", "groups:read", "users:read")
+_PATIENCE = 5.0  # seconds
+
+
+async def check_connection(client: SlackClient) -> ProviderConnection:
+    """auth.test needs no scope, and its `x-oauth-scopes` header lists what the token has."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return _judge(await client.call("auth.test"))
+    except TimeoutError:
+        error, fix = f"no answer within {_PATIENCE:.0f} s", "factory check"
+    except Problem as problem:
+        error, fix = problem.why, problem.fix
+    status = ConnectionStatus.NEEDS_AUTH if fix == CONNECT else ConnectionStatus.ERROR
+    return ProviderConnection(provider="slack", status=status, required_scopes=REQUIRED_SCOPES, error=error, fix=fix)
+
+
+def _judge(answer: Answer) -> ProviderConnection:
+    """A token whose scopes Slack does not tell counts as connected: the first refused call names what it lacks."""
+    said = answer.model_extra or {}
+    missing = answer.scopes is not None and not set(REQUIRED_SCOPES) <= set(answer.scopes)
+    return ProviderConnection(
+        provider="slack",
+        status=ConnectionStatus.MISSING_SCOPES if missing else ConnectionStatus.CONNECTED,
+        required_scopes=REQUIRED_SCOPES,
+        connected_scopes=answer.scopes,
+        account=f"{said.get('user', '')} in {said.get('team', '')}",
+        fix=CONNECT if missing else "",
+    )

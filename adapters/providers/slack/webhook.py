@@ -1,0 +1,141 @@
+"""What Slack tells us: people's replies in threads become events. Pure: no I/O and no clock.
+
+https://docs.slack.dev/apis/events-api · https://docs.slack.dev/authentication/verifying-requests-from-slack
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from factory_core.config import FactoryConfig
+from factory_core.dispatch.events import Event, Reply, ReplyReceived
+from factory_core.errors import Refused
+from factory_core.intake.http import HttpRequest, HttpResponse
+from factory_core.intake.signatures import FRESH, refuse_stale, refuse_unsigned, signed
+from factory_core.ports import Inbound
+
+from .text import unescape
+
+_SECONDS = re.compile(r"[0-9]{1,11}")  # a twelfth digit lies beyond the year 9999, and would be stale anyway
+_STAMP = r"^[0-9]{1,11}\.[0-9]{1,6}$"
+_SPOKEN = frozenset({None, "file_share", "thread_broadcast"})  # other subtypes are bots, edits, deletions and notices
+
+
+class Part(BaseModel):
+    """A part of Slack's JSON, of which only the fields that we use are read."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+M = TypeVar("M", bound=Part)
+
+
+class Kind(Part):
+    type: str
+    subtype: str | None = None
+
+
+class Head(Part):
+    """What kind of delivery it is; only messages are read further, for other events use the same names otherwise."""
+
+    type: str
+    event_id: str | None = None
+    challenge: str | None = None
+    event: Kind | None = None
+
+    @property
+    def spoken(self) -> bool:
+        event = self.event
+        return event is not None and event.type in ("message", "app_mention") and event.subtype in _SPOKEN
+
+    @property
+    def what(self) -> str:
+        return f"{self.type}.{self.event.type}" if self.event else self.type
+
+
+class Message(Part):
+    channel: str = Field(min_length=1)
+    ts: str = Field(pattern=_STAMP)
+    thread_ts: str | None = Field(default=None, pattern=_STAMP)
+    user: str | None = None
+    text: str | None = None
+    bot_id: str | None = None
+    hidden: bool | None = None
+    parent_user_id: str | None = None
+
+    @property
+    def at(self) -> datetime:
+        return datetime.fromtimestamp(float(self.ts), UTC)  # the stamp itself is a key, and stays a string
+
+
+class Authorization(Part):
+    user_id: str | None = None
+    is_bot: bool | None = None
+
+
+class Delivery(Part):
+    event: Message
+    authorizations: tuple[Authorization, ...] | None = None
+
+    @property
+    def bots(self) -> set[str | None]:
+        return {known.user_id for known in self.authorizations or () if known.is_bot}
+
+
+class SlackWebhook:
+    def __init__(self, secrets: Sequence[str], config: FactoryConfig) -> None:
+        self._secrets, self._us = tuple(secrets), config.slack.bot_user_id
+
+    def events_in(self, request: HttpRequest) -> Inbound:
+        self._verify(request)
+        head = _read(Head, request.body)
+        events = self._reply(request.body) if head.spoken else ()
+        response = _challenge(head) if head.type == "url_verification" else None
+        return Inbound(delivery_id=head.event_id or "", what=head.what, events=events, response=response)
+
+    def _verify(self, request: HttpRequest) -> None:
+        """The time stamp is signed with the body, and renewed with every attempt."""
+        given, stamp = request.headers.get("x-slack-signature"), request.headers.get("x-slack-request-timestamp", "")
+        timely = _SECONDS.fullmatch(stamp) is not None
+        ok = timely and signed(self._secrets, request.body, given, prefix="v0=", head=f"v0:{stamp}:".encode())
+        refuse_unsigned("slack", ok, header="X-Slack-Signature", present=given is not None)
+        refuse_stale("slack", datetime.fromtimestamp(int(stamp), UTC), request.received_at, FRESH)
+
+    def _reply(self, raw: bytes) -> tuple[Event, ...]:
+        """A reply that mentions us comes twice, under two event ids: channel and `ts` say that it is one."""
+        delivery = _read(Delivery, raw)
+        message = delivery.event
+        if not message.thread_ts or message.thread_ts == message.ts or message.hidden:
+            return ()
+        if message.bot_id or not message.user or message.user in {self._us, *delivery.bots}:
+            return ()
+        if self._us and message.parent_user_id and message.parent_user_id != self._us:
+            return ()  # somebody else's thread
+        said = f"slack:{message.channel}:{message.ts}"
+        reply = Reply(id=said, author=message.user, text=unescape(message.text or ""), at=message.at)
+        thread = f"{message.channel}:{message.thread_ts}"
+        return (ReplyReceived(id=said, at=message.at, thread_id=thread, reply=reply),)
+
+
+def _challenge(head: Head) -> HttpResponse:
+    """https://docs.slack.dev/reference/events/url_verification"""
+    if head.challenge is None:
+        raise Refused("a slack webhook that cannot be read", why="challenge: missing", fix="factory doctor slack")
+    return HttpResponse(body=head.challenge.encode(), content_type="text/plain")
+
+
+def _read(model: type[M], raw: bytes) -> M:
+    """Raise Refused that names the first field that is wrong, and quotes nothing of the body."""
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise Refused(
+            "a slack webhook that cannot be read", why=f"{where}: {first['type']}", fix="factory doctor slack"
+        ) from None
