@@ -1,0 +1,139 @@
+"""The one door to GitHub's REST and GraphQL APIs: every refusal of theirs becomes a Retryable or a Terminal.
+
+Rules of the REST API: docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import httpx2
+
+from adapters.providers.door import DEADLINE, later, never, retry_after, send
+from factory_core.errors import Problem
+from factory_core.intake.payload import at, rows, text
+from factory_core.ports import Clock
+
+PAGE = 100  # rows; GitHub's largest page
+MOST_PAGES = 10
+LEAST_PAUSE = 60.0  # seconds, for a limit without a header that says when it ends
+CONNECT = "factory connect github"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class GithubClient:
+    """`token` is a classic, fine-grained or installation token; `url` is the API's root, without a slash at the end."""
+
+    def __init__(self, http: httpx2.AsyncClient, token: str, url: str, *, clock: Clock = utc_now) -> None:
+        self._http, self._token, self._url, self._clock = http, token, url.rstrip("/"), clock
+
+    async def ask(
+        self, method: str, path: str, *, params: dict[str, Any] | None = None, body: object = None
+    ) -> httpx2.Response:
+        """Any answer below 500 but 429, refusals included."""
+        request = self._http.build_request(
+            method, self._url + path, params=params, json=body, headers=self._headers(), timeout=DEADLINE
+        )
+        return await send(self._http, "GitHub", request, delay=self._pause)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        body: object = None,
+        accept: Sequence[int] = (),
+    ) -> httpx2.Response:
+        """A good answer, or one with a status from `accept`; every other is raised."""
+        response = await self.ask(method, path, params=params, body=body)
+        if response.is_success or (response.status_code in accept):
+            return response
+        raise self.refusal(response)
+
+    async def read(self, path: str, **params: Any) -> Any:
+        """The JSON document there; None where GitHub answers 404 (gone, or not for this token)."""
+        response = await self.call("GET", path, params=params or None, accept=(404,))
+        return None if response.status_code == 404 else document(response)
+
+    async def read_all(self, path: str, *key: str, **params: Any) -> list[Any] | None:
+        """All rows of a list, page by page; None when it is not a list, or longer than is ever read."""
+        found: list[Any] = []
+        for page in range(1, MOST_PAGES + 1):
+            answer = await self.read(path, per_page=PAGE, page=page, **params)
+            part = at(answer, *key) if key else answer
+            if not isinstance(part, list):
+                return None
+            found += part
+            if len(part) < PAGE:
+                return found
+        return None
+
+    async def mutate(self, operation: str, **variables: Any) -> tuple[str, ...]:
+        """Perform the stored GraphQL mutation; the answer is why GitHub would not, empty when it is done."""
+        source = (files(__package__) / "operations" / f"{operation}.graphql").read_text("utf-8")
+        response = await self.call("POST", "/graphql", body={"query": source, "variables": variables})
+        errors = rows(document(response), "errors")
+        if any(text(error, "type") == "RATE_LIMITED" for error in errors):
+            raise later("GitHub", "its rate limit is used up", after=self._pause(response))
+        return tuple(text(error, "message") or "it did not say why" for error in errors)
+
+    def _headers(self) -> dict[str, str]:
+        """The only place that knows the token."""
+        return {
+            "authorization": f"Bearer {self._token}",
+            "accept": "application/vnd.github+json",
+            "x-github-api-version": "2022-11-28",
+            "user-agent": "ticket-factory",
+        }
+
+    def refusal(self, response: httpx2.Response) -> Problem:
+        """What a 3xx or 4xx answer means. A 403 is three things: a limit, a pause, or a missing permission."""
+        status, path = response.status_code, response.request.url.path
+        what, said = f"{response.request.method} {path} was answered with {status}", message(response)
+        if status == 401:
+            return never("GitHub", what, f"it does not know the token: {said}", CONNECT)
+        if status == 403:
+            pause, needed = self._pause(response), response.headers.get("x-accepted-github-permissions")
+            if pause is not None:
+                return later("GitHub", "its rate limit is used up", after=pause)
+            return never("GitHub", what, f"the token lacks {needed}" if needed else f"not permitted: {said}", CONNECT)
+        if response.is_redirect:
+            fix = "In factory.config.yaml: name the repository as GitHub names it today"
+            return never("GitHub", what, "the repository was renamed or moved", fix)
+        if status == 404:
+            why = "it does not exist, or the token may not see it"
+            return never("GitHub", what, why, f"In GitHub: give the factory's account access to {path}")
+        return never("GitHub", what, said or "it gave no reason", "factory doctor github")
+
+    def _pause(self, response: httpx2.Response) -> float | None:
+        """Seconds until GitHub wants to hear from us again; None where no limit was met."""
+        asked, left = retry_after(response), response.headers.get("x-ratelimit-remaining")
+        reset = response.headers.get("x-ratelimit-reset", "")
+        if asked is None and left == "0" and reset.isascii() and reset.isdigit():
+            return max(1.0, float(reset) - self._clock().timestamp())
+        status = response.status_code
+        limited = left == "0" or status == 429 or (status == 403 and "rate limit" in message(response).lower())
+        return LEAST_PAUSE if asked is None and limited else asked
+
+
+def document(response: httpx2.Response) -> Any:
+    """The answer's JSON; raise Retryable for an answer that is none (a proxy's page, half an answer)."""
+    try:
+        return response.json()
+    except ValueError as error:
+        raise later("GitHub", "its answer cannot be read") from error
+
+
+def message(response: httpx2.Response) -> str:
+    """GitHub's own words, where the answer has any."""
+    try:
+        return text(response.json(), "message")[:300]
+    except ValueError:
+        return ""

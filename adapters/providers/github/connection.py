@@ -1,0 +1,60 @@
+"""Is GitHub ready for the factory? Asked with reads only."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from factory_core.connections import ConnectionStatus, ProviderConnection
+from factory_core.errors import Problem, Retryable
+from factory_core.intake.payload import text
+
+from .client import CONNECT, GithubClient, document
+
+REQUIRED = (
+    "repo",
+)  # of a classic token; the other kinds have permissions, which GitHub names only when one is missing
+PATIENCE = 5.0  # seconds
+
+
+async def check_connection(client: GithubClient) -> ProviderConnection:
+    """Who we are there, and what a classic token may do. Never raises."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _check(client)
+    except TimeoutError:
+        return _unready(ConnectionStatus.ERROR, f"no answer within {PATIENCE:.0f} s", "factory check")
+    except Problem as problem:
+        return _unready(ConnectionStatus.ERROR, problem.why, problem.fix)
+
+
+async def _check(client: GithubClient) -> ProviderConnection:
+    """Installation tokens are nobody, so /user is forbidden to them (403) and their own list is asked for."""
+    answer = await client.ask("GET", "/user")
+    account = text(document(answer), "login") if answer.is_success else ""
+    if answer.status_code == 403 and not isinstance(client.refusal(answer), Retryable):
+        answer, account = (
+            await client.ask("GET", "/installation/repositories", params={"per_page": 1}),
+            "an installation",
+        )
+    refused = None if answer.is_success else client.refusal(answer)
+    if answer.status_code == 401:
+        return _unready(ConnectionStatus.NEEDS_AUTH, "the token is not accepted", CONNECT)
+    if refused and (answer.status_code != 403 or isinstance(refused, Retryable)):
+        return _unready(ConnectionStatus.ERROR, refused.why, refused.fix)
+    return _of_scopes(answer.headers.get("x-oauth-scopes"), account)
+
+
+def _of_scopes(header: str | None, account: str) -> ProviderConnection:
+    """Only classic tokens have the header: docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps"""
+    scopes = None if header is None else tuple(filter(None, (scope.strip() for scope in header.split(","))))
+    if scopes is not None and not set(REQUIRED) <= set(scopes):
+        return _unready(ConnectionStatus.MISSING_SCOPES, "", CONNECT, account=account, connected_scopes=scopes)
+    return ProviderConnection(
+        provider="github", status=ConnectionStatus.CONNECTED, required_scopes=REQUIRED, connected_scopes=scopes,
+        account=account,
+    )  # fmt: skip
+
+
+def _unready(status: ConnectionStatus, error: str, fix: str, **known: Any) -> ProviderConnection:
+    return ProviderConnection(provider="github", status=status, required_scopes=REQUIRED, error=error, fix=fix, **known)

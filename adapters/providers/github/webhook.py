@@ -1,0 +1,153 @@
+"""GitHub's webhooks: verified, and reduced to "something about the pull request of this item changed". No I/O.
+
+Which events exist and what they hold: docs.github.com/webhooks/webhook-events-and-payloads
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from urllib.parse import parse_qs
+
+from factory_core.config import FactoryConfig
+from factory_core.dispatch.events import CommentAdded, Event, PullRequestChanged, Reply
+from factory_core.dispatch.pull_request import item_of_body, item_of_branch
+from factory_core.errors import Refused
+from factory_core.intake.http import HttpRequest
+from factory_core.intake.payload import at, moment, number, read_object, rows, text
+from factory_core.intake.signatures import refuse_unsigned, signed
+from factory_core.ports import Inbound
+
+from .snapshot import MAY_WRITE
+
+SIGNATURE = "x-hub-signature-256"  # the older x-hub-signature is SHA-1 and never counts
+COMMAND = "/factory "
+
+
+class GithubWebhook:
+    """ports.Webhook for GitHub, as repository, organisation or App webhook, in its JSON or its form encoding."""
+
+    def __init__(self, secrets: Sequence[str], config: FactoryConfig) -> None:
+        self._secrets = tuple(secrets)
+        self._repositories = frozenset(name.casefold() for name in config.repositories)
+
+    def events_in(self, request: HttpRequest) -> Inbound:
+        """Raise BadSignature or Refused; an event that concerns none of our branches gives no events.
+
+        GitHub signs no time stamp, so an old recording is only stopped by the memory of delivery ids.
+        """
+        given = request.headers.get(SIGNATURE)
+        ok = signed(self._secrets, request.body, given, prefix="sha256=")
+        refuse_unsigned("github", ok, header=SIGNATURE, present=given is not None)
+        name, delivery = request.headers.get("x-github-event", ""), request.headers.get("x-github-delivery", "")
+        if not name or not delivery:
+            raise _unreadable("it has no x-github-event or no x-github-delivery header")
+        payload = read_object("github", _json_of(request))
+        what = ".".join(filter(None, (name, text(payload, "action"))))[:80]
+        events = self._command(payload, request) if what == "issue_comment.created" else ()
+        items = _items(what, name, payload)
+        events += tuple(_changed(item, what, delivery, request) for item in items)
+        keys = dict.fromkeys(event.work_item_id for event in events)
+        return Inbound(delivery_id=delivery, what=" ".join((what, *keys)), events=events)
+
+    def _command(self, payload: dict[str, Any], request: HttpRequest) -> tuple[Event, ...]:
+        """What a person who may write to one of our repositories tells the factory on its pull request."""
+        # Everybody who installs a public App shares its secret: a comment elsewhere is signed as well, and not obeyed.
+        ours = text(payload, "repository", "full_name").casefold() in self._repositories
+        comment, item = at(payload, "comment"), item_of_body(text(payload, "issue", "body"))
+        allowed = text(comment, "author_association") in MAY_WRITE and text(comment, "user", "type") == "User"
+        words, comment_id = text(comment, "body"), number(comment, "id")
+        on_pull_request = at(payload, "issue", "pull_request") is not None
+        if not (ours and item and allowed and on_pull_request and comment_id and words.startswith(COMMAND)):
+            return ()
+        reply = Reply(
+            id=f"github:comment:{comment_id}", author=text(comment, "user", "login"), text=words,
+            at=moment(comment, "created_at") or request.received_at,
+        )  # fmt: skip
+        return (CommentAdded(id=reply.id, work_item_id=item, at=request.received_at, reply=reply, on="pull request"),)
+
+
+def _json_of(request: HttpRequest) -> bytes | str:
+    """The body, or its `payload` field where the webhook was set up to send a form."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return request.body
+    try:
+        return parse_qs(request.body.decode("ascii"), errors="strict", max_num_fields=8).get("payload", [""])[0]
+    except ValueError as error:
+        raise _unreadable("its form cannot be decoded") from error
+
+
+def _unreadable(why: str) -> Refused:
+    return Refused("a github webhook that cannot be read", why=why, fix="factory doctor github")
+
+
+def _changed(item: str, what: str, delivery: str, request: HttpRequest) -> PullRequestChanged:
+    return PullRequestChanged(id=f"github:{delivery}", work_item_id=item, at=request.received_at, what=what)
+
+
+def _items(what: str, name: str, payload: dict[str, Any]) -> Iterable[str]:
+    """The items whose branches the event is about, each once; usually one or none."""
+    branches = BRANCHES.get(what) or BRANCHES.get(name)
+    found = (item_of_branch(branch) for branch in branches(payload)) if branches else ()
+    return dict.fromkeys(item for item in found if item)
+
+
+def _of_pull_request(payload: dict[str, Any]) -> Iterable[str]:
+    pull = at(payload, "pull_request")
+    return () if _from_fork(pull) else (text(pull, "head", "ref"),)
+
+
+def _of_check_run(payload: dict[str, Any]) -> Iterable[str]:
+    return _of_suite(at(payload, "check_run", "check_suite"))
+
+
+def _of_check_suite(payload: dict[str, Any]) -> Iterable[str]:
+    return _of_suite(at(payload, "check_suite"))
+
+
+def _of_suite(suite: object) -> Iterable[str]:
+    """For a fork GitHub leaves the branch or the list of pull requests empty; ours may have no pull request yet."""
+    pulls = rows(suite, "pull_requests")
+    return () if pulls and all(map(_from_fork, pulls)) else (text(suite, "head_branch"),)
+
+
+def _of_workflow_run(payload: dict[str, Any]) -> Iterable[str]:
+    run = at(payload, "workflow_run")
+    here = _same(at(run, "head_repository"), at(payload, "repository"))
+    return (text(run, "head_branch"),) if here else ()
+
+
+def _of_status(payload: dict[str, Any]) -> Iterable[str]:
+    return (text(branch, "name") for branch in rows(payload, "branches"))
+
+
+def _from_fork(pull: object) -> bool:
+    """Everybody may open a pull request from a fork and name its branch like ours; a deleted fork is null."""
+    return not _same(at(pull, "head", "repo"), at(pull, "base", "repo"))
+
+
+def _same(one: object, other: object) -> bool:
+    """Are both the same repository? Some events give its full name, some only its id."""
+    for key in ("full_name", "id"):
+        if at(one, key) is not None and at(other, key) is not None:
+            return bool(at(one, key) == at(other, key))
+    return False
+
+
+BRANCHES: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {
+    **{
+        f"pull_request.{action}": _of_pull_request
+        for action in (
+            "opened", "reopened", "ready_for_review", "converted_to_draft", "synchronize", "closed", "edited",
+            "auto_merge_enabled", "auto_merge_disabled",
+        )
+    },
+    "pull_request_review.submitted": _of_pull_request,
+    "pull_request_review.dismissed": _of_pull_request,
+    "check_run.completed": _of_check_run,
+    "check_suite.completed": _of_check_suite,
+    "workflow_run.completed": _of_workflow_run,
+    "status": _of_status,
+}  # fmt: skip
+"""The events that may change what becomes of a pull request, and where each names the branch; others are nothing."""
