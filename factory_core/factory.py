@@ -61,7 +61,7 @@ class Factory:
         try:
             inbound = self._read(provider, request)
             for event in [*inbound.events, *await self._behind_pointers(inbound)]:
-                await self._accept_located(event)
+                await self.accept(event)
         except Problem as problem:
             self._note_refusal(provider, problem)
             return problem_response(problem)
@@ -70,9 +70,15 @@ class Factory:
         logger.info("%s %s", provider, inbound.what, extra=said)
         return inbound.response or HttpResponse(body=b'{"ok": true}')
 
-    async def accept(self, event: Event) -> InFlightRecord:
-        """Something happened that no webhook brought: a person's command, an agent's end."""
-        return await self.runner.accept_and_wake(event)
+    async def accept(self, event: Event) -> None:
+        """Save what happened. A reply is given to the item whose thread it is in, or kept until the thread is known."""
+        while isinstance(event, ReplyReceived) and not event.work_item_id:
+            known = await self.store.get_waiting_clarification(event.thread_id)
+            if known and known.work_item_id:
+                event = event.model_copy(update={"work_item_id": known.work_item_id})
+            elif await self._kept(event, known):
+                return
+        await self.runner.accept_and_wake(event)
 
     async def finished(self, report: RunReport) -> None:
         """A fleet's word that a run ended."""
@@ -103,16 +109,6 @@ class Factory:
         if self._reader is None:
             return []
         return [event for pointer in inbound.pointers for event in await self._reader.read(pointer)]
-
-    async def _accept_located(self, event: Event) -> None:
-        """Give the event to its item; a reply whose thread nobody knows yet is kept for it."""
-        while isinstance(event, ReplyReceived) and not event.work_item_id:
-            known = await self.store.get_waiting_clarification(event.thread_id)
-            if known and known.work_item_id:
-                event = event.model_copy(update={"work_item_id": known.work_item_id})
-            elif await self._kept(event, known):
-                return
-        await self.runner.accept_and_wake(event)
 
     async def _kept(self, event: ReplyReceived, known: ClarificationRecord | None) -> bool:
         """Keep an early reply, once; False when the thread became known just now."""

@@ -1,0 +1,205 @@
+"""The outside world in memory: a tracker, a channel, a code host and a fleet that keep their promises and count.
+
+For tests and simulations of the whole factory; the vendors' real shapes are in adapters/sandbox.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+from factory_core.connections import ConnectionStatus, ProviderConnection
+from factory_core.dispatch.pull_request import Check, PullRequest, Review
+from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
+from factory_core.errors import Problem, Terminal
+from factory_core.ports import Thread
+from factory_core.work_item import ItemState, WorkItem
+
+
+class _Recording:
+    """Counts every call, and fails the next ones when a test says so."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self.calls: Counter[str] = Counter()
+        self.faults: dict[str, list[Problem]] = {}
+
+    def _called(self, call: str) -> None:
+        self.calls[call] += 1
+        waiting = self.faults.get(call)
+        if waiting:
+            raise waiting.pop(0)
+
+    async def check_connection(self) -> ProviderConnection:
+        return ProviderConnection(provider=self._provider, status=ConnectionStatus.CONNECTED)
+
+
+class RecordingTracker(_Recording):
+    """Tickets, their states and comments. A person edits `items` directly."""
+
+    def __init__(self) -> None:
+        super().__init__("tracker")
+        self.items: dict[str, WorkItem] = {}
+        self.moves: list[tuple[str, ItemState]] = []
+        self.comments: dict[str, tuple[str, str]] = {}  # by key: the same key twice is one comment
+        self.links: set[tuple[str, str]] = set()
+        self.sessions: set[str] = set()
+
+    async def read_item(self, item_id: str) -> WorkItem | None:
+        self._called("read_item")
+        return self.items.get(item_id)
+
+    def is_ready_for_dispatch(self, item: WorkItem) -> bool:
+        return item.state is ItemState.READY
+
+    async def set_state(self, item: WorkItem, state: ItemState) -> None:
+        self._called("set_state")
+        self.items[item.id] = item.model_copy(update={"state": state})
+        self.moves.append((item.id, state))
+
+    async def post_comment(self, item_id: str, body: str, key: str) -> None:
+        self._called("post_comment")
+        self.comments.setdefault(key, (item_id, body))
+
+    async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
+        self._called("link_pull_request")
+        self.links.add((item_id, url))
+
+    async def acknowledge_session(self, session_id: str, key: str) -> None:
+        self._called("acknowledge_session")
+        self.sessions.add(session_id)
+
+
+class RecordingChannel(_Recording):
+    """Threads and what was said in them."""
+
+    def __init__(self) -> None:
+        super().__init__("channel")
+        self.threads: dict[str, list[str]] = {}
+        self._by_key: dict[str, str] = {}
+
+    async def open_thread(self, title: str, body: str, key: str) -> Thread:
+        self._called("open_thread")
+        if key not in self._by_key:
+            self._by_key[key] = f"C1:{len(self.threads) + 1}.0"
+            self.threads[self._by_key[key]] = [body]
+        return Thread(self._by_key[key], f"https://chat.example/{self._by_key[key]}")
+
+    async def reply(self, thread_id: str, text: str, key: str) -> None:
+        self._called("reply")
+        if key not in self._by_key:
+            self._by_key[key] = thread_id
+            self.threads[thread_id].append(text)
+
+
+class RecordingTarget(_Recording):
+    """Pull requests; a test sets their checks and reviews with change()."""
+
+    def __init__(self) -> None:
+        super().__init__("target")
+        self.pull_requests: dict[int, PullRequest] = {}
+        self.merges: list[tuple[int, str]] = []
+
+    def change(self, number: int, **changes: object) -> None:
+        self.pull_requests[number] = self.pull_requests[number].model_copy(update=changes)
+
+    def green(self, number: int) -> None:
+        self.change(number, checks=(Check(name="ci", status="completed", conclusion="success"),), mergeable=True)
+
+    def red(self, number: int, name: str = "ci", summary: str = "") -> None:
+        failed = Check(name=name, status="completed", conclusion="failure", summary=summary)
+        self.change(number, checks=(failed,), mergeable=True)
+
+    def review(self, number: int, review: Review) -> None:
+        self.change(number, reviews=(*(self.pull_requests[number].reviews or ()), review))
+
+    async def find_pull_request(self, repository: str, branch: str) -> PullRequest | None:
+        self._called("find_pull_request")
+        return next((found for found in self.pull_requests.values() if found.branch == branch), None)
+
+    async def read_pull_request(self, repository: str, number: int) -> PullRequest | None:
+        self._called("read_pull_request")
+        return self.pull_requests.get(number)
+
+    async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
+        self._called("open_pull_request")
+        for found in self.pull_requests.values():
+            if found.branch == branch and found.state == "open":
+                return found
+        number = len(self.pull_requests) + 1
+        self.pull_requests[number] = PullRequest(
+            repository=repository, number=number, branch=branch, head_sha=f"sha{number}", draft=False, merged=False,
+            url=f"https://code.example/{repository}/pull/{number}", mergeable=None, checks=(), reviews=(),
+        )  # fmt: skip
+        return self.pull_requests[number]
+
+    async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
+        self._called("merge")
+        current = self.pull_requests[pull_request.number]
+        if current.merged:
+            return ""
+        if current.head_sha != sha:
+            return "the head moved"
+        self.change(current.number, merged=True, state="closed")
+        self.merges.append((current.number, sha))
+        return ""
+
+    async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None:
+        self._called("enable_auto_merge")
+
+    async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:
+        found = await self.find_pull_request(repository, branch)
+        return found is not None and (bool(found.merged) or (found.state == "open" and found.draft is False))
+
+    def clone_address(self, repository: str) -> str:
+        return f"https://code.example/{repository}.git"
+
+
+class RecordingFleet(_Recording):
+    """Runs that end when a test says so."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__("fleet")
+        self._clock = clock
+        self.orders: dict[str, RunOrder] = {}
+        self.reports: dict[str, RunReport] = {}
+        self.stopped: list[str] = []
+
+    async def start(self, order: RunOrder) -> RunReport:
+        self._called("start")
+        if order.run_id not in self.orders:
+            self.orders[order.run_id] = order
+            self.reports[order.run_id] = RunReport(
+                run_id=order.run_id, work_item_id=order.work_item_id, status=RunStatus.RUNNING,
+                started_at=self._clock(), alive_at=self._clock(), session=f"session-{order.run_id}",
+            )  # fmt: skip
+        return self.reports[order.run_id]
+
+    def end(self, run_id: str, status: RunStatus, **changes: object) -> RunReport:
+        """The report of a run that ends now."""
+        if self.reports[run_id].ended_at is None:
+            ended = {"status": status, "ended_at": self._clock(), **changes}
+            self.reports[run_id] = self.reports[run_id].model_copy(update=ended)
+        return self.reports[run_id]
+
+    @property
+    def live(self) -> list[str]:
+        return [run_id for run_id, report in self.reports.items() if report.ended_at is None]
+
+    async def look(self, run_id: str) -> RunReport | None:
+        self._called("look")
+        return self.reports.get(run_id)
+
+    async def stop(self, run_id: str) -> None:
+        self._called("stop")
+        if run_id in self.reports:
+            self.stopped.append(run_id)
+            self.end(run_id, RunStatus.STOPPED)
+
+    async def publish(self, run_id: str) -> str:
+        self._called("publish")
+        order = self.orders.get(run_id)
+        if order is None:
+            raise Terminal(f"run {run_id} is unknown", why="the fleet has no such run", fix="factory check")
+        return f"sha-{run_id}"

@@ -1,0 +1,162 @@
+"""A whole factory in memory with a clock that stands still, for tests that state laws of the core."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.memory.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
+from adapters.memory.state_store import InMemoryStateStore
+from factory_core.config import FactoryConfig
+from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
+from factory_core.dispatch.records import InFlightRecord, State
+from factory_core.dispatch.run import RunStatus
+from factory_core.dispatch.task_template import StandardTask
+from factory_core.factory import Factory, build_factory
+from factory_core.runner.perform_dispatch import Performer, RuleTriager
+from factory_core.work_item import ItemState, Source, WorkItem
+
+START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+CLEAR = (
+    "The cart shows `total` where the API says `amount`. Rename it in `shop/cart.py` and in the page.\n\n"
+    "Acceptance criteria:\n- [ ] `amount` is shown in the cart\n- [ ] the old name is gone, and a test says so\n"
+)
+
+
+def config_of(**changes: Any) -> FactoryConfig:
+    """The configuration of the tests: one repository by project, merging on green."""
+    document: dict[str, Any] = {
+        "intentProvider": "linear",
+        "clarificationChannel": "slack",
+        "outputTarget": "github",
+        "repositories": {"acme/shop": {}, "acme/api": {}},
+        "routing": {"byProject": {"Shop": "acme/shop", "API": "acme/api"}},
+        "agents": {"engine": "console"},
+        "merge": {"policy": "on-green"},
+    }
+    for key, value in changes.items():
+        document[key] = {**document.get(key, {}), **value} if isinstance(value, dict) else value
+    return FactoryConfig.model_validate(document)
+
+
+def ticket(key: str = "ACME-1", **changes: Any) -> WorkItem:
+    fields: dict[str, Any] = {
+        "id": key, "key": key, "title": "Rename total to amount", "description": CLEAR, "state": ItemState.READY,
+        "project": "Shop", "reporter": "maya", "source": Source(provider="linear", external_id=f"uuid-{key}"),
+    }  # fmt: skip
+    return WorkItem(**{**fields, **changes})
+
+
+class Crash(BaseException):
+    """The process dies: nothing catches it."""
+
+
+class World:
+    """Ports, store, clock, and the factory over them. `settle()` performs until nothing is due."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.now = START
+        self.config = config_of(**changes)
+        self.store = InMemoryStateStore(self.clock)
+        self.tracker, self.channel, self.target = RecordingTracker(), RecordingChannel(), RecordingTarget()
+        self.fleet = RecordingFleet(self.clock)
+        self.woken: list[InFlightRecord] = []
+        self.factory = self.new_factory("worker-1")
+        self._count = 0
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def new_factory(self, holder: str) -> Factory:
+        """Another process over the same store and world."""
+        performer = Performer(
+            self.config, self.store, self.clock, tracker=self.tracker, channel=self.channel, target=self.target,
+            fleet=self.fleet, triager=RuleTriager(self.config), template=StandardTask(self.config),
+        )  # fmt: skip
+        return build_factory(
+            self.config, self.store, performer, self.clock, webhooks={}, holder=holder, wake=self.woken.append
+        )
+
+    def fresh_id(self) -> str:
+        self._count += 1
+        return f"event-{self._count}"
+
+    async def hear(self, *events: Event) -> None:
+        """Events come in, and everything that follows at once is done."""
+        for event in events:
+            await self.factory.accept(event)
+        await self.settle()
+
+    async def settle(self) -> None:
+        while self.woken:
+            await self.factory.perform(self.woken.pop(0))
+
+    async def later(self, span: timedelta) -> None:
+        """Time passes, the clock ticks, and what was due is done."""
+        self.now += span
+        await self.factory.check_in()
+        await self.settle()
+
+    async def add(self, item: WorkItem) -> None:
+        self.tracker.items[item.id] = item
+        await self.hear(self.changed(item))
+
+    def changed(self, item: WorkItem | None, key: str = "") -> ItemChanged:
+        return ItemChanged(id=self.fresh_id(), work_item_id=item.id if item else key, at=self.now, item=item)
+
+    def reply(self, text: str, thread: str = "C1:1.0", author: str = "U1", item: str = "", ts: str = "") -> ReplyReceived:
+        said = Reply(id=ts or self.fresh_id(), author=author, text=text, at=self.now)
+        return ReplyReceived(id=said.id, work_item_id=item, at=self.now, thread_id=thread, reply=said)
+
+    def comment(self, text: str, author: str = "maya", key: str = "ACME-1", on: str = "ticket") -> CommentAdded:
+        said = Reply(id=self.fresh_id(), author=author, text=text, at=self.now)
+        return CommentAdded(id=said.id, work_item_id=key, at=self.now, reply=said, on=on)
+
+    def pull(self, key: str = "ACME-1", what: str = "check_run.completed") -> PullRequestChanged:
+        return PullRequestChanged(id=self.fresh_id(), work_item_id=key, at=self.now, what=what)
+
+    async def agent_ends(self, status: RunStatus = RunStatus.SUCCEEDED, **changes: Any) -> None:
+        """The one live run ends, and the fleet says so."""
+        (run_id,) = self.fleet.live
+        await self.factory.finished(self.fleet.end(run_id, status, **changes))
+        await self.settle()
+
+    async def record(self, key: str = "ACME-1") -> InFlightRecord:
+        found = await self.store.get_in_flight(key)
+        assert found is not None, f"no record of {key}"
+        return found
+
+    async def state(self, key: str = "ACME-1") -> State:
+        return (await self.record(key)).state
+
+    def said(self, key: str = "ACME-1") -> list[str]:
+        return [body for item, body in self.tracker.comments.values() if item == key]
+
+
+@contextmanager
+def crashing(owner: Any, call: str, *, after: bool) -> Iterator[None]:
+    """The process dies once, just before or just after `owner.call` acts."""
+    original, armed = getattr(owner, call), [True]
+
+    async def dying(*args: Any, **keywords: Any) -> Any:
+        if armed and not after:
+            armed.clear()
+            raise Crash
+        result = await original(*args, **keywords)
+        if armed:
+            armed.clear()
+            raise Crash
+        return result
+
+    setattr(owner, call, dying)
+    try:
+        yield
+    finally:
+        setattr(owner, call, original)
+
+
+def run(coroutine: Any) -> Any:
+    return asyncio.run(coroutine)
