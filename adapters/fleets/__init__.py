@@ -1,0 +1,1 @@
+"""Who runs agents: one module or package for each fleet."""

@@ -1,0 +1,159 @@
+"""The streams of the real command lines, as recorded, and what they come to."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.fleets.local_engines.claude import Claude
+from adapters.fleets.local_engines.codex import Codex
+from adapters.fleets.local_engines.engine import Ending, Engine, Seen
+from adapters.fleets.local_engines.engines import ENGINES
+from factory_core.dispatch.run import RunStatus, Usage
+
+pytestmark = pytest.mark.pure
+
+STREAMS = Path(__file__).with_name("streams")
+NOW = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
+WROTE = "DONE: file written"
+S = RunStatus
+
+
+def used(turns: int, tokens: int = 0, cached: int = 0, output: int = 0, usd: str = "0") -> Usage:
+    return Usage(turns=turns, input_tokens=tokens, cached_tokens=cached, output_tokens=output, usd=Decimal(usd))
+
+
+def play(engine: Engine, lines: list[str], before: Usage = Usage()) -> Seen:  # noqa: B008
+    seen = Seen(before=before)
+    for line in lines:
+        seen = engine.read(line, seen)
+    return seen
+
+
+def recorded(name: str) -> list[str]:
+    return (STREAMS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+RECORDED = [
+    ("claude/ok", 0, S.SUCCEEDED, "", used(2, 200, 0, 14, "0.00108"), WROTE),
+    ("claude/resumed", 0, S.SUCCEEDED, "", used(1, 100, 0, 7, "0.00054"), WROTE),
+    ("claude/rate-limit-warning", 0, S.SUCCEEDED, "", used(2, 200, 0, 14, "0.00108"), WROTE),
+    ("claude/tool-denied", 0, S.SUCCEEDED, "it was denied Bash", used(2, 200, 0, 14, "0.00108"), WROTE),
+    ("claude/max-turns", 1, S.CAPPED, "Reached maximum number of turns (2)", used(2, 200, 0, 14, "0.00108"), None),
+    ("claude/budget", 1, S.CAPPED, "Reached maximum budget ($0.002)", used(4, 400, 0, 28, "0.00216"), None),
+    ("claude/rate-limited-429", 1, S.LIMITED, "API Error: Request rejected (429)", used(1), None),
+    ("claude/server-error-500", 1, S.FAILED, "API Error: 500 fake 500", used(1), None),
+    ("claude/unauthorised-401", 1, S.FAILED, "Invalid API key", used(1), None),
+    ("claude/refusal", 1, S.FAILED, "the model refused: API Error", used(2, 300, 0, 21, "0.001755"), None),
+    ("claude/sigint-in-tool", 0, S.FAILED, "it was interrupted", used(3, 100, 0, 7, "0.00054"), None),
+    ("claude/sigterm-in-tool", 143, S.FAILED, "it ended with exit code 143 and gave no result", used(1), None),
+    ("codex/ok", 0, S.SUCCEEDED, "", used(2, 200, 40, 14), WROTE),
+    ("codex/apply-patch", 0, S.SUCCEEDED, "", used(2, 200, 40, 14), WROTE),
+    ("codex/mcp-call", 0, S.SUCCEEDED, "", used(2, 200, 40, 14), WROTE),
+    ("codex/resumed", 0, S.SUCCEEDED, "", used(1, 300, 60, 21), WROTE),
+    ("codex/rate-limited-429", 1, S.LIMITED, "exceeded retry limit, last status: 429", used(0), ""),
+    ("codex/turn-failed", 1, S.LIMITED, "rate limit exceeded", used(0), ""),
+    ("codex/server-error-500", 1, S.FAILED, "We’re currently experiencing high demand", used(0), ""),
+    ("codex/unauthorised-401", 1, S.FAILED, "unexpected status 401 Unauthorized", used(0), ""),
+    ("codex/refusal", 0, S.FAILED, "it ended without a word", used(1, 100, 20, 7), ""),
+    ("codex/sigint-in-tool", 1, S.FAILED, "it ended with exit code 1 and gave no result", used(0), "Writing."),
+]
+
+
+@pytest.mark.parametrize(("name", "code", "status", "why", "usage", "words"), RECORDED)
+def test_a_recorded_stream_comes_to_exactly_this(
+    name: str, code: int, status: RunStatus, why: str, usage: Usage, words: str | None
+) -> None:
+    """Status, reason, usage and words are judged by the fields that tell the truth, whatever `subtype` says."""
+    engine = ENGINES[name.split("/")[0]]
+    seen = play(engine, recorded(name))
+    ending = engine.verdict(seen, code, "", NOW)
+    assert (ending.status, seen.usage) == (status, usage)
+    assert ending.why == why if not why else ending.why.startswith(why)
+    assert words is None or seen.words == words
+    assert seen.session == "00000000-0000-4000-8000-000000000001"
+
+
+def test_every_recorded_stream_is_judged() -> None:
+    """No recording lies about unread."""
+    assert {f"{path.parent.name}/{path.stem}" for path in STREAMS.glob("*/*.jsonl")} == {row[0] for row in RECORDED}
+
+
+def test_tokens_of_a_resumed_thread_are_counted_once() -> None:
+    """Codex adds up over the whole thread: what the earlier run used is taken off."""
+    first = play(Codex(), recorded("codex/ok"))
+    again = play(Codex(), recorded("codex/resumed"), before=first.total)
+    assert again.usage == used(1, 100, 20, 7)
+    assert again.total == used(0, 300, 60, 21)
+
+
+def test_cost_of_a_resumed_session_is_counted_once() -> None:
+    """Where the model's usage since the last result is not told, the session's earlier cost is taken off."""
+    line = (
+        '{"type":"result","is_error":false,"result":"x","num_turns":1,"total_cost_usd":%s,"usage":{"input_tokens":100,'
+        '"cache_read_input_tokens":50,"output_tokens":7}}'
+    )
+    assert play(Claude(), [line % "0.00162"], before=used(0, usd="0.00108")).usage == used(1, 150, 50, 7, "0.00054")
+    assert play(Claude(), [line % "0.00054"], before=used(0, usd="0.00108")).usage == used(1, 150, 50, 7, "0.00054")
+
+
+def test_a_reset_that_is_told_is_passed_on() -> None:
+    """A subscription's limit says when it ends; a warning of it is no limit."""
+    event = '{"type":"rate_limit_event","rate_limit_info":{"status":"%s","resetsAt":1795194465}}'
+    end = '{"type":"result","is_error":true,"subtype":"success","api_error_status":429,"result":"5-hour limit"}'
+    limited = play(Claude(), [event % "rejected", end])
+    reset = datetime.fromtimestamp(1795194465, UTC)
+    assert Claude().verdict(limited, 1, "", NOW) == Ending(S.LIMITED, "5-hour limit", reset)
+    warned = play(Claude(), [event % "allowed_warning", end])
+    assert Claude().verdict(warned, 1, "", NOW).retry_at is None
+
+
+def test_a_reset_in_prose_is_the_next_such_time_of_day() -> None:
+    """Codex tells the reset as a time of day on this machine's clock."""
+    here = NOW.astimezone()
+    for hours in (2, -2):
+        then = (here + timedelta(hours=hours)).replace(minute=8)
+        said = f"You’ve hit your usage limit. Or try again at {then:%I:%M %p}."
+        seen = play(Codex(), [json.dumps({"type": "turn.failed", "error": {"message": said}})])
+        ending = Codex().verdict(seen, 1, "", NOW)
+        assert ending.status is S.LIMITED
+        assert ending.retry_at == then.replace(second=0, microsecond=0) + timedelta(days=0 if hours > 0 else 1)
+
+
+@pytest.mark.parametrize("words", ["QUESTION: Which one?", "\n QUESTION: Which one?"])
+def test_final_words_that_begin_as_a_question_ask(words: str) -> None:
+    """Both engines may only ask with their final words."""
+    claude = play(Claude(), [json.dumps({"type": "result", "is_error": False, "result": words})])
+    message = json.dumps({"type": "item.completed", "item": {"type": "agent_message", "text": words}})
+    codex = play(Codex(), [message, '{"type":"turn.completed"}'])
+    assert Claude().verdict(claude, 0, "", NOW).status is S.ASKED
+    assert Codex().verdict(codex, 0, "", NOW).status is S.ASKED
+
+
+WORDS = st.sampled_from(
+    ["type", "subtype", "message", "content", "usage", "result", "item", "error", "is_error", "num_turns", "text", "id",
+     "total_cost_usd", "rate_limit_info", "resetsAt", "status", "rejected", "system", "init", "assistant", "turn",
+     "rate_limit_event", "turn.completed", "turn.failed", "item.completed", "model_usage_since_last_result", "done",
+     "permission_denials", "tool_use", "input", "usd", "thread.started", "agent_message", "terminal_reason"]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=6),
+    max_leaves=12,
+)
+
+
+@given(
+    st.sampled_from(sorted(ENGINES)), st.lists(st.text() | st.dictionaries(WORDS, JSON).map(repr) | JSON, max_size=6)
+)
+def test_no_output_breaks_the_reader(name: str, lines: list[object]) -> None:
+    """Whatever an engine prints, reading and judging it never raises."""
+    engine = ENGINES[name]
+    seen = play(engine, [line if isinstance(line, str) else json.dumps(line) for line in lines])
+    assert engine.verdict(seen, 1, "", NOW).status in set(RunStatus)
