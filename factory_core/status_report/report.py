@@ -1,0 +1,102 @@
+"""report(): from the records to status.json. Pure; every number shown anywhere comes from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from ..config import FactoryConfig
+from ..dispatch.records import ENDED, Batch, InFlightRecord, State
+from ..dispatch.run import RunReport
+from .items import finished_of, item_of, queue_of, run_of, spent_of
+from .sentences import merged
+from .shapes import Item, Line, LineReport, Queued, StatusReport, Step, Vitals
+from .spelling import arguments, cents, command, vendor
+from .verdict import verdict
+
+MOST_FINISHED = 10
+
+
+def report(
+    records: Sequence[InFlightRecord],
+    batch: Batch,
+    runs: Mapping[str, RunReport],
+    lines: Sequence[Line],
+    config: FactoryConfig,
+    now: datetime,
+    data_at: datetime,
+    version: str,
+) -> StatusReport:
+    """`runs` by run id, the newest of each running item at least; `data_at` is when the store was read."""
+    open_items = [
+        item_of(record, run_of(record, runs), config, now)
+        for record in records
+        if record.state not in ENDED and record.state is not State.QUEUED
+    ]
+    needs = sorted((item for item in open_items if item.reason), key=_oldest_first)
+    moving = sorted((item for item in open_items if not item.reason), key=_oldest_first)  # no usual times known yet
+    queue = queue_of(records, batch, config, now)
+    finished = finished_of(records, config, now)
+    shown = (*map(_line, lines), _agents(batch, config))
+    vitals = _vitals(records, runs, batch, queue, config, now)
+    judged = verdict((*needs, *moving), queue, shown, vitals, config, now)
+    return StatusReport(
+        generated_at=now, data_at=data_at, tenant=config.tenant, environment=config.environment, version=version,
+        verdict=judged, lines=shown, vitals=vitals, items=(*needs, *moving), queue=queue,
+        finished=finished[:MOST_FINISHED], start=_start(config) if judged.level == "idle" else (),
+    )  # fmt: skip
+
+
+def _oldest_first(item: Item) -> tuple[int, str]:
+    return (-(item.since_s or 0), item.key)
+
+
+def _line(line: Line) -> LineReport:
+    return LineReport(
+        name=line.name, title=vendor(line.name), status=line.status, last_event_at=line.last_event_at,
+        note=line.note, fix=arguments(line.fix), fix_in_words=line.fix,
+    )  # fmt: skip
+
+
+def _busy(batch: Batch) -> int:
+    return sum(slot.state == "running" for slot in batch.slots.values())
+
+
+def _agents(batch: Batch, config: FactoryConfig) -> LineReport:
+    note = f"{_busy(batch)} of {config.capacity.agents} busy"
+    return LineReport(name="agents", title="Agents", status="ok", note=note)
+
+
+def _vitals(
+    records: Sequence[InFlightRecord],
+    runs: Mapping[str, RunReport],
+    batch: Batch,
+    queue: Sequence[Queued],
+    config: FactoryConfig,
+    now: datetime,
+) -> Vitals:
+    return Vitals(
+        in_flight=sum(record.state not in ENDED and record.state is not State.QUEUED for record in records),
+        agents_busy=_busy(batch),
+        agents_max=config.capacity.agents,
+        queue=len(queue),
+        queue_oldest_s=max((item.since_s for item in queue if item.since_s is not None), default=None),
+        spent_usd=sum((spent_of(record, run_of(record, runs)) for record in records), cents(0)),
+        merged_24h=sum(
+            merged(record) and record.since is not None and now - record.since <= timedelta(hours=24)
+            for record in records
+        ),
+    )
+
+
+def _start(config: FactoryConfig) -> tuple[Step, ...]:
+    """Three ways to a first ticket."""
+    tracker, label = vendor(config.intent_provider), next(iter(config.triage.go_labels), "")
+    labelled = f" with the label {label}" if config.triage.require_go_label and label else ""
+    state = f" to {config.linear.states.get('ready', 'ready')}" if config.intent_provider == "linear" else " to ready"
+    sample = command("trigger", f"{config.intent_provider}.issue.ready")
+    return (
+        Step(words=f"Move a {tracker} ticket{labelled}{state}."),
+        Step(words="No ticket at hand? Send a signed sample:", command=sample),
+        Step(words="It shows up here within 15 s. If not:", command="factory check"),
+    )  # fmt: skip
