@@ -1,0 +1,286 @@
+"""A fresh, signed sample of every event that the factory knows, for `factory trigger`.
+
+The bodies are those that the sandbox itself sends, and so is the signing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from factory_core.errors import Refused
+
+from . import github_events as hub
+from .clock import Clock, iso_seconds
+from .github import pull_paths
+from .github_api import ping_payload
+from .linear import Linear, Node, issue_paths
+from .relayfile import pointer
+from .signing import SIGN, Attempt, Headers, Vendor, encoded
+from .slack import BOT_USER, Slack
+
+ADDRESS = "http://127.0.0.1:8790"
+TITLE, DESCRIPTION = (
+    "Add a discount to the cart",
+    "The cart's total must take a discount in percent.\n\n"
+    "## Acceptance criteria\n\n- [ ] `total([100], discount=10)` is 90\n- [ ] a discount over 100 is refused\n",
+)
+
+
+class Sample(NamedTuple):
+    """`provider` is the last part of the address: POST /hooks/<tenant>/<provider>."""
+
+    provider: Vendor
+    headers: Headers
+    body: bytes
+
+
+class Happening(NamedTuple):
+    """The vendor's name of the event, and its body."""
+
+    event: str
+    payload: Node
+    delivery_id: str = ""
+
+
+def names() -> tuple[str, ...]:
+    return tuple(SAMPLES)
+
+
+def sample(name: str, overrides: Mapping[str, str], secret: str, now: datetime, ids: Callable[[], str]) -> Sample:
+    """The event signed with `secret`, as if sent at `now`; `ids` gives fresh UUIDs.
+
+    `overrides` maps dotted paths of the body (`data.title`, `data.labels.0.name`) to JSON, or to text that is none.
+    Raises Refused for an unknown name or a path that leads nowhere.
+    """
+    make = SAMPLES.get(name)
+    if make is None:
+        raise _unknown(name)
+    clock = Clock(now=lambda: now, new_id=ids)
+    happening = make(clock)
+    payload = json.loads(json.dumps(happening.payload))
+    for path, value in overrides.items():
+        _override(name, payload, path, value)
+    provider: Vendor = _provider(name)
+    attempt = Attempt(happening.delivery_id or ids(), happening.event, encoded(payload), now)
+    return Sample(provider, SIGN[provider](secret, attempt), attempt.body)
+
+
+def _provider(name: str) -> Vendor:
+    return next(vendor for vendor in SIGN if vendor == name.split(".")[0])
+
+
+def _unknown(name: str) -> Refused:
+    near = next(iter(difflib.get_close_matches(name, SAMPLES, 1, 0.3)), "linear.issue.ready")
+    why = f"the nearest known name is {near!r}"
+    return Refused(f"no event is called {name!r}", why=why, fix=f"factory trigger {near}")
+
+
+def _override(name: str, payload: Any, path: str, value: str) -> None:
+    *parents, last = path.split(".")
+    try:
+        place = payload
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
+        place[int(last) if isinstance(place, list) else last] = _value(value)
+    except (AttributeError, TypeError, ValueError, IndexError):
+        why = "the path leads into something that has no parts"
+        raise Refused(f"{name} has no {path!r} to override", why=why, fix=f"factory trigger {name}") from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+# Linear: a small workspace in which the thing happens; its last webhook is the sample.
+
+
+def _linear(happen: Callable[[Linear, str], object]) -> Callable[[Clock], Happening]:
+    def make(clock: Clock) -> Happening:
+        told: list[Happening] = []
+        linear = Linear(clock, lambda _, event, payload, __: told.append(Happening(event, payload)), lambda: ADDRESS)
+        made = linear.create_issue(TITLE, DESCRIPTION, ("exec:quick",), "Shop", priority=2)
+        happen(linear, made["key"])
+        stamped = {**told[-1].payload, "webhookTimestamp": clock.epoch_ms()}
+        return Happening(told[-1].event, stamped)
+
+    return make
+
+
+def _session(linear: Linear, key: str) -> str:
+    session: str = linear.open_session(linear.issue(key), linear.person("Ada"))["id"]
+    return session
+
+
+# Slack.
+
+
+def _slack_reply(clock: Clock) -> Happening:
+    told: list[Happening] = []
+    slack = Slack(clock, lambda _, event, payload, __: told.append(Happening(event, payload)), lambda: ADDRESS)
+    slack.add_channel("C0SANDBOX", "eng-intake")
+    root = slack.post("C0SANDBOX", "DEMO-1 needs a detail", BOT_USER)
+    slack.reply("C0SANDBOX", "Ten percent, for members only", root["ts"], "U0ADA")
+    return told[-1]
+
+
+def _slack_url_verification(clock: Clock) -> Happening:
+    challenge = {"token": "sandbox-verification-token", "challenge": clock.new_id(), "type": "url_verification"}
+    return Happening("url_verification", challenge)
+
+
+# GitHub: one pull request of the factory's.
+
+
+class _Pull(NamedTuple):
+    """The pull request at the sample's moment, and how to make times and ids."""
+
+    place: hub.Repository
+    pull: hub.Pull
+    clock: Clock
+
+    def now(self) -> str:
+        return iso_seconds(self.clock.now())
+
+    def sha(self) -> str:
+        return (self.clock.new_id() + self.clock.new_id()).replace("-", "")[:40]
+
+    def number(self) -> int:
+        return int(self.clock.new_id().replace("-", "")[:8], 16)
+
+    def check(self, conclusion: str = "success") -> hub.Check:
+        sha, branch = self.pull.head_sha, self.pull.head
+        return hub.Check(self.number(), sha, branch, self.now(), "ci", "completed", conclusion, self.now())
+
+
+def _github(event: str, build: Callable[[_Pull], Node]) -> Callable[[Clock], Happening]:
+    def make(clock: Clock) -> Happening:
+        place = hub.Repository(1, "acme/shop", Path(), ADDRESS)
+        pull = hub.Pull(1, f"DEMO-1: {TITLE}", "", "factory/DEMO-1-add-a-discount-to-the-cart", "main", "", "", "")
+        context = _Pull(place, pull, clock)
+        pull.head_sha, pull.base_sha = context.sha(), context.sha()
+        pull.created_at, pull.mergeable = context.now(), True
+        place.pulls.append(pull)
+        return Happening(event, build(context))
+
+    return make
+
+
+def _synchronize(at: _Pull) -> Node:
+    return hub.pull_event(at.place, at.pull, "synchronize", before=at.sha(), after=at.pull.head_sha)
+
+
+def _merged(at: _Pull) -> Node:
+    pull = at.pull
+    pull.state, pull.merged_at, pull.merged_by, pull.merge_commit_sha = "closed", at.now(), hub.BOT, at.sha()
+    pull.updated_at = at.now()
+    return hub.pull_event(at.place, pull, "closed")
+
+
+def _closed(at: _Pull) -> Node:
+    at.pull.state, at.pull.updated_at = "closed", at.now()
+    return hub.pull_event(at.place, at.pull, "closed", "grace")
+
+
+def _review(state: str, body: str) -> Callable[[_Pull], Node]:
+    def build(at: _Pull) -> Node:
+        review = hub.Review(at.number(), "grace", state, body, at.pull.head_sha, at.now())
+        shown = hub.review_json(at.place, at.pull, review)
+        return hub.event(at.place, "submitted", "grace", review=shown, pull_request=hub.pull_json(at.place, at.pull))
+
+    return build
+
+
+def _check_run(at: _Pull) -> Node:
+    return hub.event(at.place, "completed", hub.BOT, check_run=hub.check_json(at.place, at.check()))
+
+
+def _check_suite(at: _Pull) -> Node:
+    return hub.event(at.place, "completed", hub.BOT, check_suite=hub.suite_json(at.place, at.check()))
+
+
+def _workflow_run(at: _Pull) -> Node:
+    run = {**hub.suite_json(at.place, at.check()), "name": "ci", "event": "pull_request", "run_number": 1}
+    workflow = {"id": at.number(), "name": "ci", "path": ".github/workflows/ci.yml", "state": "active"}
+    return hub.event(at.place, "completed", hub.BOT, workflow_run=run, workflow=workflow)
+
+
+def _comment(at: _Pull) -> Node:
+    comment = hub.Comment(at.number(), "grace", "Please name the constant.", at.now())
+    return hub.issue_comment_event(at.place, at.pull, comment)
+
+
+def _ping(at: _Pull) -> Node:
+    return hub.event(at.place, None, "grace", **ping_payload())
+
+
+# relayfile: a pointer to where the vendor's object lies.
+
+
+def _relayfile(provider: str, path_of: Callable[[Clock], str]) -> Callable[[Clock], Happening]:
+    def make(clock: Clock) -> Happening:
+        event_id = "evt_" + clock.new_id()
+        kind = "file.updated"
+        return Happening(kind, pointer(provider, kind, path_of(clock), 1, event_id, clock), event_id)
+
+    return make
+
+
+def _issue_path(clock: Clock) -> str:
+    linear = Linear(clock, lambda *_: None, lambda: ADDRESS)
+    return issue_paths(linear.issue(linear.create_issue(TITLE)["key"]))[0]
+
+
+def _reply_path(clock: Clock) -> str:
+    seconds = int(clock.now().timestamp())
+    return f"/slack/channels/C0SANDBOX__eng-intake/threads/{seconds}_000001/replies/{seconds}_000002/meta.json"
+
+
+def _pull_path(clock: Clock) -> str:
+    pull = hub.Pull(1, TITLE, "", "factory/DEMO-1-x", "main", "", "", "")
+    return pull_paths(hub.Repository(1, "acme/shop", Path(), ADDRESS), pull)[0]
+
+
+SAMPLES: Mapping[str, Callable[[Clock], Happening]] = MappingProxyType(
+    {
+        "linear.issue.ready": _linear(lambda linear, key: linear.change_issue(key, state="Ready for Agent")),
+        "linear.issue.updated": _linear(lambda linear, key: linear.change_issue(key, title=TITLE + ", rounded")),
+        "linear.issue.cancelled": _linear(lambda linear, key: linear.change_issue(key, state="Canceled")),
+        "linear.issue.removed": _linear(lambda linear, key: linear.remove_issue(key)),
+        "linear.comment.created": _linear(lambda linear, key: linear.add_comment(key, "Members only, please.")),
+        "linear.session.created": _linear(_session),
+        "linear.session.prompted": _linear(
+            lambda linear, key: linear.prompt(_session(linear, key), "Use ten percent.")
+        ),
+        "linear.session.stop": _linear(lambda linear, key: linear.prompt(_session(linear, key), "stop", "stop")),
+        "slack.message.reply": _slack_reply,
+        "slack.url_verification": _slack_url_verification,
+        "github.pull_request.opened": _github("pull_request", lambda at: hub.pull_event(at.place, at.pull, "opened")),
+        "github.pull_request.synchronize": _github("pull_request", _synchronize),
+        "github.pull_request.closed": _github("pull_request", _closed),
+        "github.pull_request.closed.merged": _github("pull_request", _merged),
+        "github.pull_request.ready_for_review": _github(
+            "pull_request", lambda at: hub.pull_event(at.place, at.pull, "ready_for_review")
+        ),
+        "github.pull_request_review.submitted.approved": _github("pull_request_review", _review("approved", "")),
+        "github.pull_request_review.submitted.changes_requested": _github(
+            "pull_request_review", _review("changes_requested", "Please refuse a negative discount too.")
+        ),
+        "github.check_run.completed": _github("check_run", _check_run),
+        "github.check_suite.completed": _github("check_suite", _check_suite),
+        "github.workflow_run.completed": _github("workflow_run", _workflow_run),
+        "github.issue_comment.created": _github("issue_comment", _comment),
+        "github.ping": _github("ping", _ping),
+        "relayfile.linear.issue": _relayfile("linear", _issue_path),
+        "relayfile.slack.reply": _relayfile("slack", _reply_path),
+        "relayfile.github.pull": _relayfile("github", _pull_path),
+    }
+)
