@@ -132,8 +132,10 @@ def document(response: httpx2.Response) -> Any:
 
 
 def message(response: httpx2.Response) -> str:
-    """GitHub's own words, where the answer has any."""
+    """GitHub's own words, where the answer has any; the details of a 422 stand in its errors."""
     try:
-        return text(response.json(), "message")[:300]
+        said = response.json()
     except ValueError:
         return ""
+    words = (text(said, "message"), *(text(error, "message") for error in rows(said, "errors")))
+    return ": ".join(filter(None, words))[:300]

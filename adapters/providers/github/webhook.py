@@ -129,10 +129,10 @@ def _from_fork(pull: object) -> bool:
 
 def _same(one: object, other: object) -> bool:
     """Are both the same repository? Some events give its full name, some only its id."""
-    for key in ("full_name", "id"):
-        if at(one, key) is not None and at(other, key) is not None:
-            return bool(at(one, key) == at(other, key))
-    return False
+    names = text(one, "full_name"), text(other, "full_name")
+    if all(names):
+        return names[0] == names[1]
+    return number(one, "id") is not None and number(one, "id") == number(other, "id")
 
 
 BRANCHES: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {

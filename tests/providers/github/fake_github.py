@@ -1,0 +1,130 @@
+"""A GitHub of one repository, acme/api, that lives in a dictionary and may fail before or after it acts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import httpx2
+from github_payloads import HERE, NOW
+
+from adapters.providers.github.client import GithubClient
+
+TOKEN = "ghp_canary_token"
+T = TypeVar("T")
+SHA = "a" * 40
+
+
+class FakeGithub:
+    """`fail` maps a call (`PUT /repos/…`) to what happens instead; with `after=True` once it was carried out."""
+
+    def __init__(self) -> None:
+        self.pulls: dict[int, dict[str, Any]] = {}
+        self.check_runs: list[dict[str, Any]] = []
+        self.statuses: list[dict[str, Any]] = []
+        self.reviews: list[dict[str, Any]] = []
+        self.asked: list[httpx2.Request] = []
+        self.instead: dict[str, httpx2.Response | Exception] = {}
+        self.afterwards: dict[str, httpx2.Response | Exception] = {}
+
+    def add(self, branch: str, **fields: Any) -> dict[str, Any]:
+        number = len(self.pulls) + 1
+        pull = {
+            "number": number, "node_id": f"PR_{number}", "html_url": f"https://github.com/acme/api/pull/{number}",
+            "state": "open", "draft": False, "merged": False, "mergeable": True, "auto_merge": None,
+            "head": {"ref": branch, "sha": SHA, "repo": HERE}, "base": {"ref": "main", "repo": HERE},
+            "merged_by": None,
+        }  # fmt: skip
+        self.pulls[number] = {**pull, **fields}
+        return self.pulls[number]
+
+    async def answer(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked.append(request)
+        call = f"{request.method} {request.url.path}"
+        response = self.instead.pop(call, None) or self._carry_out(request)
+        result = self.afterwards.pop(call, response)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def _carry_out(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path.removeprefix("/repos/acme/api")
+        body = json.loads(request.content or b"null")
+        for method, pattern, act in self._routes():
+            match = re.fullmatch(pattern, path)
+            if match and request.method == method:
+                return act(request, body, *match.groups())
+        return httpx2.Response(404, json={"message": "Not Found"})
+
+    def _routes(self) -> list[tuple[str, str, Callable[..., httpx2.Response]]]:
+        return [
+            ("GET", "", lambda r, b: httpx2.Response(200, json=HERE)),
+            ("GET", "/pulls", self._list),
+            ("POST", "/pulls", self._open),
+            ("GET", r"/pulls/(\d+)", self._read),
+            ("PUT", r"/pulls/(\d+)/merge", self._merge),
+            ("GET", r"/pulls/\d+/reviews", lambda r, b: _page(r, self.reviews)),
+            ("GET", r"/commits/\w+/check-runs", lambda r, b: _page(r, self.check_runs, "check_runs")),
+            ("GET", r"/commits/\w+/status", lambda r, b: _page(r, self.statuses, "statuses")),
+            ("POST", "/graphql", self._graphql),
+        ]
+
+    def _list(self, request: httpx2.Request, body: object) -> httpx2.Response:
+        """Its filter does not tell a fork of the same owner apart, and lists leave fields out."""
+        _, _, branch = request.url.params["head"].partition(":")
+        known = [pull for pull in self.pulls.values() if pull["head"]["ref"] == branch]
+        short = [{k: v for k, v in pull.items() if k not in {"merged", "mergeable", "merged_by"}} for pull in known]
+        return _page(request, short[::-1])
+
+    def _open(self, request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
+        for pull in self.pulls.values():
+            if pull["head"]["ref"] == body["head"] and pull["state"] == "open":
+                errors = [{"message": f"A pull request already exists for acme:{body['head']}."}]
+                return httpx2.Response(422, json={"message": "Validation Failed", "errors": errors})
+            if pull["head"]["ref"] == body["head"] and pull["merged"]:
+                errors = [{"message": f"No commits between main and {body['head']}"}]
+                return httpx2.Response(422, json={"message": "Validation Failed", "errors": errors})
+        return httpx2.Response(201, json=self.add(body["head"], title=body["title"], body=body["body"], mergeable=None))
+
+    def _read(self, request: httpx2.Request, body: object, number: str) -> httpx2.Response:
+        pull = self.pulls.get(int(number))
+        return httpx2.Response(200, json=pull) if pull else httpx2.Response(404, json={"message": "Not Found"})
+
+    def _merge(self, request: httpx2.Request, body: dict[str, Any], number: str) -> httpx2.Response:
+        pull = self.pulls[int(number)]
+        if pull["merged"] or pull["state"] == "closed" or pull["mergeable"] is False:
+            return httpx2.Response(405, json={"message": "Pull Request is not mergeable"})
+        if body.get("sha") not in {None, pull["head"]["sha"]}:
+            return httpx2.Response(409, json={"message": "Head branch was modified. Review and try the merge again."})
+        pull.update(merged=True, state="closed", merge_method=body["merge_method"])
+        return httpx2.Response(200, json={"merged": True, "sha": "b" * 40})
+
+    def _graphql(self, request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
+        given = body["variables"]
+        pull = next(pull for pull in self.pulls.values() if pull["node_id"] == given["id"])
+        if "markPullRequestReadyForReview" in body["query"]:
+            pull["draft"] = False
+        elif given["head"] != pull["head"]["sha"]:
+            return httpx2.Response(200, json={"data": None, "errors": [{"message": "The head oid does not match"}]})
+        else:
+            pull["auto_merge"] = {"merge_method": given["method"].lower()}
+        return httpx2.Response(200, json={"data": {}})
+
+
+def _page(request: httpx2.Request, rows: list[Any], key: str = "") -> httpx2.Response:
+    page, size = int(request.url.params.get("page", 1)), int(request.url.params.get("per_page", 30))
+    part = rows[(page - 1) * size : page * size]
+    return httpx2.Response(200, json={"total_count": len(rows), key: part} if key else part)
+
+
+def with_client(answer: Callable[[httpx2.Request], Any], use: Callable[[GithubClient], Awaitable[T]]) -> T:
+    """Run `use` with a client whose network is `answer`, at NOW."""
+
+    async def run() -> T:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as http:
+            return await use(GithubClient(http, TOKEN, "https://api.github.test", clock=lambda: NOW))
+
+    return asyncio.run(run())
