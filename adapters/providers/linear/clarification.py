@@ -46,8 +46,10 @@ class LinearClarificationChannel:
         Linear takes no id of ours for a session, so the question itself is looked for first. A crash between the two
         calls leaves a session without a word in it, which Linear lets go stale; the question is never asked twice.
         """
-        session = await self._asked(key) or await self._new_session(key.partition(":")[0])
-        await self._ask(session.id, f"**{title}**\n\n{body}", key)
+        session = await self._asked(key)
+        if session is None:
+            session = await self._new_session(key.partition(":")[0])
+            await self._ask(session.id, f"**{title}**\n\n{body}", key)
         return Thread(f"{SESSION}{session.id}", session.url or "")
 
     async def reply(self, thread_id: str, text: str, key: str) -> None:

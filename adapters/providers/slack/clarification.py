@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from adapters.providers.door import later
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.errors import Terminal
+from factory_core.intake import payload
 from factory_core.ports import Thread
 
 from .client import SlackClient
@@ -21,19 +20,12 @@ _EVENT_TYPE = "factory"
 _RECENT_ROOTS, _THREAD = 50, 999  # messages; the most that one look reads
 
 
-class Posted(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    channel: str
-    ts: str
-
-
 class SlackClarificationChannel:
     """Slack knows no idempotency key: ours goes into the message's metadata, and is looked for before every post.
 
     The port does not say whether a call is a repeat, and nothing that this process remembers would survive a crash;
     so each post costs one read more. A question and a reminder are rare enough (Slack allows 50 such reads a minute).
-    What a look cannot see: a root under 50 newer ones of the channel, and a post of ours that Slack has not finished.
+    What a look cannot see: a root under 50 newer ones, a reply behind 998 others, a post that Slack has not finished yet.
     """
 
     def __init__(self, client: SlackClient, config: FactoryConfig) -> None:
@@ -49,8 +41,7 @@ class SlackClarificationChannel:
         look = {"channel": channel, "limit": _RECENT_ROOTS}
         ts = await self._find("conversations.history", look, key)
         if ts is None:
-            posted = await self._post(channel, f"*{title}*\n{body}", key)
-            channel, ts = posted.channel, posted.ts
+            channel, ts = await self._post(channel, f"*{title}*\n{body}", key)
         url = f"{self._slack.url}/app_redirect?channel={channel}&message_ts={ts}"
         return Thread(f"{channel}:{ts}", url)
 
@@ -69,30 +60,22 @@ class SlackClarificationChannel:
     async def _find(self, method: str, look: Mapping[str, Any], key: str) -> str | None:
         """The stamp of the message that carries our key."""
         answer = await self._client.call(method, {**look, "include_all_metadata": True})
-        messages = (answer.model_extra or {}).get("messages")
-        for message in messages if isinstance(messages, list) else []:
-            if _key_of(message) == key:
-                return str(message["ts"])
+        for said in payload.rows(answer.body, "messages"):
+            if payload.text(said, "metadata", "event_payload", "key") == key:
+                return payload.text(said, "ts")
         return None
 
-    async def _post(self, channel: str, text: str, key: str, **where: str) -> Posted:
+    async def _post(self, channel: str, words: str, key: str, **where: str) -> tuple[str, str]:
         arguments = {
             "channel": channel,
-            "text": escape(text, self._mentions),
+            "text": escape(words, self._mentions),
             "metadata": {"event_type": _EVENT_TYPE, "event_payload": {"key": key}},
             "unfurl_links": False,
             "unfurl_media": False,
             **where,
         }
-        answer = await self._client.call("chat.postMessage", arguments)
-        try:
-            return Posted.model_validate(answer.model_extra)
-        except ValidationError:
-            raise later("Slack", "its answer does not say where the message stands") from None
-
-
-def _key_of(message: object) -> str | None:
-    found: object = message
-    for name in ("metadata", "event_payload", "key"):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, str) else None
+        body = (await self._client.call("chat.postMessage", arguments)).body
+        where_it_stands = payload.text(body, "channel"), payload.text(body, "ts")
+        if not all(where_it_stands):
+            raise later("Slack", "its answer does not say where the message stands")
+        return where_it_stands

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
 from factory_core.errors import Problem
+from factory_core.intake.payload import text, truth
 
 CONNECT = "factory connect slack"
 _UNAUTHORISED = frozenset(
@@ -23,7 +23,7 @@ _PASSING = frozenset(
     {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 )
 _IN_SLACK = {
-    "channel_not_found": "In Slack: invite the factory's app to the channel, and give the channel's id as slack.channel",
+    "channel_not_found": "In Slack: invite the factory's app to the channel, and set slack.channel to the channel's id",
     "not_in_channel": "In Slack: invite the factory's app to the channel",
     "is_archived": "In Slack: restore the channel, or name another one as slack.channel",
     "thread_not_found": "In Slack: the question's thread was deleted; answer on the ticket instead",
@@ -31,15 +31,11 @@ _IN_SLACK = {
 }
 
 
-class Answer(BaseModel):
-    """Slack's answer; what a method adds is in `model_extra`. `needed` comes with missing_scope."""
+class Answer(NamedTuple):
+    """What Slack answered, read with `intake.payload`; and what the token may do, where the headers say so."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    ok: bool
-    error: str = ""
-    needed: str = ""
-    scopes: tuple[str, ...] | None = None  # what the token may do, where the answer's headers say so
+    body: dict[str, Any]
+    scopes: tuple[str, ...] | None
 
 
 class SlackClient:
@@ -60,11 +56,7 @@ class SlackClient:
             headers={"authorization": f"Bearer {self._token}"},
             timeout=DEADLINE,
         )
-        response = await send(self._http, "Slack", request)
-        answer = _answer(method, response)
-        if not answer.ok:
-            raise _problem(method, answer, response)
-        return answer
+        return _answer(method, await send(self._http, "Slack", request))
 
 
 def _formed(value: object) -> str:
@@ -73,23 +65,31 @@ def _formed(value: object) -> str:
 
 def _answer(method: str, response: httpx2.Response) -> Answer:
     """What is not Slack's JSON is a proxy's word, and leaves the outcome unknown."""
+    body = _json(response)
+    ok = truth(body, "ok")
+    if ok is None and response.status_code < 400:
+        raise later("Slack", f"it answered {response.status_code} with something that is not Slack's")
+    if not ok:
+        raise _problem(method, body, response)
     listed = response.headers.get("x-oauth-scopes")
-    try:
-        answer = Answer.model_validate_json(response.content)
-    except ValidationError:
-        if response.status_code < 400:
-            raise later("Slack", f"it answered {response.status_code} with something else than JSON") from None
-        raise never("Slack", method, f"it answered {response.status_code}", "factory doctor slack") from None
     scopes = None if listed is None else tuple(scope.strip() for scope in listed.split(",") if scope.strip())
-    return answer.model_copy(update={"scopes": scopes})
+    return Answer(body, scopes)
 
 
-def _problem(method: str, answer: Answer, response: httpx2.Response) -> Problem:
-    error = answer.error[:80] or "no reason given"
+def _json(response: httpx2.Response) -> dict[str, Any]:
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _problem(method: str, body: dict[str, Any], response: httpx2.Response) -> Problem:
+    error = text(body, "error")[:80] or f"it answered {response.status_code}"
     if error in _PASSING:
         return later("Slack", error, after=retry_after(response))
     if error == "missing_scope":
-        return never("Slack", method, f"the token lacks the scope {answer.needed or '?'}", CONNECT)
+        return never("Slack", method, f"the token lacks the scope {text(body, 'needed') or '?'}", CONNECT)
     if error in _UNAUTHORISED:
         return never("Slack", method, error, CONNECT)
     return never("Slack", method, error, _IN_SLACK.get(error, "factory doctor slack"))

@@ -6,6 +6,7 @@ import asyncio
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.errors import Problem
+from factory_core.intake.payload import text
 
 from .client import CONNECT, Answer, SlackClient
 
@@ -28,13 +29,12 @@ async def check_connection(client: SlackClient) -> ProviderConnection:
 
 def _judge(answer: Answer) -> ProviderConnection:
     """A token whose scopes Slack does not tell counts as connected: the first refused call names what it lacks."""
-    said = answer.model_extra or {}
     missing = answer.scopes is not None and not set(REQUIRED_SCOPES) <= set(answer.scopes)
     return ProviderConnection(
         provider="slack",
         status=ConnectionStatus.MISSING_SCOPES if missing else ConnectionStatus.CONNECTED,
         required_scopes=REQUIRED_SCOPES,
         connected_scopes=answer.scopes,
-        account=f"{said.get('user', '')} in {said.get('team', '')}",
+        account=f"{text(answer.body, 'user')} in {text(answer.body, 'team')}",
         fix=CONNECT if missing else "",
     )
