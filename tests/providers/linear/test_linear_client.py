@@ -33,8 +33,9 @@ CONFIG = FactoryConfig(intent_provider="linear", clarification_channel="linear",
 
 ISSUE: dict[str, Any] = {
     "id": UUID, "identifier": "GENT-774", "previousIdentifiers": ["OLD-7"], "title": "a test issue",
-    "description": None, "url": "https://linear.app/acme/issue/GENT-774", "branchName": "gent-774", "priority": 2, "trashed": None,
-    "updatedAt": "2026-01-04T10:00:00.000Z", "state": {"id": "s-ready", "name": "Ready for Agent", "type": "unstarted"},
+    "description": None, "url": "https://linear.app/acme/issue/GENT-774", "branchName": "gent-774", "priority": 2,
+    "trashed": None, "updatedAt": "2026-01-04T10:00:00.000Z",
+    "state": {"id": "s-ready", "name": "Ready for Agent", "type": "unstarted"},
     "team": {"id": "t", "key": "GENT"}, "project": None, "labels": {"nodes": [{"id": "l", "name": "exec:quick"}]},
     "creator": {"id": "u", "name": "User One", "email": "user@example.com"}, "delegate": None,
 }  # fmt: skip
