@@ -33,6 +33,10 @@ class ProviderConnection(Frozen):
         return self.status is ConnectionStatus.CONNECTED
 
     @property
+    def waits_for_a_person(self) -> bool:
+        return self.status in {ConnectionStatus.NEEDS_AUTH, ConnectionStatus.MISSING_SCOPES}
+
+    @property
     def words(self) -> str:
         """The status as the table shows it."""
         missing = [scope for scope in self.required_scopes if scope not in (self.connected_scopes or ())]
@@ -46,7 +50,7 @@ class NotReady(NeedsPerson):
     code = "E-NOT-READY"
 
     def __init__(self, connections: Sequence[ProviderConnection]) -> None:
-        waiting = [connection for connection in connections if not connection.ready]
+        waiting = [connection for connection in connections if connection.waits_for_a_person]
         super().__init__(
             f"Not starting: {len(waiting)} of {len(connections)} connections are not ready.",
             why="; ".join(f"{connection.provider} {connection.words}" for connection in waiting),
@@ -57,6 +61,6 @@ class NotReady(NeedsPerson):
 
 
 def refuse_to_start(connections: Sequence[ProviderConnection]) -> None:
-    """Raise NotReady unless all are connected."""
-    if not all(connection.ready for connection in connections):
+    """Raise NotReady if any waits for a person; a vendor that merely does not answer now is no reason."""
+    if any(connection.waits_for_a_person for connection in connections):
         raise NotReady(connections)

@@ -51,7 +51,7 @@ class Factory:
         reader: PointerReader | None,
         wake: Callable[[InFlightRecord], None],
     ) -> None:
-        self.config, self.store, self.runner, self._clock = config, store, runner, clock
+        self.config, self.store, self.runner, self.clock = config, store, runner, clock
         self._webhooks, self._reader, self._wake = webhooks, reader, wake
         self.heard: dict[str, Heard] = {}
         self._mended_at: datetime | None = None
@@ -82,7 +82,7 @@ class Factory:
 
     async def finished(self, report: RunReport) -> None:
         """A fleet's word that a run ended."""
-        await self.accept(ended(report, self._clock()))
+        await self.accept(ended(report, self.clock()))
 
     async def perform(self, record: InFlightRecord) -> None:
         """Perform what is due of a record that accept() or claim() gave us."""
@@ -90,10 +90,10 @@ class Factory:
 
     async def check_in(self, limit: int = 500, ahead: timedelta = timedelta(0)) -> CheckIn:
         """One tick of the clock; a host that starts looks one lease ahead, for what its predecessor held."""
-        due = await wake_due(self.runner, self.store, self._clock, self._wake, limit, ahead)
-        now, mended = self._clock(), 0
+        due = await wake_due(self.runner, self.store, self.clock, self._wake, limit, ahead)
+        now, mended = self.clock(), 0
         if self._mended_at is None or now - self._mended_at >= MEND_EVERY:
-            mended = await mend_slots(self.runner, self.store, self.config, self._clock)
+            mended = await mend_slots(self.runner, self.store, self.config, self.clock)
             self._mended_at = now
         return CheckIn(due, mended)
 
@@ -126,7 +126,7 @@ class Factory:
         logger.warning("%s refused: %s: %s", provider, problem.what, problem.why, extra={"action": "refused"})
         if provider in self._webhooks:
             before = self.heard.get(provider, Heard())
-            self.heard[provider] = before._replace(refused_at=self._clock(), why=f"{problem.what}: {problem.why}")
+            self.heard[provider] = before._replace(refused_at=self.clock(), why=f"{problem.what}: {problem.why}")
 
 
 def build_factory(

@@ -149,6 +149,10 @@ class Fleet(Protocol):
         """Push the run's branch with the factory's own credentials, and give the head's sha. Harmless to repeat."""
         ...
 
+    async def forget(self, work_item_id: str) -> None:
+        """The item's work trees and outputs may go; Retryable while one of its runs is alive."""
+        ...
+
 
 class StateStore(Protocol):
     """The factory's memory; one instance serves one tenant. All implementations pass tests/conformance unchanged.

@@ -197,6 +197,9 @@ class RecordingFleet(_Recording):
             self.stopped.append(run_id)
             self.end(run_id, RunStatus.STOPPED)
 
+    async def forget(self, work_item_id: str) -> None:
+        self._called("forget")
+
     async def publish(self, run_id: str) -> str:
         self._called("publish")
         order = self.orders.get(run_id)

@@ -307,6 +307,7 @@ class Performer:
         return Outcome(events.PullRequestRead(**about, pull_request=merged))
 
     async def _forget_item(self, record: InFlightRecord, planned: Planned, effect: effects.ForgetItem) -> Outcome:
+        await self._fleet.forget(record.work_item_id)
         return Outcome(forget=True)
 
 

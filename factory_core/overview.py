@@ -1,0 +1,82 @@
+"""What is to be seen of a tenant, gathered once for page, status.json and command line; and whether it is healthy."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from time import monotonic
+
+from pydantic import Field
+
+from .dispatch.records import InFlightRecord, State
+from .dispatch.run import RunReport
+from .errors import Problem
+from .factory import Factory, Heard
+from .ports import Fleet
+from .status_report import ItemReport, Line, StatusReport, item_report, report
+from .work_item import Frozen
+
+LATE = timedelta(minutes=2)  # an effect that has been due for longer means that nobody performs
+AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
+
+
+class Health(Frozen):
+    """`ok` only when the store answers and nothing that is due is late; `problems` say what is wrong since when."""
+
+    ok: bool
+    problems: tuple[str, ...] = ()
+    store_ms: float | None = None
+    oldest_waiting_effect_s: float | None = None
+    last_event_at: dict[str, datetime | None] = Field(default_factory=dict)
+    last_success_at: dict[str, datetime | None] = Field(default_factory=dict)
+
+
+async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str = "") -> StatusReport:
+    """The status report of now; raises StoreUnavailable, for without the store there is no report."""
+    begun = monotonic()
+    records = [record async for record in factory.store.list_in_flight()]
+    batch = await factory.store.get_batch()
+    read_in = round((monotonic() - begun) * 1000)
+    runs = {run.run_id: run for run in [await _run(record, fleet) for record in records] if run}
+    store = Line(name="store", status="ok", note=f"{read_in} ms{', ' if store_kind else ''}{store_kind}")
+    lines = [*(_line(name, factory.heard.get(name, Heard())) for name in factory.config.providers()), store]
+    known = [record for record in records if record.state is not State.NEW]
+    return report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
+
+
+async def item_overview(factory: Factory, fleet: Fleet, key: str) -> ItemReport | None:
+    """One item by its key; None when nobody knows it."""
+    record = await factory.store.get_in_flight(key)
+    if record is None or record.state is State.NEW:
+        return None
+    return item_report(record, await _run(record, fleet), factory.config, factory.clock())
+
+
+async def health(factory: Factory) -> Health:
+    """Costs two small reads: the longest overdue item, and its record."""
+    begun, now = monotonic(), factory.clock()
+    last = {name: factory.heard.get(name, Heard()).at for name in factory.config.providers()}
+    try:
+        overdue = await factory.store.due(now, 1)
+        record = await factory.store.get_in_flight(overdue[0]) if overdue else None
+    except Problem as problem:
+        return Health(ok=False, problems=(f"{problem.what}: {problem.why}",), last_event_at=last)
+    waited = now - record.wake_at if record and record.wake_at else timedelta(0)
+    late = (f"{record.key} has been due since {record.wake_at:%H:%M:%S} UTC",) if record and waited > LATE else ()
+    return Health(
+        ok=not late,
+        problems=late,
+        store_ms=round((monotonic() - begun) * 1000, 2),
+        oldest_waiting_effect_s=waited.total_seconds() if record else None,
+        last_event_at=last,
+    )
+
+
+def _line(name: str, heard: Heard) -> Line:
+    """Down: the last thing that came was refused, and nothing good has come since."""
+    if heard.refused_at and (heard.at is None or heard.refused_at > heard.at):
+        return Line(name=name, status="down", last_event_at=heard.at, note=heard.why, fix=f"factory doctor {name}")
+    return Line(name=name, status="ok" if heard.at else "unknown", last_event_at=heard.at)
+
+
+async def _run(record: InFlightRecord, fleet: Fleet) -> RunReport | None:
+    return await fleet.look(record.run.run_id) if record.run and record.state in AT_WORK else None
