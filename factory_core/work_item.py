@@ -49,7 +49,8 @@ class WorkItem(Frozen):
     labels: tuple[str, ...] = ()
     priority: int = Field(default=0, ge=0, le=4, description="0 none, 1 urgent … 4 low")
     project: str = ""
-    reporter: str = ""
+    reporter: str = ""  # as people call that person
+    reporter_id: str = ""  # as the tracker knows that person; comments and replies carry it
     source: Source
     updated_at: datetime | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)  # the provider's extras, passed through unread

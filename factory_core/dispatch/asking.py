@@ -158,11 +158,16 @@ def may_answer(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> b
     rule = config.clarification.who_may_answer
     if rule == "anyone":
         return True
-    reporter = record.item.reporter if record.item else ""
     if rule == "reporter":
-        known = config.clarification.people.get(reporter)
-        return not known or reply.author in {reporter, known}
+        known = {config.clarification.people.get(name, "") for name in reporter(record)} - {""}
+        return not known or reply.author in {*reporter(record), *known}
     return reply.author in rule
+
+
+def reporter(record: InFlightRecord) -> tuple[str, ...]:
+    """The names under which the tracker knows the person who wrote the ticket."""
+    item = record.item
+    return tuple(name for name in (item.reporter_id, item.reporter) if name) if item else ()
 
 
 def _take(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition:

@@ -60,6 +60,7 @@ class Summary(Frozen):
     priority: int = 0
     project: str = ""
     reporter: str = ""
+    reporter_id: str = ""
     digest: str = ""
 
     @classmethod
@@ -67,7 +68,7 @@ class Summary(Frozen):
         read = "\x1f".join((item.title, item.description, item.project, *sorted(item.labels)))
         return cls(
             key=item.key, title=item.title[:300], url=item.source.url, labels=item.labels[:50], priority=item.priority,
-            project=item.project, reporter=item.reporter, digest=short(read),
+            project=item.project, reporter=item.reporter, reporter_id=item.reporter_id, digest=short(read),
         )  # fmt: skip
 
 

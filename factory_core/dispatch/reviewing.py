@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
-from .asking import may_answer, queue
+from .asking import may_answer, queue, reporter
 from .effects import Effect, EnableAutoMerge, LinkPullRequest, MergePullRequest, PostComment, ReadPullRequest
 from .ending import block, cancel, finish
 from .events import (
@@ -116,8 +116,7 @@ def read_while_merging(record: InFlightRecord, event: CheckedIn, config: Factory
 
 def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
     """The reporter's words on the ticket, or an order on the pull request: the agent runs again with them."""
-    reporter = record.item.reporter if record.item else ""
-    if event.on == "ticket" and (event.reply.author != reporter or not may_answer(record, event.reply, config)):
+    if event.on == "ticket" and (event.reply.author not in reporter(record) or not may_answer(record, event.reply, config)):
         return None
     noted = record.note(event.at, "person", f"{event.reply.author} wrote.", event.reply.text)
     return follow_up(noted, event.at, (event.reply.text,), config, "review-failed")

@@ -91,6 +91,7 @@ def read_issue(node: IssueNode, linear: Linear) -> WorkItem | None:
         priority=int(node.priority or 0),
         project=(node.project.name if node.project else None) or "",
         reporter=creator.name or creator.id or "",
+        reporter_id=creator.id or "",
         source=Source(provider="linear", external_id=node.id, url=node.url or ""),
         updated_at=node.updated_at,
         metadata=_metadata(node, node.state, creator),

@@ -109,7 +109,8 @@ def _session_prompted(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ..
     said = activity.source_comment_id or activity.id
     reply = Reply(id=said, author=activity.author, text=activity.text, at=head.at)
     thread = f"{SESSION}{session.id}"
-    return (ReplyReceived(id=f"linear:prompt:{activity.id}", at=head.at, thread_id=thread, reply=reply),)
+    event_id = f"linear:prompt:{activity.id}"
+    return (ReplyReceived(id=event_id, work_item_id=session.key, at=head.at, thread_id=thread, reply=reply),)
 
 
 _READERS: Mapping[tuple[str, str], Callable[[Head, bytes, Linear], tuple[Event, ...]]] = {
