@@ -226,6 +226,8 @@ def test_an_old_recording_is_refused(late: timedelta) -> None:
         changed("Issue.create", "data", "identifier", to="../../etc-1"),
         changed("Issue.create", "data", "title", to={"a": 1}),
         changed("Issue.create", "data", "labels", to="factory"),
+        changed("Issue.create", "data", "priority", to=5),
+        changed("Issue.create", "data", "priority", to=float("nan")),
         changed("Comment.create", "data", "id", to=None),
         b"[" * 100_000,
     ],

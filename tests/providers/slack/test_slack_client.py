@@ -184,6 +184,7 @@ def test_a_long_text_is_cut_below_slacks_limit() -> None:
     [
         (httpx2.Response(429, headers={"retry-after": "30"}, json={"ok": False, "error": "ratelimited"}), 30.0),
         (refused("ratelimited"), None),
+        (httpx2.Response(200, headers={"retry-after": "9"}, json={"ok": False, "error": "ratelimited"}), 9.0),
         (refused("internal_error"), None),
         (httpx2.Response(500), None),
         (httpx2.ReadTimeout("slow"), None),

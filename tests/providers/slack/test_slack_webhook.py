@@ -121,12 +121,18 @@ def test_what_is_no_persons_reply_in_our_thread_is_no_event(path: tuple[str, ...
     assert deliver(changed("message.thread_reply", "event", *path, to=to)).events == ()
 
 
-def test_our_own_words_are_known_without_configuration() -> None:
-    """The delivery itself says which bot it was sent to."""
+def test_our_own_words_are_known_twice_over() -> None:
+    """By the configured bot user, and by the delivery itself, which says to which bot it was sent."""
     own = changed("message.thread_reply", "event", "user", to=BOT)
     assert deliver(own, config()).events == ()
+    another = changed("message.thread_reply", "event", "user", to="U0ANOTHERBOT")
+    assert deliver(another, config(bot_user_id="U0ANOTHERBOT")).events == ()
+
+
+def test_whose_thread_it_is_may_be_unknown() -> None:
+    """Without a configured bot user every person's reply is kept; the core looks its thread up."""
     foreign_root = changed("message.thread_reply", "event", "parent_user_id", to="U0SOMEBODY")
-    assert deliver(foreign_root, config()).events  # whose thread it is cannot be known, so the reply is kept
+    assert deliver(foreign_root, config()).events
 
 
 def test_a_reply_with_a_file_counts() -> None:
