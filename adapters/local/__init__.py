@@ -1,0 +1,1 @@
+"""The factory on one machine: SQLite and a server."""

@@ -1,0 +1,73 @@
+"""StateStore in a SQLite file: the SQL is record_sql's, the file and its group commit are sqlite_file's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.ports import Clock
+
+from .. import record_sql as sql
+from .sqlite_file import SqliteFile
+
+
+class SqliteStateStore:
+    """One tenant's part of the file. Tenants that share a SqliteFile share its commits."""
+
+    def __init__(self, file: SqliteFile, tenant: str, clock: Clock) -> None:
+        self._file, self._tenant, self._clock = file, tenant, clock
+
+    async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
+        rows = await self._file.read(sql.select_in_flight(self._tenant, work_item_id))
+        return sql.decode(InFlightRecord, rows[0][0]) if rows else None
+
+    async def put_in_flight(
+        self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
+    ) -> InFlightRecord:
+        saved = sql.successor(record)
+        change = sql.put_in_flight(self._tenant, saved)
+        if batch is not None:
+            change += sql.put_batch(self._tenant, sql.successor(batch))
+        if clarification is not None:
+            change += sql.put_clarification(self._tenant, sql.successor(clarification), self._clock())
+        await self._file.write(change)
+        return saved
+
+    async def delete_in_flight(self, work_item_id: str) -> None:
+        await self._file.write(sql.delete_in_flight(self._tenant, work_item_id))
+
+    async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
+        after, more = "", True
+        while more:
+            rows = await self._file.read(sql.select_page(self._tenant, after))
+            for (body,) in rows:
+                record = sql.decode(InFlightRecord, body)
+                after = record.work_item_id
+                yield record
+            more = len(rows) == sql.PAGE
+
+    async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
+        rows = await self._file.read(sql.select_clarification(self._tenant, thread_id, self._clock()))
+        return sql.decode(ClarificationRecord, rows[0][0]) if rows else None
+
+    async def put_waiting_clarification(self, record: ClarificationRecord) -> ClarificationRecord:
+        saved = sql.successor(record)
+        await self._file.write(sql.put_clarification(self._tenant, saved, self._clock()))
+        return saved
+
+    async def delete_waiting_clarification(self, thread_id: str) -> None:
+        await self._file.write(sql.delete_clarification(self._tenant, thread_id))
+
+    async def due(self, now: datetime, limit: int) -> Sequence[str]:
+        rows = await self._file.read(sql.select_due(self._tenant, now, limit))
+        return [work_item_id for (work_item_id,) in rows]
+
+    async def get_batch(self) -> Batch:
+        rows = await self._file.read(sql.select_batch(self._tenant))
+        return sql.decode(Batch, rows[0][0]) if rows else Batch()
+
+    async def put_batch(self, batch: Batch) -> Batch:
+        saved = sql.successor(batch)
+        await self._file.write(sql.put_batch(self._tenant, saved))
+        return saved

@@ -1,0 +1,1 @@
+"""Ports that forget when the process ends: for tests, simulation and the demo."""

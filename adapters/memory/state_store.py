@@ -1,0 +1,143 @@
+"""StateStore in this process's memory: for tests, simulation and the demo. It keeps JSON, as the durable stores do."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, insort
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.errors import StoreUnavailable, VersionConflict
+from factory_core.ports import Clock
+
+Stored = TypeVar("Stored", InFlightRecord, ClarificationRecord, Batch)
+
+
+class Entry(NamedTuple):
+    version: int
+    body: str
+    at: datetime | None = None  # a record's wake_at, a clarification's deadline
+
+
+Shelf = dict[str, Entry]
+
+
+class InMemoryStateStore:
+    """One tenant's memory. Others get a turn at the edges of each call, so that what can interleave does.
+
+    `reachable = False` makes every call raise StoreUnavailable until it is set back.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.reachable = True
+        self._clock = clock
+        self._in_flight: Shelf = {}
+        self._clarifications: Shelf = {}
+        self._batches: Shelf = {}  # one, under the empty key
+        self._wakes: list[tuple[datetime, str]] = []  # sorted
+
+    async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
+        await self._turn()
+        return _read(InFlightRecord, self._in_flight.get(work_item_id))
+
+    async def put_in_flight(
+        self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
+    ) -> InFlightRecord:
+        await self._turn()
+        wins = [_wins(self._in_flight.get(record.work_item_id), record.version)]
+        if batch is not None:
+            wins.append(_wins(self._batches.get(""), batch.version))
+        if clarification is not None:
+            wins.append(_wins(self._waiting(clarification.thread_id), clarification.version))
+        if not all(wins):
+            raise VersionConflict
+        if batch is not None:
+            _write(self._batches, "", batch)
+        if clarification is not None:
+            _write(self._clarifications, clarification.thread_id, clarification, clarification.deadline)
+        self._wake(record.work_item_id, record.wake_at)
+        saved = _write(self._in_flight, record.work_item_id, record, record.wake_at)
+        await asyncio.sleep(0)
+        return saved
+
+    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+        await self._turn()
+        self._wake(work_item_id, None)
+        self._in_flight.pop(work_item_id, None)
+
+    async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
+        await self._turn()
+        for entry in tuple(self._in_flight.values()):
+            yield InFlightRecord.model_validate_json(entry.body)
+            await self._turn()
+
+    async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
+        await self._turn()
+        return _read(ClarificationRecord, self._waiting(thread_id))
+
+    async def put_waiting_clarification(self, record: ClarificationRecord) -> ClarificationRecord:
+        await self._turn()
+        if not _wins(self._waiting(record.thread_id), record.version):
+            raise VersionConflict
+        saved = _write(self._clarifications, record.thread_id, record, record.deadline)
+        await asyncio.sleep(0)
+        return saved
+
+    async def delete_waiting_clarification(self, thread_id: str) -> None:
+        await self._turn()
+        self._clarifications.pop(thread_id, None)
+
+    async def due(self, now: datetime, limit: int) -> Sequence[str]:
+        await self._turn()
+        come = []
+        for wake_at, work_item_id in self._wakes[:limit]:
+            if wake_at > now:
+                break
+            come.append(work_item_id)
+        return come
+
+    async def get_batch(self) -> Batch:
+        await self._turn()
+        return _read(Batch, self._batches.get("")) or Batch()
+
+    async def put_batch(self, batch: Batch) -> Batch:
+        await self._turn()
+        if not _wins(self._batches.get(""), batch.version):
+            raise VersionConflict
+        saved = _write(self._batches, "", batch)
+        await asyncio.sleep(0)
+        return saved
+
+    async def _turn(self) -> None:
+        await asyncio.sleep(0)
+        if not self.reachable:
+            raise StoreUnavailable("the state store cannot be reached", why="it was cut off", fix="factory check")
+
+    def _waiting(self, thread_id: str) -> Entry | None:
+        """A thread past its deadline is absent."""
+        entry = self._clarifications.get(thread_id)
+        return entry if entry and entry.at and entry.at >= self._clock() else None
+
+    def _wake(self, work_item_id: str, wake_at: datetime | None) -> None:
+        """Move the item's place in the order of waking; call it before the entry is replaced."""
+        old = self._in_flight.get(work_item_id)
+        if old and old.at:
+            del self._wakes[bisect_left(self._wakes, (old.at, work_item_id))]
+        if wake_at:
+            insort(self._wakes, (wake_at, work_item_id))
+
+
+def _wins(entry: Entry | None, version: int) -> bool:
+    return version == (entry.version if entry else 0)
+
+
+def _read(model: type[Stored], entry: Entry | None) -> Stored | None:
+    return model.model_validate_json(entry.body) if entry else None
+
+
+def _write(shelf: Shelf, key: str, record: Stored, at: datetime | None = None) -> Stored:
+    saved = record.model_copy(update={"version": record.version + 1})
+    shelf[key] = Entry(saved.version, saved.model_dump_json(), at)
+    return saved

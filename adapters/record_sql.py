@@ -1,0 +1,163 @@
+"""One SQL for SQLite on this machine and SQLite in a Durable Object: the schema, each read and each change.
+
+Nothing here executes anything. A host runs the statements of one change inside one transaction; where one that `swaps`
+changes no row, somebody else saved first: roll the change back and raise VersionConflict.
+
+Bodies leave out what equals a field's default, so the defaults of stored models are part of the format.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from factory_core.dispatch.effects import Planned
+from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.errors import StoreUnavailable
+
+SCHEMA_VERSION = 1
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS factory_schema (version INTEGER NOT NULL)",
+    "INSERT INTO factory_schema SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM factory_schema)",
+    # A record fills a good part of a page, so its table is clustered by rowid: a b-tree over the key would spill every
+    # body into overflow pages. The others' rows are small or single.
+    """CREATE TABLE IF NOT EXISTS in_flight (
+        tenant TEXT NOT NULL, work_item_id TEXT NOT NULL, version INTEGER NOT NULL, wake_at INTEGER, body TEXT NOT NULL,
+        PRIMARY KEY (tenant, work_item_id))""",
+    """CREATE INDEX IF NOT EXISTS in_flight_due ON in_flight (tenant, wake_at, work_item_id)
+        WHERE wake_at IS NOT NULL""",
+    """CREATE TABLE IF NOT EXISTS clarifications (
+        tenant TEXT NOT NULL, thread_id TEXT NOT NULL, version INTEGER NOT NULL, deadline INTEGER NOT NULL,
+        body TEXT NOT NULL, PRIMARY KEY (tenant, thread_id)) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS clarifications_past ON clarifications (tenant, deadline)",
+    """CREATE TABLE IF NOT EXISTS batches (
+        tenant TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID""",
+)
+"""Safe to run again, in one transaction. Times are microseconds since 1970 in UTC."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+OUTBOX = TypeAdapter(tuple[Planned, ...])
+PAGE = 500
+
+Stored = TypeVar("Stored", InFlightRecord, ClarificationRecord, Batch)
+
+
+class Statement(NamedTuple):
+    """One statement, with its values in order; `swaps`: it must change a row."""
+
+    sql: str
+    values: tuple[str | int | None, ...] = ()
+    swaps: bool = False
+
+
+Change = tuple[Statement, ...]
+
+READ_SCHEMA = Statement("SELECT version FROM factory_schema")
+TOUCH = Statement("UPDATE factory_schema SET version = version")
+"""A write that changes nothing, to see whether writing works."""
+
+
+def select_in_flight(tenant: str, work_item_id: str) -> Statement:
+    return Statement("SELECT body FROM in_flight WHERE tenant = ? AND work_item_id = ?", (tenant, work_item_id))
+
+
+def select_page(tenant: str, after: str) -> Statement:
+    """The bodies of the next PAGE records whose ids follow `after`; the first page is after the empty id."""
+    return Statement(
+        "SELECT body FROM in_flight WHERE tenant = ? AND work_item_id > ? ORDER BY work_item_id LIMIT ?",
+        (tenant, after, PAGE),
+    )
+
+
+def select_due(tenant: str, now: datetime, limit: int) -> Statement:
+    return Statement(
+        "SELECT work_item_id FROM in_flight WHERE tenant = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?",
+        (tenant, microseconds(now), limit),
+    )
+
+
+def select_clarification(tenant: str, thread_id: str, now: datetime) -> Statement:
+    return Statement(
+        "SELECT body FROM clarifications WHERE tenant = ? AND thread_id = ? AND deadline >= ?",
+        (tenant, thread_id, microseconds(now)),
+    )
+
+
+def select_batch(tenant: str) -> Statement:
+    return Statement("SELECT body FROM batches WHERE tenant = ?", (tenant,))
+
+
+def put_in_flight(tenant: str, saved: InFlightRecord) -> Change:
+    """`saved` is what successor() made, here and below."""
+    wake_at = microseconds(saved.wake_at) if saved.wake_at else None
+    if saved.version == 1:
+        sql = "INSERT INTO in_flight (version, wake_at, body, tenant, work_item_id) VALUES (?, ?, ?, ?, ?)"
+        return (_insert(sql, 1, wake_at, encode(saved), tenant, saved.work_item_id),)
+    sql = "UPDATE in_flight SET version = ?, wake_at = ?, body = ? WHERE tenant = ? AND work_item_id = ?"
+    return (_update(sql, saved.version, wake_at, encode(saved), tenant, saved.work_item_id),)
+
+
+def put_clarification(tenant: str, saved: ClarificationRecord, now: datetime) -> Change:
+    """Sweeps first: a thread past its deadline is absent, so it can be opened anew."""
+    sweep = Statement("DELETE FROM clarifications WHERE tenant = ? AND deadline < ?", (tenant, microseconds(now)))
+    deadline = microseconds(saved.deadline)
+    if saved.version == 1:
+        sql = "INSERT INTO clarifications (version, deadline, body, tenant, thread_id) VALUES (?, ?, ?, ?, ?)"
+        return (sweep, _insert(sql, 1, deadline, encode(saved), tenant, saved.thread_id))
+    sql = "UPDATE clarifications SET version = ?, deadline = ?, body = ? WHERE tenant = ? AND thread_id = ?"
+    return (sweep, _update(sql, saved.version, deadline, encode(saved), tenant, saved.thread_id))
+
+
+def put_batch(tenant: str, saved: Batch) -> Change:
+    if saved.version == 1:
+        return (_insert("INSERT INTO batches (version, body, tenant) VALUES (?, ?, ?)", 1, encode(saved), tenant),)
+    return (_update("UPDATE batches SET version = ?, body = ? WHERE tenant = ?", saved.version, encode(saved), tenant),)
+
+
+def delete_in_flight(tenant: str, work_item_id: str) -> Change:
+    return (Statement("DELETE FROM in_flight WHERE tenant = ? AND work_item_id = ?", (tenant, work_item_id)),)
+
+
+def delete_clarification(tenant: str, thread_id: str) -> Change:
+    return (Statement("DELETE FROM clarifications WHERE tenant = ? AND thread_id = ?", (tenant, thread_id)),)
+
+
+def _insert(sql: str, *values: str | int | None) -> Statement:
+    return Statement(f"{sql} ON CONFLICT DO NOTHING", values, swaps=True)
+
+
+def _update(sql: str, version: int, *values: str | int | None) -> Statement:
+    return Statement(f"{sql} AND version = ?", (version, *values, version - 1), swaps=True)
+
+
+def successor(record: Stored) -> Stored:
+    """The record as a put stores it: with the next version."""
+    return record.model_copy(update={"version": record.version + 1})
+
+
+def encode(record: InFlightRecord | ClarificationRecord | Batch) -> str:
+    """JSON without defaults, except in the outbox: there the default `kind` tells one effect from another."""
+    if not isinstance(record, InFlightRecord) or not record.outbox:
+        return record.model_dump_json(exclude_defaults=True)
+    body = record.model_dump_json(exclude_defaults=True, exclude={"outbox"})
+    return f'{body[:-1]},"outbox":{OUTBOX.dump_json(record.outbox, exclude_none=True).decode()}}}'
+
+
+def decode(model: type[Stored], body: str) -> Stored:
+    """Raise StoreUnavailable for a body that this release cannot read."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the body"
+        raise StoreUnavailable(
+            f"a stored {model.__name__} cannot be read",
+            why=f"{where}: {first['msg']}; it is damaged, or a newer release of the factory wrote it",
+            fix="In the shell: run the newest release of the factory that ever used this store",
+        ) from None
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
