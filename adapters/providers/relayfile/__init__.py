@@ -1,0 +1,1 @@
+"""relayfile: the vendors' objects as files; a webhook says which file changed, the file says what happened."""

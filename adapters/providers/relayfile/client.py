@@ -1,0 +1,128 @@
+"""The one door to relayfile's API: files, the change feed, and the webhooks that did not get through."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+
+from adapters.providers.door import DEADLINE, later, never, retry_after, send
+from factory_core.errors import Problem
+from factory_core.intake.payload import number, rows, text
+from factory_core.work_item import Frozen
+
+from .objects import RelayFile
+
+CONNECT = "factory connect relayfile"
+BUSY = 5.0  # seconds; relayfile's own default for a workspace that is busy
+MOST_PAGES = 100
+
+
+class FeedPage(Frozen):
+    """Changes, oldest first, shaped like webhook bodies; the next call starts at `cursor`, which stays at the end."""
+
+    changes: tuple[dict[str, Any], ...]
+    cursor: str
+
+
+class RelayfileClient:
+    """`token` is a JWT for this workspace, with fs:read, and webhooks:read and webhooks:replay for the dead letters."""
+
+    def __init__(self, http: httpx2.AsyncClient, token: str, url: str, workspace: str) -> None:
+        self._http, self._token, self._root = http, token, f"{url.rstrip('/')}/v1/workspaces/{workspace}"
+
+    async def read_file(self, path: str) -> RelayFile | None:
+        """None where there is no such file, or one that holds no JSON object."""
+        answer = await self.call("GET", "/fs/file", params={"path": path}, accept=(404,))
+        if answer.status_code == 404:
+            return None
+        file = document(answer)
+        content = _content(file)
+        return None if content is None else RelayFile(revision=text(file, "revision"), content=content)
+
+    async def events(self, cursor: str = "") -> FeedPage:
+        """The changes after the cursor; an empty one starts with what the service still remembers."""
+        page = document(await self.call("GET", "/fs/events", params={"cursor": cursor} if cursor else {}))
+        changes = tuple(change for change in rows(page, "events") if isinstance(change, dict))
+        last = text(changes[-1], "eventId") if changes else cursor
+        return FeedPage(changes=changes, cursor=text(page, "nextCursor") or last)
+
+    async def dead_letters(self) -> tuple[str, ...]:
+        """Ids of the deliveries that relayfile has given up."""
+        found: list[str] = []
+        params: dict[str, str] = {}
+        for _ in range(MOST_PAGES):
+            page = document(await self.call("GET", "/webhooks/dlq", params=params))
+            letters = [letter for letter in rows(page, "items") if text(letter, "status") == "dead_lettered"]
+            found += filter(None, (text(letter, "deliveryId") for letter in letters))
+            params = {"cursor": text(page, "nextCursor")}
+            if not params["cursor"]:
+                break
+        return tuple(dict.fromkeys(found))
+
+    async def replay(self, delivery_id: str) -> None:
+        """Ask relayfile to deliver it once more."""
+        await self.call("POST", f"/webhooks/dlq/{quote(delivery_id, safe='')}/replay")
+
+    async def ask(self, method: str, path: str, *, params: dict[str, str] | None = None) -> httpx2.Response:
+        """Any answer below 500 but 429, refusals included."""
+        headers = {"authorization": f"Bearer {self._token}", "x-correlation-id": f"factory-{uuid.uuid4()}"}
+        url = self._root + path
+        request = self._http.build_request(method, url, params=params, headers=headers, timeout=DEADLINE)
+        return await send(self._http, "relayfile", request, delay=_pause)
+
+    async def call(
+        self, method: str, path: str, *, params: dict[str, str] | None = None, accept: tuple[int, ...] = ()
+    ) -> httpx2.Response:
+        """A good answer, or one with a status from `accept`; every other is raised."""
+        answer = await self.ask(method, path, params=params)
+        if answer.is_success or answer.status_code in accept:
+            return answer
+        raise refusal(answer)
+
+
+def refusal(answer: httpx2.Response) -> Problem:
+    status, path = answer.status_code, answer.request.url.path
+    what = f"{answer.request.method} {path} was answered with {status}"
+    if status in (401, 403):
+        why = "it does not know the token" if status == 401 else "the token's scopes do not cover this"
+        return never("relayfile", what, why, CONNECT)
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    why = " ".join(filter(None, (text(said, "code"), text(said, "message"))))[:300]
+    return never("relayfile", what, why or "it gave no reason", "factory doctor relayfile")
+
+
+def document(answer: httpx2.Response) -> Any:
+    """The answer's JSON; raise Retryable for an answer that is none."""
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise later("relayfile", "its answer cannot be read") from error
+
+
+def _content(file: object) -> dict[str, Any] | None:
+    """A file's content is a string, of JSON for all that concerns us."""
+    try:
+        raw: str | bytes = text(file, "content")
+        content = json.loads(base64.b64decode(raw, validate=True) if text(file, "encoding") == "base64" else raw)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _pause(answer: httpx2.Response) -> float | None:
+    """A busy workspace says when it may be asked again, in the header or in the body."""
+    asked = retry_after(answer)
+    if asked is not None or answer.status_code != 429:
+        return asked
+    try:
+        return float(number(answer.json(), "retryAfterSeconds") or BUSY)
+    except ValueError:
+        return BUSY

@@ -1,0 +1,155 @@
+"""What a file holds becomes events of the core. Pure. Files come whole, cut to a stub, or in an older spelling."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from factory_core.config import FactoryConfig, Linear
+from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
+from factory_core.dispatch.pull_request import item_of_branch
+from factory_core.intake.payload import at, moment, number, rows, text, truth
+from factory_core.ports import Pointer
+from factory_core.work_item import Frozen, ItemState, Source, WorkItem
+
+from .paths import issue_key, reply_in, repository_in, vendor_of
+
+ENDED = {"completed": ItemState.DONE, "canceled": ItemState.CANCELLED, "duplicate": ItemState.CANCELLED}
+NOT_BEGUN = frozenset({"backlog", "unstarted"})
+SPOKEN = frozenset({"", "file_share", "thread_broadcast"})  # Slack's other subtypes are bots, edits and notices
+TS = re.compile(r"[0-9]{1,11}\.[0-9]{1,6}")
+KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
+
+
+class RelayFile(Frozen):
+    """A file's JSON object, and which revision of the file it is."""
+
+    revision: str
+    content: dict[str, Any]
+
+
+def events_of(pointer: Pointer, file: RelayFile, config: FactoryConfig) -> tuple[Event, ...]:
+    """What happened to the object that the file holds; nothing where it does not concern the factory."""
+    payload = at(file.content, "payload")
+    read = READERS.get(vendor_of(pointer.path))
+    return read(pointer, file, payload if isinstance(payload, dict) else file.content, config) if read else ()
+
+
+def _issue_changed(
+    pointer: Pointer, file: RelayFile, payload: dict[str, Any], config: FactoryConfig
+) -> tuple[Event, ...]:
+    """All aliases of one change have one id: the issue's key, and when it was changed (else the file's revision)."""
+    key = next(filter(KEY.fullmatch, (text(payload, "identifier"), issue_key(pointer.path))), "")
+    if not key or text(file.content, "objectType") not in {"", "issue"}:
+        return ()
+    former = [name for name in rows(payload, "previousIdentifiers") if isinstance(name, str) and KEY.fullmatch(name)]
+    oldest = former[0] if former else key
+    change = text(payload, "updatedAt") or file.revision or pointer.event_id
+    gone = truth(file.content, "deleted") is True
+    item = None if gone else _item(oldest, key, payload, config.linear)
+    event_id = f"relayfile:{key}@{change}{':deleted' if gone else ''}"
+    return (ItemChanged(id=event_id, work_item_id=oldest, at=pointer.at, item=item),)
+
+
+def _item(oldest: str, key: str, payload: dict[str, Any], linear: Linear) -> WorkItem | None:
+    """None for a stub: without title, state and labels nobody can judge."""
+    labels = at(payload, "labels")
+    if not text(payload, "title") or not text(payload, "state", "name") or labels is None:
+        return None
+    priority = number(payload, "priority") or 0
+    return WorkItem(
+        id=oldest,
+        key=key,
+        title=text(payload, "title"),
+        description=text(payload, "description"),
+        state=_state(payload, linear),
+        labels=_labels(labels),
+        priority=priority if 0 <= priority <= 4 else 0,
+        project=text(payload, "project", "name"),
+        reporter=text(payload, "creator", "name") or text(payload, "creator", "id"),
+        reporter_id=text(payload, "creator", "id"),
+        source=Source(provider="linear", external_id=text(payload, "id"), url=text(payload, "url")),
+        updated_at=moment(payload, "updatedAt"),
+    )
+
+
+def _labels(given: object) -> tuple[str, ...]:
+    """Names, objects, `{nodes: […]}` or `{edges: [{node}]}`: all four are written."""
+    nodes = (
+        given
+        if isinstance(given, list)
+        else rows(given, "nodes") or [at(edge, "node") for edge in rows(given, "edges")]
+    )
+    names = (text({"name": node} if isinstance(node, str) else node, "name") for node in nodes)
+    return tuple(filter(None, names))
+
+
+def _state(payload: dict[str, Any], linear: Linear) -> ItemState:
+    """The type says what is over, the configured names say the rest; what is delegated to us and not begun is ready."""
+    name, kind = text(payload, "state", "name").casefold(), text(payload, "state", "type")
+    if kind in ENDED:
+        return ENDED[kind]
+    mapped = next((ItemState(ours) for ours, theirs in linear.states.items() if theirs.casefold() == name), None)
+    delegate = text(payload, "delegateId") or text(payload, "delegate", "id")
+    ours = delegate != "" and delegate == linear.app_user_id and kind in NOT_BEGUN
+    return mapped or (ItemState.READY if ours else ItemState.OTHER)
+
+
+def _replied(pointer: Pointer, file: RelayFile, payload: dict[str, Any], config: FactoryConfig) -> tuple[Event, ...]:
+    """A person's reply in a thread, under the same ids as Slack's own webhook gives it, so that both are one."""
+    told = reply_in(pointer.path)
+    channel = text(payload, "channelId") or text(payload, "channel") or told.channel
+    ts = text(payload, "ts") or told.ts
+    thread = text(payload, "thread_ts") or text(payload, "threadTs") or told.thread_ts
+    user = text(payload, "user") or text(payload, "userId")
+    if not (channel and user and TS.fullmatch(ts) and TS.fullmatch(thread)) or ts == thread:
+        return ()
+    if truth(file.content, "deleted") or _by_machine(payload, user, config.slack.bot_user_id):
+        return ()
+    said = f"slack:{channel}:{ts}"
+    written = datetime.fromtimestamp(int(ts.partition(".")[0]), UTC)
+    reply = Reply(id=said, author=user, text=html.unescape(text(payload, "text")), at=written)
+    return (ReplyReceived(id=said, at=pointer.at, thread_id=f"{channel}:{thread}", reply=reply),)
+
+
+def _by_machine(payload: dict[str, Any], user: str, us: str) -> bool:
+    """Bots, ourselves, edits and notices; a reply in a thread that somebody else began is nobody's answer either."""
+    flagged = any(at(payload, flag) for flag in ("user_is_bot", "bot_id", "hidden"))
+    parent = text(payload, "parent_user_id")
+    elsewhere = bool(us and parent and parent != us)
+    return flagged or text(payload, "subtype") not in SPOKEN or user == us or elsewhere
+
+
+def _pull_changed(
+    pointer: Pointer, file: RelayFile, payload: dict[str, Any], config: FactoryConfig
+) -> tuple[Event, ...]:
+    """A hint to look at the pull request. Its `updatedAt` does not move with its checks, so the revision counts too."""
+    repository = repository_in(pointer.path)
+    for branch, head in (
+        (text(payload, "head", "ref"), at(payload, "head")),
+        (text(payload, "pull_request", "head", "ref"), at(payload, "pull_request", "head")),
+        (text(payload, "check_suite", "head_branch"), None),
+    ):
+        item = item_of_branch(branch)
+        if item and not _of_fork(head, repository):
+            about = f"{text(file.content, 'objectType') or 'pull_request'}:{text(file.content, 'objectId')}"
+            change = f"{file.revision or pointer.event_id}:{text(payload, 'updatedAt')}"
+            event_id = f"relayfile:{repository}:{about}@{change}"
+            return (PullRequestChanged(id=event_id, work_item_id=item, at=pointer.at, what=about),)
+    return ()
+
+
+def _of_fork(head: object, repository: str) -> bool:
+    """Everybody may name a fork's branch like ours. The file tells the repository in one of three spellings, or not."""
+    of = text(head, "repo", "full_name") or text(head, "repo", "fullName")
+    if of:
+        return of.casefold() != repository.casefold()
+    owner, found, _ = text(head, "label").partition(":")
+    return bool(found) and owner.casefold() != repository.partition("/")[0].casefold()
+
+
+Reader = Callable[[Pointer, RelayFile, dict[str, Any], FactoryConfig], tuple[Event, ...]]
+READERS: dict[str, Reader] = {"linear": _issue_changed, "slack": _replied, "github": _pull_changed}
