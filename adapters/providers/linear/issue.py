@@ -123,7 +123,6 @@ def _metadata(node: IssueNode, state: WorkflowState, creator: Person) -> dict[st
         "state": state.name,
         "state_id": state.id,
         "branch": node.branch_name,
-        "creator_id": creator.id,
         "creator_email": creator.email,
     }
     return {name: value for name, value in known.items() if value}

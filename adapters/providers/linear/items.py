@@ -61,8 +61,8 @@ class LinearWorkItemProvider:
         """Give the issue to an agent user; its human assignee stays."""
         await self._client.post("IssueSetDelegate", {"id": item_id, "delegateId": app_user_id})
 
-    async def link_pull_request(self, item_id: str, url: str) -> None:
-        """Show the pull request on the issue; Linear keeps one attachment an address."""
+    async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
+        """The address itself is the key: Linear keeps one attachment an address."""
         await self._client.post("AttachmentLinkGitHubPR", {"issueId": item_id, "url": url})
 
     async def _state_id(self, team: str, state: ItemState) -> str:

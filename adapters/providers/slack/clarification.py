@@ -25,7 +25,7 @@ class SlackClarificationChannel:
 
     The port does not say whether a call is a repeat, and nothing that this process remembers would survive a crash;
     so each post costs one read more. A question and a reminder are rare enough (Slack allows 50 such reads a minute).
-    What a look cannot see: a root under 50 newer ones, a reply behind 998 others, a post that Slack has not finished yet.
+    What a look cannot see: a root under 50 newer ones, a reply behind 998 others, a post that Slack still works on.
     """
 
     def __init__(self, client: SlackClient, config: FactoryConfig) -> None:

@@ -41,10 +41,10 @@ ISSUE: dict[str, Any] = {
 }  # fmt: skip
 ITEM = WorkItem(
     id="OLD-7", key="GENT-774", title="a test issue", state=ItemState.READY, labels=("exec:quick",), priority=2,
-    reporter="User One", source=Source(provider="linear", external_id=UUID, url="https://linear.app/acme/issue/GENT-774"),
+    reporter="User One", reporter_id="u", source=Source(provider="linear", external_id=UUID, url="https://linear.app/acme/issue/GENT-774"),
     updated_at=NOW,
     metadata={
-        "team": "GENT", "state": "Ready for Agent", "state_id": "s-ready", "branch": "gent-774", "creator_id": "u",
+        "team": "GENT", "state": "Ready for Agent", "state_id": "s-ready", "branch": "gent-774",
         "creator_email": "user@example.com",
     },
 )  # fmt: skip
@@ -202,7 +202,7 @@ def test_delegating_and_linking_are_harmless_to_repeat() -> None:
     async def act(items: LinearWorkItemProvider) -> None:
         for _ in range(2):
             await items.delegate("GENT-774", "app-1")
-            await items.link_pull_request("GENT-774", "https://github.com/acme/api/pull/1")
+            await items.link_pull_request("GENT-774", "https://github.com/acme/api/pull/1", KEY)
 
     with_items(linear, act)
     assert (linear.issue["delegate"], linear.attachments) == (

@@ -125,8 +125,8 @@ def test_our_own_words_are_known_twice_over() -> None:
     """By the configured bot user, and by the delivery itself, which says to which bot it was sent."""
     own = changed("message.thread_reply", "event", "user", to=BOT)
     assert deliver(own, config()).events == ()
-    another = changed("message.thread_reply", "event", "user", to="U0ANOTHERBOT")
-    assert deliver(another, config(bot_user_id="U0ANOTHERBOT")).events == ()
+    unsaid = changed("message.thread_broadcast", "event", "user", to="U0ANOTHERBOT")
+    assert deliver(unsaid, config(bot_user_id="U0ANOTHERBOT")).events == ()
 
 
 def test_whose_thread_it_is_may_be_unknown() -> None:
