@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import base64
 
-from .html import Html, join, tag
+from .html import Html, tag
 
 _ROUND = 'stroke-linecap="round" stroke-linejoin="round"'
+_DOT = 'stroke-linecap="round"'
 _TICK = f'<path class="s-paper f-none" stroke-width="2.1" {_ROUND} d="m5.3 9.3 2.6 2.6 4.9-5.4"/>'
 _BANG = '<path class="f-paper" d="M8 6.6h2l-.3 5.2H8.3zM8 13h2v2H8z"/>'
 _TRIANGLE = "M9 1.6 17.2 16a.9.9 0 0 1-.8 1.3H1.6A.9.9 0 0 1 .8 16L9 1.6Z"
+_BUBBLE = (
+    "M3 1.5h12A1.8 1.8 0 0 1 16.8 3.3v8A1.8 1.8 0 0 1 15 13.1H9.4L5.2 16.8v-3.7H3a1.8 1.8 0 0 1-1.8-1.8v-8"
+    "A1.8 1.8 0 0 1 3 1.5Z"
+)
 _ACTOR = '<circle class="f-sunk s-line" cx="9" cy="9" r="8.5"/>'
 _SHAPES = {
     "stopped": '<path class="f-need" d="M5.6 1h6.8L17 5.6v6.8L12.4 17H5.6L1 12.4V5.6z"/>'
     '<path class="s-paper f-none" stroke-width="2.1" stroke-linecap="round" d="m6.3 6.3 5.4 5.4m0-5.4-5.4 5.4"/>',
     "alarm": f'<path class="f-need" d="{_TRIANGLE}"/>{_BANG}',
     "warning": f'<path class="f-wait" d="{_TRIANGLE}"/>{_BANG}',
-    "waiting": '<path class="f-wait" d="M3 1.5h12A1.8 1.8 0 0 1 16.8 3.3v8A1.8 1.8 0 0 1 15 13.1H9.4L5.2 16.8v-3.7H3a1.8 1.8 0 '
-    '0 1-1.8-1.8v-8A1.8 1.8 0 0 1 3 1.5Z"/><path class="s-paper f-none" stroke-width="1.7" stroke-linecap="round" '
+    "waiting": f'<path class="f-wait" d="{_BUBBLE}"/><path class="s-paper f-none" stroke-width="1.7" {_DOT} '
     'd="M6.9 5.6C7 4.5 7.9 4 9 4c1.2 0 2.1.7 2.1 1.7 0 1.5-2.1 1.5-2.1 2.7"/>'
     '<circle class="f-paper" cx="9" cy="10.6" r="1.05"/>',
     "clock": '<circle class="s-wait f-none" cx="9" cy="9" r="7.2" stroke-width="2"/>'
@@ -63,22 +67,22 @@ def icon(shape: str) -> str:
 def stations(index: int, names: tuple[str, ...], colour: str) -> Html:
     """Six stations on a line: passed solid, here ringed, ahead hollow."""
     here = 7 + 24 * (index - 1)
-    dots = [_station(7 + 24 * place, place + 1, index, colour) for place in range(len(names))]
-    rail = Html(
-        '<line class="s-faint" x1="7" x2="127" y1="8" y2="8" stroke-width="1.5"/>'
-        f'<line class="s-3" x1="7" x2="{here}" y1="8" y2="8" stroke-width="1.5"/>'
+    passed, ahead = (_dots(places) for places in (range(1, index), range(index + 1, len(names) + 1)))
+    drawn = (
+        f'<path class="s-faint" stroke-width="1.5" d="M7 8h120"/><path class="s-3" stroke-width="1.5" d="M7 8H{here}"/>'
+        f'<path class="s-3" {_DOT} stroke-width="6.4" d="{passed}"/>'
+        f'<path class="s-line" {_DOT} stroke-width="7.3" d="{ahead}"/>'
+        f'<path class="s-paper" {_DOT} stroke-width="4.7" d="{ahead}"/>'
+        f'<circle class="f-paper s-{colour}" cx="{here}" cy="8" r="6" stroke-width="1.8"/>'
+        f'<circle class="f-{colour}" cx="{here}" cy="8" r="3"/>'
     )
     label = f"Stage {index} of {len(names)}: {names[index - 1]}"
-    return tag("svg", rail, join(*dots), width=134, height=16, viewBox="0 0 134 16", role="img", aria_label=label)
+    return tag("svg", Html(drawn), width=134, height=16, viewBox="0 0 134 16", role="img", aria_label=label)
 
 
-def _station(x: int, place: int, here: int, colour: str) -> Html:
-    if place < here:
-        return Html(f'<circle class="f-3" cx="{x}" cy="8" r="3.2"/>')
-    if place > here:
-        return Html(f'<circle class="f-paper s-line" cx="{x}" cy="8" r="3" stroke-width="1.3"/>')
-    ring = f'<circle class="f-paper s-{colour}" cx="{x}" cy="8" r="6" stroke-width="1.8"/>'
-    return Html(f'{ring}<circle class="f-{colour}" cx="{x}" cy="8" r="3"/>')
+def _dots(places: range) -> str:
+    """Strokes of no length: their round caps are the dots."""
+    return "".join(f"M{24 * place - 17} 8h0" for place in places)
 
 
 def busy(taken: int, room: int) -> Html:

@@ -1,9 +1,11 @@
-"""A tiny HTML builder: every text is escaped unless it is Html already. No template, so nothing to forget."""
+"""A tiny HTML builder: every text is cleaned and escaped, unless it is Html already."""
 
 from __future__ import annotations
 
 import html
 import re
+
+from ..status_report.spelling import clean
 
 VOID = frozenset({"meta", "link", "br"})
 # A duration never breaks over two lines: `38 min`, `1 h 06`, `3 d 4 h`.
@@ -21,10 +23,10 @@ Node = str | None
 
 
 def text(node: Node) -> Html:
-    """Escaped, unless it is markup."""
+    """Escaped and clean, unless it is markup."""
     if node is None or isinstance(node, Html):
         return Html(node or "")
-    return Html(html.escape(_UNBROKEN.sub("\u00a0", node)))
+    return Html(html.escape(_UNBROKEN.sub("\u00a0", clean(node))))
 
 
 def join(*nodes: Node) -> Html:

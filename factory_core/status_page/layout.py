@@ -102,8 +102,9 @@ def key_of(item: ItemSummary) -> Html:
 
 
 def command(words: str) -> Html:
-    """One click selects it; there is no script for that."""
-    return tag("code", words, class_="cmd")
+    """One click selects it; there is no script for that. A line breaks between words only."""
+    spaced = [node for word in words.split(" ") for node in (" ", tag("i", word))]
+    return tag("code", *spaced[1:], class_="cmd")
 
 
 def what_to_do(words: str) -> Html:

@@ -14,7 +14,7 @@ from .html import Html, foreign, given, join, tag
 from .layout import Page, command, document, foot, key_of, number_of, title_of, top, what_to_do
 
 MOST_ROWS = 50
-RENEWS = "Renews every 15 s."
+RENEWS = "Renews every 15\u00a0s."
 Listed = TypeVar("Listed", Item, Queued, Finished)
 _PAST = {
     "intake-down": "Intake was down at {at}.",
@@ -32,7 +32,7 @@ def page(report: StatusReport) -> Page:
     main = join(
         _verdict(report),
         tag("div", first, _lines(report.lines, now), class_="two"),
-        _vitals(report.vitals) if report.needs or report.start else None,
+        _vitals(report.vitals) if report.needs else None,
         _moving(report.moving, now),
         tag("div", _queue(report.queue), _finished(report.finished, now), class_="pair"),
     )
@@ -54,11 +54,26 @@ def stale_page(last_report: StatusReport | None, now: datetime, why: str) -> Pag
     at = last_report.data_at
     past = _PAST[last_report.verdict.level].format(at=clock(at, now), count=count(last_report.verdict.count, "item"))
     heading = tag("h1", glyph(_shape(last_report)), past, aria_live="polite")
-    main = join(tag("section", heading, class_="verdict"), _needs(last_report.needs, last_report.generated_at))
+    main = join(
+        tag("section", heading, _were(last_report), class_="verdict"),
+        _needs(last_report.needs, last_report.generated_at),
+    )
     head = top(last_report, f"{_time(now)} UTC", f", data from {_time(at)}. ", "/", "Trying again.")
     old = f"This page is {duration((now - at).total_seconds())} old."
     bar = _warning(old, why, f" Below is the floor as of {_time(at)}.")
     return document(f"(!) {_whose(last_report)}", "alarm", head, main, foot(last_report), bar, True)
+
+
+def _were(report: StatusReport) -> Html:
+    """The detail of the verdict, in the past tense."""
+    others, longest = len(report.moving), report.verdict.longest
+    moved = (
+        f"{'The other ' if report.needs else ''}{others} {'was' if others == 1 else 'were'} moving. "
+        if others
+        else None
+    )
+    wait = f"The longest wait was {duration(longest.seconds)}: {longest.key}." if longest else None
+    return given("p", join(moved, wait))
 
 
 def _warning(old: str, why: str, below: str) -> Html:
@@ -173,7 +188,7 @@ def _vitals(vitals: Vitals) -> Html:
 
 
 def _vital(name: str, value: str, drawn: Html | None, words: str | None) -> Html:
-    return tag("div", tag("dt", name), tag("dd", value, class_="v"), drawn, given("dd", words, class_="d"))
+    return tag("div", tag("dt", name), tag("dd", value, class_="v"), given("dd", words, class_="d"), drawn)
 
 
 def _moving(items: Sequence[Item], now: datetime) -> Html:

@@ -38,7 +38,8 @@ ul,ol{list-style:none;padding:0}
 .key,.cmd,code{font-family:var(--mono);font-variant-ligatures:none}
 .key{font-size:.86em;font-weight:500;color:var(--ink-2);letter-spacing:-.02em}
 .cmd{display:inline-block;font-size:12.5px;background:var(--raise);border:1px solid var(--line);border-radius:6px;
-padding:4px 10px;user-select:all;-webkit-user-select:all;max-width:100%;vertical-align:middle}
+padding:4px 10px;user-select:all;-webkit-user-select:all;max-width:100%;overflow-x:auto;vertical-align:middle}
+.cmd i{font-style:normal;white-space:nowrap}
 .cmd::before{content:"$ ";color:var(--ink-3);user-select:none;-webkit-user-select:none}
 .f-need{fill:var(--need)}.f-wait{fill:var(--wait-fill)}.f-work{fill:var(--work-fill)}.f-look{fill:var(--look-fill)}
 .f-done{fill:var(--done-fill)}
@@ -51,7 +52,7 @@ padding:4px 10px;user-select:all;-webkit-user-select:all;max-width:100%;vertical
 .bar .g{margin-top:2px}
 .top{display:flex;justify-content:space-between;align-items:center;gap:16px;padding:18px 0;color:var(--ink-2);
 font-size:13px;border-bottom:1px solid var(--line)}
-.brand{display:flex;align-items:center;gap:10px;color:var(--ink);font-weight:600;letter-spacing:-.01em}
+.brand{display:flex;flex:none;align-items:center;gap:10px;color:var(--ink);font-weight:600;letter-spacing:-.01em}
 .brand a{text-decoration:none}
 .brand span{color:var(--ink-3);font-weight:450}
 .brand .g{width:20px;height:20px}
@@ -70,6 +71,7 @@ h2 .n{color:var(--ink-3);font-weight:450}
 .sec>header p{color:var(--ink-3);font-size:13px}
 .two{display:grid;grid-template-columns:minmax(0,1fr) 326px;gap:44px;margin-top:4px}
 .two .sec{margin-top:0}
+.verdict+.sec{margin-top:4px}
 .need{display:grid;gap:12px}
 .need li{background:var(--need-bg);border:1px solid var(--need-line);border-left:4px solid var(--need);
 border-radius:4px 10px 10px 4px;padding:16px 20px 16px 18px;display:grid;
@@ -102,7 +104,7 @@ border-bottom:1px solid var(--line);margin-top:40px}
 .vitals dt{font-size:12.5px;color:var(--ink-3)}
 .vitals .v{font-size:25px;line-height:1.25;font-weight:600;letter-spacing:-.025em;margin-top:1px}
 .vitals .d{font-size:12.5px;color:var(--ink-2)}
-.vitals .p{margin:7px 0 5px}
+.vitals .p{margin:8px 0 0}
 .vitals svg{max-width:100%}
 .two .vitals{margin-top:0;grid-template-columns:1fr 1fr;align-self:start}
 .two .vitals div:nth-child(odd){border-left:0;padding-left:0}
@@ -132,7 +134,7 @@ border-top:1px solid var(--line);font-size:13.5px}
 .list .r{color:var(--ink-2);white-space:nowrap}
 .list .sub{grid-column:2/4}
 .more{margin-top:10px;font-size:13px;color:var(--ink-2)}
-.empty{border:1px dashed var(--line-2);border-radius:10px;padding:26px 28px;color:var(--ink-2)}
+.empty{align-self:start;border:1px dashed var(--line-2);border-radius:10px;padding:26px 28px;color:var(--ink-2)}
 .empty h2{color:var(--ink)}
 .empty ol{list-style:decimal;padding-left:20px;display:grid;gap:10px;margin-top:10px}
 .back{font-size:13.5px;color:var(--ink-2);padding-top:22px}
@@ -143,7 +145,7 @@ border-top:1px solid var(--line);font-size:13.5px}
 .now .g{width:22px;height:22px;margin-top:2px}
 .now p{max-width:72ch;line-height:1.45}
 .now small{display:block;color:var(--ink-2);font-size:14px;margin-top:2px}
-.do2{margin:16px 0 0 34px;display:flex;flex-wrap:wrap;gap:8px 14px}
+.do2{align-items:center;font-size:13.5px;margin:16px 0 0 34px;display:flex;flex-wrap:wrap;gap:8px 14px}
 .facts{display:grid;grid-template-columns:auto minmax(0,1fr);gap:7px 18px;font-size:13.5px;align-content:start}
 .facts dt{color:var(--ink-3)}
 .tl li{display:grid;grid-template-columns:74px 22px minmax(0,1fr);gap:0 14px;padding-bottom:20px;position:relative}
@@ -201,7 +203,7 @@ border-bottom:1px solid var(--line)}
 .pair{grid-template-columns:minmax(0,1fr);gap:0}
 .sec>header{display:block}
 .ihead h1{font-size:25px}
-.do2{margin-left:0}
+.do2{align-items:center;font-size:13.5px;margin-left:0}
 .tl li{grid-template-columns:22px minmax(0,1fr);gap:0 12px}
 .tl time{grid-column:2;order:3;padding-top:2px}
 .tl li::before{left:10.5px}

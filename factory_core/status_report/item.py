@@ -11,7 +11,7 @@ from ..dispatch.run import RunReport, Usage
 from . import sentences
 from .items import item_of
 from .shapes import Fact, Item, ItemReport, LogLine
-from .spelling import ago, command, duration, link, money, retry, vendor
+from .spelling import ago, command, duration, link, money, retry, sentence, vendor
 
 
 def item_report(
@@ -23,7 +23,7 @@ def item_report(
     return ItemReport(
         generated_at=now, data_at=now, tenant=config.tenant, environment=config.environment, version=version,
         item=item,
-        sentence=_sentence(record, item, now),
+        sentence=_sentence(record, item, config, now),
         next=f"{item.then} {'' if item.reason else sentences.coming(record, config, now)}",
         commands=_commands(record, item),
         log=_log(record, config),
@@ -31,11 +31,13 @@ def item_report(
     )  # fmt: skip
 
 
-def _sentence(record: InFlightRecord, item: Item, now: datetime) -> str:
+def _sentence(record: InFlightRecord, item: Item, config: FactoryConfig, now: datetime) -> str:
     if item.reason:
         return item.why
     here = duration(item.since_s) if item.since_s is not None else ""
     said = sentences.now_sentence(record, here, f"try {item.try_} of {item.max_tries}", now)
+    if record.block and config.server.titles == "shown":
+        said = f"{said} {sentence(record.block.why)}"
     doing = (
         f" Last progress {ago(item.progress_at, now)}." if item.progress_at and record.state is State.RUNNING else ""
     )
@@ -54,10 +56,13 @@ def _commands(record: InFlightRecord, item: Item) -> tuple[str, ...]:
 
 
 def _log(record: InFlightRecord, config: FactoryConfig) -> tuple[LogLine, ...]:
-    hidden = config.server.titles == "hidden"
+    """Newest first. Where titles are hidden, without what follows a colon: it may quote the ticket or the agent."""
+    if config.server.titles == "hidden":
+        return tuple(
+            LogLine(at=entry.at, by=entry.by, text=entry.text.partition(":")[0]) for entry in reversed(record.log)
+        )
     return tuple(
-        LogLine(at=entry.at, by=entry.by, text=entry.text, quote="" if hidden else entry.quote)
-        for entry in reversed(record.log)
+        LogLine(at=entry.at, by=entry.by, text=entry.text, quote=entry.quote) for entry in reversed(record.log)
     )
 
 

@@ -18,7 +18,7 @@ from .shapes import STATIONS, Checks, Finished, Item, Link, Outcome, PullRequest
 from .spelling import arguments, cents, link, seconds_since, vendor
 
 _STATION = {
-    State.NEW: 1, State.TRIAGING: 1, State.WAITING: 1, State.QUEUED: 2, State.DISPATCHING: 2, State.RUNNING: 2,
+    State.NEW: 1, State.TRIAGING: 1, State.QUEUED: 2, State.DISPATCHING: 2, State.RUNNING: 2,
     State.IN_REVIEW: 5, State.MERGING: 6, State.DONE: 6,
 }  # fmt: skip
 _OUTCOMES: dict[State, Outcome] = {State.DONE: "done", State.CANCELLED: "cancelled", State.FAILED: "given up"}
@@ -40,7 +40,7 @@ def item_of(record: InFlightRecord, run: RunReport | None, config: FactoryConfig
     return Item(
         **_summary(record, spent, config, now) | {"since": since, "since_s": seconds_since(since, now)},
         reason=need.reason if need else None,
-        why=need.why if need else "",
+        why=_why(need, hidden) if need else "",
         quote=need.quote if need and not hidden else "",
         then=" ".join(part for part in (need.then if need else "", trouble) if part),
         waiting_on=need.waiting_on if need else None,
@@ -53,17 +53,24 @@ def item_of(record: InFlightRecord, run: RunReport | None, config: FactoryConfig
         max_turns=config.agents.max_turns,
         cap_usd=cents(config.agents.max_usd),
         **_progress(record, run, hidden),
-        link=_link(record, config) if need else None,
+        link=_link(record, config, hidden) if need else None,
         fix=arguments(fix),
         fix_in_words=fix,
     )
+
+
+def _why(need: sentences.Need, hidden: bool) -> str:
+    """Where titles are hidden, a block's reason without its words: they may quote the ticket or the agent."""
+    own = need.reason in {"waiting-clarification", "approval"}
+    return need.why if own or not hidden else f"Stopped: {need.reason.replace('-', ' ')}."
 
 
 def _summary(record: InFlightRecord, spent: Decimal, config: FactoryConfig, now: datetime) -> dict[str, Any]:
     item, hidden = record.item, config.server.titles == "hidden"
     return {
         "key": record.key, "title": item.title if item and not hidden else "",
-        "url": link(item.url, config) if item else None, "repo": record.route.repository if record.route else None,
+        "url": link(item.url, config) if item and not hidden else None,
+        "repo": record.route.repository if record.route else None,
         "state": record.state, "since": record.since, "since_s": seconds_since(record.since, now),
         "spent_usd": spent, "pr": _pull_request(record.pull_request, config),
     }  # fmt: skip
@@ -118,14 +125,14 @@ def _checks(pull_request: PullRequest) -> Checks | None:
     return "green" if all(check.status == "completed" for check in pull_request.checks) else "running"
 
 
-def _link(record: InFlightRecord, config: FactoryConfig) -> Link | None:
+def _link(record: InFlightRecord, config: FactoryConfig, hidden: bool) -> Link | None:
     """Where a person acts: the thread, the pull request, else the ticket."""
     places = []
     if record.state is State.WAITING and record.clarification:
         places.append((f"Answer in {vendor(config.clarification_channel)}", record.clarification.url))
     if record.pull_request:
         places.append((f"Read PR #{record.pull_request.number}", record.pull_request.url))
-    if record.item:
+    if record.item and not hidden:  # the address holds the title
         places.append((f"Open in {vendor(config.intent_provider)}", record.item.url))
     safe = (Link(words=words, url=url) for words, found in places if (url := link(found, config)))
     return next(safe, None)

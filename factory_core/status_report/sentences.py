@@ -36,7 +36,7 @@ def need(record: InFlightRecord, spent: Decimal, config: FactoryConfig, now: dat
         and record.pull_request
         and _only_a_person_may_merge(record.pull_request, config)
     ):
-        then = _next_look(record, now) or f"{_pull_request(record)}, checks green."
+        then = f"{_pull_request(record)}, checks green. {_unless_reviewed(record, config, now)}"
         return Need("approval", "Ready to merge. Policy wants a person.", then, command("status", record.key))
     return None
 
@@ -121,8 +121,8 @@ def coming(record: InFlightRecord, config: FactoryConfig, now: datetime) -> str:
     match record.state:
         case State.RUNNING:
             return _caps(record, config, now)
-        case State.IN_REVIEW | State.MERGING if record.pull_request:
-            return f"{sentence(gate(record.pull_request, config.merge).why)} {_next_look(record, now)}".strip()
+        case State.IN_REVIEW if record.pull_request:
+            return f"{sentence(gate(record.pull_request, config.merge).why)} {_unless_reviewed(record, config, now)}"
         case State.QUEUED:
             return "It starts when there is room. Waiting costs no try."
         case State.DONE | State.CANCELLED:
@@ -130,6 +130,14 @@ def coming(record: InFlightRecord, config: FactoryConfig, now: datetime) -> str:
         case State.FAILED:
             return "Nothing more happens until a person takes it up again."
     return _next_look(record, now)
+
+
+def _unless_reviewed(record: InFlightRecord, config: FactoryConfig, now: datetime) -> str:
+    """What happens when nobody acts on the pull request."""
+    if record.since is None:
+        return ""
+    remind = "" if "reminded" in record.handled else f"Reminded {at(record.since + config.merge.remind_after, now)}. "
+    return f"{remind}Stopped {at(record.since + config.merge.give_up_after, now)} if nobody acts."
 
 
 def _next_look(record: InFlightRecord, now: datetime) -> str:
@@ -172,7 +180,7 @@ def now_sentence(record: InFlightRecord, here: str, tries: str, now: datetime) -
         case State.CANCELLED:
             return f"Cancelled{when}."
         case State.FAILED:
-            return f"Given up{when}.{f' {sentence(record.block.why)}' if record.block else ''}"
+            return f"Given up{when}."
     return ""  # waiting and blocked: need() says it
 
 

@@ -27,9 +27,14 @@ _UNWANTED = re.compile(
 MOST_TITLE, MOST_LINE = 140, 500
 
 
+def clean(text: str) -> str:
+    """Without what could steer a terminal, turn the reading direction, or not be encoded."""
+    return _UNWANTED.sub("", text)
+
+
 def in_full(text: str) -> str:
-    """Text over several lines, without what could steer a terminal or turn the reading direction."""
-    return _UNWANTED.sub("", text).replace("\t", " ").strip()
+    """Text over several lines."""
+    return clean(text).replace("\t", " ").strip()
 
 
 def one_line(text: str, most: int = MOST_LINE) -> str:

@@ -59,7 +59,7 @@ def _moving(report: StatusReport, most: int | None) -> str:
 
 
 def _moving_cells(item: Item, now: datetime) -> tuple[str, ...]:
-    mark = "◆" if item.stage_index >= 5 else "●"
+    mark = "◆" if item.state == "in-review" else "●"
     progress = f"{ago(item.progress_at, now)}, {item.progress or ''}".rstrip(", ") if item.progress_at else ""
     return f"{mark} {item.key}", item.repo or "", item.where, _since(item), money(item.spent_usd), progress
 

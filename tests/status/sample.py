@@ -30,7 +30,8 @@ TITLES = {
     147: "Retry failed exports", 144: "Paginate the audit log", 140: "Cache the plan lookup",
     139: "Typo in the onboarding tour", 150: "Add CSV import to contacts", 153: "Show the plan on the profile",
     154: "Trim names on import", 151: "Split the billing worker", 152: "Dark mode for invoices",
-    138: "Sort contacts by last reply", 135: "Rename plan tiers", 133: "Log the export job id", 130: "Speed up the feed",
+    138: "Sort contacts by last reply", 135: "Rename plan tiers", 133: "Log the export job id",
+    130: "Speed up the feed",
 }  # fmt: skip
 
 
@@ -40,8 +41,10 @@ def before(**ago: float) -> datetime:
 
 def config(**changes: object) -> FactoryConfig:
     values: dict[str, object] = {
-        "tenant": "acme", "environment": "production", "intent_provider": "linear", "clarification_channel": "slack",
-        "output_target": "github", "repositories": {"acme/api": {}, "acme/web": {}}, "merge": {"policy": "on-green-with-review"},
+        "tenant": "acme", "environment": "production", "intent_provider": "linear",
+        "clarification_channel": "slack",
+        "output_target": "github",
+        "repositories": {"acme/api": {}, "acme/web": {}}, "merge": {"policy": "on-green-with-review"},
         "capacity": {"agents": 2, "per_repository": 1},
         "clarification": {"escalate_to": "<@U042>", "people": {"Priya Nair": "U042"}},
     }  # fmt: skip
@@ -50,7 +53,8 @@ def config(**changes: object) -> FactoryConfig:
 
 def pull_request(number: int, **changes: object) -> PullRequest:
     values: dict[str, object] = {
-        "repository": "acme/api", "number": number, "url": f"https://github.com/acme/api/pull/{number}", "draft": False,
+        "repository": "acme/api", "number": number,
+        "url": f"https://github.com/acme/api/pull/{number}", "draft": False,
         "merged": False, "mergeable": True, "head_sha": "9f2c1ab", "branch": f"factory/ACME-{number}-x",
         "checks": (Check(name="tests", status="completed", conclusion="success"),), "reviews": (),
     }  # fmt: skip
@@ -79,8 +83,9 @@ def records() -> list[InFlightRecord]:
         url="https://acme.slack.com/archives/C1/p1", asked_at=before(minutes=38),
     )  # fmt: skip
     failed_push = Planned(
-        key="k", effect=OpenPullRequest(run_id="r"), attempts=2, not_before=NOW + timedelta(minutes=2), why="GitHub answered 502"
-    )
+        key="k", effect=OpenPullRequest(run_id="r"), attempts=2, not_before=NOW + timedelta(minutes=2),
+        why="GitHub answered 502",
+    )  # fmt: skip
     return [
         record(138, State.DONE, before(minutes=31), pull_request=pull_request(487, merged=True, state="closed"),
                spent=Usage(usd=Decimal("3.02"))),
@@ -98,7 +103,8 @@ def records() -> list[InFlightRecord]:
         record(153, State.TRIAGING, before(seconds=14)),
         record(154, State.NEW, before(seconds=2)),
         record(150, State.DISPATCHING, before(seconds=41), route=WEB, attempt=1, outbox=(failed_push,)),
-        record(131, State.BLOCKED, before(hours=1, minutes=6), route=API, attempt=2, pull_request=pull_request(488, draft=True),
+        record(131, State.BLOCKED, before(hours=1, minutes=6), route=API, attempt=2,
+               pull_request=pull_request(488, draft=True),
                run=run(131, 120), spent=Usage(usd=Decimal("8.90")), block=Block(
                    reason="ci-failed", why="CI failed twice on the same check: contract",
                    fix='factory pipeline retry ACME-131 --reason "…"')),
@@ -131,10 +137,12 @@ def runs() -> dict[str, RunReport]:
         "ACME-147:1": RunReport(
             run_id="ACME-147:1", work_item_id="ACME-147", status=RunStatus.RUNNING, alive_at=before(seconds=3),
             progress_at=before(minutes=5), progress="ran 214 tests, 2 failing",
-            usage=Usage(turns=38, usd=Decimal("2.39"), input_tokens=1_000_000, cached_tokens=910_000, output_tokens=40_000)),
+            usage=Usage(
+                turns=38, usd=Decimal("2.39"), input_tokens=1_000_000, cached_tokens=910_000, output_tokens=40_000)),
         "ACME-144:1": RunReport(
             run_id="ACME-144:1", work_item_id="ACME-144", status=RunStatus.RUNNING, alive_at=before(seconds=1),
-            progress_at=before(seconds=41), progress="editing audit/page.py", usage=Usage(turns=12, usd=Decimal("3.31"))),
+            progress_at=before(seconds=41), progress="editing audit/page.py",
+            usage=Usage(turns=12, usd=Decimal("3.31"))),
     }  # fmt: skip
 
 
@@ -156,7 +164,8 @@ def lines() -> list[Line]:
     return [
         Line(name="linear", status="ok", last_event_at=before(seconds=4)),
         Line(name="slack", status="ok", last_event_at=before(minutes=2)),
-        Line(name="github", status="quiet", last_event_at=before(minutes=22), note="The check-in of 03:05 found 1 event that never came."),
+        Line(name="github", status="quiet", last_event_at=before(minutes=22),
+             note="The check-in of 03:05 found 1 event that never came."),
         Line(name="store", status="ok", note="3 ms, SQLite"),
         Line(name="check-in", status="ok", last_event_at=before(minutes=7)),
     ]  # fmt: skip
