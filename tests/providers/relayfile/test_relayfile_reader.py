@@ -1,0 +1,275 @@
+"""What a pointed-at file becomes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from relayfile_samples import (
+    CANONICAL,
+    CONFIG,
+    NOW,
+    PULL_PATH,
+    REPLY_PATH,
+    UUID,
+    file_answer,
+    issue,
+    pull,
+    reply,
+    with_client,
+)
+
+from adapters.providers.relayfile.objects import RelayFile, events_of
+from adapters.providers.relayfile.reader import RelayfileReader
+from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
+from factory_core.ports import Pointer
+from factory_core.work_item import ItemState, Source, WorkItem
+
+pytestmark = pytest.mark.pure
+
+BY_UUID = f"/linear/issues/by-uuid/{UUID}.json"
+ITEM = WorkItem(
+    id="AR-9", key="AR-9", title="Add retry", description="Retry twice.", state=ItemState.READY, labels=("factory",),
+    priority=2, project="Checkout", reporter="Sam Ortiz", reporter_id="u1",
+    source=Source(provider="linear", external_id=UUID, url="https://linear.app/ar/issue/AR-9"),
+    updated_at=datetime(2026, 6, 15, 11, 59, tzinfo=UTC),
+)  # fmt: skip
+
+
+def pointer(path: str, event_id: str = "evt_1") -> Pointer:
+    return Pointer(path=path, event_id=event_id, at=NOW)
+
+
+def read(path: str, content: dict[str, Any], revision: str = "rev_88") -> tuple[Event, ...]:
+    return events_of(pointer(path), RelayFile(revision=revision, content=content), CONFIG)
+
+
+def test_the_reader_asks_for_the_file_and_tells_what_it_holds() -> None:
+    """One read of the pointed-at path; a file that is gone by then says nothing."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        return file_answer(issue()) if request.url.params["path"] == BY_UUID else httpx2.Response(404)
+
+    def events(path: str) -> tuple[Event, ...]:
+        return with_client(answer, lambda client: RelayfileReader(client, CONFIG).read(pointer(path)))
+
+    changed = ItemChanged(id="relayfile:AR-9@2026-06-15T11:59:00.000Z", work_item_id="AR-9", at=NOW, item=ITEM)
+    assert events(BY_UUID) == (changed,)
+    assert events("/linear/issues/by-uuid/gone.json") == ()
+
+
+def test_all_aliases_of_a_change_are_one_event() -> None:
+    """Files of one change have revisions of their own, but one key and one time of change: one id."""
+    paths = [
+        BY_UUID,
+        "/linear/issues/by-title/add-retry/AR-9.json",
+        "/linear/issues/by-priority/2/AR-9.json",
+        CANONICAL,
+    ]
+    ids = {event.id for n, path in enumerate(paths) for event in read(path, issue(), revision=f"rev_{n}")}
+    assert ids == {"relayfile:AR-9@2026-06-15T11:59:00.000Z"}
+    assert read(BY_UUID, issue(updatedAt="2026-06-15T12:00:00.000Z"))[0].id not in ids
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["factory", "exec:tdd"],
+        [{"id": "1", "name": "factory"}, {"name": "exec:tdd", "color": "#fff"}],
+        {"nodes": [{"name": "factory"}, {"name": "exec:tdd"}]},
+        {"edges": [{"node": {"name": "factory"}}, {"node": {"name": "exec:tdd"}}]},
+    ],
+)
+def test_labels_come_in_four_shapes(labels: object) -> None:
+    """Names, objects, nodes and edges all mean the same labels."""
+    (changed,) = read(BY_UUID, issue(labels=labels))
+    assert isinstance(changed, ItemChanged) and changed.item
+    assert changed.item.labels == ("factory", "exec:tdd")
+
+
+@pytest.mark.parametrize("missing", ["title", "state", "labels"])
+def test_a_stub_is_a_change_without_an_item(missing: str) -> None:
+    """What says too little to judge by is only a hint to read the issue itself."""
+    (changed,) = read(BY_UUID, issue(**{missing: None}))
+    assert changed == ItemChanged(id="relayfile:AR-9@2026-06-15T11:59:00.000Z", work_item_id="AR-9", at=NOW, item=None)
+
+
+def test_a_patch_that_was_just_written_still_names_its_issue() -> None:
+    """After a partial write the file holds the patch alone: key from the path, change from the revision."""
+    assert read(CANONICAL, {"stateId": "s2"}) == (ItemChanged(id="relayfile:AR-9@rev_88", work_item_id="AR-9", at=NOW),)
+    assert read(BY_UUID, {"stateId": "s2"}) == ()
+
+
+def test_a_tombstone_is_a_change_without_an_item() -> None:
+    """A deleted issue is told as such, under an id of its own."""
+    (changed,) = read(BY_UUID, {**issue(), "deleted": True})
+    assert isinstance(changed, ItemChanged)
+    assert (changed.item, changed.id.endswith(":deleted")) == (None, True)
+
+
+def test_an_issue_that_moved_keeps_its_first_key() -> None:
+    """The item's id is the oldest key; people's key is today's."""
+    (changed,) = read(BY_UUID, issue(identifier="WEB-3", previousIdentifiers=["AR-9", "OPS-1"]))
+    assert isinstance(changed, ItemChanged) and changed.item
+    assert (changed.work_item_id, changed.item.id, changed.item.key) == ("AR-9", "AR-9", "WEB-3")
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({"state": {"name": "in progress", "type": "started"}}, ItemState.DISPATCHED),
+        ({"state": {"name": "Shipped", "type": "completed"}}, ItemState.DONE),
+        ({"state": {"name": "Ready for Agent", "type": "canceled"}}, ItemState.CANCELLED),
+        ({"state": {"name": "Todo", "type": "unstarted"}}, ItemState.OTHER),
+        ({"state": {"name": "Todo", "type": "unstarted"}, "delegate": {"id": "app-1"}}, ItemState.READY),
+    ],
+)
+def test_the_trackers_states_are_translated(fields: dict[str, Any], state: ItemState) -> None:
+    """The type says what is over, configured names say the rest, delegation to us makes ready."""
+    (changed,) = read(BY_UUID, issue(**fields))
+    assert isinstance(changed, ItemChanged) and changed.item
+    assert changed.item.state is state
+
+
+REPLIED = ReplyReceived(
+    id="slack:C1:1711540300.000300",
+    at=NOW,
+    thread_id="C1:1711540277.000200",
+    reply=Reply(
+        id="slack:C1:1711540300.000300", author="U42", text="use the api & web repos",
+        at=datetime(2024, 3, 27, 11, 51, 40, tzinfo=UTC),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        reply(),
+        reply(channel=None, channelId="C1", user_is_bot=False),
+        reply(channel=None, ts=None, thread_ts=None),
+        reply(subtype="thread_broadcast", bot_id=None, parent_user_id="U0BOT"),
+        reply()["payload"],
+    ],
+    ids=["webhook-fed", "sync-fed", "from-the-path", "broadcast", "bare"],
+)
+def test_a_persons_reply_has_the_ids_that_slack_itself_gives(content: dict[str, Any]) -> None:
+    """Both spellings, missing fields from the path: one and the same reply as by Slack's own webhook."""
+    assert read(REPLY_PATH, content) == (REPLIED,)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/slack/channels/C1/threads/1711540277.000200/replies/1711540300.000300.json",
+        "/slack/channels/C1__general/messages/1711540277_000200/replies/1711540300_000300.json",
+        "/slack/channels/C1__general/messages/need-answer--1711540277_000200/replies/1711540300_000300/meta.json",
+    ],
+)
+def test_the_older_paths_tell_channel_and_thread_too(path: str) -> None:
+    """Every known layout of a reply's path is understood when the file leaves the fields out."""
+    assert read(path, reply(channel=None, ts=None, thread_ts=None)) == (REPLIED,)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        reply(thread_ts="1711540300.000300"),
+        reply(user_is_bot=True),
+        reply(bot_id="B1"),
+        reply(subtype="bot_message"),
+        reply(subtype="message_changed"),
+        reply(hidden=True),
+        reply(user="U0BOT"),
+        reply(user=None),
+        reply(parent_user_id="U7"),
+        reply(ts="yesterday"),
+        {**reply(), "deleted": True},
+    ],
+    ids=[
+        "root",
+        "bot-flag",
+        "bot-id",
+        "bot-subtype",
+        "edit",
+        "hidden",
+        "us",
+        "nobody",
+        "their-thread",
+        "no-ts",
+        "deleted",
+    ],
+)
+def test_what_no_person_answered_is_nothing(content: dict[str, Any]) -> None:
+    """Roots, bots, our own words, edits and other people's threads are nobody's answer."""
+    assert read(REPLY_PATH, content) == ()
+
+
+def test_a_pull_request_of_ours_is_a_hint() -> None:
+    """The head branch names the item; the canonical file and its alias tell the same."""
+    about = "pull_request:42"
+    event_id = f"relayfile:acme/api:{about}@rev_88:2026-06-15T11:59:30Z"
+    expected = (PullRequestChanged(id=event_id, work_item_id="AR-9", at=NOW, what=about),)
+    assert read(PULL_PATH, pull()) == expected
+    assert read("/github/repos/acme__api/pulls/by-id/42.json", pull()) == expected
+
+
+def test_a_check_that_ended_is_news_though_the_pull_request_was_not_touched() -> None:
+    """A pull request's time of change does not move with its checks: another revision is another event."""
+    assert read(PULL_PATH, pull(), revision="rev_89") != read(PULL_PATH, pull())
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"pull_request": pull()["payload"], "state": "approved"},
+        {"check_suite": {"head_branch": "factory/AR-9-add-retry"}, "conclusion": "success"},
+    ],
+)
+def test_reviews_and_checks_that_name_our_branch_are_hints(payload: dict[str, Any]) -> None:
+    """Not only the pull request's own file tells that something about it changed."""
+    (changed,) = read(
+        "/github/repos/acme/api/reviews/7.json", {"objectType": "review", "objectId": "7", "payload": payload}
+    )
+    assert changed.work_item_id == "AR-9"
+
+
+OURS = "factory/AR-9-add-retry"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"ref": "ar-9-add-retry"},
+        {"ref": OURS, "repo": {"full_name": "mallory/api"}},
+        {"ref": OURS, "repo": {"fullName": "mallory/api"}},
+        {"ref": OURS, "label": f"mallory:{OURS}", "repo": {}},
+        {},
+    ],
+)
+def test_other_branches_and_forks_are_not_ours(head: dict[str, Any]) -> None:
+    """A fork may call its branch like ours and stays a fork."""
+    assert read(PULL_PATH, pull(head=head)) == ()
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([(BY_UUID, issue()), (REPLY_PATH, reply()), (PULL_PATH, pull())]), st.data())
+def test_no_mutation_of_a_file_raises(sample: tuple[str, dict[str, Any]], data: st.DataObject) -> None:
+    """Whatever a file holds in whichever place: an event that can be stored, or nothing."""
+    path, content = sample
+    field = data.draw(st.sampled_from(sorted(content["payload"])))
+    content = {**content, "payload": {**content["payload"], field: data.draw(ANYTHING)}}
+    outer = data.draw(st.sampled_from(["payload", "objectType", "deleted", "other"]))
+    for event in (*read(path, content), *read(path, {**content, outer: data.draw(ANYTHING)})):
+        assert event.model_dump_json()
