@@ -22,7 +22,7 @@ from .github_events import (
     review_json,
     user_json,
 )
-from .webhooks import Delivery, Webhooks
+from .webhooks import Delivery, Tried, Webhooks
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -133,33 +133,40 @@ class Rest:
         return JSONResponse(self.github.add_comment(_name(request), _number(request), body, BOT), 201)
 
     async def deliveries(self, request: Request) -> Response:
-        """Newest first, one entry per attempt's outcome; the cursor is the id to go on below."""
-        below = request.query_params.get("cursor")
-        sent = [d for d in self.webhooks.deliveries if d.vendor == "github" and (d.tried or d.dropped)]
-        older = [d for d in reversed(sent) if below is None or d.number < int(below)]
-        return _page(request, [delivery_json(d) for d in older])
+        """Attempts, newest first; the cursor is the id below which the page begins."""
+        below, size = int(request.query_params.get("cursor", 2**63)), _size(request)
+        older = [(d, tried) for d, tried in self._attempts() if tried.number < below]
+        shown = [attempt_json(d, tried) for d, tried in older[:size]]
+        more = len(older) > size
+        return JSONResponse(shown, headers=_next(request, cursor=shown[-1]["id"]) if more else {})
 
     async def attempt(self, request: Request) -> Response:
-        if self.webhooks.redeliver(request.path_params["delivery"]) is None:
+        asked: int = request.path_params["delivery"]
+        known = next((d for d, tried in self._attempts() if tried.number == asked), None)
+        if known is None:
             raise GitHubRefusal(404, "Not Found")
+        self.webhooks.redeliver(known)
         return JSONResponse({}, 202)
 
+    def _attempts(self) -> list[tuple[Delivery, Tried]]:
+        ours = [(d, tried) for d in self.webhooks.deliveries if d.vendor == "github" for tried in d.tried]
+        return sorted(ours, key=lambda pair: -pair[1].number)
 
-def delivery_json(delivery: Delivery) -> Node:
+
+def attempt_json(delivery: Delivery, tried: Tried) -> Node:
     """https://docs.github.com/rest/repos/webhooks#list-deliveries-for-a-repository-webhook: 0 where nobody answered."""
-    last = delivery.tried[-1] if delivery.tried else None
     return {
-        "id": delivery.number,
+        "id": tried.number,
         "guid": delivery.id,
-        "delivered_at": last.at if last else None,
-        "redelivery": len(delivery.tried) > 1,
+        "delivered_at": tried.at,
+        "redelivery": tried is not delivery.tried[0],
         "duration": 0.1,
-        "status": "OK" if delivery.accepted else (last.error if last else "") or "Invalid HTTP Response",
-        "status_code": (last.status if last else None) or 0,
+        "status": "OK" if tried.status and tried.status < 300 else tried.error or "Invalid HTTP Response",
+        "status_code": tried.status or 0,
         "event": delivery.event,
         "action": delivery.payload.get("action"),
         "installation_id": None,
-        "repository_id": delivery.payload.get("repository", {}).get("id"),
+        "repository_id": delivery.payload["repository"]["id"],
         "throttled_at": None,
     }
 
@@ -202,11 +209,17 @@ async def _json(request: Request) -> Node:
     return given
 
 
+def _size(request: Request) -> int:
+    return min(int(request.query_params.get("per_page", 30)), 100)
+
+
+def _next(request: Request, **where: object) -> dict[str, str]:
+    return {"Link": f'<{request.url.include_query_params(**where)}>; rel="next"'}
+
+
 def _page(request: Request, items: list[Node]) -> Response:
     """One page, with the Link header that names the next one."""
-    query = request.query_params
-    number, size = int(query.get("page", 1)), min(int(query.get("per_page", 30)), 100)
+    number, size = int(request.query_params.get("page", 1)), _size(request)
+    more = number * size < len(items)
     shown = items[(number - 1) * size : number * size]
-    following = request.url.include_query_params(page=number + 1)
-    headers = {"Link": f'<{following}>; rel="next"'} if number * size < len(items) else {}
-    return JSONResponse(shown, headers=headers)
+    return JSONResponse(shown, headers=_next(request, page=number + 1) if more else {})

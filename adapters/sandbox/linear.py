@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from factory_core.errors import NotFound
 
 from . import linear_events as events
-from .clock import Clock
+from .clock import Clock, iso
 from .linear_events import slug
 from .signing import Vendor
 
@@ -136,6 +137,7 @@ class Linear:
             "delegate": None,
             "comments": [],
             "attachments": [],
+            "previousIdentifiers": [],
             "history": [state],
         }
         self.issues.append(issue)
@@ -171,7 +173,7 @@ class Linear:
     def remove_issue(self, key: str, user: str = "Ada") -> Node:
         """Put it in the bin."""
         issue = self.issue(key)
-        issue.update(trashed=True, archivedAt=self.clock.stamp(), updatedAt=self.clock.stamp())
+        issue.update(trashed=True, archivedAt=self.clock.stamp(), updatedAt=self._after(issue["updatedAt"]))
         self._tell_issue("remove", issue, self.person(user))
         return {"id": issue["id"], "key": key, "url": issue["url"]}
 
@@ -184,7 +186,7 @@ class Linear:
         node = self.session(session)
         at = self.clock.stamp()
         activity = events.prompt_activity(self.clock.new_id(), node, self.person(user), body, signal, at)
-        node["activities"].append(activity)
+        node["activities"].append({**activity, "agentSession": node})
         self.changed("linear", "AgentSessionEvent", events.session_event(node, self.organization, at, activity), ())
         return {"id": activity["id"]}
 
@@ -196,7 +198,7 @@ class Linear:
         if not before:
             return
         updated_from = {"updatedAt": issue["updatedAt"], **_previous(before)}
-        issue.update(fields, updatedAt=self.clock.stamp())
+        issue.update(fields, updatedAt=self._after(issue["updatedAt"]))
         issue["priorityLabel"] = events.PRIORITIES[int(issue["priority"])]
         if "state" in before:
             issue["history"].append(issue["state"]["name"])
@@ -227,7 +229,8 @@ class Linear:
     def act(self, session: Node, id: str, content: Node, signal: str | None) -> Node:
         """The agent's own activity; the session's status follows from it."""
         at = self.clock.stamp()
-        activity = {"id": id, "createdAt": at, "content": content, "signal": signal, "userId": self.viewer["id"]}
+        activity: Node = {"id": id, "createdAt": at, "content": content, "signal": signal, "userId": self.viewer["id"]}
+        activity["agentSession"] = session
         session["activities"].append(activity)
         session["status"] = FOLLOWS.get(str(content.get("type")), "active")
         return activity
@@ -253,9 +256,14 @@ class Linear:
             "user": self.users,
             "label": self.labels,
             "comment": [comment for issue in self.issues for comment in issue["comments"]],
+            "activity": [activity for session in self.sessions for activity in session["activities"]],
             "hook": self.hooks,
         }[kind]
         return _found(kind.title(), id, (node for node in known if node["id"] == id))
+
+    def _after(self, last: str) -> str:
+        """Now, and never the time of the change before: two changes of an issue are two moments."""
+        return max(self.clock.stamp(), iso(datetime.fromisoformat(last) + timedelta(milliseconds=1)))
 
     def _tell_issue(self, action: str, issue: Node, by: Node, updated_from: Node | None = None) -> None:
         self.sync_id += 1

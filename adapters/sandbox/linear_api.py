@@ -76,6 +76,9 @@ class Operations:
     def agentSession(self, id: str) -> Node:
         return self.linear.session(id)
 
+    def agentActivity(self, id: str) -> Node | None:
+        return self.linear.by_id("activity", id)
+
     def rateLimitStatus(self) -> Node:
         limit = {"type": "request", "requestedAmount": 1, "allowedAmount": 5000, "period": 3_600_000}
         reset = self.linear.clock.epoch_ms() + 3_600_000

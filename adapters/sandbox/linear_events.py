@@ -38,7 +38,7 @@ def issue_data(issue: Node) -> Node:
         "archivedAt": issue["archivedAt"],
         "trashed": issue["trashed"] or None,
         "priorityLabel": PRIORITIES[int(issue["priority"])],
-        "previousIdentifiers": [],
+        "previousIdentifiers": issue["previousIdentifiers"],
         "stateId": issue["state"]["id"],
         "state": _part(issue["state"], "id", "color", "name", "type"),
         "teamId": issue["team"]["id"],

@@ -211,10 +211,14 @@ def _dead(relayfile: Relayfile) -> list[Delivery]:
     return [d for d in sent if not d.accepted and len(d.tried) >= attempts]
 
 
+def _dead_id(delivery: Delivery) -> str:
+    return f"whdel_{delivery.tried[0].number}"
+
+
 async def dead_letters(relayfile: Relayfile, request: Request) -> Response:
     items = [
         {
-            "deliveryId": f"whdel_{d.number}",
+            "deliveryId": _dead_id(d),
             "workspaceId": request.path_params["workspace"],
             "subscriptionId": d.to.id,
             "eventId": d.id,
@@ -222,7 +226,7 @@ async def dead_letters(relayfile: Relayfile, request: Request) -> Response:
             "failedAt": d.tried[-1].at,
             "attemptCount": len(d.tried),
             "lastError": d.tried[-1].error or f"webhook endpoint returned {d.tried[-1].status}",
-            "replayCount": relayfile.replays.get(f"whdel_{d.number}", 0),
+            "replayCount": relayfile.replays.get(_dead_id(d), 0),
             "status": "dead_lettered",
         }
         for d in _dead(relayfile)
@@ -232,11 +236,11 @@ async def dead_letters(relayfile: Relayfile, request: Request) -> Response:
 
 async def replay(relayfile: Relayfile, request: Request) -> Response:
     id = request.path_params["delivery"]
-    dead = next((d for d in _dead(relayfile) if f"whdel_{d.number}" == id), None)
+    dead = next((d for d in _dead(relayfile) if _dead_id(d) == id), None)
     if dead is None:
         return _failed(404, "not_found", "no such dead letter")
     relayfile.replays[id] = relayfile.replays.get(id, 0) + 1
-    relayfile.webhooks.redeliver(dead.number)
+    relayfile.webhooks.redeliver(dead)
     return JSONResponse({"status": "queued", "id": id}, 202)
 
 

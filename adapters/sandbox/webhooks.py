@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -15,7 +16,7 @@ from factory_core.errors import Refused
 
 from .clock import Clock
 from .faults import Faults
-from .signing import SIGN, Attempt, Vendor, encoded
+from .signing import SIGN, Attempt, Headers, Vendor, encoded
 
 # Seconds before each further attempt. Relayfile's is not public: three attempts, as its dead letters show.
 SCHEDULE: Mapping[Vendor, tuple[float, ...]] = MappingProxyType(
@@ -35,8 +36,9 @@ class Subscription:
 
 @dataclass
 class Tried:
-    """One attempt: the answer's status, or why there was none."""
+    """One attempt: the answer's status, or why there was none. `number` is GitHub's id of it."""
 
+    number: int
     at: str
     status: int | None
     error: str = ""
@@ -44,9 +46,8 @@ class Tried:
 
 @dataclass
 class Delivery:
-    """One event on its way to one address; `number` is GitHub's id of it, `id` the one in the headers."""
+    """One event on its way to one address; `id` is the one in the headers, the same at every attempt."""
 
-    number: int
     id: str
     vendor: Vendor
     event: str
@@ -68,6 +69,7 @@ class Webhooks:
         self.subscriptions: list[Subscription] = []
         self.deliveries: list[Delivery] = []
         self._http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+        self._numbers = itertools.count(9_007_199_254_740_993)  # over 2^53, as GitHub's are
         self._under_way: set[asyncio.Task[None]] = set()
 
     def subscribe(self, vendor: Vendor, url: str, secret: str, globs: tuple[str, ...] = ()) -> Subscription:
@@ -85,16 +87,13 @@ class Webhooks:
         """Send the event to everyone who asked for it; `path` is matched with relayfile's globs."""
         for to in self.subscriptions:
             if to.vendor == vendor and (not to.globs or any(glob_fits(g, path) for g in to.globs)):
-                delivery = Delivery(len(self.deliveries) + 1, id or self.clock.new_id(), vendor, event, payload, to)
+                delivery = Delivery(id or self.clock.new_id(), vendor, event, payload, to)
                 self.deliveries.append(delivery)
                 self._dispatch(delivery)
 
-    def redeliver(self, number: int) -> Delivery | None:
-        """One more attempt under the same id; None: no such delivery."""
-        delivery = next((d for d in self.deliveries if d.number == number), None)
-        if delivery is not None:
-            self.spawn(self._attempt_once(delivery))
-        return delivery
+    def redeliver(self, delivery: Delivery) -> None:
+        """One more attempt under the same id, now."""
+        self.spawn(self._attempt_once(delivery))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something of the vendor's own in the background, until close()."""
@@ -117,6 +116,7 @@ class Webhooks:
         fault = self.faults.of_webhook(delivery.vendor)
         if fault is not None and fault.mode == "drop":
             delivery.dropped = True
+            delivery.tried.append(self._tried(None, "dropped"))
             return
         copies = fault.copies if fault and fault.mode == "duplicate" else 1
         delay = fault.seconds if fault and fault.mode == "delay" else 0.0
@@ -142,7 +142,7 @@ class Webhooks:
         body = self._body(delivery)
         attempt = Attempt(delivery.id, delivery.event, body, self.clock.now(), number, failure)
         headers = SIGN[delivery.vendor](delivery.to.secret, attempt)
-        tried = await self._post(delivery.to.url, body, headers, PATIENCE[delivery.vendor])
+        tried = self._tried(*await self._post(delivery.to.url, body, headers, PATIENCE[delivery.vendor]))
         delivery.tried.append(tried)
         return tried
 
@@ -151,15 +151,17 @@ class Webhooks:
         fresh = {"webhookTimestamp": self.clock.epoch_ms()} if delivery.vendor == "linear" else {}
         return encoded({**delivery.payload, **fresh})
 
-    async def _post(self, url: str, body: bytes, headers: dict[str, str], patience: float) -> Tried:
-        at = self.clock.stamp()
+    def _tried(self, status: int | None, error: str) -> Tried:
+        return Tried(next(self._numbers), self.clock.stamp(), status, error)
+
+    async def _post(self, url: str, body: bytes, headers: Headers, patience: float) -> tuple[int | None, str]:
         try:
             response = await self._http.post(url, content=body, headers=headers, timeout=patience)
         except httpx2.TimeoutException:
-            return Tried(at, None, "http_timeout")
+            return None, "http_timeout"
         except httpx2.TransportError:
-            return Tried(at, None, "connection_failed")
-        return Tried(at, response.status_code)
+            return None, "connection_failed"
+        return response.status_code, ""
 
 
 def glob_fits(glob: str, path: str) -> bool:

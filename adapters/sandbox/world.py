@@ -141,7 +141,6 @@ def _session(session: Node) -> Node:
 def _delivery(delivery: Delivery) -> Node:
     return {
         "id": delivery.id,
-        "number": delivery.number,
         "vendor": delivery.vendor,
         "event": delivery.event,
         "action": delivery.payload.get("action"),
