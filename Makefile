@@ -1,0 +1,60 @@
+# `make demo` and `make test` do all their own set-up: a Python ≥ 3.11 and git are enough. `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format docs lock clean
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+READY := .venv/.ready
+JAVASCRIPT := $(patsubst %/package.json,%/node_modules/.ready,$(shell git ls-files 'tests/*/package.json'))
+WORKERS ?= auto
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+demo: $(READY)  ## see tickets become merged pull requests, on this machine alone
+	@$(BIN)/factory demo
+
+test: $(READY) $(JAVASCRIPT) browser  ## everything; with CI=true a skip is a failure
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+check: $(READY)  ## format, lint, types, import contracts, pure tests: under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -m pure
+
+format: $(READY)  ## write the code as `make check` wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(READY)  ## write the generated parts of the documentation anew
+	$(BIN)/python docs/generate.py
+
+lock: $(READY)  ## write requirements.lock anew from pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --extra dev --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	  --output-file requirements.lock pyproject.toml
+
+clean:  ## remove what the other targets made
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info $(JAVASCRIPT:/.ready=)
+
+# The virtual environment: the locked packages by their hashes, then the project itself.
+$(READY): requirements.lock pyproject.toml
+	@python=$$(sh .ci/find-python) && "$$python" -m venv .venv
+	@echo "Installing the locked packages into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What some tests want beyond Python. Where it cannot be had, they are skipped by name.
+tests/%/node_modules/.ready: tests/%/package-lock.json
+	@if command -v npm >/dev/null; then cd $(@D)/.. && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	 else echo "npm is not here: the tests of $(@D) will be skipped"; fi && mkdir -p $(@D) && touch $@
+
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null \
+	  || echo "chromium cannot be had: the tests in a browser will be skipped"
