@@ -64,7 +64,7 @@ def test_the_credential_is_used_and_seen_by_nobody(tmp_path: Path) -> None:
 def test_an_engine_sees_the_allow_list_only(tmp_path: Path) -> None:
     """What a child really gets, out of an environment full of secrets."""
     around = {
-        "PATH": "/usr/bin:/bin", "HOME": "/h", "LC_ALL": "C", "CODEX_HOME": "/c", "HTTPS_PROXY": "http://proxy", "CI": "1",
+        "PATH": "/usr/bin:/bin", "HOME": "/h", "LC_ALL": "C", "CODEX_HOME": "/c", "HTTPS_PROXY": "http://p", "CI": "1",
         "LINEAR_API_KEY": CANARY, "SLACK_BOT_TOKEN": CANARY, "GITHUB_TOKEN": CANARY, "ANTHROPIC_API_KEY": CANARY,
         "OPENAI_API_KEY": CANARY, "FACTORY_STORE": CANARY, "SSH_AUTH_SOCK": CANARY, "CLAUDECODE": "1",
     }  # fmt: skip

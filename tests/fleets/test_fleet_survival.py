@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -34,12 +35,14 @@ asyncio.run(serve())
 
 
 def kill_a_server_that_started(home: Path, one: RunOrder) -> None:
-    """A server process starts the run and is killed the moment it says so."""
+    """A server process starts the run, and its whole process group is killed the moment it says so."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
     command = [sys.executable, "-c", SERVER, str(home), one.model_dump_json()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as server:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
+    ) as server:
         assert server.stdout and server.stdout.readline() == "started\n"
-        server.kill()
+        os.killpg(server.pid, signal.SIGKILL)
 
 
 async def adopted(home: Path, wait: bool = True) -> list[RunReport]:
@@ -175,12 +178,11 @@ def test_sigterm_of_the_supervisor_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_stop_also_ends_a_fetch_that_hangs(tmp_path: Path) -> None:
-    """A code host that accepts and never answers holds nobody."""
-    import socket
+    """A code host that accepts and never answers holds nobody, and git's helper does not go on waiting for it."""
 
-    async def play(port: int) -> tuple[list[RunReport], float]:
+    async def play(url: str) -> tuple[list[RunReport], float]:
         made, reports = fleet(tmp_path / "home")
-        await made.start(order(tmp_path, clone_url=f"http://127.0.0.1:{port}/x.git"))
+        await made.start(order(tmp_path, clone_url=url))
         await asyncio.sleep(0.3)
         began = time.monotonic()
         await made.stop("ACME-142:1")
@@ -192,5 +194,7 @@ def test_stop_also_ends_a_fetch_that_hangs(tmp_path: Path) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        reports, took = asyncio.run(play(listener.getsockname()[1]))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/x.git"
+        reports, took = asyncio.run(play(url))
+        assert not any(url.encode() in entry.read_bytes() for entry in Path("/proc").glob("[0-9]*/cmdline"))
     assert (reports[0].status, took < 5) == (RunStatus.STOPPED, True)

@@ -186,7 +186,7 @@ class LocalFleet:
 
     def _workspace(self, order: RunOrder) -> workspace.Workspace:
         credential = self._credentials(order.clone_url)
-        return workspace.Workspace(self._home, order, self._git_environment, credential, _deadline(60.0))
+        return workspace.Workspace(self._home, order, self._git_environment, credential, _deadline(300.0))
 
     async def _lost(self, run: RunFiles, order: RunOrder) -> RunReport | None:
         """The report of a run whose supervisor is dead; None while it lives.

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 MARK = "FACTORY_RUN"
+_GIVE_UP = 5.0  # seconds after SIGKILL: what is still there belongs to somebody else (sudo), or waits for a disk
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 _PROC = Path("/proc")
 
@@ -30,7 +31,7 @@ def end_descendants(grace: float) -> None:
     """SIGTERM to every descendant of this process, SIGKILL to what is left after `grace` seconds; reaps them all."""
     deadline = time.monotonic() + grace
     asked: set[int] = set()
-    while victims := _descendants({os.getpid()}):
+    while (victims := _descendants({os.getpid()})) and time.monotonic() < deadline + _GIVE_UP:
         late = time.monotonic() > deadline
         for victim in victims if late else victims - asked:
             _signal(victim, signal.SIGKILL if late else signal.SIGTERM)
@@ -43,7 +44,8 @@ def end_descendants(grace: float) -> None:
 def end_marked(run_id: str) -> None:
     """SIGKILL to every process that carries the run's mark, and to their descendants."""
     mark = f"{MARK}={run_id}".encode()
-    while victims := _marked(mark):
+    deadline = time.monotonic() + _GIVE_UP
+    while (victims := _marked(mark)) and time.monotonic() < deadline:
         for victim in victims | _descendants(victims):
             _signal(victim, signal.SIGKILL)
         time.sleep(0.02)

@@ -47,7 +47,7 @@ def _contains(space: Workspace, commit: str, ancestor: str) -> bool:
 
 def _push(space: Workspace, head: str, *how: str) -> None:
     target = f"{head}:refs/heads/{space.order.branch}"
-    space.remote("push", "--porcelain", *how, "--", space.order.clone_url, target, within=300.0)
+    space.remote("push", "--porcelain", *how, "--", space.order.clone_url, target)
 
 
 _REFUSALS = ("[rejected]", "[remote rejected]", "Authentication failed", "could not read Username", "403", "not found")

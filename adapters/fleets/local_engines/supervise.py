@@ -21,7 +21,7 @@ from factory_core.errors import Retryable
 from factory_core.work_item import Frozen
 
 from . import workspace
-from .engine import Ending, Seen
+from .engine import QUESTION, Ending, Seen
 from .engines import ENGINES
 from .git import GitFailed
 from .processes import adopt_orphans, end_descendants
@@ -122,7 +122,7 @@ def _report(last: RunReport, seen: Seen, ending: Ending) -> RunReport:
     now = datetime.now(UTC)
     words = seen.words
     if ending.status is RunStatus.ASKED:
-        words = words.strip().removeprefix("QUESTION:").strip()
+        words = words.strip().removeprefix(QUESTION).strip()
     return last.model_copy(
         update={
             "status": ending.status, "why": ending.why, "retry_at": ending.retry_at, "words": words,

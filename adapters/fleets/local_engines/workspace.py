@@ -61,10 +61,10 @@ class Workspace:
     def local(self, place: Path, *arguments: str) -> str:
         return git(place, *arguments, environment=self.environment, tick=self.tick)
 
-    def remote(self, *arguments: str, within: float = 3600.0) -> str:
+    def remote(self, *arguments: str) -> str:
         """A call that speaks with the code host; it is made in the mirror only."""
         signed = {**self.environment, **self.credential}
-        return git(self.mirror, *arguments, environment=signed, tick=self.tick, within=within)
+        return git(self.mirror, *arguments, environment=signed, tick=self.tick)
 
     def commit_of(self, place: Path, ref: str) -> str:
         """The commit's sha; empty when there is none."""
@@ -89,7 +89,7 @@ class Workspace:
 def prepare(space: Workspace) -> None:
     """Fetch, and make the item's work tree, or go on in the one that is there. Raises GitFailed."""
     for name in (space.order.branch, space.order.base):
-        git(space.home, "check-ref-format", "--branch", name, environment=space.environment)
+        space.local(space.home, "check-ref-format", "--branch", name)
     with space.alone(space.mirror):
         _fetch(space)
         if space.order.previous_run and space.tree.is_dir():
@@ -125,7 +125,7 @@ def _fetch(space: Workspace) -> None:
     """Bring base and branch up to date; the branch need not exist, which only a pattern allows."""
     for place in (space.mirror, space.clone):
         if not (place / "HEAD").exists():
-            git(space.home, "init", "--quiet", "--bare", "--", str(place), environment=space.environment)
+            space.local(space.home, "init", "--quiet", "--bare", "--", str(place))
     (space.clone / "objects/info/alternates").write_text(f"{space.mirror / 'objects'}\n")
     refs = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in (space.order.base, f"{space.order.branch}*")]
     space.remote("fetch", "--quiet", "--no-tags", "--", space.order.clone_url, *refs)

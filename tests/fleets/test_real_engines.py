@@ -1,0 +1,82 @@
+"""The real command lines under the fleet, against a stand-in of their API, in a network where only loopback is.
+
+They are large and not part of the project: `npm ci --ignore-scripts` in tests/fleets/real_engines brings them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+PACKAGES = {"claude": "@anthropic-ai/claude-code", "codex": "@openai/codex"}
+
+
+@pytest.fixture(scope="module", params=sorted(PACKAGES))
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """What one engine's five runs came to; skipped by name where the engine or the private network is missing."""
+    package = PACKAGES[request.param]
+    if not (HERE / "real_engines/node_modules" / package).is_dir():
+        pytest.skip(f"npm package {package}")
+    if not _private_network():
+        pytest.skip("unshare -rn")
+    folder = tmp_path_factory.mktemp(request.param)
+    command = ["unshare", "-rn", sys.executable, str(HERE / "play_real_engines.py"), request.param, str(folder)]
+    environment = {**os.environ, "PYTHONPATH": f"{HERE.parents[1]}:{HERE}"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return request.param, json.loads(done.stdout)
+
+
+@cache
+def _private_network() -> bool:
+    return bool(shutil.which("unshare")) and subprocess.run(["unshare", "-rn", "true"]).returncode == 0
+
+
+def test_a_real_engine_works_and_is_counted(played: tuple[str, dict[str, Any]]) -> None:
+    """200 kB of task arrive whole, the edit is committed, turns, tokens and cost are told."""
+    name, found = played
+    assert (found["work"]["status"], found["work"]["words"]) == ("succeeded", "DONE: file written")
+    assert (found["task arrived whole"], found["files"]) == (True, ["made.txt"])
+    usage = found["work"]["usage"]
+    assert (usage["turns"], usage["input_tokens"], usage["output_tokens"]) == (2, 200, 14)
+    assert (float(usage["usd"]) > 0) == (name == "claude")
+
+
+def test_a_real_engine_goes_on_in_its_session_and_is_counted_once(played: tuple[str, dict[str, Any]]) -> None:
+    """The second run is in the first one's session, counts only itself, and asks with its last words."""
+    _, found = played
+    first, second = found["work"], found["asked in the same session"]
+    assert (second["status"], second["words"]) == ("asked", "Which colour?")
+    assert (second["session"], second["usage"]) == (first["session"], first["usage"])
+
+
+def test_a_real_engines_limit_is_told(played: tuple[str, dict[str, Any]]) -> None:
+    """A usage limit is no failure; its end is told where the engine tells it."""
+    name, found = played
+    assert found["limited"]["status"] == "limited"
+    if name == "codex":
+        again = datetime.fromisoformat(found["limited"]["retry_at"])
+        assert timedelta(hours=1, minutes=50) < again - datetime.now(UTC) < timedelta(hours=2, minutes=1)
+
+
+def test_a_real_engine_is_stopped_with_its_tools(played: tuple[str, dict[str, Any]]) -> None:
+    """Stopped in the middle of a long shell command: nothing of it lives on."""
+    _, found = played
+    assert found["stopped"]["status"] == "stopped"
+    assert found["left behind"] == []
+
+
+def test_a_real_engine_whose_model_never_answers_is_ended(played: tuple[str, dict[str, Any]]) -> None:
+    """The idle watchdog ends what says nothing."""
+    _, found = played
+    assert (found["silent"]["status"], found["silent"]["why"]) == ("failed", "it said nothing for 6 seconds")
