@@ -95,7 +95,7 @@ def _items(what: str, name: str, payload: dict[str, Any]) -> Iterable[str]:
 
 def _of_pull_request(payload: dict[str, Any]) -> Iterable[str]:
     pull = at(payload, "pull_request")
-    return () if _from_fork(pull) else (text(pull, "head", "ref"),)
+    return (text(pull, "head", "ref"),) if _is_here(pull) else ()
 
 
 def _of_check_run(payload: dict[str, Any]) -> Iterable[str]:
@@ -109,7 +109,7 @@ def _of_check_suite(payload: dict[str, Any]) -> Iterable[str]:
 def _of_suite(suite: object) -> Iterable[str]:
     """For a fork GitHub leaves the branch or the list of pull requests empty; ours may have no pull request yet."""
     pulls = rows(suite, "pull_requests")
-    return () if pulls and all(map(_from_fork, pulls)) else (text(suite, "head_branch"),)
+    return () if pulls and all(_is_here(pull) is False for pull in pulls) else (text(suite, "head_branch"),)
 
 
 def _of_workflow_run(payload: dict[str, Any]) -> Iterable[str]:
@@ -122,17 +122,18 @@ def _of_status(payload: dict[str, Any]) -> Iterable[str]:
     return (text(branch, "name") for branch in rows(payload, "branches"))
 
 
-def _from_fork(pull: object) -> bool:
-    """Everybody may open a pull request from a fork and name its branch like ours; a deleted fork is null."""
-    return not _same(at(pull, "head", "repo"), at(pull, "base", "repo"))
+def _is_here(pull: object) -> bool | None:
+    """Not from a fork? Everybody may open one there and name its branch like ours; a deleted fork is null."""
+    return _same(at(pull, "head", "repo"), at(pull, "base", "repo"))
 
 
-def _same(one: object, other: object) -> bool:
-    """Are both the same repository? Some events give its full name, some only its id."""
-    names = text(one, "full_name"), text(other, "full_name")
-    if all(names):
-        return names[0] == names[1]
-    return number(one, "id") is not None and number(one, "id") == number(other, "id")
+def _same(one: object, other: object) -> bool | None:
+    """Are both the same repository? Some events give its full name, some only its id, some neither: None."""
+    for name in ("full_name", "id"):
+        told, compared = at(one, name), at(other, name)
+        if isinstance(told, str | int) and isinstance(compared, str | int):
+            return told == compared
+    return None
 
 
 BRANCHES: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {

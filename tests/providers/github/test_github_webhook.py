@@ -67,7 +67,7 @@ def test_other_peoples_branches_are_nothing(what: str) -> None:
     assert WEBHOOK.events_in(delivery(event, other)).events == ()
 
 
-@pytest.mark.parametrize("head_repo", [FORK, {"id": 8}, {"full_name": 5}])
+@pytest.mark.parametrize("head_repo", [FORK, {"id": 8}, {"full_name": 5}, {"full_name": None}, "text"])
 @pytest.mark.parametrize("what", [what for what in ABOUT_US if what.startswith("pull_request")])
 def test_a_fork_may_not_speak_for_our_branch(what: str, head_repo: object) -> None:
     """A pull request from another repository is never ours, however its branch is called."""
@@ -83,6 +83,13 @@ def test_a_forks_checks_are_not_ours() -> None:
     assert WEBHOOK.events_in(delivery("check_suite", suite)).events == ()
     payload = {"action": "completed", "workflow_run": run, "repository": HERE}
     assert WEBHOOK.events_in(delivery("workflow_run", payload)).events == ()
+
+
+@pytest.mark.parametrize("pulls", [[], [{"head": {"ref": BRANCH}, "base": {"ref": "main"}}], None])
+def test_a_suite_that_does_not_tell_its_repository_is_a_hint(pulls: object) -> None:
+    """Checks may run before there is a pull request; only a suite that is known to be a fork's is dropped."""
+    suite = {"action": "completed", "check_suite": {"head_branch": BRANCH, "pull_requests": pulls}}
+    assert WEBHOOK.events_in(delivery("check_suite", suite)).events == (changed("check_suite.completed"),)
 
 
 @pytest.mark.parametrize(
