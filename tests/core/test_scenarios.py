@@ -30,7 +30,11 @@ def test_a_clear_ticket_becomes_a_merged_pull_request() -> None:
         record = await world.record()
         assert record.state is State.DONE and record.outbox == () and not record.lease.holder
         assert world.target.merges == [(1, "sha1")]
-        assert [state for _, state in world.tracker.moves] == [ItemState.DISPATCHED, ItemState.IN_REVIEW, ItemState.DONE]
+        assert [state for _, state in world.tracker.moves] == [
+            ItemState.DISPATCHED,
+            ItemState.IN_REVIEW,
+            ItemState.DONE,
+        ]
         assert len(world.said()) == 1 and world.said()[0].startswith("Merged: https://code.example/acme/shop/pull/1")
         assert (await world.store.get_batch()).slots == {}
 
@@ -72,7 +76,9 @@ def test_an_unroutable_ticket_gets_one_comment_and_goes_on_when_it_is_mapped() -
     run(main())
 
 
-@pytest.mark.parametrize("label", ["exec:pair", "exec:checkpoint", "spec:draft", "research:needs-grounding", "type:spike"])
+@pytest.mark.parametrize(
+    "label", ["exec:pair", "exec:checkpoint", "spec:draft", "research:needs-grounding", "type:spike"]
+)
 def test_a_label_that_asks_for_a_person_keeps_agents_away(label: str) -> None:
     """Not eligible: a reason on record, one comment, no run."""
 

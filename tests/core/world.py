@@ -107,7 +107,9 @@ class World:
     def changed(self, item: WorkItem | None, key: str = "") -> ItemChanged:
         return ItemChanged(id=self.fresh_id(), work_item_id=item.id if item else key, at=self.now, item=item)
 
-    def reply(self, text: str, thread: str = "C1:1.0", author: str = "U1", item: str = "", ts: str = "") -> ReplyReceived:
+    def reply(
+        self, text: str, thread: str = "C1:1.0", author: str = "U1", item: str = "", ts: str = ""
+    ) -> ReplyReceived:
         said = Reply(id=ts or self.fresh_id(), author=author, text=text, at=self.now)
         return ReplyReceived(id=said.id, work_item_id=item, at=self.now, thread_id=thread, reply=said)
 

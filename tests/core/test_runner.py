@@ -1,0 +1,380 @@
+"""The runner's laws: one write an event, one an effect, nothing lost by a crash, nothing done twice, fenced holders."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from factory_core.dispatch.events import AgentFinished
+from factory_core.dispatch.records import InFlightRecord, State
+from factory_core.errors import Retryable, Terminal, VersionConflict
+from factory_core.work_item import ItemState
+
+from .world import Crash, World, crashing, run, ticket
+
+pytestmark = pytest.mark.pure
+
+STORY = ["issue", "reply", "agent", "green"]
+
+
+async def tell(world: World, chapter: str) -> None:
+    """One thing that happens outside; said again after a crash, as a sender's retry would."""
+    if chapter == "issue":
+        world.tracker.items.setdefault("ACME-1", ticket(title="Cart is off", description="Please look."))
+        await world.factory.accept(world.changed(world.tracker.items["ACME-1"]).model_copy(update={"id": "issue"}))
+    elif chapter == "reply":
+        await world.factory.accept(world.reply("Show `amount` in the cart page.", ts="reply"))
+    elif chapter == "agent":
+        for run_id in world.fleet.live:
+            world.fleet.end(run_id, __import__("factory_core.dispatch.run", fromlist=["RunStatus"]).RunStatus.SUCCEEDED)
+        for report in world.fleet.reports.values():
+            await world.factory.finished(report)
+    elif chapter == "green":
+        if 1 in world.target.pull_requests and not world.target.pull_requests[1].merged:
+            world.target.green(1)
+        await world.factory.accept(world.pull().model_copy(update={"id": "green"}))
+
+
+async def survive(world: World, owner: Any, call: str, after: bool, nth: int) -> bool:
+    """Tell the story, die once at the nth `call`, go on as a new process; was there an nth call?"""
+    dying = _dying_at(owner, call, after, nth)
+    for chapter in STORY:
+        for attempt in range(3):
+            try:
+                await tell(world, chapter)
+                await world.settle()
+                break
+            except Crash:
+                world.woken.clear()
+                world.factory = world.new_factory(f"worker-{attempt + 2}")
+                await world.later(timedelta(seconds=61))
+        for _ in range(4):
+            await world.later(timedelta(seconds=61))
+    return dying.fired
+
+
+class _dying_at:  # noqa: N801
+    """Replaces `owner.call` by one that dies at its nth turn, once."""
+
+    def __init__(self, owner: Any, call: str, after: bool, nth: int) -> None:
+        self.fired, self._left, self._after = False, nth, after
+        self._original: Callable[..., Awaitable[Any]] = getattr(owner, call)
+        setattr(owner, call, self._call)
+
+    async def _call(self, *args: Any, **keywords: Any) -> Any:
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            self.fired = True
+            raise Crash
+        result = await self._original(*args, **keywords)
+        if self._left == 0:
+            self.fired = True
+            raise Crash
+        return result
+
+
+CALLS = [
+    ("store", "put_in_flight"),
+    ("tracker", "read_item"),
+    ("tracker", "set_state"),
+    ("tracker", "post_comment"),
+    ("channel", "open_thread"),
+    ("channel", "reply"),
+    ("fleet", "start"),
+    ("fleet", "publish"),
+    ("target", "open_pull_request"),
+    ("target", "read_pull_request"),
+    ("target", "merge"),
+]
+
+
+@pytest.mark.parametrize(("port", "call"), CALLS)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_crash_at_any_write_or_call_loses_nothing_and_does_nothing_twice(port: str, call: str, after: bool) -> None:
+    """Die before or after the nth call of every port, for every n: the item still ends done, each thing once."""
+
+    async def main() -> None:
+        for nth in range(1, 40):
+            world = World()
+            fired = await survive(world, getattr(world, port), call, after, nth)
+            record = await world.record()
+            assert record.state is State.DONE, (nth, record.state, record.outbox)
+            assert record.outbox == () and not record.lease.holder
+            assert len(world.fleet.orders) == 1 and len(world.channel.threads) == 1
+            assert len(world.target.pull_requests) == 1 and len(world.target.merges) == 1
+            assert len(world.said()) == 1
+            assert (await world.store.get_batch()).slots == {}
+            if not fired:
+                return
+        raise AssertionError("the story has too many steps")
+
+    run(main())
+
+
+def test_one_write_per_event_and_one_per_effect() -> None:
+    """Every event that means something is one put; every effect is one more; a repeated event is none."""
+
+    async def main() -> None:
+        world = World()
+        puts = _counted(world)
+        event = world.changed(ticket())
+        world.tracker.items["ACME-1"] = ticket()
+        await world.factory.accept(event)
+        assert puts() == 1
+        await world.settle()
+        record = await world.record()
+        assert puts() == 1 + record.planned - len(record.outbox)
+        before = puts()
+        await world.hear(event, event)
+        assert puts() == before
+
+    run(main())
+
+
+def _counted(world: World) -> Callable[[], int]:
+    original, count = world.store.put_in_flight, [0]
+
+    async def counting(*args: Any, **keywords: Any) -> InFlightRecord:
+        saved = await original(*args, **keywords)
+        count[0] += 1
+        return saved
+
+    world.store.put_in_flight = counting  # type: ignore[method-assign]
+    return lambda: count[0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_interleaving_of_repeated_events_and_two_workers_does_everything_once(seed: int) -> None:
+    """Every delivery three times, shuffled, over two processes at once: one run, one pull request, one summary."""
+
+    async def main() -> None:
+        chance, world = random.Random(seed), World()
+        workers = [world.factory, world.new_factory("worker-2")]
+        world.tracker.items["ACME-1"] = ticket()
+        same = world.changed(ticket())
+
+        async def deliver() -> None:
+            await asyncio.sleep(chance.random() / 1000)
+            await chance.choice(workers).accept(same)
+            while world.woken:
+                await chance.choice(workers).perform(world.woken.pop(chance.randrange(len(world.woken))))
+
+        await asyncio.gather(*(deliver() for _ in range(12)))
+        await world.settle()
+        assert len(world.fleet.orders) == 1 and world.fleet.calls["start"] == 1
+        await world.agent_ends()
+        world.target.green(1)
+        green = world.pull()
+        await asyncio.gather(*(worker.accept(green) for worker in workers for _ in range(3)))
+        await world.settle()
+        assert world.target.merges == [(1, "sha1")] and len(world.said()) == 1
+
+    run(main())
+
+
+def test_a_paused_worker_that_comes_back_cannot_write() -> None:
+    """Its lease ran out and another took over: the epoch fences its save, and what it did is not done again."""
+
+    async def main() -> None:
+        world = World()
+        world.tracker.items["ACME-1"] = ticket()
+        await world.factory.accept(world.changed(ticket()))
+        paused = world.woken.pop()
+        world.now += timedelta(seconds=61)
+        world.factory = world.new_factory("worker-2")
+        await world.factory.check_in()
+        await world.settle()
+        current = await world.record()
+        await world.factory.perform(paused)
+        assert await world.record() == current and world.fleet.calls["start"] == 1
+
+    run(main())
+
+
+def test_the_vendors_delay_is_kept_and_a_sick_item_delays_nobody() -> None:
+    """429 with Retry-After 5 on one item: the others go on, it is tried again after 5 s and not before."""
+
+    async def main() -> None:
+        world = World(capacity={"agents": 5, "perRepository": 5})
+        busy = Retryable("Linear cannot be reached", why="429", fix="factory check", after=5)
+        world.tracker.faults["read_item"] = [busy]
+        await world.add(ticket("ACME-1"))
+        await world.add(ticket("ACME-2"))
+        assert (await world.state("ACME-1"), await world.state("ACME-2")) == (State.TRIAGING, State.RUNNING)
+        await world.later(timedelta(seconds=4))
+        assert await world.state("ACME-1") is State.TRIAGING
+        await world.later(timedelta(seconds=1.1))
+        assert await world.state("ACME-1") is State.RUNNING
+
+    run(main())
+
+
+def test_an_effect_that_never_works_is_parked_with_its_reason_after_max_attempts() -> None:
+    """Poison does not loop: a bounded number of attempts with growing pauses, then a person."""
+
+    async def main() -> None:
+        world = World(runner={"maxAttempts": 4})
+        down = Retryable("GitHub cannot be reached", why="it answered 500", fix="factory check")
+        await world.add(ticket())
+        world.fleet.faults["publish"] = [down] * 10
+        await world.agent_ends()
+        for _ in range(10):
+            await world.later(timedelta(minutes=6))
+        record = await world.record()
+        assert record.state is State.BLOCKED and record.block and "it answered 500" in record.block.why
+        assert world.fleet.calls["publish"] == 4
+
+    run(main())
+
+
+def test_a_worker_that_dies_over_the_same_effect_each_time_is_an_attempt_each_time() -> None:
+    """A lease that was never given back counts: the poison item is parked, the process is not killed for ever."""
+
+    async def main() -> None:
+        world = World(runner={"maxAttempts": 3})
+        world.tracker.items["ACME-1"] = ticket()
+        for number in range(6):
+            with crashing(world.tracker, "read_item", after=False):
+                try:
+                    if number == 0:
+                        await world.factory.accept(world.changed(ticket()))
+                    await world.settle()
+                except Crash:
+                    world.woken.clear()
+            world.factory = world.new_factory(f"worker-{number + 2}")
+            world.now += timedelta(seconds=61)
+            try:
+                await world.factory.check_in()
+            except Crash:
+                world.woken.clear()
+        await world.settle()
+        assert await world.state() is State.BLOCKED
+
+    run(main())
+
+
+def test_what_cannot_be_said_does_not_stop_the_work() -> None:
+    """A comment that the tracker refuses is noted; the item is done all the same."""
+
+    async def main() -> None:
+        world = World()
+        await world.add(ticket())
+        await world.agent_ends()
+        world.target.green(1)
+        world.tracker.faults["post_comment"] = [Terminal("Linear: comment", why="no right to", fix="factory check")]
+        await world.hear(world.pull())
+        record = await world.record()
+        assert record.state is State.DONE and any("post comment did not work" in entry.text for entry in record.log)
+
+    run(main())
+
+
+def test_a_fault_of_our_own_is_an_attempt_like_any_other() -> None:
+    """An exception that nobody foresaw loses nothing."""
+
+    async def main() -> None:
+        world = World()
+        world.tracker.items["ACME-1"] = ticket()
+        with crashing_with(world.tracker, "read_item", ZeroDivisionError()):
+            await world.hear(world.changed(ticket()))
+        assert await world.state() is State.TRIAGING
+        await world.later(timedelta(seconds=2))
+        assert await world.state() is State.RUNNING
+
+    run(main())
+
+
+class crashing_with:  # noqa: N801
+    """`owner.call` raises this while the block runs."""
+
+    def __init__(self, owner: Any, call: str, error: Exception) -> None:
+        self._owner, self._call, self._error, self._original = owner, call, error, getattr(owner, call)
+
+    def __enter__(self) -> None:
+        async def failing(*args: Any, **keywords: Any) -> Any:
+            raise self._error
+
+        setattr(self._owner, self._call, failing)
+
+    def __exit__(self, *_: object) -> None:
+        setattr(self._owner, self._call, self._original)
+
+
+def test_the_first_end_of_a_run_counts_and_a_zombies_report_is_none() -> None:
+    """Completion twice, late, or of another run changes nothing."""
+
+    async def main() -> None:
+        world = World()
+        await world.add(ticket())
+        (run_id,) = world.fleet.live
+        await world.agent_ends()
+        settled = await world.record()
+        await world.factory.finished(world.fleet.reports[run_id])
+        zombie = world.fleet.reports[run_id].model_copy(update={"run_id": "another"})
+        await world.factory.accept(AgentFinished(id="z", work_item_id="ACME-1", at=world.now, report=zombie))
+        await world.settle()
+        assert await world.record() == settled
+
+    run(main())
+
+
+def test_an_agent_that_never_starts_and_one_that_vanished_are_found() -> None:
+    """Accepted and never launched, or lost: found by looking, tried again, then a person."""
+
+    async def main() -> None:
+        world = World()
+        await world.add(ticket())
+        world.fleet.reports.clear()
+        await world.later(timedelta(minutes=11))
+        assert await world.state() is State.DISPATCHING
+        await world.later(timedelta(seconds=61))
+        assert await world.state() is State.RUNNING and len(world.fleet.orders) == 2
+
+    run(main())
+
+
+def test_an_unreachable_store_is_never_an_empty_one() -> None:
+    """No store: the event is refused, so that the sender comes again; nothing is started."""
+
+    async def main() -> None:
+        world = World()
+        world.store.reachable = False
+        with pytest.raises(Retryable):
+            await world.factory.accept(world.changed(ticket()))
+        assert world.fleet.orders == {} and world.woken == []
+
+    run(main())
+
+
+def test_a_person_who_takes_the_ticket_back_just_before_the_start_wins() -> None:
+    """The start reads the item afresh: nothing is spent on what is no longer wanted."""
+
+    async def main() -> None:
+        world = World(capacity={"agents": 1})
+        await world.add(ticket("ACME-1"))
+        await world.add(ticket("ACME-2"))
+        assert await world.state("ACME-2") is State.QUEUED
+        world.tracker.items["ACME-2"] = ticket("ACME-2", state=ItemState.CANCELLED)
+        await world.agent_ends()
+        assert await world.state("ACME-2") is State.CANCELLED and len(world.fleet.orders) == 1
+
+    run(main())
+
+
+def test_a_forgotten_item_that_heard_something_meanwhile_is_not_forgotten() -> None:
+    """Deleting is conditional on the version: an event that came in between is kept."""
+
+    async def main() -> None:
+        world = World()
+        await world.add(ticket())
+        stale = await world.record()
+        await world.hear(world.comment("One more thing."))
+        with pytest.raises(VersionConflict):
+            await world.store.delete_in_flight("ACME-1", stale.version)
+
+    run(main())
