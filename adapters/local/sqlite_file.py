@@ -106,8 +106,8 @@ class SqliteFile:
                 return attempt()
             except FAULTS as newest:
                 error = newest
-        if _code(error) not in BUSY:
-            self._drop()  # the next call starts with a fresh connection
+        if _code(error) not in BUSY | FULL:
+            self._drop()  # it may have been opened without the right to write, or be damaged: begin afresh
         raise _unavailable(self.path, error) from error
 
     def _flush(self) -> None:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
+from pydantic import ValidationError
+
 from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from factory_core.errors import StoreUnavailable, VersionConflict
 from factory_core.ports import Clock
@@ -70,7 +72,8 @@ class InMemoryStateStore:
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         await self._turn()
         for entry in tuple(self._in_flight.values()):
-            yield InFlightRecord.model_validate_json(entry.body)
+            if record := _read(InFlightRecord, entry):
+                yield record
             await self._turn()
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
@@ -134,7 +137,12 @@ def _wins(entry: Entry | None, version: int) -> bool:
 
 
 def _read(model: type[Stored], entry: Entry | None) -> Stored | None:
-    return model.model_validate_json(entry.body) if entry else None
+    try:
+        return model.model_validate_json(entry.body) if entry else None
+    except ValidationError:
+        raise StoreUnavailable(
+            f"a stored {model.__name__} cannot be read", why="its text is of another shape", fix="factory check"
+        ) from None
 
 
 def _write(shelf: Shelf, key: str, record: Stored, at: datetime | None = None) -> Stored:

@@ -1,0 +1,44 @@
+"""SqliteStateStore keeps the laws of the port; each store that is opened has a connection of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from adapters.local.sqlite_file import SqliteFile, create_file
+from adapters.local.sqlite_state_store import SqliteStateStore
+
+from .state_store_laws import HandClock, StateStoreLaws
+
+
+class SqliteWorld:
+    def __init__(self, path: Path) -> None:
+        self.clock = HandClock()
+        self.path = path
+        self.files: list[SqliteFile] = []
+        create_file(path)
+
+    async def open(self, tenant: str) -> SqliteStateStore:
+        self.files.append(SqliteFile(self.path))
+        return SqliteStateStore(self.files[-1], tenant, self.clock)
+
+    async def plant(self, tenant: str, work_item_id: str, version: int, body: str) -> None:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            row = (tenant, work_item_id, version, body)
+            connection.execute("INSERT INTO in_flight (tenant, work_item_id, version, body) VALUES (?, ?, ?, ?)", row)
+
+    def cut(self) -> None:
+        for file in self.files:
+            file.close()
+
+
+class TestSqliteStateStore(StateStoreLaws):
+    @pytest.fixture
+    def world(self, tmp_path: Path) -> Iterator[SqliteWorld]:
+        world = SqliteWorld(tmp_path / "factory.db")
+        yield world
+        world.cut()

@@ -1,0 +1,1 @@
+"""What single stores promise beyond the port."""
