@@ -136,6 +136,14 @@ def test_final_words_that_begin_as_a_question_ask(words: str) -> None:
     assert Codex().verdict(codex, 0, "", NOW).status is S.ASKED
 
 
+def test_a_session_is_never_an_option() -> None:
+    """A session id is given back on the command line: one that begins with a dash is none."""
+    for engine, line in ((Claude(), {"type": "system", "subtype": "init"}), (Codex(), {"type": "thread.started"})):
+        for told, kept in (("--yolo", ""), ("a b", ""), ("0e4f-1", "0e4f-1")):
+            said = json.dumps({**line, "session_id": told, "thread_id": told})
+            assert play(engine, [said]).session == kept
+
+
 WORDS = st.sampled_from(
     ["type", "subtype", "message", "content", "usage", "result", "item", "error", "is_error", "num_turns", "text", "id",
      "total_cost_usd", "rate_limit_info", "resetsAt", "status", "rejected", "system", "init", "assistant", "turn",

@@ -11,8 +11,11 @@ import pytest
 from fleet_stand import DONE, code_host, fleet, git, order, program, run_all, until
 
 from adapters.fleets.local_engines.claude import Claude
+from adapters.fleets.local_engines.run_files import directory_name
 from factory_core.dispatch.run import RunReport, RunStatus, Usage
 from factory_core.errors import Problem, Retryable, Terminal
+
+SESSION = "console-" + directory_name("ACME-142:1")
 
 
 def fake(folder: Path, body: str) -> dict[str, Claude]:
@@ -25,7 +28,7 @@ def test_a_run_edits_commits_and_is_told_once(tmp_path: Path) -> None:
     (report,) = run_all(tmp_path / "home", order(code_host(tmp_path)))
     assert (report.run_id, report.work_item_id, report.status) == ("ACME-142:1", "ACME-142", RunStatus.SUCCEEDED)
     assert report.usage == Usage(turns=3, input_tokens=3600, output_tokens=240, usd=Decimal("0.03"))
-    assert (report.words, report.why, report.session) == ("Changed changes/ACME-142.md.", "", "console-ACME-142:1")
+    assert (report.words, report.why, report.session) == ("Changed changes/ACME-142.md.", "", SESSION)
     tree = tmp_path / "home" / "trees" / "ACME-142"
     assert git(tree, "log", "--format=%an %s", "-1") == "factory Work on ACME-142"
     assert git(tree, "rev-parse", "--abbrev-ref", "HEAD") == "factory/ACME-142-rename"
@@ -171,7 +174,14 @@ def test_changes_that_were_not_committed_are(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "title",
-    ["$(touch pwned) `touch pwned`; touch pwned", "--upload-pack=touch pwned", "{{7*7}} <b>&amp;", "‮לום 🦊\nx", ""],
+    [
+        "$(touch pwned) `touch pwned`; touch pwned",
+        "--upload-pack=touch pwned",
+        "{{7*7}} <b>&amp;",
+        "‮לום 🦊\nx",
+        "",
+        "nul\0 in it",
+    ],
 )
 def test_a_hostile_ticket_is_only_text(tmp_path: Path, title: str) -> None:
     """Shell, options, templates, right-to-left text: it arrives as it is, and 200 kB of it arrive whole."""
@@ -182,7 +192,7 @@ def test_a_hostile_ticket_is_only_text(tmp_path: Path, title: str) -> None:
     assert report.status is RunStatus.SUCCEEDED
     (tree,) = [path for path in (home / "trees").iterdir() if path.is_dir()]
     (written,) = (tree / "changes").iterdir()
-    assert written.read_text().startswith(f"# {title}\n")
+    assert written.read_text().startswith("# " + title.replace("\0", " ") + "\n")
     assert written.read_text().endswith("long end\n")
     assert not list(tmp_path.rglob("pwned"))
 
@@ -311,7 +321,7 @@ def test_a_run_can_be_watched(tmp_path: Path) -> None:
     seen, tail = asyncio.run(play())
     assert seen and seen.status is RunStatus.RUNNING
     assert seen.alive_at and seen.progress_at and seen.alive_at >= seen.progress_at
-    assert (seen.progress, seen.session) == ("thinking", "console-ACME-142:1")
+    assert (seen.progress, seen.session) == ("thinking", SESSION)
     assert seen.usage.turns >= 2
     assert tail == ("reading the task", "thinking")
 

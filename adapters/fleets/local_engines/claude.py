@@ -16,7 +16,7 @@ from typing import Any
 
 from factory_core.dispatch.run import RunOrder, RunStatus, Usage
 
-from .engine import Ending, Seen, at, count, fields, items, last_words, no_result, short, text
+from .engine import Ending, Seen, at, count, fields, items, last_words, no_result, session_in, short, text
 from .installed import program
 
 TOOLS = "Bash,Edit,MultiEdit,Write,Read,Glob,Grep,LS,NotebookEdit,TodoWrite,Task"
@@ -92,7 +92,7 @@ def session_of(run_id: str) -> str:
 def _system(event: dict[str, Any], seen: Seen) -> Seen:
     match event.get("subtype"):
         case "init":
-            return seen.model_copy(update={"session": text(event, "session_id"), "progress": "started"})
+            return seen.model_copy(update={"session": session_in(event, "session_id"), "progress": "started"})
         case "api_retry":
             why = f"{text(event, 'error')} {event.get('error_status') or ''}".strip()
             return seen.model_copy(update={"progress": short(f"retrying, attempt {event.get('attempt')}: {why}")})
@@ -133,7 +133,7 @@ def _result(event: dict[str, Any], seen: Seen) -> Seen:
         update={
             "usage": usage,
             "total": usage.model_copy(update={"usd": total}),
-            "session": text(event, "session_id") or seen.session,
+            "session": session_in(event, "session_id") or seen.session,
             "words": text(event, "result") or seen.words,
             "result": event,
         }

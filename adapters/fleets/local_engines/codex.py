@@ -15,7 +15,7 @@ from typing import Any
 
 from factory_core.dispatch.run import RunOrder, RunStatus, Usage
 
-from .engine import Ending, Seen, at, count, fields, last_words, no_result, short, text
+from .engine import Ending, Seen, at, count, fields, last_words, no_result, session_in, short, text
 from .installed import program
 
 _SETTINGS = (
@@ -55,7 +55,7 @@ class Codex:
         event = fields(line)
         match event.get("type"):
             case "thread.started":
-                return seen.model_copy(update={"session": text(event, "thread_id"), "progress": "started"})
+                return seen.model_copy(update={"session": session_in(event, "thread_id"), "progress": "started"})
             case "item.started" | "item.completed":
                 return _item(event, seen)
             case "error":  # a notice of a retry; the last one is repeated by turn.failed

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from factory_core.dispatch.run import RunOrder, RunStatus, Usage
 
-from .engine import Ending, Seen, count, fields, last_words, no_result, short, text
+from .engine import Ending, Seen, count, fields, last_words, no_result, session_in, short, text
+from .run_files import directory_name
 
 _SCRIPT = Path(__file__).with_name("console_script.py")
 
@@ -22,8 +23,9 @@ class Console:
     name: str = "console"
 
     def command(self, order: RunOrder, memory: Path) -> list[str]:
-        session = order.resume or f"console-{order.run_id}"
-        about = (f"--key={order.work_item_id}", f"--title={order.title}", f"--session={session}")
+        session = order.resume or f"console-{directory_name(order.run_id)}"
+        title = order.title.replace("\0", " ")[:1000]  # an argument holds no NUL and has its limit
+        about = (f"--key={order.work_item_id}", f"--title={title}", f"--session={session}")
         return [sys.executable, "-I", str(_SCRIPT), f"--memory={memory}", *about]
 
     def environment(self) -> Mapping[str, str]:
@@ -33,7 +35,7 @@ class Console:
         event = fields(line)
         match event.get("type"):
             case "started":
-                return seen.model_copy(update={"session": text(event, "session"), "progress": "started"})
+                return seen.model_copy(update={"session": session_in(event, "session"), "progress": "started"})
             case "turn":
                 return seen.model_copy(
                     update={"usage": seen.usage.plus(_usage(event)), "progress": short(text(event, "doing"))}

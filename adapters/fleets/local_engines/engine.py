@@ -6,6 +6,7 @@ Reading is a pure fold over the lines of its standard output; whatever an engine
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -96,6 +97,12 @@ def count(document: object, *path: str) -> int:
     """The whole number at the path, 0 when there is none."""
     value = at(document, *path)
     return value if isinstance(value, int) else 0
+
+
+def session_in(document: object, key: str) -> str:
+    """The session id at the key; empty for what could be taken for an option when it is given back."""
+    value = text(document, key)
+    return value if re.fullmatch(r"[A-Za-z0-9][\w.:-]{0,200}", value) else ""
 
 
 def short(words: str, limit: int = 120) -> str:

@@ -50,7 +50,14 @@ def _push(space: Workspace, head: str, *how: str) -> None:
     space.remote("push", "--porcelain", *how, "--", space.order.clone_url, target)
 
 
-_REFUSALS = ("[rejected]", "[remote rejected]", "Authentication failed", "could not read Username", "403", "not found")
+_REFUSALS = (
+    "[rejected]",
+    "[remote rejected]",
+    "Authentication failed",
+    "could not read Username",
+    "error: 403",
+    "not found",
+)
 
 
 def _problem(order: RunOrder, said: str) -> Problem:

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydantic import ConfigDict
+
 import adapters
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable
@@ -30,7 +32,9 @@ from .watchdog import Ended, Watchdog
 
 
 class Errand(Frozen):
-    """What the supervisor must know beside the order; never stored."""
+    """What the supervisor must know beside the order; never stored, and never in an error's words."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     home: Path
     engine: str
