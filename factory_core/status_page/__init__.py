@@ -2,6 +2,7 @@
 
 from .item_page import item_page
 from .layout import Page
-from .page import page, stale_page
+from .page import page
+from .stale import stale_page
 
 __all__ = ["Page", "item_page", "page", "stale_page"]

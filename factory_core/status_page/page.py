@@ -1,4 +1,4 @@
-"""page(): the floor at a glance, from a StatusReport and nothing else. Also how it looks when the store is silent."""
+"""page(): the floor at a glance, from a StatusReport and nothing else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from ..status_report.shapes import STATIONS, Finished, Item, LineReport, Queued, StatusReport, Vitals
-from ..status_report.spelling import ago, clock, count, duration, iso, money
+from ..status_report.spelling import ago, clock, duration, iso, money
 from ..status_report.words import finished_words
 from .glyphs import busy, glyph, stations
 from .html import Html, foreign, given, join, tag
@@ -16,19 +16,12 @@ from .layout import Page, command, document, foot, key_of, number_of, title_of, 
 MOST_ROWS = 50
 RENEWS = "Renews every 15\u00a0s."
 Listed = TypeVar("Listed", Item, Queued, Finished)
-_PAST = {
-    "intake-down": "Intake was down at {at}.",
-    "needs-person": "{count} needed a person at {at}.",
-    "budget": "New work was stopped at {at}: budget reached.",
-    "moving": "All was moving at {at}. Nothing needed you.",
-    "idle": "There was nothing to do at {at}.",
-}
 
 
 def page(report: StatusReport) -> Page:
     """What needs a person, the lines, the vital signs, what moves, what waits, what is finished: in this order."""
     now = report.generated_at
-    first = _needs(report.needs, now) or _start(report) or _vitals(report.vitals)
+    first = needs(report.needs, now) or _start(report) or _vitals(report.vitals)
     main = join(
         _verdict(report),
         tag("div", first, _lines(report.lines, now), class_="two"),
@@ -37,64 +30,23 @@ def page(report: StatusReport) -> Page:
         tag("div", _queue(report.queue), _finished(report.finished, now), class_="pair"),
     )
     age = f", {duration((now - report.data_at).total_seconds())} old. "
-    head = top(report, f"{_time(now)} UTC", age, "/", RENEWS)
-    return document(_title(report), _shape(report), head, main, foot(report))
+    head = top(report, f"{time_of(now)} UTC", age, "/", RENEWS)
+    return document(_title(report), shape_of(report), head, main, foot(report))
 
 
-def stale_page(last_report: StatusReport | None, now: datetime, why: str) -> Page:
-    """The store does not answer: what was known, in the past tense. `why` is a sentence. To be sent with a 503."""
-    if last_report is None:
-        main = tag(
-            "section", tag("h1", glyph("warning"), "Nothing is known yet.", aria_live="polite"), class_="verdict"
-        )
-        head = top(None, f"{_time(now)} UTC", ". ", "/", "Trying again.")
-        return document(
-            "factory", "alarm", head, main, foot(None), _warning("This page has no numbers.", why, ""), True
-        )
-    at = last_report.data_at
-    past = _PAST[last_report.verdict.level].format(at=clock(at, now), count=count(last_report.verdict.count, "item"))
-    heading = tag("h1", glyph(_shape(last_report)), past, aria_live="polite")
-    main = join(
-        tag("section", heading, _were(last_report), class_="verdict"),
-        _needs(last_report.needs, last_report.generated_at),
-    )
-    head = top(last_report, f"{_time(now)} UTC", f", data from {_time(at)}. ", "/", "Trying again.")
-    old = f"This page is {duration((now - at).total_seconds())} old."
-    bar = _warning(old, why, f" Below is the floor as of {_time(at)}.")
-    return document(f"(!) {_whose(last_report)}", "alarm", head, main, foot(last_report), bar, True)
-
-
-def _were(report: StatusReport) -> Html:
-    """The detail of the verdict, in the past tense."""
-    others, longest = len(report.moving), report.verdict.longest
-    moved = (
-        f"{'The other ' if report.needs else ''}{others} {'was' if others == 1 else 'were'} moving. "
-        if others
-        else None
-    )
-    wait = f"The longest wait was {duration(longest.seconds)}: {longest.key}." if longest else None
-    return given("p", join(moved, wait))
-
-
-def _warning(old: str, why: str, below: str) -> Html:
-    meanwhile = " Meanwhile webhooks get a 503: their senders try again, and the check-in fetches what they do not. "
-    said = tag("span", tag("b", old), " ", foreign(why), below, meanwhile, command("factory check"))
-    return tag("div", glyph("warning", "degraded"), said)
-
-
-def _time(moment: datetime) -> str:
+def time_of(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M:%S}"
 
 
-def _whose(report: StatusReport) -> str:
+def whose(report: StatusReport) -> str:
     return f"factory, {report.tenant}"
 
 
 def _title(report: StatusReport) -> str:
-    return f"({report.verdict.count}) {_whose(report)}" if report.verdict.count else _whose(report)
+    return f"({report.verdict.count}) {whose(report)}" if report.verdict.count else whose(report)
 
 
-def _shape(report: StatusReport) -> str:
+def shape_of(report: StatusReport) -> str:
     """Triangle: act. Clock: look. Check: all is well."""
     if report.verdict.level in {"intake-down", "needs-person", "budget"}:
         return "alarm"
@@ -103,12 +55,12 @@ def _shape(report: StatusReport) -> str:
 
 def _verdict(report: StatusReport) -> Html:
     said = report.verdict
-    heading = tag("h1", glyph(_shape(report)), tag("span", said.sentence), aria_live="polite")
+    heading = tag("h1", glyph(shape_of(report)), tag("span", said.sentence), aria_live="polite")
     todo = join(" ", what_to_do(said.fix_in_words)) if said.fix_in_words else None
     return tag("section", heading, tag("p", said.detail, todo), class_="verdict")
 
 
-def _needs(items: Sequence[Item], now: datetime) -> Html:
+def needs(items: Sequence[Item], now: datetime) -> Html:
     if not items:
         return Html("")
     heading = tag("h2", f"Needs a person, {len(items)}", class_="vh", id="h-needs")

@@ -147,7 +147,8 @@ def test_links_lead_only_to_vendors_in_use() -> None:
     good = ["https://linear.app/acme/issue/A-1", "https://acme.slack.com/x", "http://127.0.0.1:9001/pull/1",
             "https://git.acme.dev/x"]  # fmt: skip
     bad = ["javascript:alert(1)", "http://linear.app/x", "https://evil.example/linear.app", "https://linear.app.evil.example",
-           "https://evil.example\\@linear.app", "https://linear.app@evil.example", "https://evil.example@linear.app", "//linear.app", "https://linear.app/\nx",
+           "https://evil.example\\@linear.app", "https://linear.app@evil.example",
+           "https://evil.example@linear.app", "//linear.app", "https://linear.app/\nx",
            "https://notlinear.app", "https://[", "http://127.0.0.2:80/x", "data:text/html,x"]  # fmt: skip
     assert [link(url, config) for url in good] == good
     assert [url for url in bad if link(url, config)] == []
