@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from signal import SIGINT, SIGTERM
 from typing import TypeVar
 
 import uvicorn
@@ -15,6 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from factory_core.errors import Refused
 
 from . import git_http, github_api, github_graphql, linear_api, relayfile, slack
 from .control import control_routes
@@ -108,7 +111,7 @@ def _refusal(sandbox: Sandbox, vendor: FaultyVendor, request: Request) -> Respon
     token = credential(header) or (header if vendor == "linear" and " " not in header else "")
     wanted = sandbox.tokens.get("github" if vendor == "git" else vendor)
     if token and wanted in (None, token):
-        return None
+        return relayfile.uncorrelated(request) if vendor == "relayfile" else None
     match vendor:
         case "linear":
             return linear_api.not_authenticated()
@@ -149,29 +152,37 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(sandbox: Sandbox, port: int = 0) -> AsyncIterator[str]:
-    """Serve on 127.0.0.1 while the block runs, and give the address; port 0 takes a free one."""
-    with socket.create_server(("127.0.0.1", port)) as listening:
-        sandbox.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        for place in sandbox.github.repositories.values():
-            place.address = sandbox.address
-        config = uvicorn.Config(
-            sandbox_app(sandbox),
-            http=_Droppable,
-            lifespan="off",
-            log_config=None,
-            log_level="warning",
-            timeout_graceful_shutdown=1,
-        )
-        server = _Server(config)
-        running = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            yield sandbox.address
-        finally:
-            server.should_exit = True
-            await running
+    """Serve on 127.0.0.1 while the block runs, and give the address; port 0 takes a free one. Closes the sandbox."""
+    try:
+        with _listening(port) as listening:
+            sandbox.move_to(f"http://127.0.0.1:{listening.getsockname()[1]}")
+            config = uvicorn.Config(
+                sandbox_app(sandbox), http=_Droppable, lifespan="off", log_config=None, timeout_graceful_shutdown=1
+            )
+            server = _Server(config)
+            running = asyncio.create_task(server.serve(sockets=[listening]))
+            try:
+                yield sandbox.address
+            finally:
+                server.should_exit = True
+                await running
+    finally:
+        await sandbox.close()
 
 
-async def serve(sandbox: Sandbox, port: int = 8790) -> None:
-    """Serve until this is cancelled."""
-    async with serving(sandbox, port):
-        await asyncio.Event().wait()
+async def serve(sandbox: Sandbox, port: int = 8790, ready: Callable[[str], None] = lambda _: None) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is told the address."""
+    stop = asyncio.Event()
+    for signal in (SIGINT, SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signal, stop.set)
+    async with serving(sandbox, port) as address:
+        ready(address)
+        await stop.wait()
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        fix = f"factory sandbox --port {port + 1}"
+        raise Refused(f"port {port} cannot be used", why=error.strerror or "it is taken", fix=fix) from None

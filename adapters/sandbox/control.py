@@ -66,13 +66,14 @@ def _endpoint(command: Command) -> Callable[[Request], Any]:
 
     async def answer(request: Request) -> Response:
         try:
-            given = json.loads(await request.body() or b"{}")
-            result = call(**{**given, **request.path_params})
+            given = {**json.loads(await request.body() or b"{}"), **request.path_params}
+        except (ValueError, TypeError):
+            return JSONResponse({"what": "the body", "why": "it is no JSON object", "fix": []}, 400)
+        try:
+            result = call(**given)
             value = await result if inspect.isawaitable(result) else result
         except ValidationError as error:
             return JSONResponse(_wrong(error), 400)
-        except (ValueError, TypeError):
-            return JSONResponse({"what": "the body is no JSON object", "why": "", "fix": []}, 400)
         except Problem as problem:
             return JSONResponse(problem.document(), problem.http_status)
         except GitHubRefusal as refusal:

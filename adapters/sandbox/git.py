@@ -52,17 +52,25 @@ async def git(repository: Path, *arguments: str, body: bytes = b"") -> str:
 
 
 async def create_bare(path: Path, files: dict[str, str], branch: str = "main") -> str:
-    """A new bare repository whose first commit holds these files (no folders); gives the commit."""
-    code, _, err = await run(["git", "init", "--quiet", "--bare", f"--initial-branch={branch}", str(path)], ENVIRONMENT)
+    """A new bare repository whose first commit holds these files; gives the commit."""
+    init = ["git", "init", "--quiet", "--bare", f"--initial-branch={branch}", str(path)]
+    code, _, err = await run(init, ENVIRONMENT)
     if code:
         raise GitFailed(f"git init: {err.decode('utf-8', 'replace').strip()}")
-    await git(path, "config", "http.receivepack", "true")
-    blobs = {name: await git(path, "hash-object", "-w", "--stdin", body=text.encode()) for name, text in files.items()}
-    tree = "".join(f"100644 blob {blob}\t{name}\n" for name, blob in blobs.items())
-    made = await git(path, "mktree", body=tree.encode())
-    commit = await git(path, "commit-tree", made, "-m", "Initial commit")
-    await git(path, "update-ref", f"refs/heads/{branch}", commit)
-    return commit
+    await git(path, "fast-import", "--quiet", "--date-format=now", body=_first_commit(files, branch))
+    return await git(path, "rev-parse", branch)
+
+
+def _first_commit(files: dict[str, str], branch: str) -> bytes:
+    """What git fast-import reads. https://git-scm.com/docs/git-fast-import"""
+    who = f"{WHO['GIT_COMMITTER_NAME']} <{WHO['GIT_COMMITTER_EMAIL']}>"
+    head = f"commit refs/heads/{branch}\ncommitter {who} now\n".encode() + _data("Initial commit")
+    return head + b"".join(f"M 100644 inline {name}\n".encode() + _data(text) for name, text in files.items())
+
+
+def _data(text: str) -> bytes:
+    content = text.encode()
+    return f"data {len(content)}\n".encode() + content + b"\n"
 
 
 async def branches(repository: Path) -> dict[str, str]:

@@ -197,13 +197,14 @@ def comment_json(repository: Repository, pull: Pull, comment: Comment) -> Node:
 
 def _pulls_of(repository: Repository, sha: str) -> list[Node]:
     """The short form that checks carry."""
+    here = {"id": repository.id, "url": repository.api, "name": repository.full_name.split("/")[1]}
     return [
         {
             "id": repository.id * 10_000 + pull.number,
             "number": pull.number,
             "url": f"{repository.api}/pulls/{pull.number}",
-            "head": {"ref": pull.head, "sha": pull.head_sha},
-            "base": {"ref": pull.base, "sha": pull.base_sha},
+            "head": {"ref": pull.head, "sha": pull.head_sha, "repo": here},
+            "base": {"ref": pull.base, "sha": pull.base_sha, "repo": here},
         }
         for pull in repository.pulls
         if pull.head_sha == sha

@@ -1,6 +1,6 @@
 """relayfile as the factory sees it: vendors' objects as files, a feed of what changed, webhooks that only point.
 
-The files are made when they are read, from what the other vendors hold; a revision counts an object's changes.
+The files are made when they are read, from what the other vendors hold; revisions count all writes of the workspace.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Relayfile:
     github: GitHub
     feed: list[Node] = field(default_factory=list)
     revisions: dict[str, int] = field(default_factory=dict)
+    written: int = 0
     sparse: int = 0
     replays: dict[str, int] = field(default_factory=dict)
 
@@ -46,7 +47,8 @@ class Relayfile:
         """These files (one object and its aliases) are new or changed: one event each, as relayfile does it."""
         for path in paths:
             kind = "file.updated" if path in self.revisions else "file.created"
-            self.revisions[path] = self.revisions.get(path, 0) + 1
+            self.written += 1
+            self.revisions[path] = self.written
             happened = pointer(provider, kind, path, self.revisions[path], f"evt_{len(self.feed) + 1}", self.clock)
             self.feed.append({**happened, "origin": "provider_sync"})
             self.webhooks.announce("relayfile", kind, happened, id=happened["eventId"], path=path)
@@ -246,6 +248,13 @@ async def replay(relayfile: Relayfile, request: Request) -> Response:
 
 def _failed(status: int, code: str, message: str) -> Response:
     return JSONResponse({"code": code, "message": message}, status)
+
+
+def uncorrelated(request: Request) -> Response | None:
+    """Every request carries an id of 8 to 128 characters by which its traces are found."""
+    if 8 <= len(request.headers.get("x-correlation-id", "")) <= 128:
+        return None
+    return _failed(400, "bad_request", "X-Correlation-Id is required")
 
 
 def not_authenticated() -> Response:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from factory_core.dispatch.pull_request import branch_of, item_mark
 from factory_core.errors import Refused
 
 from . import github_events as hub
@@ -164,7 +165,8 @@ class _Pull(NamedTuple):
 def _github(event: str, build: Callable[[_Pull], Node]) -> Callable[[Clock], Happening]:
     def make(clock: Clock) -> Happening:
         place = hub.Repository(1, "acme/shop", Path(), ADDRESS)
-        pull = hub.Pull(1, f"DEMO-1: {TITLE}", "", "factory/DEMO-1-add-a-discount-to-the-cart", "main", "", "", "")
+        branch, body = branch_of("DEMO-1", TITLE, 1), item_mark("DEMO-1")
+        pull = hub.Pull(1, f"DEMO-1: {TITLE}", body, branch, "main", "", "", "")
         context = _Pull(place, pull, clock)
         pull.head_sha, pull.base_sha = context.sha(), context.sha()
         pull.created_at, pull.mergeable = context.now(), True
@@ -209,12 +211,13 @@ def _check_suite(at: _Pull) -> Node:
 
 def _workflow_run(at: _Pull) -> Node:
     run = {**hub.suite_json(at.place, at.check()), "name": "ci", "event": "pull_request", "run_number": 1}
+    run["head_repository"] = hub.repository_json(at.place)
     workflow = {"id": at.number(), "name": "ci", "path": ".github/workflows/ci.yml", "state": "active"}
     return hub.event(at.place, "completed", hub.BOT, workflow_run=run, workflow=workflow)
 
 
 def _comment(at: _Pull) -> Node:
-    comment = hub.Comment(at.number(), "grace", "Please name the constant.", at.now())
+    comment = hub.Comment(at.number(), "grace", "/factory please name the constant", at.now())
     return hub.issue_comment_event(at.place, at.pull, comment)
 
 

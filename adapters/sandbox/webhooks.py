@@ -126,7 +126,7 @@ class Webhooks:
     async def _deliver(self, delivery: Delivery, delay: float) -> None:
         failure = ""
         if delay:
-            await self.clock.wait(delay)
+            await self.clock.sleep(delay)
         for number, pause in enumerate((0.0, *SCHEDULE[delivery.vendor])):
             if pause:
                 await self.clock.wait(pause)

@@ -64,6 +64,12 @@ class Sandbox:
         await sandbox.github.create_repository("acme/shop")
         return sandbox
 
+    def move_to(self, address: str) -> None:
+        """Served elsewhere: links and clone addresses say so from now on."""
+        self.address = address
+        for place in self.github.repositories.values():
+            place.address = address
+
     async def close(self) -> None:
         await self.webhooks.close()
         shutil.rmtree(self.directory)

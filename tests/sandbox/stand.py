@@ -68,7 +68,7 @@ async def sandbox_and_client(
     transport = (receiver or Receiver()).transport()
     sandbox = await Sandbox.demo(clock=(time or JumpingTime()).clock(), transport=transport)
     app = httpx2.ASGITransport(app=sandbox_app(sandbox))
-    headers = {"authorization": "Bearer a-token"}
+    headers = {"authorization": "Bearer a-token", "x-correlation-id": "a-test-of-ours"}
     async with httpx2.AsyncClient(transport=app, base_url="http://127.0.0.1", headers=headers) as client:
         try:
             yield sandbox, client

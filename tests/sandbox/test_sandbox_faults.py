@@ -13,6 +13,7 @@ import pytest
 from adapters.sandbox.app import serving
 from adapters.sandbox.clock import Clock
 from adapters.sandbox.world import Sandbox
+from factory_core.errors import Refused
 from tests.sandbox.stand import JumpingTime, sandbox_and_client
 
 COMMENT = 'mutation { commentCreate(input: { issueId: "DEMO-1", body: "Hello" }) { success } }'
@@ -22,11 +23,8 @@ COMMENT = 'mutation { commentCreate(input: { issueId: "DEMO-1", body: "Hello" })
 async def served() -> AsyncIterator[httpx2.AsyncClient]:
     sandbox = await Sandbox.demo(clock=Clock(scale=0.001))
     headers = {"authorization": "Bearer a-token"}
-    try:
-        async with serving(sandbox) as address, httpx2.AsyncClient(base_url=address, headers=headers) as client:
-            yield client
-    finally:
-        await sandbox.close()
+    async with serving(sandbox) as address, httpx2.AsyncClient(base_url=address, headers=headers) as client:
+        yield client
 
 
 async def command(client: httpx2.AsyncClient, path: str, **body: Any) -> Any:
@@ -158,5 +156,31 @@ def test_a_wrong_command_says_what_is_wrong(path: str, body: dict[str, str], sta
         async with sandbox_and_client() as (_, client):
             answer = await client.post(f"/_/{path}", json=body)
             assert (answer.status_code, answer.json()["what"]) == (status, what)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("body", ["[]", "{", "3"])
+def test_a_command_is_a_json_object(body: str) -> None:
+    """Anything else is refused before a vendor hears of it."""
+
+    async def run() -> None:
+        async with sandbox_and_client() as (_, client):
+            answer = await client.post("/_/linear/issues", content=body)
+            assert (answer.status_code, answer.json()["what"]) == (400, "the body")
+
+    asyncio.run(run())
+
+
+def test_a_port_that_is_taken_is_said_with_another() -> None:
+    """The fix is the command with the next port."""
+
+    async def run() -> None:
+        async with serving(await Sandbox.demo()) as address:
+            port = int(address.rpartition(":")[2])
+            with pytest.raises(Refused) as refused:
+                async with serving(await Sandbox.demo(), port):
+                    pass
+            assert refused.value.fix == f"factory sandbox --port {port + 1}"
 
     asyncio.run(run())

@@ -53,19 +53,16 @@ def test_git_clones_pushes_and_a_pull_request_is_merged(tmp_path: Path) -> None:
     async def run() -> None:
         sandbox = await Sandbox.demo(clock=Clock(scale=0.001))
         headers = {"authorization": "Bearer a-token"}
-        try:
-            async with serving(sandbox) as address, httpx2.AsyncClient(base_url=address, headers=headers) as client:
-                await _clone_and_push(f"{address}/git/acme/shop.git", tmp_path)
-                pull = await open_pull(sandbox, client)
-                assert pull["head"]["sha"] == await git(tmp_path / "shop", "rev-parse", "HEAD")
-                order = {"sha": pull["head"]["sha"], "merge_method": "squash"}
-                merged = (await client.put(f"{PULLS}/1/merge", json=order)).json()
-                path = sandbox.github.repository("acme/shop").path
-                assert await git(path, "show", "main:cart.py") == "TOTAL = 1"
-                assert len((await git(path, "rev-list", "--parents", "-1", "main")).split()) == 2
-                assert merged["sha"] == await git(path, "rev-parse", "main")
-        finally:
-            await sandbox.close()
+        async with serving(sandbox) as address, httpx2.AsyncClient(base_url=address, headers=headers) as client:
+            await _clone_and_push(f"{address}/git/acme/shop.git", tmp_path)
+            pull = await open_pull(sandbox, client)
+            assert pull["head"]["sha"] == await git(tmp_path / "shop", "rev-parse", "HEAD")
+            order = {"sha": pull["head"]["sha"], "merge_method": "squash"}
+            merged = (await client.put(f"{PULLS}/1/merge", json=order)).json()
+            path = sandbox.github.repository("acme/shop").path
+            assert await git(path, "show", "main:cart.py") == "TOTAL = 1"
+            assert len((await git(path, "rev-list", "--parents", "-1", "main")).split()) == 2
+            assert merged["sha"] == await git(path, "rev-parse", "main")
 
     asyncio.run(run())
 
