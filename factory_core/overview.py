@@ -43,12 +43,12 @@ async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str
     return report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
 
 
-async def item_overview(factory: Factory, fleet: Fleet, key: str) -> ItemReport | None:
+async def item_overview(factory: Factory, fleet: Fleet, key: str, version: str) -> ItemReport | None:
     """One item by its key; None when nobody knows it."""
     record = await factory.store.get_in_flight(key)
     if record is None or record.state is State.NEW:
         return None
-    return item_report(record, await _run(record, fleet), factory.config, factory.clock())
+    return item_report(record, await _run(record, fleet), factory.config, factory.clock(), version)
 
 
 async def health(factory: Factory) -> Health:

@@ -84,7 +84,7 @@ class Site:
     async def item(self, request: Request) -> Response:
         self._refuse_strangers(request)
         tenant, key = self._shown, request.path_params["key"]
-        found = await item_overview(tenant.factory, tenant.fleet, key)
+        found = await item_overview(tenant.factory, tenant.fleet, key, self._version)
         if found is None:
             raise NotFound(f"no item {key}", why="the factory keeps no record of it", fix="factory status")
         return _page(item_page(found), request)

@@ -85,7 +85,7 @@ def ask(record: InFlightRecord, at: datetime, question: str, why: str, config: F
 
 def queue(record: InFlightRecord, at: datetime) -> Transition:
     """Stand in line for a slot; the deadline only makes sure that nobody forgets it there."""
-    return record.to(State.QUEUED, at, TakeSlot(), within=timedelta(hours=1), block=None)
+    return record.to(State.QUEUED, at, TakeSlot(), within=timedelta(hours=1), block=None, waits_for="")
 
 
 def remember_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:

@@ -184,6 +184,15 @@ LASTING = frozenset({"post_comment", "close_thread", "release_slot", "stop_agent
 """Effects that stay planned when the item is cancelled; all others lose their point then."""
 
 
+COMPANION = {
+    "take_slot": "batch",
+    "move_slot_to_review": "batch",
+    "release_slot": "batch",
+    "close_thread": "clarification",
+}
+"""Effects that touch nothing but the store: they are done in the very write that decides them, one per companion."""
+
+
 class Planned(Frozen):
     """One order in the outbox. The same key, the same outcome."""
 

@@ -76,8 +76,10 @@ def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: Factor
 
 
 def finish_or_look_again(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
-    """What the merge left behind."""
+    """What the merge left behind; a read from before it says nothing."""
     pull_request = event.pull_request
+    if any(isinstance(planned.effect, MergePullRequest) for planned in record.outbox):
+        return record.stay()
     if pull_request and pull_request.merged:
         return finish(record.but(pull_request=_small(pull_request)), event.at, config)
     return record.to(State.IN_REVIEW, event.at, ReadPullRequest(), within=config.runner.review_check_every)
@@ -116,7 +118,9 @@ def read_while_merging(record: InFlightRecord, event: CheckedIn, config: Factory
 
 def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
     """The reporter's words on the ticket, or an order on the pull request: the agent runs again with them."""
-    if event.on == "ticket" and (event.reply.author not in reporter(record) or not may_answer(record, event.reply, config)):
+    if event.on == "ticket" and (
+        event.reply.author not in reporter(record) or not may_answer(record, event.reply, config)
+    ):
         return None
     noted = record.note(event.at, "person", f"{event.reply.author} wrote.", event.reply.text)
     return follow_up(noted, event.at, (event.reply.text,), config, "review-failed")

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..config import FactoryConfig
-from ..dispatch.effects import Planned
+from ..dispatch.effects import COMPANION, Planned
 from ..dispatch.events import EffectFailed, Event, SlotGranted
 from ..dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from ..dispatch.transitions import transition
 from ..errors import Problem, Retryable, Terminal, VersionConflict
 from ..ports import Clock, StateStore
-from .lease import claim, extended_or_released
+from .lease import claim, extended_or_released, waits
 
 logger = logging.getLogger("factory.runner")
 
@@ -100,12 +100,26 @@ class Runner:
                 continue
 
     async def drive(self, record: InFlightRecord) -> None:
-        """Perform what is due, in order, while the lease is ours. `record` is as accept() or claim() saved it."""
-        epoch = record.lease.epoch
+        """Perform what is due, in order, while the lease is ours. `record` is as accept() or claim() saved it.
+
+        Effects without an outcome are settled together with the next one that has one, so that a row of them costs
+        one write; a crash before it performs them once more, under the same keys.
+        """
+        epoch, done = record.lease.epoch, list[Planned]()
         current: InFlightRecord | None = record
         while current is not None and current.lease.holder and current.lease.epoch == epoch:
-            planned = current.outbox[0]
-            current = await self._save(current, planned, await self._attempt(current, planned), epoch)
+            planned = current.outbox[len(done)]
+            result = await self._attempt(current, planned)
+            if result == Outcome() and self._goes_on(current, len(done) + 1):
+                done.append(planned)
+                continue
+            current, done = await self._save(current, [*done, planned], result, epoch), []
+
+    def _goes_on(self, record: InFlightRecord, done: int) -> bool:
+        """Is another effect due, and enough of the lease left to perform it before anything is saved?"""
+        until, now = record.lease.until, self._clock()
+        enough = until is not None and until - now > self._config.runner.effect_timeout
+        return enough and done < len(record.outbox) and not waits(record.outbox[done], now)
 
     async def _attempt(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish | Problem:
         """Perform it within its time; every failure comes back as a Problem."""
@@ -123,45 +137,56 @@ class Runner:
             return Retryable(planned.effect.kind, why=type(error).__name__, fix="factory check")
 
     async def _save(
-        self, record: InFlightRecord, planned: Planned, result: Outcome | Finish | Problem, epoch: int
+        self, record: InFlightRecord, done: Sequence[Planned], result: Outcome | Finish | Problem, epoch: int
     ) -> InFlightRecord | None:
-        """Write the outcome; None when the record is gone or the lease was lost."""
-        if callable(result):
-            async with self._batch_turn:
-                return await self._save_until_it_holds(record, planned, result, epoch)
-        return await self._save_until_it_holds(record, planned, result, epoch)
-
-    async def _save_until_it_holds(
-        self, record: InFlightRecord, planned: Planned, result: Outcome | Finish | Problem, epoch: int
-    ) -> InFlightRecord | None:
+        """Write the outcome of the last of `done`; None when the record is gone or the lease was lost."""
         current: InFlightRecord | None = record
         while current is not None and current.lease.epoch == epoch:
             try:
-                outcome = await result() if callable(result) else result
-                return await self._write(current, planned, outcome)
+                async with self._batch_turn:
+                    return await self._write(current, done, await result() if callable(result) else result)
             except VersionConflict:
                 current = await self._store.get_in_flight(record.work_item_id)
         return None
 
     async def _write(
-        self, record: InFlightRecord, planned: Planned, outcome: Outcome | Problem
+        self, record: InFlightRecord, done: Sequence[Planned], outcome: Outcome | Problem
     ) -> InFlightRecord | None:
         now = self._clock()
-        if isinstance(outcome, Outcome) and outcome.forget:
+        for planned in done[:-1]:
+            record = record.settle(planned.key)
+        if isinstance(outcome, Problem):
+            after, kept = self._after_problem(record, done[-1], outcome, now), Outcome()
+        elif outcome.forget:
             await self._store.delete_in_flight(record.work_item_id, record.version)
             return None
-        if isinstance(outcome, Problem):
-            after, kept = self._after_problem(record, planned, outcome, now), Outcome()
         else:
-            settled = record.settle(planned.key)
-            after = (_decide(settled, outcome.event, self._config) if outcome.event else None) or settled
-            kept = outcome
+            after, kept = self._after(record, done[-1], outcome), outcome
+        after, kept = await self._with_companions(after, kept)
         after = extended_or_released(after, now, self._config.runner.lease).scheduled(now)
         saved = await self._store.put_in_flight(after, batch=kept.batch, clarification=kept.clarification)
-        _log(planned.effect.kind, record, saved)
+        _log(done[-1].effect.kind, record, saved)
         for item in kept.granted:
             await self.grant(item, kept.batch)
         return saved
+
+    def _after(self, record: InFlightRecord, planned: Planned, outcome: Outcome) -> InFlightRecord:
+        settled = record.settle(planned.key)
+        return (_decide(settled, outcome.event, self._config) if outcome.event else None) or settled
+
+    async def _with_companions(self, record: InFlightRecord, kept: Outcome) -> tuple[InFlightRecord, Outcome]:
+        """Do what only touches the store in this same write, as long as it comes first and its companion is free."""
+        while record.outbox and not waits(record.outbox[0], self._clock()):
+            planned = record.outbox[0]
+            companion = COMPANION.get(planned.effect.kind)
+            if companion is None or getattr(kept, companion) is not None:
+                break
+            result = await self._perform(record, planned)
+            outcome = await result() if callable(result) else result
+            record = self._after(record, planned, outcome)
+            granted = (*kept.granted, *outcome.granted)
+            kept = kept._replace(granted=granted, **{companion: getattr(outcome, companion)})
+        return record, kept
 
     async def grant(self, work_item_id: str, batch: Batch | None) -> None:
         """Tell an item in line that it has a slot now."""

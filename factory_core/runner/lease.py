@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from ..dispatch.effects import Planned
 from ..dispatch.records import InFlightRecord, Lease
 
 
@@ -20,7 +21,7 @@ def claim(
     A lease that was never given back means that its holder died over the first effect: that was an attempt.
     """
     lease, head = record.lease, record.outbox[0] if record.outbox else None
-    if head is None or (head.not_before and head.not_before > now):
+    if head is None or waits(head, now):
         return None
     if lease.holder and lease.until and lease.until > now and not is_gone(lease.holder):
         return None
@@ -32,7 +33,12 @@ def claim(
 def extended_or_released(record: InFlightRecord, now: datetime, length: timedelta) -> InFlightRecord:
     """Keep the lease while something is due at once; otherwise give it back, so that anybody may go on later."""
     head = record.outbox[0] if record.outbox else None
-    due = head is not None and not (head.not_before and head.not_before > now)
+    due = head is not None and not waits(head, now)
     lease = record.lease
     kept = lease.model_copy(update={"until": now + length}) if due else Lease(epoch=lease.epoch)
     return record.but(lease=kept)
+
+
+def waits(planned: Planned, now: datetime) -> bool:
+    """Is it too early for this effect?"""
+    return planned.not_before is not None and planned.not_before > now
