@@ -21,6 +21,7 @@ from factory_core.errors import StoreUnavailable, VersionConflict
 from ..record_sql import READ_SCHEMA, SCHEMA, SCHEMA_VERSION, TOUCH, Change, Statement
 
 PAUSE = 0.003  # seconds between two looks at a lock that another process holds
+OTHERS_MAKE_IT = 10.0  # seconds to wait while other processes make the same file
 LOOK = 0.02  # seconds between two looks at whether the file is still in its place: SQLite itself would not notice
 FAULTS = (sqlite3.Error, OSError, ValueError, OverflowError)  # the last two: values that SQLite cannot hold
 BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -152,8 +153,9 @@ def create_file(path: Path) -> None:
     """Make the store's file, readable by its owner alone, or find that it is one already. Raises StoreUnavailable."""
     path = path.absolute()
     with _translated(path):
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        with suppress(FileExistsError):  # and then left unopened: closing it would drop this process's locks on it
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None, timeout=OTHERS_MAKE_IT)
         try:
             connection.execute("BEGIN IMMEDIATE")
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -164,12 +166,12 @@ def create_file(path: Path) -> None:
             connection.execute("COMMIT")
         finally:
             connection.close()
-        _connect(path).close()
+        _connect(path, OTHERS_MAKE_IT).close()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, timeout: float = 0) -> sqlite3.Connection:
     """Open a file that create_file() made; never makes one."""
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=timeout)
     try:
         versions = [version for (version,) in connection.execute(READ_SCHEMA.sql)]
         if versions != [SCHEMA_VERSION]:

@@ -20,7 +20,7 @@ import pytest
 
 from adapters.local.sqlite_file import LOOK, SqliteFile, create_file
 from adapters.local.sqlite_state_store import SqliteStateStore
-from adapters.record_sql import SCHEMA_VERSION
+from adapters.record_sql import SCHEMA_VERSION, Statement
 from factory_core.dispatch.records import Batch, InFlightRecord
 from factory_core.errors import StoreUnavailable, VersionConflict
 
@@ -93,6 +93,12 @@ def problem_of(calling: Callable[[], Awaitable[object]]) -> StoreUnavailable:
     return caught.value
 
 
+@pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2)])
+def test_a_commit_is_on_the_disk(file: SqliteFile, pragma: str, value: object) -> None:
+    """Every commit is synced (FULL is 2) to the write-ahead log, beside which other processes can read."""
+    assert asyncio.run(file.read(Statement(f"PRAGMA {pragma}"))) == [(value,)]
+
+
 def test_one_tick_is_one_commit(file: SqliteFile, store: SqliteStateStore) -> None:
     """32 puts of two tenants that one tick brings share a transaction; one after the other they have one each."""
     other = SqliteStateStore(file, "other", lambda: NOW)
@@ -110,7 +116,7 @@ def test_one_tick_is_one_commit(file: SqliteFile, store: SqliteStateStore) -> No
 def test_a_loser_does_not_disturb_its_group(file: SqliteFile, store: SqliteStateStore) -> None:
     """In one transaction each put is stored wholly or not at all, and each caller hears its own outcome."""
 
-    async def puts() -> list[InFlightRecord | BaseException]:
+    async def puts() -> tuple[InFlightRecord | BaseException, ...]:
         return await asyncio.gather(
             store.put_in_flight(a_record("A-1"), batch=Batch()),
             store.put_in_flight(a_record("A-2"), batch=Batch()),
@@ -122,8 +128,7 @@ def test_a_loser_does_not_disturb_its_group(file: SqliteFile, store: SqliteState
     answers = asyncio.run(puts())
     assert [type(answer) for answer in answers] == [InFlightRecord, VersionConflict, VersionConflict, InFlightRecord]
     assert file.commits == 1
-    stored = asyncio.run(ids_of(store))
-    assert stored == ["A-1", "A-3"]
+    assert asyncio.run(ids_of(store)) == ["A-1", "A-3"]
 
 
 async def ids_of(store: SqliteStateStore) -> list[str]:
