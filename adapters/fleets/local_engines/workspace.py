@@ -126,9 +126,17 @@ def _fetch(space: Workspace) -> None:
     for place in (space.mirror, space.clone):
         if not (place / "HEAD").exists():
             space.local(space.home, "init", "--quiet", "--bare", "--", str(place))
-    (space.clone / "objects/info/alternates").write_text(f"{space.mirror / 'objects'}\n")
+    _borrow(space.clone / "objects/info/alternates", space.mirror / "objects")
     refs = [f"+refs/heads/{name}:refs/remotes/origin/{name}" for name in (space.order.base, f"{space.order.branch}*")]
     space.remote("fetch", "--quiet", "--no-tags", "--", space.order.clone_url, *refs)
+
+
+def _borrow(alternates: Path, objects: Path) -> None:
+    """Written once and at one stroke: other runs of the repository are reading it."""
+    if not alternates.exists():
+        draft = alternates.with_suffix(".new")
+        draft.write_text(f"{objects}\n")
+        draft.replace(alternates)
 
 
 def _begin(space: Workspace) -> None:
