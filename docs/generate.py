@@ -1,0 +1,229 @@
+"""Writes what the documentation takes from the code: `make docs`. A test fails while a page is stale.
+
+In a page, the lines between `<!-- generated: NAME -->` and `<!-- /generated -->` are SECTIONS[NAME]().
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic.alias_generators import to_camel
+
+from adapters.registry import VENDORS
+from factory_core import connections, errors  # noqa: F401  (connections: its problems are listed too)
+from factory_core.config import FactoryConfig, Section
+from factory_core.dispatch.records import State
+from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
+
+ROOT = Path(__file__).resolve().parent.parent
+UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+_MARKED = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+
+
+def targets(step: Callable[..., Any]) -> frozenset[State]:
+    """The states that a step's code can move to, read from `.to(State.X, …)` in it and in what it calls."""
+    return frozenset(state for function in _called(step, set()) for state in _moves(function))
+
+
+def _called(function: Callable[..., Any], seen: set[Any]) -> Iterator[Callable[..., Any]]:
+    """The function, and every function of the machine that its code names, directly or in a dict."""
+    if function in seen:
+        return
+    seen.add(function)
+    yield function
+    for name in {node.id for node in ast.walk(_source(function)) if isinstance(node, ast.Name)}:
+        named = inspect.unwrap(function).__globals__.get(name)
+        for other in named.values() if isinstance(named, dict) else (named,):
+            if inspect.isfunction(other) and other.__module__.startswith("factory_core.dispatch."):
+                yield from _called(other, seen)
+
+
+def _moves(function: Callable[..., Any]) -> Iterator[State]:
+    for node in ast.walk(_source(function)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "to" and node.args:
+            to = node.args[0]
+            if isinstance(to, ast.Attribute) and isinstance(to.value, ast.Name) and to.value.id == "State":
+                yield State[to.attr]
+
+
+def _source(function: Callable[..., Any]) -> ast.AST:
+    return ast.parse(textwrap.dedent(inspect.getsource(function)))
+
+
+def diagram() -> str:
+    """Every move of the TABLE as a Mermaid state diagram; what all active states share is drawn once, around them."""
+    lines = ["```mermaid", "stateDiagram-v2", *(f'  state "{state}" as {state.name.lower()}' for state in State)]
+    shared, own = _edges()
+    lines += ["  [*] --> new", "  state active {", *_arrows(own, inside=True), "  }"]
+    lines += [*_arrows(own, inside=False), *_drawn(shared), "```"]
+    return "\n".join(lines)
+
+
+Edges = dict[tuple[str, str], list[str]]
+
+
+def _edges() -> tuple[Edges, Edges]:
+    """(from, to) → events. First what all ACTIVE states share, as moves of `active`; then the rest."""
+    shared: Edges = {}
+    own: Edges = {}
+    for (state, event), step in TABLE.items():
+        everywhere = all(TABLE.get((other, event)) is step for other in ACTIVE)
+        for to in sorted(targets(step) - {state}, key=list(State).index):
+            if everywhere and state in ACTIVE:
+                _add(shared, "active", to, event)
+            else:
+                _add(own, state.name.lower(), to, event)
+    return shared, own
+
+
+def _add(edges: Edges, start: str, to: State, event: type[Any]) -> None:
+    events = edges.setdefault((start, to.name.lower()), [])
+    if event.__name__ not in events:
+        events.append(event.__name__)
+
+
+def _arrows(edges: Edges, *, inside: bool) -> list[str]:
+    active = {state.name.lower() for state in ACTIVE}
+    within = {pair: events for pair, events in edges.items() if (set(pair) <= active) is inside}
+    return ["  " * inside + line for line in _drawn(within)]
+
+
+def _drawn(edges: Edges) -> list[str]:
+    return [f"  {start} --> {to} : {', '.join(events)}" for (start, to), events in edges.items()]
+
+
+def rows() -> str:
+    """The TABLE in words: what happens, in which states, what is done then, and where that can lead."""
+    grouped: dict[tuple[str, Any], list[State]] = {}
+    for (state, event), step in TABLE.items():
+        grouped.setdefault((event.__name__, step), []).append(state)
+    lines = ["| State | Event | Step | What it does | May move to |", "|---|---|---|---|---|"]
+    for (event_name, step), states in grouped.items():
+        says = (inspect.getdoc(step) or "").partition("\n\n")[0].replace("\n", " ")
+        reached = {to for state in states for to in targets(step) - {state}}
+        leads = ", ".join(state for state in State if state in reached)
+        lines.append(f"| {', '.join(states)} | `{event_name}` | `{step.__name__}` | {says} | {leads} |")
+    return "\n".join(lines)
+
+
+def ignored() -> str:
+    """The cells that change nothing: states that ignore the same events for the same reason share a line."""
+    cells: dict[tuple[State, str], list[str]] = {}
+    for (state, event), why in IGNORED.items():
+        cells.setdefault((state, why), []).append(f"`{event.__name__}`")
+    grouped: dict[tuple[str, str], list[State]] = {}
+    for (state, why), events in cells.items():
+        grouped.setdefault((", ".join(events), why), []).append(state)
+    lines = ["| State | Event | Why nothing changes |", "|---|---|---|"]
+    lines += [f"| {', '.join(states)} | {events} | {why} |" for (events, why), states in grouped.items()]
+    return "\n".join(lines)
+
+
+def settings() -> str:
+    """Every key of factory.config.yaml with its default, section by section, from the model itself."""
+    return "\n\n".join(_tables(FactoryConfig, ""))
+
+
+def _tables(section: type[Section], key: str) -> Iterator[str]:
+    """The section's own keys as a table, then the sections in it."""
+    said, inner, lines = _comments(section), [], ["| Key | Default | Meaning |", "|---|---|---|"]
+    for name, field in section.model_fields.items():
+        full, kind = f"{key}{to_camel(name)}", (*get_args(field.annotation), field.annotation)
+        sections = [one for one in kind if inspect.isclass(one) and issubclass(one, Section)]
+        if sections:
+            below = {dict: f"{full}.NAME.", tuple: f"{full}[]."}.get(get_origin(field.annotation), f"{full}.")
+            inner.append((sections[0], below))
+            continue
+        default = "required" if field.is_required() else _value(field.get_default(call_default_factory=True))
+        choices = "one of " + ", ".join(f"`{one}`" for one in kind if isinstance(one, str)) if _is_choice(kind) else ""
+        lines.append(f"| `{full}` | {default} | {'; '.join(filter(None, (choices, said.get(name))))} |")
+    about = [f"**`{key.rstrip('.')}`**" + (f": {inspect.getdoc(section)}" if section.__doc__ else "")] if key else []
+    yield "\n\n".join([*about, "\n".join(lines).replace("<@", "&lt;@")])
+    for one, below in inner:
+        yield from _tables(one, below)
+
+
+def _is_choice(kind: tuple[object, ...]) -> bool:
+    return any(isinstance(one, str) for one in kind)
+
+
+def _comments(section: type[Section]) -> dict[str, str]:
+    """The remark behind a field in the source is its meaning."""
+    source = inspect.getsource(section)
+    return {match[1]: match[2] for match in re.finditer(r"^    (\w+): .*?  # (.+)$", source, re.MULTILINE)}
+
+
+def _value(value: object) -> str:
+    if isinstance(value, timedelta):
+        seconds = int(value.total_seconds())
+        size, unit = next((size, unit) for size, unit in UNITS if seconds % size == 0)
+        return f"`{seconds // size}{unit}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, dict):
+        return "<br>".join(f"`{name}: {one}`" for name, one in value.items()) or "none"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{one}`" for one in value) or "none"
+    return f"`{value}`" if value != "" else "empty"
+
+
+def secrets() -> str:
+    """What each vendor needs from the environment."""
+    lines = ["| Provider | What | Variable | Where to find it |", "|---|---|---|---|"]
+    for name, vendor in VENDORS.items():
+        for secret in (vendor.token, vendor.webhook_secret):
+            names = " or ".join(f"`{variable}`" for variable in secret.names)
+            lines.append(f"| {name} | {secret.what} | {names} | {secret.where} |")
+    return "\n".join(lines)
+
+
+def problems() -> str:
+    """Every error code, with its exit code, its HTTP status, and whether a repeat can help."""
+    from adapters.local import credentials  # noqa: F401  (its problem is listed too)
+
+    lines = ["| Code | Exit | HTTP | Again? | Meaning |", "|---|---|---|---|---|"]
+    for kind in kinds(errors.Problem):
+        says = (inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
+        again = "yes" if kind.retryable else "no"
+        link = f"[`{kind.code}`](operate.md#{kind.code.lower()})"
+        lines.append(f"| {link} | {kind.exit_code} | {kind.http_status} | {again} | {says} |")
+    return "\n".join(lines)
+
+
+def kinds(kind: type[errors.Problem]) -> Iterator[type[errors.Problem]]:
+    """The kinds of problem that the product raises, the general one excepted."""
+    for sub in kind.__subclasses__():
+        if sub.__module__.startswith(("factory_core.", "adapters.", "factory_cli.")):
+            yield sub
+            yield from kinds(sub)
+
+
+SECTIONS: dict[str, Callable[[], str]] = {
+    "diagram": diagram,
+    "rows": rows,
+    "ignored": ignored,
+    "settings": settings,
+    "secrets": secrets,
+    "problems": problems,
+}
+
+
+def renewed(page: str) -> str:
+    """The page with its generated parts as the code says them now."""
+    return _MARKED.sub(lambda match: f"{match[1]}{SECTIONS[match[2]]()}\n{match[3]}", page)
+
+
+def pages() -> Iterable[Path]:
+    return (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md")
+
+
+if __name__ == "__main__":
+    for path in pages():
+        path.write_text(renewed(path.read_text()))
