@@ -61,7 +61,7 @@ class Factory:
         try:
             inbound = self._read(provider, request)
             for event in [*inbound.events, *await self._behind_pointers(inbound)]:
-                await self.accept(event)
+                await self.accept(event.model_copy(update={"at": request.received_at}))  # deadlines count from here
         except Problem as problem:
             self._note_refusal(provider, problem)
             return problem_response(problem)

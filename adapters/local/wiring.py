@@ -83,6 +83,7 @@ class LocalTenant:
         self.tracker = self._role(config.intent_provider, "tracker")
         self.channel = self._role(config.clarification_channel, "channel")
         self.target = self._role(config.output_target, "target")
+        self.reader = self._role(config.relay, "reader") if config.relay else None
         self.factory = self._build(presence, self.fleet)
         self.fleet.finished = self.factory.finished
         self._tick: asyncio.Task[None] | None = None
@@ -103,7 +104,7 @@ class LocalTenant:
     async def check_connections(self) -> list[ProviderConnection]:
         """All declared providers, asked side by side, each once."""
         roles = {self.config.intent_provider: self.tracker, self.config.clarification_channel: self.channel}
-        roles[self.config.output_target] = self.target
+        roles |= {self.config.output_target: self.target} | ({self.config.relay: self.reader} if self.reader else {})
         return list(await asyncio.gather(*(role.check_connection() for role in roles.values())))
 
     def _build(self, presence: Presence, fleet: Fleet) -> Factory:
@@ -124,7 +125,7 @@ class LocalTenant:
             performer,
             utc_now,
             webhooks={name: self._webhook(vendor) for name, vendor in self.vendors.items()},
-            reader=self._role(self.config.relay, "reader") if self.config.relay else None,
+            reader=self.reader,
             holder=presence.holder,
             wake=self._wake,
             is_gone=presence.is_gone,

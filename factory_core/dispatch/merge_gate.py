@@ -64,6 +64,8 @@ def _missing(pull_request: PullRequest, rules: Merge) -> str:
         return "it is a draft" if pull_request.draft else "the code host did not say whether it is a draft"
     if not pull_request.head_sha:
         return "the code host did not name its head commit"
+    if pull_request.reviews is None:
+        return "the code host did not show its reviews"
     if pull_request.mergeable is not True:
         return "whether it merges cleanly is not known yet"
     waiting = _missing_check(pull_request.checks, rules.required_checks)

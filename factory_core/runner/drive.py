@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -143,14 +144,15 @@ class Runner:
         current: InFlightRecord | None = record
         while current is not None and current.lease.epoch == epoch:
             try:
-                async with self._batch_turn:
-                    return await self._write(current, done, await result() if callable(result) else result)
+                async with AsyncExitStack() as turn:
+                    outcome = await self._finished(result, done[-1], turn) if callable(result) else result
+                    return await self._write(current, done, outcome, turn)
             except VersionConflict:
                 current = await self._store.get_in_flight(record.work_item_id)
         return None
 
     async def _write(
-        self, record: InFlightRecord, done: Sequence[Planned], outcome: Outcome | Problem
+        self, record: InFlightRecord, done: Sequence[Planned], outcome: Outcome | Problem, turn: AsyncExitStack
     ) -> InFlightRecord | None:
         now = self._clock()
         for planned in done[:-1]:
@@ -162,7 +164,7 @@ class Runner:
             return None
         else:
             after, kept = self._after(record, done[-1], outcome), outcome
-        after, kept = await self._with_companions(after, kept)
+        after, kept = await self._with_companions(after, done[-1], kept, turn)
         after = extended_or_released(after, now, self._config.runner.lease).scheduled(now)
         saved = await self._store.put_in_flight(after, batch=kept.batch, clarification=kept.clarification)
         _log(done[-1].effect.kind, record, saved)
@@ -174,15 +176,25 @@ class Runner:
         settled = record.settle(planned.key)
         return (_decide(settled, outcome.event, self._config) if outcome.event else None) or settled
 
-    async def _with_companions(self, record: InFlightRecord, kept: Outcome) -> tuple[InFlightRecord, Outcome]:
-        """Do what only touches the store in this same write, as long as it comes first and its companion is free."""
+    async def _finished(self, finish: Finish, planned: Planned, turn: AsyncExitStack) -> Outcome:
+        """The store's half of an effect. Who changes the batch keeps its turn until the save: no race within us."""
+        if COMPANION.get(planned.effect.kind) == "batch":
+            await turn.enter_async_context(self._batch_turn)
+        return await finish()
+
+    async def _with_companions(
+        self, record: InFlightRecord, last: Planned, kept: Outcome, turn: AsyncExitStack
+    ) -> tuple[InFlightRecord, Outcome]:
+        """Do what only touches the store in this same write, as long as it comes first and its companion is unused."""
+        used = {COMPANION.get(last.effect.kind)}
         while record.outbox and not waits(record.outbox[0], self._clock()):
             planned = record.outbox[0]
             companion = COMPANION.get(planned.effect.kind)
-            if companion is None or getattr(kept, companion) is not None:
+            if companion is None or companion in used:
                 break
+            used.add(companion)
             result = await self._perform(record, planned)
-            outcome = await result() if callable(result) else result
+            outcome = await self._finished(result, planned, turn) if callable(result) else result
             record = self._after(record, planned, outcome)
             granted = (*kept.granted, *outcome.granted)
             kept = kept._replace(granted=granted, **{companion: getattr(outcome, companion)})

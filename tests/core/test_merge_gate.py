@@ -31,6 +31,7 @@ def pull(**changes: Any) -> PullRequest:
         {"draft": None},
         {"head_sha": ""},
         {"mergeable": None},
+        {"reviews": None},
         {"checks": None},
         {"checks": ()},
         {"checks": (GREEN, Check(name="slow", status="pending"))},
