@@ -11,9 +11,11 @@ import sys
 import time
 from pathlib import Path
 
-from fleet_stand import code_host, fleet, git, order, program, until
+import pytest
+from fleet_stand import QUIET, code_host, fleet, git, order, program, until
 
 from adapters.fleets.local_engines.claude import Claude
+from adapters.fleets.local_engines.git import git as call_git
 from adapters.fleets.local_engines.run_files import RunFiles
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 
@@ -198,3 +200,16 @@ def test_stop_also_ends_a_fetch_that_hangs(tmp_path: Path) -> None:
         reports, took = asyncio.run(play(url))
         assert not any(url.encode() in entry.read_bytes() for entry in Path("/proc").glob("[0-9]*/cmdline"))
     assert (reports[0].status, took < 5) == (RunStatus.STOPPED, True)
+
+
+def test_git_is_asked_to_end_before_it_is_killed(tmp_path: Path) -> None:
+    """A killed git leaves its lock files behind, and every later fetch of the repository would fail."""
+
+    def tick() -> None:
+        if (tmp_path / "began").exists():
+            raise TimeoutError
+
+    hang = "alias.hang=!touch began; trap 'touch tidied; exit 1' TERM; sleep 60"
+    with pytest.raises(TimeoutError):
+        call_git(tmp_path, "-c", hang, "hang", environment=QUIET, tick=tick)
+    assert (tmp_path / "tidied").exists()

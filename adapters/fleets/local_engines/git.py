@@ -37,7 +37,7 @@ def git(place: Path, *arguments: str, environment: Mapping[str, str], tick: Tick
         try:
             output, errors = _wait(process, tick)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)  # its helper for the network, too
+            _end(process)
             raise
     if process.returncode != 0:
         raise GitFailed((errors.strip() or output.strip() or f"exit code {process.returncode}") + _rejected(output))
@@ -60,6 +60,15 @@ def _wait(process: subprocess.Popen[str], tick: Tick) -> tuple[str, str]:
             return process.communicate(timeout=0.2)
         except subprocess.TimeoutExpired:
             tick()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End git and its helper for the network: asked first, since a killed git leaves its lock files behind."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(2.0)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _rejected(output: str) -> str:
