@@ -30,7 +30,7 @@ def git(place: Path, *arguments: str) -> str:
 
 def code_host(folder: Path) -> Path:
     """A bare repository with one commit on main."""
-    bare, tree = folder / "acme-web.git", folder / "seed"
+    bare, tree = folder / "acme-web.git", folder / "first"
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "-q", "--bare", "-b", "main", str(bare))
     git(folder, "init", "-q", "-b", "main", str(tree))

@@ -67,7 +67,7 @@ def test_a_persons_commit_on_the_branch_is_never_replaced(tmp_path: Path) -> Non
         made, reports = fleet(tmp_path / "home")
         await ended(made, reports, order(bare))
         await made.publish("ACME-142:1")
-        theirs = commit_to(bare, tmp_path / "seed", "theirs", "by hand")
+        theirs = commit_to(bare, tmp_path / "first", "theirs", "by hand")
         git(bare, "update-ref", f"refs/heads/{BRANCH}", theirs)
         await ended(made, reports, order(bare, run_id="ACME-142:2", task="Otherwise."))
         with pytest.raises(Terminal, match="cannot be pushed") as raised:
