@@ -19,7 +19,7 @@ from starlette.routing import Route
 from factory_core.errors import Problem
 
 from .github import GitHubRefusal
-from .linear import Node
+from .node import Node
 from .signing import Vendor
 from .world import Sandbox
 

@@ -16,7 +16,6 @@ from .github_events import (
     BOT,
     Check,
     Comment,
-    Node,
     Pull,
     Repository,
     Review,
@@ -31,8 +30,8 @@ from .github_events import (
     review_json,
     suite_json,
 )
-from .linear import Changed
 from .linear_events import slug
+from .node import Changed, Node
 
 CI_STARTS, CI_TAKES, REVIEW_TAKES = 10.0, 20.0, 25.0  # seconds, scaled
 FILES = {

@@ -14,7 +14,6 @@ from factory_core.errors import NotFound
 from .github import GitHub, GitHubRefusal
 from .github_events import (
     BOT,
-    Node,
     check_json,
     comment_json,
     pull_json,
@@ -22,6 +21,7 @@ from .github_events import (
     review_json,
     user_json,
 )
+from .node import Node
 from .webhooks import Delivery, Tried, Webhooks
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-Node = dict[str, Any]
+from .node import Node
+
 BOT = "factory-bot"
 
 

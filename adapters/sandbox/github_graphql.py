@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from factory_core.errors import NotFound
 
 from .github import GitHub, GitHubRefusal
-from .github_events import BOT, Node, Pull, Repository, node_id
+from .github_events import BOT, Pull, Repository, node_id
+from .node import Node
 
 
 @cache

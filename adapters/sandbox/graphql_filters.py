@@ -9,8 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .clock import iso
-
-Node = dict[str, Any]
+from .node import Node
 
 COMPARE: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
     {

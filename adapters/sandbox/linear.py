@@ -12,10 +12,7 @@ from factory_core.errors import NotFound
 from . import linear_events as events
 from .clock import Clock, iso
 from .linear_events import slug
-from .signing import Vendor
-
-Node = dict[str, Any]
-Changed = Callable[[Vendor, str, Node, Sequence[str]], None]  # vendor, event, payload, paths of files in relayfile
+from .node import Changed, Node
 
 STATES = (
     ("Backlog", "backlog"),

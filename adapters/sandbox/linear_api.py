@@ -25,8 +25,9 @@ from starlette.responses import JSONResponse, Response
 from factory_core.errors import NotFound
 
 from .graphql_filters import page
-from .linear import Linear, Node
+from .linear import Linear
 from .linear_events import issue_data
+from .node import Node
 
 
 @cache

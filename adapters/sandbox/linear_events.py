@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-Node = dict[str, Any]
+from .node import Node
+
 PRIORITIES = ("No priority", "Urgent", "High", "Medium", "Low")
 
 

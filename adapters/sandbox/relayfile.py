@@ -19,8 +19,9 @@ from .clock import Clock
 from .github import GitHub, pull_paths
 from .github_events import Pull, Repository, pull_json
 from .github_graphql import decision
-from .linear import Linear, Node, issue_paths
+from .linear import Linear, issue_paths
 from .linear_events import comment_data, issue_data
+from .node import Node
 from .slack import BOT_USER, Slack
 from .webhooks import SCHEDULE, Delivery, Subscription, Webhooks
 

@@ -20,7 +20,8 @@ from . import github_events as hub
 from .clock import Clock, iso_seconds
 from .github import pull_paths
 from .github_api import ping_payload
-from .linear import Linear, Node, issue_paths
+from .linear import Linear, issue_paths
+from .node import Node
 from .relayfile import pointer
 from .signing import SIGN, Attempt, Headers, Vendor, encoded
 from .slack import BOT_USER, Slack

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from factory_core.errors import NotFound
 
 from .clock import Clock
-from .linear import Changed, Node
+from .node import Changed, Node
 
 SCOPES = "chat:write,channels:history,groups:history,channels:read,groups:read,users:read"
 TEAM, APP, BOT_USER, BOT = "T0SANDBOX", "A0SANDBOX", "U0FACTORY", "B0FACTORY"

@@ -15,7 +15,8 @@ import httpx2
 from .clock import Clock
 from .faults import Faults
 from .github import GitHub
-from .linear import Linear, Node
+from .linear import Linear
+from .node import Node
 from .relayfile import Relayfile
 from .signing import Vendor
 from .slack import Slack

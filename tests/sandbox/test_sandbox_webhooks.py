@@ -105,6 +105,7 @@ def test_linear_stamps_each_attempt_anew() -> None:
             sandbox.webhooks.subscribe("linear", HOOK + "linear", SECRET)
             await _happen(sandbox, "linear")
             stamps = [json.loads(request.content)["webhookTimestamp"] for request in receiver.got]
+            assert [int(request.headers["linear-timestamp"]) for request in receiver.got] == stamps
             sent = [datetime.fromtimestamp(stamp / 1000, UTC) - START for stamp in stamps]
             assert sent == [timedelta(seconds=seconds) for seconds in (0, 60, 3660, 25260)]
 
