@@ -116,8 +116,11 @@ def put_batch(tenant: str, saved: Batch) -> Change:
     return (_update("UPDATE batches SET version = ?, body = ? WHERE tenant = ?", saved.version, encode(saved), tenant),)
 
 
-def delete_in_flight(tenant: str, work_item_id: str) -> Change:
-    return (Statement("DELETE FROM in_flight WHERE tenant = ? AND work_item_id = ?", (tenant, work_item_id)),)
+def delete_in_flight(tenant: str, work_item_id: str, version: int | None) -> Change:
+    delete, place = "DELETE FROM in_flight WHERE tenant = ? AND work_item_id = ?", (tenant, work_item_id)
+    if version is None:
+        return (Statement(delete, place),)
+    return (Statement(f"{delete} AND version = ?", (*place, version), swaps=True),)
 
 
 def delete_clarification(tenant: str, thread_id: str) -> Change:

@@ -34,8 +34,8 @@ class SqliteStateStore:
         await self._file.write(change)
         return saved
 
-    async def delete_in_flight(self, work_item_id: str) -> None:
-        await self._file.write(sql.delete_in_flight(self._tenant, work_item_id))
+    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+        await self._file.write(sql.delete_in_flight(self._tenant, work_item_id, version))
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         after, more = "", True

@@ -66,6 +66,8 @@ class InMemoryStateStore:
 
     async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
         await self._turn()
+        if version is not None and not _wins(self._in_flight.get(work_item_id), version):
+            raise VersionConflict
         self._wake(work_item_id, None)
         self._in_flight.pop(work_item_id, None)
 

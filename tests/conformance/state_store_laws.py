@@ -195,6 +195,18 @@ class StateStoreLaws:
         assert (await store.put_waiting_clarification(a_thread())).version == 1
 
     @law
+    async def test_what_changed_meanwhile_is_not_deleted(self, world: World) -> None:
+        """Deleting a version that is no longer stored loses and deletes nothing; deleting the stored one wins."""
+        store = await world.open("acme")
+        old = await store.put_in_flight(a_record(wake_at=NOW))
+        new = await store.put_in_flight(old)
+        await loses(store.delete_in_flight("ACME-1", old.version))
+        assert await store.get_in_flight("ACME-1") == new and await store.due(NOW, 10) == ["ACME-1"]
+        await store.delete_in_flight("ACME-1", new.version)
+        assert await store.get_in_flight("ACME-1") is None
+        await loses(store.delete_in_flight("ACME-1", new.version))
+
+    @law
     async def test_the_list_pages_through_everything(self, world: World) -> None:
         """1,500 records are all listed, each once."""
         store = await world.open("acme")
