@@ -1,0 +1,82 @@
+"""Every problem that a person can meet says what, why and the fix; the fix is a command that exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from adapters.local.credentials import Missing, MissingSecrets
+from adapters.registry import VENDORS
+from factory_core.connections import ConnectionStatus, NotReady, ProviderConnection
+from factory_core.errors import Problem
+
+from .tree import import_all, modules, parsed, short
+
+pytestmark = pytest.mark.pure
+LOADED = tuple(import_all())
+
+OWN_WORDS = {
+    NotReady: lambda: NotReady([ProviderConnection(provider="slack", status=ConnectionStatus.NEEDS_AUTH)]),
+    MissingSecrets: lambda: MissingSecrets([Missing("slack", VENDORS["slack"].token, "SLACK_BOT_TOKEN")]),
+}
+"""Problems that find their words themselves."""
+
+
+def kinds(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
+    yield kind
+    for sub in kind.__subclasses__():
+        if sub.__module__ in LOADED:
+            yield from kinds(sub)
+
+
+def example(kind: type[Problem]) -> Problem:
+    own = OWN_WORDS.get(kind)
+    return own() if own else kind("it broke", why="a test said so", fix="factory check")
+
+
+def commands() -> set[str]:
+    """The commands of the command line."""
+    from factory_cli.main import COMMANDS
+
+    return set(COMMANDS)
+
+
+def suggested() -> Iterator[tuple[str, str]]:
+    """Every text in the code that begins with `factory <word>`, outside docstrings: (where, word)."""
+    for path in modules():
+        for node in ast.walk(parsed(path)):
+            text = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
+            value = text.value if isinstance(text, ast.Constant) else None
+            match = re.match(r"factory ([a-z-]+)", value) if isinstance(value, str) else None
+            if match:
+                yield f"{short(path)}:{node.lineno}", match[1]
+
+
+@pytest.mark.parametrize("kind", tuple(kinds()), ids=lambda kind: kind.__name__)
+def test_a_problem_says_what_why_and_the_fix(kind: type[Problem]) -> None:
+    problem = example(kind)
+    document = problem.document()
+    assert problem.what and problem.why and str(problem) == problem.what
+    assert document["schema"] == "factory.error/1" and document["code"] == kind.code
+    assert problem.fix.startswith("In ") or document["fix"][:1] == ["factory"]  # type: ignore[index]
+    assert kind.__doc__ and kind.exit_code in {1, 2, 4, 5} and 400 <= kind.http_status < 600
+
+
+def test_no_two_kinds_of_problem_share_a_code() -> None:
+    codes = [kind.code for kind in kinds()]
+    assert len(codes) == len(set(codes))
+
+
+@pytest.mark.parametrize("fix", ["", "try again", "Factory check"])
+def test_a_problem_without_a_fix_cannot_be_made(fix: str) -> None:
+    with pytest.raises(ValueError, match="a fix is"):
+        Problem("it broke", why="a test said so", fix=fix)
+
+
+def test_every_command_that_the_code_suggests_exists() -> None:
+    found = dict(suggested())
+    assert len(found) > 20
+    assert not {where: word for where, word in found.items() if word not in commands()}

@@ -1,0 +1,66 @@
+"""What every file of the project keeps to."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from .tree import ROOT, modules, parsed, short, tracked
+
+pytestmark = pytest.mark.pure
+
+VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "service", "services", "misc"}
+LONGER = {
+    "factory_core/runner/perform_dispatch.py": 340,  # one small method for each effect
+    "adapters/sandbox/github.py": 320,  # one GitHub: what its REST and GraphQL faces share
+}
+ELSEWHERE = re.compile("|".join((
+    "pypi" + r"\.org", "python" + r"hosted\.org", "registry" + r"\.npmjs", r"deb" + r"\.debian\.org", "/wo" + "rk/main",
+    "/wo" + "rk/shared", "bash" + "_jobs", "/fa" + "rm/",
+)))  # fmt: skip
+
+
+@pytest.mark.parametrize("path", modules(), ids=short)
+def test_a_module_says_what_lives_in_it(path: Path) -> None:
+    docstring = ast.get_docstring(parsed(path))
+    assert docstring and len(docstring.splitlines()) <= 12
+
+
+@pytest.mark.parametrize("path", modules(), ids=short)
+def test_a_module_is_named_by_what_one_finds_in_it(path: Path) -> None:
+    assert not VAGUE & {*path.relative_to(ROOT).with_suffix("").parts}
+
+
+@pytest.mark.parametrize("path", modules(), ids=short)
+def test_a_module_holds_one_idea(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGER.get(short(path), 300)
+
+
+def test_no_file_names_a_package_index_or_a_path_of_somebodys_machine() -> None:
+    told = {short(path): ELSEWHERE.findall(path.read_text(errors="replace")) for path in tracked()}
+    assert not {name: found for name, found in told.items() if found}
+
+
+def test_only_the_two_outermost_frames_catch_everything() -> None:
+    """The runner's, so that no effect is lost; the command line's, so that no person sees a traceback."""
+    wide = {
+        short(path)
+        for path in modules()
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ExceptHandler) and _catches_everything(node)
+    }
+    assert wide == {"factory_core/runner/drive.py", "factory_cli/main.py"}
+
+
+def _catches_everything(handler: ast.ExceptHandler) -> bool:
+    """Neither names what it catches nor hands it on."""
+    kind = handler.type
+    names = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    wide = kind is None or any(
+        isinstance(name, ast.Name) and name.id in {"Exception", "BaseException"} for name in names
+    )
+    last = handler.body[-1]
+    return wide and not (isinstance(last, ast.Raise) and last.exc is None)
