@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from factory_core.errors import NotFound
+from factory_core.errors import NotFound, Refused
 
 from . import git, merging
 from .clock import Clock, iso_seconds
@@ -68,6 +69,8 @@ class GitHub:
 
     async def create_repository(self, name: str, files: dict[str, str] | None = None, branch: str = "main") -> Node:
         """A new repository `owner/name` with one commit; one that is there already is left as it is."""
+        if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
+            raise Refused(f"{name!r} is no repository", why="it is not owner/name", fix="factory sandbox --help")
         if name not in self.repositories:
             path = self.directory / f"{name}.git"
             sha = await git.create_bare(path, files or FILES, branch)

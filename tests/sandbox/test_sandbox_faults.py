@@ -145,6 +145,7 @@ def test_every_command_reaches_its_vendor() -> None:
         ("faults", {"vendor": "linear", "mode": "explode"}, 400, "mode"),
         ("linear/issues", {"title": "x", "colour": "red"}, 400, "colour"),
         ("linear/comments", {"key": "DEMO-9", "body": "x"}, 404, "Entity not found: Issue"),
+        ("github/repositories", {"name": "../escape"}, 400, "'../escape' is no repository"),
         ("subscribe", {"vendor": "jira", "url": "http://x", "secret": "s"}, 400, "vendor"),
         ("subscribe", {"vendor": "linear", "url": "ftp://x", "secret": "s"}, 400, "'ftp://x' is no address"),
     ],
