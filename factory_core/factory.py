@@ -31,9 +31,10 @@ class CheckIn(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """What one sender was last heard of: when something signed came, and when and why something was refused."""
+    """What this process knows of one vendor: its last signed event, our last good call, its last refused event."""
 
     at: datetime | None = None
+    answered_at: datetime | None = None
     refused_at: datetime | None = None
     why: str = ""
 
@@ -54,6 +55,7 @@ class Factory:
         self.config, self.store, self.runner, self.clock = config, store, runner, clock
         self._webhooks, self._reader, self._wake = webhooks, reader, wake
         self.heard: dict[str, Heard] = {}
+        self.checked_in_at: datetime | None = None
         self._mended_at: datetime | None = None
 
     async def handle_webhook(self, provider: str, request: HttpRequest) -> HttpResponse:
@@ -91,11 +93,16 @@ class Factory:
     async def check_in(self, limit: int = 500, ahead: timedelta = timedelta(0)) -> CheckIn:
         """One tick of the clock; a host that starts looks one lease ahead, for what its predecessor held."""
         due = await wake_due(self.runner, self.store, self.clock, self._wake, limit, ahead)
-        now, mended = self.clock(), 0
+        self.checked_in_at = now = self.clock()
+        mended = 0
         if self._mended_at is None or now - self._mended_at >= MEND_EVERY:
             mended = await mend_slots(self.runner, self.store, self.config, self.clock)
             self._mended_at = now
         return CheckIn(due, mended)
+
+    def answered(self, provider: str) -> None:
+        """The host says that a call to this vendor went well."""
+        self.heard[provider] = self.heard.get(provider, Heard())._replace(answered_at=self.clock())
 
     def _read(self, provider: str, request: HttpRequest) -> Inbound:
         webhook = self._webhooks.get(provider)

@@ -38,7 +38,11 @@ async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str
     read_in = round((monotonic() - begun) * 1000)
     runs = {run.run_id: run for run in [await _run(record, fleet) for record in records] if run}
     store = Line(name="store", status="ok", note=f"{read_in} ms{', ' if store_kind else ''}{store_kind}")
-    lines = [*(_line(name, factory.heard.get(name, Heard())) for name in factory.config.providers()), store]
+    checked = Line(
+        name="check-in", status="ok" if factory.checked_in_at else "unknown", last_event_at=factory.checked_in_at
+    )
+    vendors = [_line(name, factory.heard.get(name, Heard())) for name in factory.config.providers()]
+    lines = [*vendors, store, checked]
     known = [record for record in records if record.state is not State.NEW]
     return report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
 
@@ -48,18 +52,23 @@ async def item_overview(factory: Factory, fleet: Fleet, key: str, version: str) 
     record = await factory.store.get_in_flight(key)
     if record is None or record.state is State.NEW:
         return None
-    return item_report(record, await _run(record, fleet), factory.config, factory.clock(), version)
+    output = await fleet.tail(record.run.run_id) if record.run else ()
+    return item_report(record, await _run(record, fleet), factory.config, factory.clock(), version, output)
 
 
 async def health(factory: Factory) -> Health:
     """Costs two small reads: the longest overdue item, and its record."""
     begun, now = monotonic(), factory.clock()
-    last = {name: factory.heard.get(name, Heard()).at for name in factory.config.providers()}
+    heard = {name: factory.heard.get(name, Heard()) for name in factory.config.providers()}
+    last = {name: one.at for name, one in heard.items()}
+    answered = {name: one.answered_at for name, one in heard.items()}
     try:
         overdue = await factory.store.due(now, 1)
         record = await factory.store.get_in_flight(overdue[0]) if overdue else None
     except Problem as problem:
-        return Health(ok=False, problems=(f"{problem.what}: {problem.why}",), last_event_at=last)
+        return Health(
+            ok=False, problems=(f"{problem.what}: {problem.why}",), last_event_at=last, last_success_at=answered
+        )
     waited = now - record.wake_at if record and record.wake_at else timedelta(0)
     late = (f"{record.key} has been due since {record.wake_at:%H:%M:%S} UTC",) if record and waited > LATE else ()
     return Health(
@@ -68,6 +77,7 @@ async def health(factory: Factory) -> Health:
         store_ms=round((monotonic() - begun) * 1000, 2),
         oldest_waiting_effect_s=waited.total_seconds() if record else None,
         last_event_at=last,
+        last_success_at=answered,
     )
 
 
@@ -75,7 +85,8 @@ def _line(name: str, heard: Heard) -> Line:
     """Down: the last thing that came was refused, and nothing good has come since."""
     if heard.refused_at and (heard.at is None or heard.refused_at > heard.at):
         return Line(name=name, status="down", last_event_at=heard.at, note=heard.why, fix=f"factory doctor {name}")
-    return Line(name=name, status="ok" if heard.at else "unknown", last_event_at=heard.at)
+    last = max((at for at in (heard.at, heard.answered_at) if at), default=None)
+    return Line(name=name, status="ok" if last else "unknown", last_event_at=last)
 
 
 async def _run(record: InFlightRecord, fleet: Fleet) -> RunReport | None:

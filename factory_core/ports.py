@@ -141,6 +141,10 @@ class Fleet(Protocol):
         """What is known of the run; None: never heard of it."""
         ...
 
+    async def tail(self, run_id: str, lines: int = 20) -> Sequence[str]:
+        """The newest happenings of the run in words, oldest first; untrusted text. Nothing for an unknown run."""
+        ...
+
     async def stop(self, run_id: str) -> None:
         """End the run and everything that it started; unknown or ended runs are none."""
         ...

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from factory_core.errors import NeedsPerson
 
 from ..registry import Secret
+
+
+class Missing(NamedTuple):
+    """One secret that is not there. `name` is the variable that would hold it."""
+
+    provider: str
+    secret: Secret
+    name: str
 
 
 class MissingSecrets(NeedsPerson):
@@ -19,15 +28,21 @@ class MissingSecrets(NeedsPerson):
 
     code = "E-SECRET"
 
-    def __init__(self, missing: Sequence[tuple[str, Secret]], names: Sequence[str]) -> None:
-        lines = [f"{provider} {secret.what}: {name}" for (provider, secret), name in zip(missing, names, strict=True)]
-        provider, secret = missing[0]
+    def __init__(self, missing: Sequence[Missing]) -> None:
+        lines = [f"{provider} {secret.what}: {name}" for provider, secret, name in missing]
         super().__init__(
             f"Not starting: {len(missing)} {'secret is' if len(missing) == 1 else 'secrets are'} missing.",
             why=f"looked in the environment and in .env for {'; '.join(lines)}",
-            fix=f"factory connect {provider}",
-            see=secret.where,
+            fix=f"factory connect {missing[0].provider}",
+            see=missing[0].secret.where,
         )
+        self.missing = tuple(missing)
+
+
+def refuse_missing_secrets(missing: Sequence[Missing]) -> None:
+    """Raise MissingSecrets with the whole list, if there is one."""
+    if missing:
+        raise MissingSecrets(missing)
 
 
 class Secrets:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
@@ -25,7 +25,7 @@ from ..fleets.local_engines.fleet import LocalFleet
 from ..fleets.local_engines.git import http_credential
 from ..registry import Access, Vendor, declared
 from .background import Background, tick
-from .credentials import MissingSecrets, Secrets
+from .credentials import Missing, Secrets, refuse_missing_secrets
 from .presence import Presence
 from .sqlite_file import SqliteFile, create_file
 from .sqlite_state_store import SqliteStateStore
@@ -55,6 +55,37 @@ def load_config(path: Path) -> FactoryConfig:
     return config
 
 
+class Ports(NamedTuple):
+    """The roles of a configuration, played by its vendors; `reader` where webhooks come through a relay."""
+
+    tracker: Any
+    channel: Any
+    target: Any
+    reader: Any
+
+
+def ports_of(config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient) -> Ports:
+    """Needs no secret: what is missing is told by check_connections()."""
+
+    def role(provider: str, name: str) -> Any:
+        vendor = declared(config)[provider]
+        return getattr(vendor, name)(Access(http, secrets.find(vendor.token), utc_now), config)
+
+    return Ports(
+        role(config.intent_provider, "tracker"),
+        role(config.clarification_channel, "channel"),
+        role(config.output_target, "target"),
+        role(config.relay, "reader") if config.relay else None,
+    )
+
+
+async def check_connections(config: FactoryConfig, ports: Ports) -> list[ProviderConnection]:
+    """All declared providers, asked side by side, each once."""
+    named = (config.intent_provider, config.clarification_channel, config.output_target, config.relay)
+    roles = {name: port for name, port in zip(named, ports, strict=True) if port}
+    return list(await asyncio.gather(*(port.check_connection() for port in roles.values())))
+
+
 class LocalTenant:
     """One tenant in this process. Use as a context: entering adopts what a predecessor left, leaving lets go of it."""
 
@@ -69,9 +100,9 @@ class LocalTenant:
     ) -> None:
         self.config, self.secrets = config, secrets
         self.vendors = declared(config)
-        self._refuse_missing_secrets()
+        refuse_missing_secrets(missing_secrets(config, secrets))
         self.store = SqliteStateStore(file, config.tenant, utc_now)
-        self.http = httpx2.AsyncClient()
+        self.http = httpx2.AsyncClient(event_hooks={"response": [self._note_answer]})
         self.background = Background()
         self.fleet = LocalFleet(
             home / "fleet" / config.tenant,
@@ -80,10 +111,7 @@ class LocalTenant:
             credentials=self._git_credentials,
             pass_environment=config.agents.pass_environment,
         )
-        self.tracker = self._role(config.intent_provider, "tracker")
-        self.channel = self._role(config.clarification_channel, "channel")
-        self.target = self._role(config.output_target, "target")
-        self.reader = self._role(config.relay, "reader") if config.relay else None
+        self.ports = ports_of(config, secrets, self.http)
         self.factory = self._build(presence, self.fleet)
         self.fleet.finished = self.factory.finished
         self._tick: asyncio.Task[None] | None = None
@@ -101,20 +129,14 @@ class LocalTenant:
         await self.fleet.close()
         await self.http.aclose()
 
-    async def check_connections(self) -> list[ProviderConnection]:
-        """All declared providers, asked side by side, each once."""
-        roles = {self.config.intent_provider: self.tracker, self.config.clarification_channel: self.channel}
-        roles |= {self.config.output_target: self.target} | ({self.config.relay: self.reader} if self.reader else {})
-        return list(await asyncio.gather(*(role.check_connection() for role in roles.values())))
-
     def _build(self, presence: Presence, fleet: Fleet) -> Factory:
         performer = Performer(
             self.config,
             self.store,
             utc_now,
-            tracker=self.tracker,
-            channel=self.channel,
-            target=self.target,
+            tracker=self.ports.tracker,
+            channel=self.ports.channel,
+            target=self.ports.target,
             fleet=fleet,
             triager=RuleTriager(self.config),
             template=StandardTask(self.config),
@@ -125,7 +147,7 @@ class LocalTenant:
             performer,
             utc_now,
             webhooks={name: self._webhook(vendor) for name, vendor in self.vendors.items()},
-            reader=self.reader,
+            reader=self.ports.reader,
             holder=presence.holder,
             wake=self._wake,
             is_gone=presence.is_gone,
@@ -134,29 +156,27 @@ class LocalTenant:
     def _webhook(self, vendor: Vendor) -> Any:
         return vendor.webhook(self.secrets.several(vendor.webhook_secret), self.config)
 
-    def _role(self, provider: str, role: str) -> Any:
-        vendor = self.vendors[provider]
-        access = Access(self.http, self.secrets.find(vendor.token), utc_now)
-        return getattr(vendor, role)(access, self.config)
+    async def _note_answer(self, response: httpx2.Response) -> None:
+        """For the health page: which vendor answered well, and when."""
+        asked = str(response.request.url)
+        for name in self.vendors if response.is_success else ():
+            if asked.startswith(getattr(self.config, name).url):
+                self.factory.answered(name)
 
     def _wake(self, record: InFlightRecord) -> None:
         self.background.start(self.factory.perform(record))
-
-    def _refuse_missing_secrets(self) -> None:
-        """The whole list at once: every webhook secret, for without one no sender could be told from a stranger."""
-        missing = [
-            (name, vendor.webhook_secret)
-            for name, vendor in self.vendors.items()
-            if not self.secrets.several(vendor.webhook_secret)
-        ]
-        if missing:
-            raise MissingSecrets(missing, [self.secrets.names(secret)[0] for _, secret in missing])
 
     def _git_credentials(self, clone_url: str) -> Mapping[str, str]:
         """The code host's token, for the code host alone."""
         token = self.secrets.find(self.vendors[self.config.output_target].token)
         ours = {urlsplit(self.config.github.git_url).netloc}
         return http_credential("x-access-token", token) if token and urlsplit(clone_url).netloc in ours else {}
+
+
+def missing_secrets(config: FactoryConfig, secrets: Secrets) -> list[Missing]:
+    """Every webhook secret that is not there: without it no sender could be told from a stranger."""
+    wanted = [(name, vendor.webhook_secret) for name, vendor in declared(config).items()]
+    return [Missing(name, secret, secrets.names(secret)[0]) for name, secret in wanted if not secrets.several(secret)]
 
 
 def open_store(config: FactoryConfig, beside: Path) -> tuple[SqliteFile, Presence]:

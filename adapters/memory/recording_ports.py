@@ -191,6 +191,9 @@ class RecordingFleet(_Recording):
         self._called("look")
         return self.reports.get(run_id)
 
+    async def tail(self, run_id: str, lines: int = 20) -> tuple[str, ...]:
+        return ()
+
     async def stop(self, run_id: str) -> None:
         self._called("stop")
         if run_id in self.reports:

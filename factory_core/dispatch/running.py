@@ -71,7 +71,7 @@ def _published(record: InFlightRecord, report: RunReport, at: datetime, config: 
 
 
 def _asked(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
-    decided = ask(record, at, report.words, "The agent needs an answer.", config)
+    decided = ask(record.but(attempt=0), at, report.words, "The agent needs an answer.", config)
     return (
         decided
         if decided.record.state is State.BLOCKED

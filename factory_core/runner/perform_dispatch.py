@@ -227,7 +227,7 @@ class Performer:
 
     def _order(self, record: InFlightRecord, planned: Planned, item: WorkItem) -> RunOrder:
         route, rules, before = _routed(record), self._config.agents, record.run
-        goes_on = before is not None and (record.round > 0 or bool(record.answers))
+        goes_on = record.attempt <= 1 and (record.round > 0 or bool(record.answers))  # a failed try begins afresh
         return RunOrder(
             run_id=planned.run_id,
             work_item_id=record.work_item_id,

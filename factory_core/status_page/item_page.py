@@ -21,7 +21,7 @@ def item_page(report: ItemReport) -> Page:
     main = join(
         tag("p", anchor("All items", "/"), class_="back"),
         _head(report),
-        tag("div", _happened(report.log, now), _facts(report.facts), class_="two"),
+        tag("div", tag("div", _did(report.output), _happened(report.log, now)), _facts(report.facts), class_="two"),
     )
     head = top(report, f"{now.astimezone(UTC):%H:%M:%S} UTC", ". ", place_of(item.key), RENEWS)
     return document(
@@ -44,6 +44,14 @@ def _head(report: ItemReport) -> Html:
         given("div", join(act, *map(command, report.commands)), class_="do2"),
         class_="ihead",
     )
+
+
+def _did(output: tuple[str, ...]) -> Html | None:
+    """What the agent did last, in its own words."""
+    if not output:
+        return None
+    heading = tag("h2", "What the agent did ", tag("span", "last line newest", class_="n"), id="h-output")
+    return tag("section", heading, tag("pre", foreign("\n".join(output))), class_="sec", aria_labelledby="h-output")
 
 
 def _happened(log: tuple[LogLine, ...], now: datetime) -> Html:

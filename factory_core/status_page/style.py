@@ -148,6 +148,8 @@ border-top:1px solid var(--line);font-size:13.5px}
 .do2{align-items:center;font-size:13.5px;margin:16px 0 0 34px;display:flex;flex-wrap:wrap;gap:8px 14px}
 .facts{display:grid;grid-template-columns:auto minmax(0,1fr);gap:7px 18px;font-size:13.5px;align-content:start}
 .facts dt{color:var(--ink-3)}
+.sec pre{font:12.5px/1.6 var(--mono);color:var(--ink-2);white-space:pre-wrap;overflow-wrap:anywhere;padding:10px 14px}
+.sec pre{background:var(--raise);border:1px solid var(--line);border-radius:6px;margin-bottom:28px}
 .tl li{display:grid;grid-template-columns:74px 22px minmax(0,1fr);gap:0 14px;padding-bottom:20px;position:relative}
 .tl li::before{content:"";position:absolute;left:98.5px;top:24px;bottom:-2px;width:1px;background:var(--line-2)}
 .tl li:last-child::before{display:none}

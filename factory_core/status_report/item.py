@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from ..config import FactoryConfig
-from ..dispatch.pull_request import branch_of
 from ..dispatch.records import ENDED, InFlightRecord, State
 from ..dispatch.run import RunReport, Usage
 from . import sentences
@@ -15,9 +15,14 @@ from .spelling import ago, command, duration, link, money, retry, sentence, vend
 
 
 def item_report(
-    record: InFlightRecord, run: RunReport | None, config: FactoryConfig, now: datetime, version: str
+    record: InFlightRecord,
+    run: RunReport | None,
+    config: FactoryConfig,
+    now: datetime,
+    version: str,
+    output: Sequence[str] = (),
 ) -> ItemReport:
-    """`run` is what the fleet knows of the record's run, and counts while the item is running."""
+    """`run` is what the fleet knows of the run, and counts while it runs; `output` is what the agent did last."""
     live = run if record.state is State.RUNNING else None
     item = item_of(record, live, config, now)
     return ItemReport(
@@ -27,6 +32,7 @@ def item_report(
         next=f"{item.then} {'' if item.reason else sentences.coming(record, config, now)}",
         commands=_commands(record, item),
         log=_log(record, config),
+        output=tuple(output) if config.server.titles == "shown" else (),
         facts=tuple(_facts(record, item, live, config, now)),
     )  # fmt: skip
 
@@ -92,10 +98,8 @@ def _work(record: InFlightRecord, item: Item, config: FactoryConfig) -> list[Fac
     """Branch, pull request, engine and run."""
     pull_request = record.pull_request
     facts = []
-    if record.run and record.item and config.server.titles == "shown":  # the branch's name holds the title
-        branch = pull_request.branch if pull_request else ""
-        branch = branch or branch_of(record.key, record.item.title, record.generation)
-        facts.append(Fact(name="Branch", value=branch))
+    if record.branch and config.server.titles == "shown":  # the branch's name holds the title
+        facts.append(Fact(name="Branch", value=record.branch))
     number = f"#{pull_request.number}" if pull_request else "not yet"
     facts.append(Fact(name="Pull request", value=number, url=link(pull_request.url, config) if pull_request else None))
     if record.run:

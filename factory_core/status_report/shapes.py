@@ -226,4 +226,5 @@ class ItemReport(Document):
     next: spelling.Line
     commands: tuple[str, ...]
     log: tuple[LogLine, ...]
+    output: tuple[spelling.Line, ...] = ()  # what the newest run did last, oldest first
     facts: tuple[Fact, ...]

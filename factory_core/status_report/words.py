@@ -133,6 +133,7 @@ def item_words(report: ItemReport) -> str:
     ]
     blocks = ["\n".join(line for line in head if line), "\n".join(f"  {line}" for line in report.commands)]
     blocks += ["\n".join(facts), _list(f"What happened {len(report.log)}, newest first", happened) if happened else ""]
+    blocks.append(_list("What the agent did, last line newest", report.output) if report.output else "")
     return "\n\n".join(block for block in blocks if block)
 
 

@@ -118,8 +118,7 @@ class LocalFleet:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def tail(self, run_id: str, lines: int = 20) -> tuple[str, ...]:
-        """The newest happenings of the run, in words, the oldest first. Untrusted text."""
+    async def tail(self, run_id: str, lines: int = 20) -> tuple[str, ...]:
         run = self._run(run_id)
         order = run.order()
         if order is None or not run.output.exists():
