@@ -6,18 +6,23 @@ In a page, the lines between `<!-- generated: NAME -->` and `<!-- /generated -->
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic.alias_generators import to_camel
 
 from adapters.registry import VENDORS
-from factory_core import connections, errors  # noqa: F401  (connections: its problems are listed too)
+from factory_cli.main import COMMANDS
+from factory_cli.topics import TOPICS
+from factory_core import errors
 from factory_core.config import FactoryConfig, Section
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
@@ -53,6 +58,7 @@ def _moves(function: Callable[..., Any]) -> Iterator[State]:
                 yield State[to.attr]
 
 
+@cache
 def _source(function: Callable[..., Any]) -> ast.AST:
     return ast.parse(textwrap.dedent(inspect.getsource(function)))
 
@@ -186,10 +192,8 @@ def secrets() -> str:
 
 def problems() -> str:
     """Every error code, with its exit code, its HTTP status, and whether a repeat can help."""
-    from adapters.local import credentials  # noqa: F401  (its problem is listed too)
-
     lines = ["| Code | Exit | HTTP | Again? | Meaning |", "|---|---|---|---|---|"]
-    for kind in kinds(errors.Problem):
+    for kind in sorted(kinds(errors.Problem), key=lambda kind: kind.code):
         says = (inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " ")
         again = "yes" if kind.retryable else "no"
         link = f"[`{kind.code}`](operate.md#{kind.code.lower()})"
@@ -199,10 +203,40 @@ def problems() -> str:
 
 def kinds(kind: type[errors.Problem]) -> Iterator[type[errors.Problem]]:
     """The kinds of problem that the product raises, the general one excepted."""
+    loaded = {name for name, _ in _sources()}
     for sub in kind.__subclasses__():
-        if sub.__module__.startswith(("factory_core.", "adapters.", "factory_cli.")):
+        if sub.__module__ in loaded:
             yield sub
-            yield from kinds(sub)
+        yield from kinds(sub)
+
+
+@cache
+def _sources() -> tuple[tuple[str, str], ...]:
+    """Every module of the product, imported, with its text."""
+    found = (
+        module.name
+        for package in ("factory_core", "adapters", "factory_cli")
+        for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}.")
+        if not module.name.endswith("__main__")
+    )
+    return tuple((name, inspect.getsource(importlib.import_module(name))) for name in found)
+
+
+def commands() -> str:
+    """The command line's own table of contents."""
+    lines = ["| Command | What it does |", "|---|---|"]
+    lines += [f"| `factory {name}` | {line[0].upper()}{line[1:]} |" for name, (_, line, _) in COMMANDS.items()]
+    return "\n".join(lines)
+
+
+def topic(name: str) -> Callable[[], str]:
+    return lambda: f"```\n{TOPICS[name]}\n```"
+
+
+def schemas() -> str:
+    """The names that JSON documents carry: what `factory … --format=json` prints, what the server answers."""
+    names = {name for _, text in _sources() for name in re.findall(r"""["'](factory\.[a-z.-]+/\d+)["']""", text)}
+    return "\n".join(f"- `{name}`" for name in sorted(names))
 
 
 SECTIONS: dict[str, Callable[[], str]] = {
@@ -212,6 +246,11 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "secrets": secrets,
     "problems": problems,
+    "commands": commands,
+    "exit-codes": topic("exit-codes"),
+    "states": topic("states"),
+    "environment": topic("environment"),
+    "schemas": schemas,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 
@@ -22,7 +23,7 @@ OWN_WORDS = {
     NotReady: lambda: NotReady([ProviderConnection(provider="slack", status=ConnectionStatus.NEEDS_AUTH)]),
     MissingSecrets: lambda: MissingSecrets([Missing("slack", VENDORS["slack"].token, "SLACK_BOT_TOKEN")]),
 }
-"""Problems that find their words themselves."""
+"""Problems that make their words of what they are given."""
 
 
 def kinds(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
@@ -33,8 +34,10 @@ def kinds(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
 
 
 def example(kind: type[Problem]) -> Problem:
-    own = OWN_WORDS.get(kind)
-    return own() if own else kind("it broke", why="a test said so", fix="factory check")
+    if kind in OWN_WORDS:
+        return OWN_WORDS[kind]()
+    speaks = any(one.default is one.empty for one in inspect.signature(kind).parameters.values())
+    return kind("it broke", why="a test said so", fix="factory check") if speaks else kind()  # type: ignore[call-arg]
 
 
 def commands() -> set[str]:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pure
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "service", "services", "misc"}
 LONGER = {
     "factory_core/runner/perform_dispatch.py": 340,  # one small method for each effect
-    "adapters/sandbox/github.py": 320,  # one GitHub: what its REST and GraphQL faces share
+    "adapters/sandbox/github.py": 330,  # one GitHub: what its REST and GraphQL faces share
 }
 ELSEWHERE = re.compile("|".join((
     "pypi" + r"\.org", "python" + r"hosted\.org", "registry" + r"\.npmjs", r"deb" + r"\.debian\.org", "/wo" + "rk/main",
