@@ -63,46 +63,45 @@ def _source(function: Callable[..., Any]) -> ast.AST:
     return ast.parse(textwrap.dedent(inspect.getsource(function)))
 
 
-def diagram() -> str:
-    """Every move of the TABLE as a Mermaid state diagram; what all active states share is drawn once, around them."""
-    lines = ["```mermaid", "stateDiagram-v2", *(f'  state "{state}" as {state.name.lower()}' for state in State)]
-    shared, own = _edges()
-    lines += ["  [*] --> new", "  state active {", *_arrows(own, inside=True), "  }"]
-    lines += [*_arrows(own, inside=False), *_drawn(shared), "```"]
-    return "\n".join(lines)
-
-
-Edges = dict[tuple[str, str], list[str]]
-
-
-def _edges() -> tuple[Edges, Edges]:
-    """(from, to) → events. First what all ACTIVE states share, as moves of `active`; then the rest."""
-    shared: Edges = {}
-    own: Edges = {}
+def moves() -> Iterator[tuple[State, State, str]]:
+    """Every move of the TABLE: from, to, by which event."""
     for (state, event), step in TABLE.items():
-        everywhere = all(TABLE.get((other, event)) is step for other in ACTIVE)
         for to in sorted(targets(step) - {state}, key=list(State).index):
-            if everywhere and state in ACTIVE:
-                _add(shared, "active", to, event)
-            else:
-                _add(own, state.name.lower(), to, event)
-    return shared, own
+            yield state, to, event.__name__
 
 
-def _add(edges: Edges, start: str, to: State, event: type[Any]) -> None:
-    events = edges.setdefault((start, to.name.lower()), [])
-    if event.__name__ not in events:
-        events.append(event.__name__)
+def way() -> str:
+    """The moves of a ticket that goes its way, from new to done."""
+    on = {*ACTIVE, State.NEW}
+    return _drawn(
+        (_id(state), _id(to), event) for state, to, event in moves() if state in on and to in {*on, State.DONE}
+    )
 
 
-def _arrows(edges: Edges, *, inside: bool) -> list[str]:
-    active = {state.name.lower() for state in ACTIVE}
-    within = {pair: events for pair, events in edges.items() if (set(pair) <= active) is inside}
-    return ["  " * inside + line for line in _drawn(within)]
+def sides() -> str:
+    """All other moves, with the states on the way drawn as one: `active`."""
+    on = {*ACTIVE, State.NEW}
+    return _drawn(
+        ("active" if state in ACTIVE else _id(state), "active" if to in ACTIVE else _id(to), event)
+        for state, to, event in moves()
+        if not (state in on and to in {*on, State.DONE})
+    )
 
 
-def _drawn(edges: Edges) -> list[str]:
-    return [f"  {start} --> {to} : {', '.join(events)}" for (start, to), events in edges.items()]
+def _id(state: State) -> str:
+    return state.name.lower()
+
+
+def _drawn(arrows: Iterable[tuple[str, str, str]]) -> str:
+    """A Mermaid state diagram; the events that lead the same way share an arrow."""
+    edges: dict[tuple[str, str], dict[str, None]] = {}
+    for start, to, event in arrows:
+        edges.setdefault((start, to), {})[event] = None
+    named = [state for state in State if any(_id(state) in edge for edge in edges)]
+    names = [f'  state "{state}" as {_id(state)}' for state in named if _id(state) != state]
+    lines = ["  [*] --> new"] if State.NEW in named else []
+    lines += [f"  {start} --> {to} : {', '.join(events)}" for (start, to), events in edges.items()]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *names, *lines, "```"])
 
 
 def rows() -> str:
@@ -240,7 +239,8 @@ def schemas() -> str:
 
 
 SECTIONS: dict[str, Callable[[], str]] = {
-    "diagram": diagram,
+    "way": way,
+    "sides": sides,
     "rows": rows,
     "ignored": ignored,
     "settings": settings,
