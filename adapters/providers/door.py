@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 import httpx2
 
-from factory_core.errors import Retryable, Terminal
+from factory_core.connections import ConnectionStatus, ProviderConnection
+from factory_core.errors import Problem, Retryable, Terminal
 
+PATIENCE = 5.0  # seconds that a check of a connection may take
 DEADLINE = httpx2.Timeout(20.0, connect=5.0)
 
 
@@ -44,3 +47,21 @@ def later(vendor: str, why: str, *, after: float | None = None) -> Retryable:
 
 def never(vendor: str, what: str, why: str, fix: str) -> Terminal:
     return Terminal(f"{vendor}: {what}", why=why, fix=fix)
+
+
+async def judged(
+    provider: str, required: tuple[str, ...], asked: Awaitable[ProviderConnection], *, connect: str
+) -> ProviderConnection:
+    """What a provider found out about its own connection; never raises, and never takes longer than PATIENCE.
+
+    A problem whose fix is `connect` waits for a person's token.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asked
+    except TimeoutError:
+        error, fix = f"no answer within {PATIENCE:.0f} s", "factory check"
+    except Problem as problem:
+        error, fix = problem.why, problem.fix
+    status = ConnectionStatus.NEEDS_AUTH if fix == connect else ConnectionStatus.ERROR
+    return ProviderConnection(provider=provider, status=status, required_scopes=required, error=error, fix=fix)

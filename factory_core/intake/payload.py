@@ -1,15 +1,30 @@
-"""Reading a vendor's JSON without trusting its shape: what is missing or of another type is simply not there.
+"""Reading a vendor's JSON without trusting its shape.
 
-None of the readers below raises, whatever the document holds; only `read_object` refuses.
+`read_model` and `read_object` refuse what cannot be read; none of the other readers raises, whatever the document
+holds: what is missing or of another type is simply not there.
 """
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from ..errors import Refused
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_model(provider: str, model: type[M], body: bytes) -> M:
+    """The body as this model; raise Refused that names the first wrong field, and quotes nothing of the body."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise _unreadable(provider, f"{where}: {first['type']}") from None
 
 
 def read_object(provider: str, body: bytes | str) -> dict[str, Any]:
@@ -19,12 +34,12 @@ def read_object(provider: str, body: bytes | str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise Refused(
-            f"a {provider} webhook that cannot be read",
-            why="its body is no JSON object",
-            fix=f"factory doctor {provider}",
-        )
+        raise _unreadable(provider, "its body is no JSON object")
     return document
+
+
+def _unreadable(provider: str, why: str) -> Refused:
+    return Refused(f"a {provider} webhook that cannot be read", why=why, fix=f"factory doctor {provider}")
 
 
 def at(document: object, *path: str) -> Any:

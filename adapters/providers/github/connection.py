@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
-from factory_core.errors import Problem, Retryable
+from factory_core.errors import Retryable
 from factory_core.intake.payload import text
 
+from ..door import judged
 from .client import CONNECT, GithubClient, document
 
 REQUIRED = (
     "repo",
 )  # of a classic token; the other kinds have permissions, which GitHub names only when one is missing
-PATIENCE = 5.0  # seconds
 
 
 async def check_connection(client: GithubClient) -> ProviderConnection:
     """Who we are there, and what a classic token may do. Never raises."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            return await _check(client)
-    except TimeoutError:
-        return _unready(ConnectionStatus.ERROR, f"no answer within {PATIENCE:.0f} s", "factory check")
-    except Problem as problem:
-        return _unready(ConnectionStatus.ERROR, problem.why, problem.fix)
+    return await judged("github", REQUIRED, _check(client), connect=CONNECT)
 
 
 async def _check(client: GithubClient) -> ProviderConnection:

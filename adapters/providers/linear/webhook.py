@@ -6,25 +6,20 @@ https://linear.app/developers/webhooks · https://linear.app/developers/agent-in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
-
-from pydantic import ValidationError
 
 from factory_core.config import FactoryConfig, Linear
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, Reply, ReplyReceived, StopRequested
 from factory_core.dispatch.records import short
-from factory_core.errors import Refused
 from factory_core.intake.http import HttpRequest
+from factory_core.intake.payload import read_model
 from factory_core.intake.signatures import REMEMBERED, refuse_stale, refuse_unsigned, signed
 from factory_core.ports import Inbound
 
-from .issue import Node, of_team, read_issue
+from .issue import of_team, read_issue
 from .marks import OURS, SESSION
 from .payloads import CommentDelivery, Head, IssueDelivery, Session, SessionDelivery
 
 _MACHINES = frozenset({"oauthClient", "integration"})
-
-M = TypeVar("M", bound=Node)
 
 
 class LinearWebhook:
@@ -37,7 +32,7 @@ class LinearWebhook:
         given = request.headers.get("linear-signature")
         ok = signed(self._secrets, request.body, given)
         refuse_unsigned("linear", ok, header="Linear-Signature", present=given is not None)
-        head = _read(Head, request.body)
+        head = read_model("linear", Head, request.body)
         # Not the 60 s of Linear's own library: a first delivery may come hours late, and whether a retry carries a new
         # stamp is reported both ways. A replay inside the window is a duplicate; applied ids are remembered as long.
         refuse_stale("linear", head.sent, request.received_at, REMEMBERED)
@@ -53,7 +48,7 @@ class LinearWebhook:
 
 def _issue(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
     """`updatedAt` alone does not tell two changes apart: it moves only with what Linear calls meaningful updates."""
-    node = _read(IssueDelivery, raw).data
+    node = read_model("linear", IssueDelivery, raw).data
     if not any(of_team(key, linear) for key in (node.identifier, *(node.previous_identifiers or ()))):
         return ()
     removed = head.action == "remove"
@@ -71,7 +66,7 @@ def _issue(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
 
 def _comment(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
     """A person's words on an issue. What a bot, an app or we wrote is not; nor is a comment on a project."""
-    delivery = _read(CommentDelivery, raw)
+    delivery = read_model("linear", CommentDelivery, raw)
     comment, author, text = delivery.data, delivery.data.author, delivery.data.body or ""
     machine = comment.bot_actor or (delivery.actor and delivery.actor.type in _MACHINES) or author == linear.app_user_id
     if machine or not author or OURS in text or not text.strip():
@@ -84,7 +79,7 @@ def _comment(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
 
 def _session_created(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
     """Somebody mentioned or delegated to us; a session that we opened ourselves is no news."""
-    delivery = _read(SessionDelivery, raw)
+    delivery = read_model("linear", SessionDelivery, raw)
     session = delivery.agent_session
     if _by_us(session.creator_id, delivery, linear) or not _on_ours(session, linear):
         return ()
@@ -94,7 +89,7 @@ def _session_created(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...
 
 def _session_prompted(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
     """A person answered in the session, or pressed stop there."""
-    delivery = _read(SessionDelivery, raw)
+    delivery = read_model("linear", SessionDelivery, raw)
     session, activity = delivery.agent_session, delivery.agent_activity
     if activity is None or not _on_ours(session, linear) or _by_us(activity.author, delivery, linear):
         return ()
@@ -121,18 +116,6 @@ _READERS: Mapping[tuple[str, str], Callable[[Head, bytes, Linear], tuple[Event, 
     ("AgentSessionEvent", "created"): _session_created,
     ("AgentSessionEvent", "prompted"): _session_prompted,
 }
-
-
-def _read(model: type[M], raw: bytes) -> M:
-    """Raise Refused that names the first field that is wrong, and quotes nothing of the body."""
-    try:
-        return model.model_validate_json(raw)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise Refused(
-            "a linear webhook that cannot be read", why=f"{where}: {first['type']}", fix="factory doctor linear"
-        ) from None
 
 
 def _by_us(user_id: str | None, delivery: SessionDelivery, linear: Linear) -> bool:

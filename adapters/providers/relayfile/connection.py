@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from factory_core.connections import ConnectionStatus, ProviderConnection
-from factory_core.errors import Problem
 
-from .client import RelayfileClient, refusal
+from ..door import judged
+from .client import CONNECT, RelayfileClient, refusal
 
 REQUIRED = ("fs:read",)
-PATIENCE = 5.0  # seconds
 REFUSED = {401: ConnectionStatus.NEEDS_AUTH, 403: ConnectionStatus.MISSING_SCOPES}
 
 
 async def check_connection(client: RelayfileClient) -> ProviderConnection:
     """Whether the token opens the workspace; which scopes it has relayfile does not say. Never raises."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            answer = await client.ask("GET", "/fs/events", params={"direction": "desc", "limit": "1"})
-    except TimeoutError:
-        return _of(ConnectionStatus.ERROR, f"no answer within {PATIENCE:.0f} s", "factory check")
-    except Problem as problem:
-        return _of(ConnectionStatus.ERROR, problem.why, problem.fix)
+    return await judged("relayfile", REQUIRED, _ask(client), connect=CONNECT)
+
+
+async def _ask(client: RelayfileClient) -> ProviderConnection:
+    answer = await client.ask("GET", "/fs/events", params={"direction": "desc", "limit": "1"})
     if answer.is_success:
         return _of(ConnectionStatus.CONNECTED, "", "")
     refused = refusal(answer)

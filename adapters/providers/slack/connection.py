@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from factory_core.connections import ConnectionStatus, ProviderConnection
-from factory_core.errors import Problem
 from factory_core.intake.payload import text
 
+from ..door import judged
 from .client import CONNECT, Answer, SlackClient
 
 REQUIRED_SCOPES = ("chat:write", "channels:history", "groups:history", "channels:read", "groups:read", "users:read")
-_PATIENCE = 5.0  # seconds
 
 
 async def check_connection(client: SlackClient) -> ProviderConnection:
     """auth.test needs no scope, and its `x-oauth-scopes` header lists what the token has."""
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return _judge(await client.call("auth.test"))
-    except TimeoutError:
-        error, fix = f"no answer within {_PATIENCE:.0f} s", "factory check"
-    except Problem as problem:
-        error, fix = problem.why, problem.fix
-    status = ConnectionStatus.NEEDS_AUTH if fix == CONNECT else ConnectionStatus.ERROR
-    return ProviderConnection(provider="slack", status=status, required_scopes=REQUIRED_SCOPES, error=error, fix=fix)
+    return await judged("slack", REQUIRED_SCOPES, _ask(client), connect=CONNECT)
+
+
+async def _ask(client: SlackClient) -> ProviderConnection:
+    return _judge(await client.call("auth.test"))
 
 
 def _judge(answer: Answer) -> ProviderConnection:

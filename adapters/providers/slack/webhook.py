@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event, Reply, ReplyReceived
 from factory_core.errors import Refused
 from factory_core.intake.http import HttpRequest, HttpResponse
+from factory_core.intake.payload import read_model
 from factory_core.intake.signatures import FRESH, refuse_stale, refuse_unsigned, signed
 from factory_core.ports import Inbound
 
@@ -30,9 +30,6 @@ class Part(BaseModel):
     """A part of Slack's JSON, of which only the fields that we use are read."""
 
     model_config = ConfigDict(frozen=True)
-
-
-M = TypeVar("M", bound=Part)
 
 
 class Kind(Part):
@@ -93,7 +90,7 @@ class SlackWebhook:
 
     def events_in(self, request: HttpRequest) -> Inbound:
         self._verify(request)
-        head = _read(Head, request.body)
+        head = read_model("slack", Head, request.body)
         events = self._reply(request.body) if head.spoken else ()
         response = _challenge(head) if head.type == "url_verification" else None
         return Inbound(delivery_id=head.event_id or "", what=head.what, events=events, response=response)
@@ -108,7 +105,7 @@ class SlackWebhook:
 
     def _reply(self, raw: bytes) -> tuple[Event, ...]:
         """A reply that mentions us comes twice, under two event ids: channel and `ts` say that it is one."""
-        delivery = _read(Delivery, raw)
+        delivery = read_model("slack", Delivery, raw)
         message = delivery.event
         if not message.thread_ts or message.thread_ts == message.ts or message.hidden:
             return ()
@@ -127,15 +124,3 @@ def _challenge(head: Head) -> HttpResponse:
     if head.challenge is None:
         raise Refused("a slack webhook that cannot be read", why="challenge: missing", fix="factory doctor slack")
     return HttpResponse(body=head.challenge.encode(), content_type="text/plain")
-
-
-def _read(model: type[M], raw: bytes) -> M:
-    """Raise Refused that names the first field that is wrong, and quotes nothing of the body."""
-    try:
-        return model.model_validate_json(raw)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the body"
-        raise Refused(
-            "a slack webhook that cannot be read", why=f"{where}: {first['type']}", fix="factory doctor slack"
-        ) from None

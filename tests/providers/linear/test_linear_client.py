@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 
+from adapters.providers import door
 from adapters.providers.linear import connection
 from adapters.providers.linear.clarification import LinearClarificationChannel
 from adapters.providers.linear.client import LinearClient
@@ -396,7 +397,7 @@ def test_a_check_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
             await asyncio.Event().wait()
             raise AssertionError
 
-    monkeypatch.setattr(connection, "_PATIENCE", 0.01)
+    monkeypatch.setattr(door, "PATIENCE", 0.01)
     assert checked(Silent()).status is ConnectionStatus.ERROR
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hmac
 import json
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from adapters.providers.linear.webhook import LinearWebhook
 from factory_core.config import FactoryConfig, Linear
@@ -20,6 +18,8 @@ from factory_core.errors import BadSignature, Problem, Refused
 from factory_core.intake.http import HttpRequest
 from factory_core.ports import Inbound
 from factory_core.work_item import ItemState, Source, WorkItem
+
+from ..mutations import junk, mutated
 
 pytestmark = pytest.mark.pure
 
@@ -373,44 +373,8 @@ def test_what_is_delegated_to_us_and_not_begun_is_ready(kind: str, state: ItemSt
     assert event.item.state is state
 
 
-JUNK = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just("\ud800"), st.just([]), st.just({}),
-    st.just([{}]), st.just([None]), st.just({"nodes": 1}), st.just("9999-12-31T23:59:59-23:59"), st.just("0001-01-01"),
-)  # fmt: skip
-
-
-def places(document: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Where every field of the document stands."""
-    steps = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
-    )
-    return [found for step, part in steps for found in [(*path, step), *places(part, (*path, step))]]
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """A sample with some fields dropped or garbled, or its bytes cut or changed."""
-    document = json.loads(SAMPLES[draw(st.sampled_from(sorted(SAMPLES)))])
-    for _ in range(draw(st.integers(1, 3))):
-        *way, last = draw(st.sampled_from(places(document)))
-        at: Any = document
-        for step in way:
-            at = at[step]
-        if draw(st.booleans()):
-            at[last] = deepcopy(draw(JUNK))
-        else:
-            del at[last]
-        if not places(document):
-            break
-    raw = json.dumps(document).encode()
-    if draw(st.integers(0, 4)) == 0:
-        cut = draw(st.integers(0, len(raw)))
-        raw = raw[:cut] + draw(st.binary(max_size=3)) + raw[cut + draw(st.integers(0, 3)) :]
-    return raw
-
-
 @settings(max_examples=400, deadline=None, database=None)
-@given(mutated())
+@given(mutated(SAMPLES, junk({"nodes": 1}, "9999-12-31T23:59:59-23:59", "0001-01-01")))
 def test_no_signed_body_raises_anything_but_a_problem(raw: bytes) -> None:
     """Whatever is signed is parsed, refused or passed over; what is parsed can be stored."""
     try:

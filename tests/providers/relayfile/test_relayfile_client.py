@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from relayfile_samples import CANONICAL, TOKEN, file_answer, issue, with_client
 
-from adapters.providers.relayfile import connection
+from adapters.providers import door
 from adapters.providers.relayfile.client import FeedPage, RelayfileClient
 from adapters.providers.relayfile.connection import check_connection
 from adapters.providers.relayfile.objects import RelayFile
@@ -183,7 +183,7 @@ def test_the_check_never_raises(response: Any, status: ConnectionStatus) -> None
 
 def test_a_hanging_relayfile_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check ends on time even when no answer ever comes."""
-    monkeypatch.setattr(connection, "PATIENCE", 0.01)
+    monkeypatch.setattr(door, "PATIENCE", 0.01)
 
     async def hang(request: httpx2.Request) -> httpx2.Response:
         await asyncio.Event().wait()

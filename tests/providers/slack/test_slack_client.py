@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import httpx2
 import pytest
 
+from adapters.providers import door
 from adapters.providers.slack import connection
 from adapters.providers.slack.clarification import SlackClarificationChannel
 from adapters.providers.slack.client import SlackClient
@@ -314,5 +315,5 @@ def test_a_check_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
             await asyncio.Event().wait()
             raise AssertionError
 
-    monkeypatch.setattr(connection, "_PATIENCE", 0.01)
+    monkeypatch.setattr(door, "PATIENCE", 0.01)
     assert checked(Silent()).status is ConnectionStatus.ERROR

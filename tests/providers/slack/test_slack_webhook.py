@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from factory_core.dispatch.events import Reply, ReplyReceived
 from factory_core.errors import BadSignature, Problem, Refused
 from factory_core.intake.http import HttpRequest, HttpResponse
 from factory_core.ports import Inbound
+
+from ..mutations import junk, mutated
 
 pytestmark = pytest.mark.pure
 
@@ -256,44 +257,8 @@ def test_we_accept_exactly_what_slacks_own_verifier_accepts(
     assert ours == theirs
 
 
-JUNK = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just("\ud800"), st.just([]), st.just({}),
-    st.just("1767520860.000200"), st.just("99999999999.999999"), st.just([None]), st.just("message"),
-)  # fmt: skip
-
-
-def places(document: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Where every field of the document stands."""
-    steps = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
-    )
-    return [found for step, part in steps for found in [(*path, step), *places(part, (*path, step))]]
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """A sample with some fields dropped or garbled, or its bytes cut or changed."""
-    document = json.loads(SAMPLES[draw(st.sampled_from(sorted(SAMPLES)))])
-    for _ in range(draw(st.integers(1, 3))):
-        *way, last = draw(st.sampled_from(places(document)))
-        at: Any = document
-        for step in way:
-            at = at[step]
-        if draw(st.booleans()):
-            at[last] = deepcopy(draw(JUNK))
-        else:
-            del at[last]
-        if not places(document):
-            break
-    raw = json.dumps(document).encode()
-    if draw(st.integers(0, 4)) == 0:
-        cut = draw(st.integers(0, len(raw)))
-        raw = raw[:cut] + draw(st.binary(max_size=3)) + raw[cut + draw(st.integers(0, 3)) :]
-    return raw
-
-
 @settings(max_examples=400, deadline=None, database=None)
-@given(mutated())
+@given(mutated(SAMPLES, junk("1767520860.000200", "99999999999.999999", "message")))
 def test_no_signed_body_raises_anything_but_a_problem(raw: bytes) -> None:
     """Whatever is signed is parsed, refused or passed over; what is parsed can be stored."""
     try:
