@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import AsyncIterator, Mapping
@@ -23,6 +24,7 @@ from factory_core.status_report import StatusReport
 
 from .wiring import LocalTenant, utc_now
 
+logger = logging.getLogger("factory.server")
 FRESH = timedelta(seconds=2)  # how long one report serves every reader
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
@@ -61,7 +63,10 @@ class Site:
             )
         except Problem as problem:
             return _response(problem_response(problem))
-        return _response(await factory.handle_webhook(request.path_params["provider"], read))
+        said, took = await factory.handle_webhook(request.path_params["provider"], read), utc_now() - read.received_at
+        ms = round(took.total_seconds() * 1000)
+        logger.info("%s in %s ms", said.status, ms, extra={"action": "answered", "status": said.status, "ms": ms})
+        return _response(said)
 
     async def healthz(self, request: Request) -> Response:
         found = {name: await health(tenant.factory) for name, tenant in self._tenants.items()}

@@ -1,0 +1,93 @@
+"""Is every provider of the configuration ready? Exit 0: all are; 4: a person is needed; 1: one does not answer."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+import httpx2
+
+from adapters.local.wiring import check_connections, missing_secrets, ports_of
+from adapters.registry import declared
+from factory_core.connections import ConnectionStatus, ProviderConnection
+
+from .output import Output, aligned
+from .place import Place, config_argument, place_of
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    config_argument(parser)
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more: accounts, and what is missing")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    found = asyncio.run(look(place_of(args.config, out)))
+    text = f"{table(found, out, verbose=args.verbose)}\n\n{verdict(found)}"
+    return out.answer(document(found), text, exit_code(found))
+
+
+async def ask(place: Place) -> list[ProviderConnection]:
+    """What each vendor says of our token."""
+    async with httpx2.AsyncClient() as http:
+        return await check_connections(place.config, ports_of(place.config, place.secrets, http))
+
+
+async def look(place: Place) -> list[ProviderConnection]:
+    """The same, and whether the secrets are here at all."""
+    lacks = _lacking(place)
+    return [_needs(one, lacks[one.provider]) if lacks[one.provider] else one for one in await ask(place)]
+
+
+def _lacking(place: Place) -> dict[str, list[str]]:
+    """The variables that each provider misses, its token first."""
+    vendors = declared(place.config)
+    tokens = {name: vendor.token for name, vendor in vendors.items() if not place.secrets.find(vendor.token)}
+    lacks = {name: [place.secrets.names(tokens[name])[0]] if name in tokens else [] for name in vendors}
+    for provider, _, variable in missing_secrets(place.config, place.secrets):
+        lacks[provider].append(variable)
+    return lacks
+
+
+def _needs(found: ProviderConnection, variables: Sequence[str]) -> ProviderConnection:
+    changes = {"error": f"no {' and no '.join(variables)}", "fix": f"factory connect {found.provider}"}
+    return found.model_copy(update={"status": ConnectionStatus.NEEDS_AUTH, **changes})
+
+
+def table(found: Sequence[ProviderConnection], out: Output, *, verbose: bool = False) -> str:
+    """A line a provider, as wide as the longest name."""
+    return "\n".join(aligned([(one.provider, _line(one, out, verbose)) for one in found]))
+
+
+def _line(one: ProviderConnection, out: Output, verbose: bool) -> str:
+    if one.ready:
+        return f"{out.mark('ok')} connected" + (f" as {one.account}" if verbose and one.account else "")
+    said = one.words if verbose or not one.error or one.status is ConnectionStatus.ERROR else str(one.status)
+    run_it = "run: " if one.fix.startswith("factory ") else ""
+    return f"{out.mark('fail')} {said} → {run_it}{out.paint('bold', one.fix)}"
+
+
+def verdict(found: Sequence[ProviderConnection]) -> str:
+    unready = [one for one in found if not one.ready]
+    if not unready:
+        return f"{len(found)} of {len(found)} are connected."
+    if not any(one.waits_for_a_person for one in unready):
+        return f"{len(unready)} of {len(found)} did not answer. The factory starts, and tries them again."
+    are, they_are = ("is", "it is") if len(unready) == 1 else ("are", "they are")
+    return f"{len(unready)} of {len(found)} {are} not ready. The factory will not start until {they_are}."
+
+
+def exit_code(found: Sequence[ProviderConnection]) -> int:
+    if any(one.waits_for_a_person for one in found):
+        return 4
+    return 0 if all(one.ready for one in found) else 1
+
+
+def document(found: Sequence[ProviderConnection]) -> dict[str, object]:
+    ready = all(one.ready for one in found)
+    return {"schema": "factory.check/1", "ready": ready, "connections": [connection(one) for one in found]}
+
+
+def connection(one: ProviderConnection) -> dict[str, object]:
+    argv = one.fix.split() if one.fix.startswith("factory ") else []
+    return {**one.model_dump(mode="json"), "fix": argv, "fix_in_words": one.fix}

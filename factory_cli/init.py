@@ -1,0 +1,180 @@
+"""Look at the git repository here, write factory.config.yaml and lines of .gitignore, overwrite nothing."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from adapters.local.wiring import load_config
+from adapters.registry import vendor
+from factory_core.errors import StoppedByRule
+
+from .arguments import Usage, refuse_to_ask, why_silent
+from .output import Output
+from .place import FILE
+from .repository import Found, look
+
+EXAMPLE = "factory init --repo acme/api --yes"
+IGNORED = (".env", "factory.db*", ".factory/")
+ROLES = {
+    "tracker": ("intentProvider", "linear"),
+    "chat": ("clarificationChannel", "slack"),
+    "code": ("outputTarget", "github"),
+}
+
+
+class Choice(NamedTuple):
+    tracker: str
+    chat: str
+    code: str
+    repo: str
+    channel: str
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tracker", metavar="NAME", default="", help="where tickets are (default linear)")
+    parser.add_argument("--chat", metavar="NAME", default="", help="where people are asked (default slack)")
+    parser.add_argument("--code", metavar="NAME", default="", help="where pull requests are (default github)")
+    parser.add_argument("--repo", metavar="OWNER/NAME", default="", help="where tickets are worked on (default: found)")
+    parser.add_argument("--channel", metavar="ID", default="", help="the chat's channel for questions")
+    parser.add_argument("--force", action="store_true", help=f"write {FILE} anew")
+    parser.add_argument("--yes", action="store_true", help="take the defaults, ask nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be written")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    found = look(Path.cwd())
+    out.say(f"Found: {found.words}.")
+    choice = _choice(args, found, out)
+    text, path = config_text(choice, found), Path(FILE)
+    if args.dry_run:
+        return out.answer({"schema": "factory.init/1", "wrote": [], "config": text}, text)
+    wrote = _write(path, text, args, out)
+    added = ignore(Path.cwd(), IGNORED)
+    load_config(path)
+    return out.answer(_document(wrote, added, choice, found), _words(wrote, added, choice, text))
+
+
+def _choice(args: argparse.Namespace, found: Found, out: Output) -> Choice:
+    """Flags first; then a person's answer where one can be asked; then the defaults."""
+    ask = not args.yes and not why_silent(args, out)
+    named = {role: _provider(args, role, ask, out) for role in ROLES}
+    repo = args.repo or (_asked("Which repository should tickets go to?", found.repo, out) if ask else found.repo)
+    if not repo:
+        refuse_to_ask(
+            args, out, "pass --repo: no git remote names the repository", "factory init --repo acme/api --yes"
+        )
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        raise Usage("A repository is OWNER/NAME.", why="it is not", fix=EXAMPLE)
+    wants = named["chat"] == "slack" and not args.channel and ask
+    channel = args.channel or (_asked("In which Slack channel are people asked (its id)?", "", out) if wants else "")
+    return Choice(**named, repo=repo, channel=channel)
+
+
+def _provider(args: argparse.Namespace, role: str, ask: bool, out: Output) -> str:
+    key, default = ROLES[role]
+    given = getattr(args, role) or (_asked(f"Which {role}?", default, out) if ask else default)
+    vendor(given if re.fullmatch(r"[a-z-]{1,20}", given) else "that", key, FILE)
+    return str(given)
+
+
+def _asked(question: str, default: str, out: Output) -> str:
+    out.say(f"{question}  [{default}]")
+    return sys.stdin.readline().strip() or default
+
+
+def config_text(choice: Choice, found: Found) -> str:
+    """About twenty lines, each with what it is for."""
+    verify = (
+        f"\n    verify: {_yaml(found.verify)}             # must pass before a pull request" if found.verify else ""
+    )
+    hint = "" if choice.channel else "                  # its id: open it in Slack, click its name, look at the end"
+    chat = f"slack:\n  channel: {_yaml(choice.channel)}{hint}\n" if choice.chat == "slack" else ""
+    return f"""\
+# What the factory does here. Every key: docs/connect.md. Secrets are never in this file: factory connect
+tenant: default                # part of the webhooks' addresses
+intentProvider: {choice.tracker}         # where tickets are
+clarificationChannel: {choice.chat}    # where people are asked
+outputTarget: {choice.code}           # where pull requests are
+
+repositories:
+  {choice.repo}:
+    base: {_yaml(found.base)}{verify}
+routing:
+  default: {choice.repo}           # or byLabel, byProject, byKeyword; without a route nothing starts
+
+agents:
+  engine: claude               # or codex; console needs nothing and only plays
+  maxUsd: 10                   # one run is stopped there
+capacity:
+  agents: 2                    # at work at once
+merge:
+  policy: never                # or on-green, on-green-with-review
+{chat}"""
+
+
+def _yaml(text: str) -> str:
+    """One scalar, quoted where YAML wants it."""
+    return str(yaml.safe_dump(text, default_flow_style=True, width=1000)).removesuffix("...\n").strip()
+
+
+def _write(path: Path, text: str, args: argparse.Namespace, out: Output) -> bool:
+    """Whether it was written; raise StoppedByRule where that would overwrite something else."""
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    if before == text:
+        return False
+    if before:
+        old, new = before.splitlines(), text.splitlines()
+        changed = list(difflib.unified_diff(old, new, FILE, "as init would write it", lineterm=""))
+        out.say("\n".join(changed))
+        if not args.force:
+            count = max(sum(line[:1] == sign for line in changed[2:]) for sign in "+-")
+            what = f"{FILE} exists and differs in {count} {'line' if count == 1 else 'lines'} (shown above)."
+            raise StoppedByRule(what, why="init overwrites nothing; keep it, or force it", fix="factory init --force")
+    path.write_text(text, encoding="utf-8")
+    return True
+
+
+def ignore(directory: Path, wanted: tuple[str, ...]) -> int:
+    """Add lines to .gitignore; how many were new."""
+    path = directory / ".gitignore"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    new = [line for line in wanted if line not in before.splitlines()]
+    if new:
+        gap = "" if not before or before.endswith("\n") else "\n"
+        path.write_text(before + gap + "\n".join(new) + "\n", encoding="utf-8")
+    return len(new)
+
+
+def _words(wrote: bool, added: int, choice: Choice, text: str) -> str:
+    files = [f"{FILE} ({len(text.splitlines())} lines)"] if wrote else []
+    files += [f".gitignore (+{added} {'line' if added == 1 else 'lines'})"] if added else []
+    first = f"Wrote: {'   '.join(files)}" if files else "Nothing to write: all is there already."
+    then = [name for name in dict.fromkeys((choice.chat, choice.code)) if name != choice.tracker]
+    steps = [
+        ("factory demo", "see it work, no accounts needed"),
+        (f"factory connect {choice.tracker}", f"then {', then '.join(then)}" if then else "and check it"),
+        ("factory serve", ""),
+    ]
+    lines = "\n".join(f"{'Next:' if n == 0 else '':6} {step:26} {why}".rstrip() for n, (step, why) in enumerate(steps))
+    return f"{first}\n\n{lines}\n\nSame again without questions: {_same(choice)}"
+
+
+def _same(choice: Choice) -> str:
+    """The command with public values alone: a channel that looks like an id, names that were checked."""
+    channel = f" --channel {choice.channel}" if re.fullmatch(r"[A-Z0-9]{6,15}", choice.channel) else ""
+    roles = f"--tracker {choice.tracker} --chat {choice.chat} --code {choice.code}"
+    return f"factory init {roles} --repo {choice.repo}{channel} --yes"
+
+
+def _document(wrote: bool, added: int, choice: Choice, found: Found) -> dict[str, object]:
+    steps = [["factory", "demo"], ["factory", "connect", choice.tracker], ["factory", "serve"]]
+    files = [FILE] * wrote + [".gitignore"] * bool(added)
+    chosen, seen = choice._asdict(), found._asdict()
+    return {"schema": "factory.init/1", "wrote": files, "choice": chosen, "found": seen, "next": steps}

@@ -1,0 +1,71 @@
+"""The command line's table of contents and its outermost frame. A command's module is imported when it is called.
+
+Nothing that costs time is imported up here: `factory --help` is to be as quick as Python itself allows.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from .output import Output
+
+TYPE_CHECKING = False  # importing typing would double the time that `factory --help` takes
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "init": ("init", "look at this repository and write factory.config.yaml", "Start"),
+    "demo": ("demo", "see tickets become merged pull requests, no accounts needed", "Start"),
+    "connect": ("connect", "store a provider's secrets, then check them", "Start"),
+    "check": ("check", "is every provider ready?", "Start"),
+    "doctor": ("doctor", "look at everything, from near to far", "Start"),
+    "serve": ("serve", "hear webhooks, do the work, show the status", "Run"),
+    "sandbox": ("sandbox", "Linear, Slack, GitHub and relayfile on this machine", "Run"),
+    "trigger": ("trigger", "sign and send a sample webhook", "Run"),
+    "status": ("status", "what needs a person, what moves, what is in line", "See"),
+    "pipeline": ("pipeline", "retry or abort a ticket", "Act"),
+    "help": ("help", "this page, or: exit-codes, environment, states, money", "Try out"),
+}
+"""Name → module, help line, group. The module has `arguments(parser)` and `run(args, out) -> exit code`."""
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Do what the arguments say; the exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    out = Output(as_json=_wants_json(given), debug="--debug" in given)
+    try:
+        return _run(given, out)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return out.let_go()
+    except Exception as error:  # the outermost frame: a person never sees a traceback
+        return out.failure(error)
+
+
+def _run(given: list[str], out: Output) -> int:
+    words = [word for word in given if not word.startswith("-")]
+    if "--version" in given and not words:
+        from . import VERSION
+
+        return out.answer({"schema": "factory.version/1", "version": VERSION}, f"factory {VERSION}")
+    if not words or given[0] in {"help", "-h", "--help"} or (given[0].startswith("-") and _asks_help(given)):
+        from .topics import show
+
+        return show(_topic(words), COMMANDS, out)
+    from .arguments import call
+
+    return call(given, COMMANDS, out)
+
+
+def _asks_help(given: list[str]) -> bool:
+    return "-h" in given or "--help" in given
+
+
+def _topic(words: list[str]) -> str:
+    rest = words[1:] if words[:1] == ["help"] else []
+    return rest[0] if rest else ""
+
+
+def _wants_json(given: list[str]) -> bool:
+    return "--json" in given or "--format=json" in given or " --format json" in " ".join(["", *given])

@@ -1,0 +1,114 @@
+"""Linear, Slack, GitHub (with real git) and relayfile on this machine, to develop and test without any account."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import get_args
+
+from adapters.sandbox.app import serving
+from adapters.sandbox.signing import Vendor
+from adapters.sandbox.world import Sandbox
+
+from .arguments import Usage
+from .output import Output
+from .stopping import stop_signals
+
+SECRETS = {
+    "LINEAR_API_KEY": "sandbox-linear",
+    "SLACK_BOT_TOKEN": "sandbox-slack",
+    "GITHUB_TOKEN": "sandbox-github",
+    "RELAYFILE_TOKEN": "sandbox-relayfile",
+    "LINEAR_WEBHOOK_SECRET": "sandbox-linear-webhooks",
+    "SLACK_SIGNING_SECRET": "sandbox-slack-webhooks",
+    "GITHUB_WEBHOOK_SECRET": "sandbox-github-webhooks",
+    "RELAYFILE_WEBHOOK_SECRET": "sandbox-relayfile-webhooks",
+}
+SENDERS: tuple[Vendor, ...] = ("linear", "slack", "github")  # relayfile would tell everything a second time
+SIGNED_WITH: dict[Vendor, str] = {
+    "linear": "LINEAR_WEBHOOK_SECRET",
+    "slack": "SLACK_SIGNING_SECRET",
+    "github": "GITHUB_WEBHOOK_SECRET",
+    "relayfile": "RELAYFILE_WEBHOOK_SECRET",
+}
+CONFIG = """\
+tenant: default
+intentProvider: linear
+clarificationChannel: slack
+outputTarget: github
+repositories:
+  acme/shop: {{}}
+routing:
+  byProject:
+    Shop: acme/shop
+agents:
+  engine: console
+merge:
+  policy: on-green
+linear:
+  url: {0}/linear
+slack:
+  url: {0}/slack
+  channel: C0SANDBOX
+github:
+  url: {0}/github
+  gitUrl: {0}/git
+relayfile:
+  url: {0}/relayfile
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=8790, help="default 8790; 0: any free one")
+    parser.add_argument("--time-scale", type=float, default=1.0, help="0.01 makes a vendor's minute 0.6 s")
+    parser.add_argument(
+        "--subscribe",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="send webhooks to URL/linear, URL/slack and URL/github, or to a URL that ends in the provider's name "
+        "(default: http://127.0.0.1:8787/hooks/default)",
+    )
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    if not 0 <= args.port <= 65535 or not 0 < args.time_scale <= 100:
+        raise Usage("--port or --time-scale is out of range.", why="0–65535, and 0–100", fix="factory sandbox --help")
+    return asyncio.run(_serve(args, out))
+
+
+async def _serve(args: argparse.Namespace, out: Output) -> int:
+    sandbox = await Sandbox.demo(time_scale=args.time_scale)
+    senders = _senders(args.subscribe or ["http://127.0.0.1:8787/hooks/default"])
+    for vendor, url in senders:
+        sandbox.webhooks.subscribe(vendor, url, SECRETS[SIGNED_WITH[vendor]])
+
+    stopped = stop_signals()
+    async with serving(sandbox, args.port) as address:
+        config = CONFIG.format(address)
+        document = {
+            "schema": "factory.sandbox/1", "address": address, "environment": SECRETS, "config": config,
+            "subscribed": [url for _, url in senders],
+        }  # fmt: skip
+        out.answer(document, _words(address, config, senders))
+        return await stopped
+
+
+def _senders(urls: list[str]) -> list[tuple[Vendor, str]]:
+    found: list[tuple[Vendor, str]] = []
+    for url in urls:
+        whole = url.rstrip("/")
+        last = next((vendor for vendor in get_args(Vendor) if whole.endswith(f"/{vendor}")), None)
+        found += [(last, whole)] if last else [(vendor, f"{whole}/{vendor}") for vendor in SENDERS]
+    return found
+
+
+def _words(address: str, config: str, senders: list[tuple[Vendor, str]]) -> str:
+    exports = "\n".join(f"export {name}={value}" for name, value in SECRETS.items())
+    told = "\n".join(f"  {vendor:10}{url}" for vendor, url in senders)
+    return (
+        f"Sandbox    {address}   (team DEMO, channel #eng-intake, repository acme/shop)\n"
+        f"Webhooks go to\n{told}\n\nEnvironment:\n\n{exports}\n\nfactory.config.yaml:\n\n{config}\n"
+        f'A first ticket:\n\n  curl -d \'{{"title": "Add a discount", "project": "Shop", '
+        f'"state": "Ready for Agent"}}\' {address}/_/linear/issues\n\nReady. (^C to quit; nothing is kept)'
+    )
