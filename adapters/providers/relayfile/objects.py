@@ -8,17 +8,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from factory_core.config import FactoryConfig, Linear
+from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
 from factory_core.dispatch.pull_request import item_of_branch
-from factory_core.intake.payload import at, moment, number, rows, text, truth
+from factory_core.intake.payload import at, rows, text, truth
 from factory_core.ports import Pointer
-from factory_core.work_item import Frozen, ItemState, Source, WorkItem
+from factory_core.work_item import Frozen
 
 from .paths import issue_key, reply_in, repository_in, vendor_of
 
-ENDED = {"completed": ItemState.DONE, "canceled": ItemState.CANCELLED, "duplicate": ItemState.CANCELLED}
-NOT_BEGUN = frozenset({"backlog", "unstarted"})
 SPOKEN = frozenset({"", "file_share", "thread_broadcast"})  # Slack's other subtypes are bots, edits and notices
 TS = re.compile(r"[0-9]{1,11}\.[0-9]{1,6}")
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
@@ -41,7 +39,10 @@ def events_of(pointer: Pointer, file: RelayFile, config: FactoryConfig) -> tuple
 def _issue_changed(
     pointer: Pointer, file: RelayFile, payload: dict[str, Any], config: FactoryConfig
 ) -> tuple[Event, ...]:
-    """All aliases of one change have one id: the issue's key, and when it was changed (else the file's revision)."""
+    """All aliases of one change have one id: the issue's key, and when it was changed (else the file's revision).
+
+    The item itself is not built from the file: it may be a stub or a patch, and the core reads it afresh anyway.
+    """
     key = next(filter(KEY.fullmatch, (text(payload, "identifier"), issue_key(pointer.path))), "")
     if not key or text(file.content, "objectType") not in {"", "issue"}:
         return ()
@@ -49,53 +50,8 @@ def _issue_changed(
     oldest = former[0] if former else key
     change = text(payload, "updatedAt") or file.revision or pointer.event_id
     gone = truth(file.content, "deleted") is True
-    item = None if gone else _item(oldest, key, payload, config.linear)
     event_id = f"relayfile:{key}@{change}{':deleted' if gone else ''}"
-    return (ItemChanged(id=event_id, work_item_id=oldest, at=pointer.at, item=item),)
-
-
-def _item(oldest: str, key: str, payload: dict[str, Any], linear: Linear) -> WorkItem | None:
-    """None for a stub: without title, state and labels nobody can judge."""
-    labels = at(payload, "labels")
-    if not text(payload, "title") or not text(payload, "state", "name") or labels is None:
-        return None
-    priority = number(payload, "priority") or 0
-    return WorkItem(
-        id=oldest,
-        key=key,
-        title=text(payload, "title"),
-        description=text(payload, "description"),
-        state=_state(payload, linear),
-        labels=_labels(labels),
-        priority=priority if 0 <= priority <= 4 else 0,
-        project=text(payload, "project", "name"),
-        reporter=text(payload, "creator", "name") or text(payload, "creator", "id"),
-        reporter_id=text(payload, "creator", "id"),
-        source=Source(provider="linear", external_id=text(payload, "id"), url=text(payload, "url")),
-        updated_at=moment(payload, "updatedAt"),
-    )
-
-
-def _labels(given: object) -> tuple[str, ...]:
-    """Names, objects, `{nodes: […]}` or `{edges: [{node}]}`: all four are written."""
-    nodes = (
-        given
-        if isinstance(given, list)
-        else rows(given, "nodes") or [at(edge, "node") for edge in rows(given, "edges")]
-    )
-    names = (text({"name": node} if isinstance(node, str) else node, "name") for node in nodes)
-    return tuple(filter(None, names))
-
-
-def _state(payload: dict[str, Any], linear: Linear) -> ItemState:
-    """The type says what is over, the configured names say the rest; what is delegated to us and not begun is ready."""
-    name, kind = text(payload, "state", "name").casefold(), text(payload, "state", "type")
-    if kind in ENDED:
-        return ENDED[kind]
-    mapped = next((ItemState(ours) for ours, theirs in linear.states.items() if theirs.casefold() == name), None)
-    delegate = text(payload, "delegateId") or text(payload, "delegate", "id")
-    ours = delegate != "" and delegate == linear.app_user_id and kind in NOT_BEGUN
-    return mapped or (ItemState.READY if ours else ItemState.OTHER)
+    return (ItemChanged(id=event_id, work_item_id=oldest, at=pointer.at),)
 
 
 def _replied(pointer: Pointer, file: RelayFile, payload: dict[str, Any], config: FactoryConfig) -> tuple[Event, ...]:
