@@ -1,0 +1,1 @@
+"""The survival tests: a real server process, a real sandbox, real git."""

@@ -1,0 +1,100 @@
+"""Vendors that answer 429 or 500, hang, or drop the connection: retried, nothing doubled, and nobody else waits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from factory_core.dispatch.records import State
+
+from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
+from .sandbox_thread import PATIENCE, World, world
+from .server_process import Home, factory
+from .test_kill import CALLS
+
+FETCH = ("git", "fetch")
+HANG = 1.2  # seconds, beyond which the factory has turned away; the vendor then acts all the same
+
+
+def play(w: World, home: Home) -> tuple[str, str]:
+    """A clear and a vague ticket to their ends."""
+    clear, vague = w.ticket("Rename total to amount", CLEAR), w.ticket("The cart is confusing", VAGUE)
+    asked = home.asked(vague).clarification
+    assert asked is not None
+    w.reply(asked.thread_id, ANSWER)
+    rested = home.rests(clear, vague, patience=60)
+    assert {record.state for record in rested.values()} == {State.DONE}, rested
+    return clear, vague
+
+
+@pytest.mark.parametrize("mode", ["429", "500", "drop-before", "drop-after"])
+def test_every_call_goes_wrong_once(tmp_path: Path, mode: str) -> None:
+    """Each operation fails at its first request; all ends as if nothing had been."""
+    with world() as w, factory(w, tmp_path, agents={"maxAttempts": 3}) as (home, _):
+        for vendor, operation in sorted(CALLS):
+            w.fault(vendor, mode, operation)
+        clear, vague = play(w, home)
+        assert [fault for fault in w.sandbox.faults.coming if fault.times] == []
+        assert (counted(w, home, clear), counted(w, home, vague)) == (DONE_CLEAR, DONE_VAGUE)
+
+
+def test_every_call_hangs_once(tmp_path: Path) -> None:
+    """The factory turns away after its own time; that the vendor acts later is found out before anything is repeated."""
+    runner = {"effectTimeout": "1s", "firstDelay": "0.6s"}
+    with world() as w, factory(w, tmp_path, runner=runner) as (home, _):
+        for vendor, operation in sorted(CALLS - {("git", "push")}):
+            w.fault(vendor, "hang", operation, seconds=HANG)
+        clear, vague = play(w, home)
+        assert [fault for fault in w.sandbox.faults.coming if fault.times] == []
+        assert (counted(w, home, clear), counted(w, home, vague)) == (DONE_CLEAR, DONE_VAGUE)
+
+
+@pytest.mark.parametrize("mode", ["500", "drop-before", "drop-after"])
+def test_git_goes_wrong_for_the_agent(tmp_path: Path, mode: str) -> None:
+    """A fetch that fails costs one try, and the next one does the work."""
+    with world() as w, factory(w, tmp_path) as (home, _):
+        w.fault(*FETCH[:1], mode, FETCH[1])
+        key = w.ticket("Rename total to amount", CLEAR)
+        assert home.rests(key)[key].state is State.DONE
+        assert counted(w, home, key) == DONE_CLEAR._replace(runs=2)
+
+
+def test_the_vendors_own_delay_is_kept(tmp_path: Path) -> None:
+    """Nobody knocks again before the time that the vendor named, and the others go on meanwhile."""
+    with world() as w, factory(w, tmp_path) as (home, _):
+        w.fault("linear", "429", "issue", seconds=3)
+        began = time.monotonic()
+        late = w.ticket("Rename total to amount", CLEAR)
+        home.in_state(late, State.TRIAGING)
+        while not w.state()["requests"].get("linear", {}).get("issue"):
+            time.sleep(0.01)
+        quick = w.ticket("Rename amount to sum", CLEAR)
+        assert home.rests(quick)[quick].state is State.DONE
+        assert time.monotonic() - began < 3
+        record = home.record(late)
+        assert record is not None and record.state is State.TRIAGING and record.outbox[0].attempts == 1
+        assert home.rests(late)[late].state is State.DONE
+        assert time.monotonic() - began >= 3
+
+
+@pytest.mark.parametrize(
+    ("vendor", "call"), [("linear", "issue"), ("linear", "issueUpdate"), ("github", "pulls.create")]
+)
+def test_one_sick_item_delays_nobody(tmp_path: Path, vendor: str, call: str) -> None:
+    """A call that hangs for one item, for as long as it likes: five others are done in the time that they always take."""
+    with world() as w, factory(w, tmp_path) as (home, _):
+        with w.gate(lambda asked, operation: (asked, operation) == (vendor, call), acted=True) as gate:
+            sick = w.ticket("The sick one", CLEAR)
+            assert gate.reached.wait(PATIENCE)
+            began = time.monotonic()
+            others = [w.ticket(f"Rename total to amount, part {n}", CLEAR) for n in range(5)]
+            rested = home.rests(*others)
+            took = time.monotonic() - began
+            assert {record.state for record in rested.values()} == {State.DONE}
+            assert took < 15
+            record = home.record(sick)
+            assert record is not None and record.state is not State.DONE
+        assert home.rests(sick)[sick].state is State.DONE
+        assert [counted(w, home, key) for key in (sick, *others)] == [DONE_CLEAR] * 6

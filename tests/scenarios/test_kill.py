@@ -1,0 +1,176 @@
+"""kill -9 of the server at every state and at every call: after the restart each item ends done, nothing done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from factory_core.dispatch.records import State
+
+from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, branches, counted
+from .sandbox_thread import PATIENCE, World, world
+from .server_process import Home, Server, factory, until
+
+CALLS = {
+    *(
+        ("linear", name)
+        for name in ("issue", "issueUpdate", "workflowStates", "attachmentLinkGitHubPR", "commentCreate")
+    ),
+    *(("slack", name) for name in ("conversations.history", "conversations.replies", "chat.postMessage")),
+    *(("github", f"pulls.{name}") for name in ("create", "get", "reviews", "merge")),
+    *(("github", name) for name in ("checks", "status")),
+    ("git", "push"),
+}
+"""Every call that the server makes of a vendor in the vague scenario; the supervisor's `fetch` survives the server."""
+
+
+def nth(vendor: str, operation: str, n: int = 1) -> Callable[[str, str], bool]:
+    """Fits the n-th such request from now on."""
+    seen = 0
+
+    def fits(asked: str, what: str) -> bool:
+        nonlocal seen
+        seen += (asked, what) == (vendor, operation)
+        return seen == n and (asked, what) == (vendor, operation)
+
+    return fits
+
+
+def ask(w: World, home: Home, description: str = VAGUE) -> tuple[str, str]:
+    """A vague ticket whose question stands; its key and its thread."""
+    key = w.ticket("The cart is confusing", description)
+    asked = home.asked(key).clarification
+    assert asked is not None
+    return key, asked.thread_id
+
+
+@contextmanager
+def parked(w: World, home: Home, state: State, fits: Callable[[str, str], bool]) -> Iterator[str]:
+    """The vague item, held in this state at a call; the block is to kill the server."""
+    if state in {State.TRIAGING, State.WAITING}:
+        with w.gate(fits, acted=True) as gate:
+            key = w.ticket("The cart is confusing", VAGUE)
+            assert gate.reached.wait(PATIENCE)
+            yield key
+        return
+    key, thread = ask(w, home)
+    with w.gate(fits, acted=True) as gate:
+        w.reply(thread, ANSWER)
+        assert gate.reached.wait(PATIENCE)
+        yield key
+
+
+def ends_done(w: World, home: Home, key: str) -> None:
+    """Answered where it still waits for that; then done, and everything exactly once."""
+    record = home.record(key)
+    if record is not None and not record.answers and record.state in {State.TRIAGING, State.WAITING}:
+        asked = home.asked(key).clarification
+        assert asked is not None
+        w.reply(asked.thread_id, ANSWER)
+    assert home.rests(key)[key].state is State.DONE
+    assert counted(w, home, key) == DONE_VAGUE
+    assert home.batch().slots == {} and home.batch().queue == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "vendor", "call", "n"),
+    [
+        (State.TRIAGING, "linear", "issue", 1),
+        (State.WAITING, "slack", "chat.postMessage", 1),
+        (State.DISPATCHING, "linear", "issue", 2),
+        (State.RUNNING, "linear", "issueUpdate", 1),
+        (State.IN_REVIEW, "github", "pulls.create", 1),
+        (State.MERGING, "github", "pulls.merge", 1),
+        (State.DONE, "linear", "commentCreate", 1),
+    ],
+)
+def test_killed_in_a_state(tmp_path: Path, state: State, vendor: str, call: str, n: int) -> None:
+    """The server dies after the vendor acted and before anybody heard of it."""
+    with world() as w, factory(w, tmp_path) as (home, server):
+        with parked(w, home, state, nth(vendor, call, n)) as key:
+            server.kill()
+            record = home.record(key)
+            assert record is not None and record.state is state
+        server.start()
+        ends_done(w, home, key)
+
+
+def test_killed_while_a_question_stands(tmp_path: Path) -> None:
+    """The answer comes while nobody is there, and the vendor's retry brings it to the next server."""
+    with world() as w, factory(w, tmp_path) as (home, server):
+        key, thread = ask(w, home)
+        server.kill()
+        record = home.record(key)
+        assert record is not None and record.state is State.WAITING
+        w.reply(thread, ANSWER)
+        until(
+            lambda: [
+                d for d in w.state()["deliveries"] if d["vendor"] == "slack" and not d["accepted"] and d["attempts"]
+            ]
+        )
+        server.start()
+        assert home.rests(key)[key].state is State.DONE
+        assert counted(w, home, key) == DONE_VAGUE
+
+
+def test_killed_in_line_and_beside_a_running_agent(tmp_path: Path) -> None:
+    """One item has the only slot and its agent works on; the other waits. Neither is lost, and no run is repeated."""
+    with world() as w, factory(w, tmp_path, capacity={"agents": 1}) as (home, server):
+        first = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: sleep 3\n")
+        home.in_state(first, State.RUNNING)
+        second, thread = ask(w, home)
+        w.reply(thread, ANSWER)
+        waits = until(lambda: (r := home.record(second)) and r.state is State.QUEUED and r.waits_for and r)
+        assert waits.waits_for == "1 of 1 agents are busy"
+        server.kill()
+        states = {key: record.state for key, record in home.records().items()}
+        assert states == {first: State.RUNNING, second: State.QUEUED}
+        server.start()
+        rested = home.rests(first, second)
+        assert [rested[key].state for key in (first, second)] == [State.DONE, State.DONE]
+        assert (counted(w, home, first), counted(w, home, second)) == (DONE_CLEAR, DONE_VAGUE)
+        outputs = [path / "output.jsonl" for path in home.run_directories()]
+        assert [path.read_text().count('"started"') for path in outputs] == [1, 1]
+
+
+def test_a_run_that_ends_while_nobody_is_there_is_adopted(tmp_path: Path) -> None:
+    """The agent goes on without the server, and the next server takes its work over as it is."""
+    with world() as w, factory(w, tmp_path) as (home, server):
+        key = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: sleep 1\n")
+        home.in_state(key, State.RUNNING)
+        server.kill()
+        (run,) = home.run_directories()
+        until(lambda: (run / "result.json").exists())
+        server.start()
+        assert home.rests(key)[key].state is State.DONE
+        assert counted(w, home, key) == DONE_CLEAR
+
+
+@pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
+def test_killed_at_every_call(tmp_path: Path, acted: bool) -> None:
+    """A server dies at the first request of each operation, one death after the other: still everything once."""
+    died: set[tuple[str, str]] = set()
+    with world() as w, factory(w, tmp_path) as (home, server):
+        key = w.ticket("The cart is confusing", VAGUE, state="Backlog")
+        w.call(w.sandbox.linear.change_issue, key, state="Ready for Agent")
+        answered = False
+        while died != CALLS:
+            with w.gate(lambda vendor, operation: (vendor, operation) in CALLS - died, acted=acted) as gate:
+                while not gate.reached.wait(0.05):
+                    record = home.record(key)
+                    assert record is not None and record.state is not State.BLOCKED, record
+                    thread = record.clarification.thread_id if record.clarification else ""
+                    if thread and not answered:
+                        w.reply(thread, ANSWER)
+                        answered = True
+                    assert not (record.state is State.DONE and not record.outbox), f"never called: {CALLS - died}"
+                server.kill()
+                died.add(gate.held)
+            server.start()
+        assert home.rests(key)[key].state is State.DONE
+        done = DONE_VAGUE._replace(states=("Backlog", *DONE_VAGUE.states))
+        assert counted(w, home, key) == done
+        assert branches(w) == [f"factory/{key}-the-cart-is-confusing", "main"]
