@@ -54,7 +54,6 @@ async def stage(port: int, version: str) -> AsyncIterator[Stage]:
     """Everything up while the block runs; nothing is left behind. `port` 0, or a taken one, means any free one."""
     sandbox = await Sandbox.demo(time_scale=TIME_SCALE)
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(sandbox.close)
         home = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="factory-demo-", ignore_cleanup_errors=True))
         )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from signal import SIGINT, SIGTERM
 from typing import TypeVar
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from factory_core.errors import Refused
 
+from ..loopback import served
 from . import git_http, github_api, github_graphql, linear_api, relayfile, slack
 from .control import control_routes
 from .faults import HANG_UP, FaultyVendor, root_field
@@ -142,30 +142,14 @@ class _Droppable(H11Protocol):
         self.app = with_hang_up
 
 
-class _Server(uvicorn.Server):
-    """Signals belong to the process that this server is a guest in."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @contextlib.asynccontextmanager
 async def serving(sandbox: Sandbox, port: int = 0) -> AsyncIterator[str]:
     """Serve on 127.0.0.1 while the block runs, and give the address; port 0 takes a free one. Closes the sandbox."""
     try:
         with _listening(port) as listening:
             sandbox.move_to(f"http://127.0.0.1:{listening.getsockname()[1]}")
-            config = uvicorn.Config(
-                sandbox_app(sandbox), http=_Droppable, lifespan="off", log_config=None, timeout_graceful_shutdown=1
-            )
-            server = _Server(config)
-            running = asyncio.create_task(server.serve(sockets=[listening]))
-            try:
-                yield sandbox.address
-            finally:
-                server.should_exit = True
-                await running
+            async with served(sandbox_app(sandbox), listening, http=_Droppable, lifespan="off") as address:
+                yield address
     finally:
         await sandbox.close()
 
