@@ -39,6 +39,7 @@ def demo_config(sandbox_url: str) -> FactoryConfig:
             "clarificationChannel": "slack",
             "outputTarget": "github",
             "repositories": {"acme/shop": {}},
+            "clarification": {"people": {"Ada": "U0ADA"}},
             "routing": {"byProject": {"Shop": "acme/shop"}},
             "agents": {"engine": "console"},
             "merge": {"policy": "on-green"},

@@ -97,7 +97,7 @@ def remember_thread(record: InFlightRecord, event: QuestionAsked, config: Factor
     )
     for reply in event.early:
         if may_answer(known, reply, config):
-            return _answered(known, reply, event.at)
+            return _answered(known, reply, event.at, config)
     return known.stay()
 
 
@@ -124,7 +124,7 @@ def keep_for_the_agent(
     """Words that come while nobody waits for them: the next run is told."""
     if not may_answer(record, event.reply, config):
         return _not_allowed(record, event.reply, event.at)
-    noted = record.note(event.at, "person", f"{event.reply.author} wrote.", event.reply.text)
+    noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text)
     return noted.stay(feedback=(*record.feedback, event.reply.text[:MOST_TEXT])[-20:])
 
 
@@ -132,7 +132,7 @@ def another_answer(record: InFlightRecord, event: ReplyReceived | CommentAdded, 
     """A second answer while the first is being triaged: both count."""
     if not may_answer(record, event.reply, config):
         return _not_allowed(record, event.reply, event.at)
-    noted = record.note(event.at, "person", f"{event.reply.author} answered.", event.reply.text)
+    noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} answered.", event.reply.text)
     return noted.stay(TriageItem(), answers=_with(record, event.reply))
 
 
@@ -164,6 +164,13 @@ def may_answer(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> b
     return reply.author in rule
 
 
+def name_of(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> str:
+    """What people call the one who wrote: the ticket's and the configuration's names before the vendor's id."""
+    if record.item and reply.author == record.item.reporter_id:
+        return record.item.reporter
+    return next((name for name, known in config.clarification.people.items() if known == reply.author), reply.author)
+
+
 def reporter(record: InFlightRecord) -> tuple[str, ...]:
     """The names under which the tracker knows the person who wrote the ticket."""
     item = record.item
@@ -171,11 +178,13 @@ def reporter(record: InFlightRecord) -> tuple[str, ...]:
 
 
 def _take(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition:
-    return _answered(record, reply, at) if may_answer(record, reply, config) else _not_allowed(record, reply, at)
+    return (
+        _answered(record, reply, at, config) if may_answer(record, reply, config) else _not_allowed(record, reply, at)
+    )
 
 
-def _answered(record: InFlightRecord, reply: Reply, at: datetime) -> Transition:
-    noted = record.note(at, "person", f"{reply.author} answered.", reply.text)
+def _answered(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition:
+    noted = record.note(at, "person", f"{name_of(record, reply, config)} answered.", reply.text)
     return noted.to(State.TRIAGING, at, TriageItem(), answers=_with(record, reply), block=None)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
-from .asking import may_answer, queue, reporter
+from .asking import may_answer, name_of, queue, reporter
 from .effects import Effect, EnableAutoMerge, LinkPullRequest, MergePullRequest, PostComment, ReadPullRequest
 from .ending import block, cancel, finish
 from .events import (
@@ -122,7 +122,7 @@ def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryC
         event.reply.author not in reporter(record) or not may_answer(record, event.reply, config)
     ):
         return None
-    noted = record.note(event.at, "person", f"{event.reply.author} wrote.", event.reply.text)
+    noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text)
     return follow_up(noted, event.at, (event.reply.text,), config, "review-failed")
 
 
