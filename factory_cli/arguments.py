@@ -30,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         raise Usage(f"{self.prog}: {message}.", why="the command line is incomplete", fix=f"{self.prog} --help")
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
+class _Help(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=26, width=80)
 

@@ -23,7 +23,7 @@ Exit codes, the same in text and in JSON
 
     0  done
     1  it failed, or a problem was found
-    2  wrong use: an argument, the configuration, a question that nobody can answer
+    2  wrong use: an argument, the configuration, a question nobody can answer
     4  a connection needs a person: a secret, a token or a scope is missing
     5  stopped by a rule: a policy, a state in which that is not possible
     8  not finished yet (factory status --exit-status)

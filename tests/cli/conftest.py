@@ -1,0 +1,34 @@
+"""Fixtures: a directory with a configuration, and the sandbox as a process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .calling import CONFIG, running
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "factory.config.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """`factory sandbox`: its own document."""
+    directory = tmp_path_factory.mktemp("sandbox")
+    with running("sandbox", "--port", "0", "--json", cwd=directory, until="{") as (_, said):
+        yield json.loads(said)
+
+
+@pytest.fixture
+def ready(tmp_path: Path, sandbox: dict[str, Any]) -> Path:
+    """A directory whose configuration and secrets are those that the sandbox prints."""
+    (tmp_path / "factory.config.yaml").write_text(sandbox["config"])
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in sandbox["environment"].items()))
+    return tmp_path
