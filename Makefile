@@ -6,7 +6,7 @@
 
 BIN := .venv/bin
 READY := .venv/.ready
-JAVASCRIPT := $(patsubst %/package.json,%/node_modules/.ready,$(shell git ls-files 'tests/*/package.json'))
+JAVASCRIPT := $(patsubst %/package.json,%/node_modules/.ready,$(wildcard tests/*/package.json tests/*/*/package.json))
 WORKERS ?= auto
 
 help:  ## this list
@@ -45,7 +45,7 @@ $(READY): requirements.lock pyproject.toml
 	@python=$$(sh .ci/find-python) && "$$python" -m venv .venv
 	@echo "Installing the locked packages into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 # What some tests want beyond Python. Where it cannot be had, they are skipped by name.
