@@ -50,8 +50,8 @@ $(READY): requirements.lock pyproject.toml
 
 # What some tests want beyond Python. Where it cannot be had, they are skipped by name.
 tests/%/node_modules/.ready: tests/%/package-lock.json
-	@if command -v npm >/dev/null; then cd $(@D)/.. && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
-	 else echo "npm is not here: the tests of $(@D) will be skipped"; fi && mkdir -p $(@D) && touch $@
+	@if command -v npm >/dev/null && (cd tests/$* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); \
+	 then touch $@; else echo "No npm packages for tests/$*: the tests that need them will be skipped"; fi
 
 .PHONY: browser
 browser:
