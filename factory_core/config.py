@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from .errors import ConfigProblem
@@ -22,7 +22,16 @@ def _duration(value: object) -> object:
     return float(match[1]) * _UNITS[match[2]] if match else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"it is no regular expression: {error}") from None
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
+Span = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 MergePolicy = Literal["never", "on-green", "on-green-with-review"]
 SlotState = Literal["running", "in-review"]
 MappedState = Literal["ready", "dispatched", "in-review", "done"]
@@ -52,7 +61,7 @@ class Repository(Section):
 
 
 class KeywordRule(Section):
-    pattern: str
+    pattern: Annotated[str, AfterValidator(_pattern)]
     repository: str
 
 
@@ -120,8 +129,8 @@ class Agents(Section):
     engine: str = "claude"
     model: str = ""
     max_turns: int = Field(default=100, ge=1)
-    max_duration: Duration = timedelta(hours=2)
-    max_usd: float = Field(default=10.0, gt=0)
+    max_duration: Span = timedelta(hours=2)
+    max_usd: float = Field(default=10.0, gt=0, allow_inf_nan=False)
     max_attempts: int = Field(default=2, ge=1, le=5)
     max_rounds: int = Field(default=3, ge=0, le=10)  # follow-ups after a review or a failed check
     cooldown: Duration = timedelta(seconds=60)
@@ -132,13 +141,20 @@ class Agents(Section):
 class Runner(Section):
     """How effects are retried, and for how long a worker may hold an item."""
 
-    lease: Duration = timedelta(seconds=60)
-    effect_timeout: Duration = timedelta(seconds=30)
+    lease: Span = timedelta(seconds=60)
+    effect_timeout: Span = timedelta(seconds=30)
     max_attempts: int = Field(default=8, ge=1)
-    first_delay: Duration = timedelta(seconds=1)
+    first_delay: Span = timedelta(seconds=1)
     longest_delay: Duration = timedelta(minutes=5)
     keep_finished: Duration = timedelta(days=7)
-    review_check_every: Duration = timedelta(minutes=30)
+    review_check_every: Span = timedelta(minutes=30)
+
+    @model_validator(mode="after")
+    def _lease_outlasts_an_effect(self) -> Runner:
+        """Else another worker could take the item while this one still performs: the effect would happen twice."""
+        if self.effect_timeout >= self.lease:
+            raise ValueError("effectTimeout must be shorter than lease")
+        return self
 
 
 class Linear(Section):
@@ -169,7 +185,7 @@ class Relayfile(Section):
 
 
 class Store(Section):
-    kind: str = "sqlite"
+    kind: Literal["sqlite"] = "sqlite"
     path: str = "factory.db"
 
 
@@ -223,7 +239,9 @@ def read_config(document: Mapping[str, Any], *, file: str, text: str = "") -> Fa
 def _problem(error: ValidationError, file: str, text: str) -> ConfigProblem:
     first = error.errors(include_url=False, include_context=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    why = {"extra_forbidden": "no such key", "missing": "it is not there"}.get(first["type"], first["msg"])
+    why = {"extra_forbidden": "no such key", "missing": "it is not there"}.get(
+        first["type"], first["msg"].removeprefix("Value error, ")
+    )
     near = _nearest(str(first["loc"][-1]) if first["loc"] else "") if first["type"] == "extra_forbidden" else ""
     return ConfigProblem(
         f"{file}{_line(text, first['loc'])}: {key}",

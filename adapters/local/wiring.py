@@ -16,11 +16,12 @@ from factory_core.config import FactoryConfig, read_config
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.dispatch.task_template import StandardTask
-from factory_core.errors import ConfigProblem
+from factory_core.errors import ConfigProblem, StoreUnavailable
 from factory_core.factory import Factory, build_factory
 from factory_core.ports import Fleet
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 
+from ..fleets.local_engines.engines import ENGINES
 from ..fleets.local_engines.fleet import LocalFleet
 from ..fleets.local_engines.git import http_credential
 from ..registry import Access, Vendor, declared
@@ -38,9 +39,12 @@ def utc_now() -> datetime:
 def load_config(path: Path) -> FactoryConfig:
     """Read factory.config.yaml (or the same as JSON); every way in which it can be wrong is a ConfigProblem."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigProblem(f"{path} cannot be read", why=error.strerror or str(error), fix="factory init") from None
+    except UnicodeDecodeError as error:
+        why = f"byte {error.start} is not UTF-8"
+        raise ConfigProblem(f"{path.name}: not text", why=why, fix=f"In {path.name}: save it as UTF-8") from None
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -52,7 +56,18 @@ def load_config(path: Path) -> FactoryConfig:
         raise ConfigProblem(f"{path.name} is empty", why="it must be a mapping", fix="factory init")
     config = read_config(document, file=path.name, text=text)
     declared(config)
+    _check_engines(config, path.name)
     return config
+
+
+def _check_engines(config: FactoryConfig, file: str) -> None:
+    """Every engine that is named must exist; else it would be found out when the first ticket is dispatched."""
+    named = [("agents.engine", config.agents.engine)]
+    named += [(f"repositories.{name}.engine", one.engine) for name, one in config.repositories.items() if one.engine]
+    for key, engine in named:
+        if engine not in ENGINES:
+            known = ", ".join(ENGINES)
+            raise ConfigProblem(f"{file}: {key}", why=f"{engine!r} is none of {known}", fix=f"In {file}: correct {key}")
 
 
 class Ports(NamedTuple):
@@ -182,6 +197,10 @@ def missing_secrets(config: FactoryConfig, secrets: Secrets) -> list[Missing]:
 def open_store(config: FactoryConfig, beside: Path) -> tuple[SqliteFile, Presence]:
     """The store's file, made if it is not there, and this process's presence beside it."""
     path = beside / config.store.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    create_file(path)
-    return SqliteFile(path), Presence(path.with_name(f"{path.name}.holders"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        create_file(path)
+        return SqliteFile(path), Presence(path.with_name(f"{path.name}.holders"))
+    except OSError as error:
+        fix = "In factory.config.yaml: set store.path to a place where the factory may write"
+        raise StoreUnavailable(f"no state store at {path}", why=error.strerror or str(error), fix=fix) from None

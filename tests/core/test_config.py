@@ -30,6 +30,15 @@ def test_three_roles_are_a_whole_configuration() -> None:
         ({"merge": {"policy": "always"}}, "f.yaml, line 5: merge.policy", "Input should be"),
         ({"tenant": "../x"}, "f.yaml, line 4: tenant", "String should match"),
         ({"agents": {"maxTurns": 0}}, "f.yaml, line 5: agents.maxTurns", "greater than or equal to 1"),
+        ({"agents": {"maxUsd": float("inf")}}, "f.yaml, line 5: agents.maxUsd", "finite"),
+        ({"runner": {"lease": "0s"}}, "f.yaml, line 5: runner.lease", "greater than"),
+        ({"runner": {"effectTimeout": "60s"}}, "f.yaml, line 4: runner", "effectTimeout must be shorter than lease"),
+        ({"store": {"kind": "paper"}}, "f.yaml, line 5: store.kind", "Input should be 'sqlite'"),
+        (
+            {"routing": {"byKeyword": [{"pattern": "(", "repository": "x"}]}},
+            "f.yaml: routing.byKeyword.0.pattern",
+            "no regular",
+        ),
         ({"routing": {"default": "acme/none"}}, "f.yaml: routing.default", "'acme/none', and repositories knows none"),
     ],
 )
