@@ -67,12 +67,16 @@ def why_waiting(batch: Batch, entry: QueueEntry, limits: Capacity) -> str:
 
 
 def _serve(batch: Batch, limits: Capacity, now: datetime) -> Served:
+    """Each grant may make room for one who came before: an item that goes back to work leaves the review column."""
     granted: list[str] = []
-    for entry in sorted(batch.queue, key=lambda entry: (entry.priority or 9, entry.since, entry.work_item_id)):
-        if why_waiting(batch, entry, limits):
-            continue
+    while entry := _first_with_room(batch, limits):
         slot = Slot(repository=entry.repository, state="running", since=now)
         rest = tuple(other for other in batch.queue if other is not entry)
         batch = batch.model_copy(update={"slots": {**batch.slots, entry.work_item_id: slot}, "queue": rest})
         granted.append(entry.work_item_id)
     return Served(batch, tuple(granted))
+
+
+def _first_with_room(batch: Batch, limits: Capacity) -> QueueEntry | None:
+    line = sorted(batch.queue, key=lambda entry: (entry.priority or 9, entry.since, entry.work_item_id))
+    return next((entry for entry in line if not why_waiting(batch, entry, limits)), None)
