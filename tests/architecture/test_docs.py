@@ -32,7 +32,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=short)
 def test_every_link_leads_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"""(?:\]\(|src=\"|srcset=\")([^)\s\"]+)""", text):
         if not target.startswith(("https://", "http://")):
             name, _, anchor = target.partition("#")
             found = (page.parent / name).resolve() if name else page
