@@ -16,6 +16,8 @@ from .output import Output
 
 PUBLIC_WORD = re.compile(r"[a-z][a-z-]{0,19}")  # may be repeated on the terminal: no secret looks like that
 
+MOST_LISTED = 20
+
 
 class Usage(Refused):
     """The command line was not understood."""
@@ -90,7 +92,8 @@ def unknown(kind: str, given: str, known: list[str], fix_of: object, fix: str) -
     named = f' "{given}"' if PUBLIC_WORD.fullmatch(given) else ""
     meant = f" Did you mean {near}?" if near else ""
     found = fix_of(near) if near and callable(fix_of) else fix
-    return Usage(f"unknown {kind}{named}.{meant}", why=f"known: {', '.join(known)}", fix=found)
+    listed = f"known: {', '.join(known)}" if len(known) < MOST_LISTED else f"{len(known)} are known: {fix}"
+    return Usage(f"unknown {kind}{named}.{meant}", why=listed, fix=found)
 
 
 class CannotAsk(Refused):

@@ -52,10 +52,7 @@ class Output:
 
     def document(self, document: Mapping[str, Any]) -> None:
         """One JSON document; in one line unless a person looks."""
-        import json
-
-        indent = 2 if self.terminal else None
-        self._write(self.stdout, json.dumps(document, ensure_ascii=self.plain, indent=indent))
+        self._write(self.stdout, self._spelled(document))
 
     def text(self, text: str) -> None:
         """A part of the answer, in text mode."""
@@ -69,7 +66,7 @@ class Output:
     def problem(self, problem: Problem, rows: Sequence[Sequence[str]] = ()) -> int:
         """What, why, fix, with the whole list between where there is one."""
         if self.as_json:
-            self.document(problem.document())
+            self._write(self.stdout, self._hidden(self._spelled(problem.document())))
         else:
             self.say(self._hidden("\n".join(self._problem_lines(problem, rows))))
         return problem.exit_code
@@ -116,6 +113,11 @@ class Output:
         encoding = stream.encoding or "utf-8"
         stream.write(said.encode(encoding, "replace").decode(encoding) + "\n")
         stream.flush()
+
+    def _spelled(self, document: Mapping[str, Any]) -> str:
+        import json
+
+        return json.dumps(document, ensure_ascii=self.plain, indent=2 if self.terminal else None)
 
     def _hidden(self, text: str) -> str:
         from .redact import redacted

@@ -18,7 +18,7 @@ from adapters.sandbox.samples import Sample, names, sample
 from factory_core.errors import NeedsPerson, Refused, Retryable
 from factory_core.status_report.spelling import one_line
 
-from .arguments import Usage
+from .arguments import Usage, unknown
 from .output import Output
 from .place import config_argument, path_of, place_of
 
@@ -45,9 +45,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     if args.list or not args.event:
         return out.answer({"schema": "factory.trigger/1", "events": list(names())}, "\n".join(names()))
+    if args.event not in names():
+        raise unknown(
+            "event", args.event, list(names()), lambda near: f"factory trigger {near}", "factory trigger --list"
+        )
     tenant, secrets = _settings(args, out)
-    provider = args.event.split(".")[0]
-    secret = _secret(provider, secrets, args, out) if provider in VENDORS else ""
+    secret = _secret(args.event.split(".")[0], secrets, args, out)
     signed = sample(args.event, _overrides(args.override), secret, utc_now(), lambda: str(uuid.uuid4()))
     url = _address(args, tenant, signed.provider)
     reply = _post(url, signed)
@@ -99,7 +102,7 @@ def _address(args: argparse.Namespace, tenant: str, provider: str) -> str:
 
 
 def _again(args: argparse.Namespace) -> str:
-    return f"factory trigger {args.event if args.event in names() else 'linear.issue.ready'}"
+    return f"factory trigger {args.event}"
 
 
 def _post(url: str, signed: Sample) -> Reply:

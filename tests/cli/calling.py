@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -10,6 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
+
+from factory_cli.main import run
 
 ROOT = Path(__file__).parents[2]
 CLEAN = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "error"}
@@ -53,6 +58,20 @@ def factory(*argv: str, cwd: Path, given: str = "", **more: str) -> Done:
         cwd=cwd, input=given, env=environment(cwd, more), capture_output=True, text=True, encoding="utf-8", timeout=60,
     )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def within(*argv: str, cwd: Path, capsys: pytest.CaptureFixture[str], given: str = "", **more: str) -> Done:
+    """The same in this process, for the many: quicker by the time that Python takes to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        for name in [*os.environ]:
+            patch.delenv(name)
+        for name, value in environment(cwd, more).items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "stdin", io.StringIO(given))
+        code = run(argv)
+    said = capsys.readouterr()
+    return Done(code, said.out, said.err)
 
 
 @contextmanager

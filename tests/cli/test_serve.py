@@ -1,0 +1,110 @@
+"""`factory serve`: it refuses once with the whole list, says where it is, and ends when it is asked to."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from .calling import SECRETS, factory, running
+
+MISSING = """\
+✗ Not starting: 3 secrets are missing.
+
+  linear  signing secret  LINEAR_WEBHOOK_SECRET  factory connect linear
+  slack   signing secret  SLACK_SIGNING_SECRET   factory connect slack
+  github  webhook secret  GITHUB_WEBHOOK_SECRET  factory connect github
+
+  See: linear.app → Settings → API → Webhooks
+  Fix: factory connect linear    E-SECRET
+"""
+
+
+def test_missing_secrets_are_told_all_at_once(home: Path) -> None:
+    assert factory("serve", cwd=home) == (4, "", MISSING)
+    assert not (home / "factory.db").exists()
+
+
+def test_connections_that_need_a_person_are_told_all_at_once(ready: Path) -> None:
+    lines = (ready / ".env").read_text().splitlines()
+    (ready / ".env").write_text("\n".join(line for line in lines if not line.startswith(("LINEAR_API", "SLACK_BOT"))))
+    done = factory("serve", "--port", "0", cwd=ready)
+    assert done.code == 4 and done.out == ""
+    assert done.err.splitlines()[0] == "✗ Not starting: 2 of 3 connections are not ready."
+    assert [line.split()[0] for line in done.err.splitlines()[2:4]] == ["linear", "slack"]
+    assert not (ready / "factory.db").exists()
+
+
+def test_other_machines_need_a_password(home: Path) -> None:
+    done = factory("serve", "--host", "0.0.0.0", cwd=home, **SECRETS)
+    assert done.code == 2 and "FACTORY_STATUS_TOKEN" in done.err
+
+
+def test_a_taken_port_is_said(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = factory("serve", "--port", str(port), cwd=home, **SECRETS)
+    assert done.code == 2 and done.err.startswith(f"✗ Port {port} cannot be used.")
+    assert f"Fix: factory serve --port {port + 1}" in done.err
+
+
+def test_one_tenant_in_two_files_is_a_mistake(home: Path) -> None:
+    (home / "two.yaml").write_text((home / "factory.config.yaml").read_text())
+    done = factory("serve", "--config", "factory.config.yaml", "--config", "two.yaml", cwd=home)
+    assert done.code == 2 and "two configurations name the tenant default" in done.err
+
+
+def test_of_several_tenants_each_has_its_own_secrets(home: Path) -> None:
+    (home / "two.yaml").write_text("tenant: second-one\n" + (home / "factory.config.yaml").read_text())
+    done = factory("serve", "--config", "factory.config.yaml", "--config", "two.yaml", cwd=home, **SECRETS)
+    assert done.code == 4 and done.err.startswith("✗ Not starting: 6 secrets are missing.")
+    assert "DEFAULT_LINEAR_WEBHOOK_SECRET" in done.err and "SECOND_ONE_SLACK_SIGNING_SECRET" in done.err
+
+
+def test_it_says_where_it_is_answers_and_ends(ready: Path) -> None:
+    with running("serve", "--port", "0", cwd=ready, until="Ready.") as (process, banner):
+        lines = banner.splitlines()
+        url = lines[1].split()[1]
+        assert lines[0].startswith("factory ") and [line.split()[0] for line in lines[1:5]] == [
+            "Status", "Webhooks", "Store", "Agents",
+        ]  # fmt: skip
+        assert lines[2].split()[1] == f"{url}/hooks/default/{{linear,slack,github}}"
+        assert httpx2.get(f"{url}/healthz", trust_env=False).json()["ok"] is True
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr and process.stderr.read() == ""
+    with running("serve", "--port", "0", "--json", cwd=ready, until="{") as (process, said):
+        document: dict[str, Any] = json.loads(said)
+        assert document["schema"] == "factory.serve/1"
+        assert document["webhooks"]["default"][0] == f"{document['status']}/hooks/default/linear"
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_traffic_is_two_arrows_or_json_lines(ready: Path) -> None:
+    for flags, seen in ((["-v"], _arrows), (["-v", "--log-format", "json"], _json_lines)):
+        with running("serve", "--port", "0", *flags, cwd=ready, until="Ready.") as (process, banner):
+            url = banner.splitlines()[1].split()[1]
+            sent = factory("trigger", "slack.message.reply", "--to", url, cwd=ready)
+            assert sent.code == 0
+            process.terminate()
+            process.wait(20)
+            assert process.stderr
+            seen(process.stderr.read())
+
+
+def _arrows(said: str) -> None:
+    there, back = [words for line in said.splitlines() if (words := line.split()[1:])[0] in {"-->", "<--"}]
+    assert there[:3] == ["-->", "slack", "event_callback.message"] and there[-1] == "signed"
+    assert back[:3] == ["<--", "200", "in"]
+
+
+def _json_lines(said: str) -> None:
+    lines = [json.loads(line) for line in said.splitlines()]
+    there, back = [line for line in lines if line.get("action") in {"webhook", "answered"}]
+    assert (there["action"], there["provider"]) == ("webhook", "slack")
+    assert (back["action"], back["status"]) == ("answered", 200)

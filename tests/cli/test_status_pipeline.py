@@ -1,0 +1,174 @@
+"""`factory status` reads the record, `factory pipeline` changes it; both without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.local.sqlite_file import SqliteFile, create_file
+from adapters.local.sqlite_state_store import SqliteStateStore
+from factory_core.dispatch.records import Block, InFlightRecord, State, Summary
+from factory_core.dispatch.run import Run
+
+from .calling import environment, factory
+
+AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+BLOCK = Block(reason="attempts-exhausted", why="Stopped after 2 tries.", fix="factory status ACME-1")
+
+
+def _record(key: str = "ACME-1", state: State = State.BLOCKED, **more: Any) -> InFlightRecord:
+    item = Summary(key=key, title="Rename total to amount")
+    fields = {"since": AT, "item": item, **({"block": BLOCK} if state is State.BLOCKED else {}), **more}
+    return InFlightRecord(work_item_id=key, state=state, born="b", **fields)
+
+
+async def _in_store(home: Path, record: InFlightRecord | None, key: str) -> InFlightRecord | None:
+    create_file(home / "factory.db")
+    with closing(SqliteFile(home / "factory.db")) as file:
+        store = SqliteStateStore(file, "default", lambda: datetime.now(UTC))
+        if record:
+            await store.put_in_flight(record)
+        return await store.get_in_flight(key)
+
+
+def put(home: Path, record: InFlightRecord) -> None:
+    asyncio.run(_in_store(home, record, record.work_item_id))
+
+
+def got(home: Path, key: str = "ACME-1") -> InFlightRecord:
+    found = asyncio.run(_in_store(home, None, key))
+    assert found
+    return found
+
+
+async def _due(home: Path) -> list[str]:
+    with closing(SqliteFile(home / "factory.db")) as file:
+        store = SqliteStateStore(file, "default", lambda: datetime.now(UTC))
+        return list(await store.due(datetime.now(UTC), 10))
+
+
+def test_retry_is_recorded_and_left_to_a_running_factory(home: Path) -> None:
+    """Nobody's lease is on it, and it is due at once."""
+    put(home, _record())
+    done = factory("pipeline", "retry", "ACME-1", "--reason", "the key is set now", cwd=home, USER="maya")
+    assert done == (
+        0,
+        "Taken up again: ACME-1 is triaging. A running factory goes on with it: factory status ACME-1\n",
+        "",
+    )
+    after = got(home)
+    assert (after.state, after.block, after.attempt) == (State.TRIAGING, None, 0)
+    assert after.feedback == ("the key is set now",) and after.log[-1].text.startswith("maya")
+    assert [planned.effect.kind for planned in after.outbox] == ["triage_item"]
+    assert after.lease.holder == "" and asyncio.run(_due(home)) == ["ACME-1"]
+
+
+def test_abort_stops_what_runs(home: Path) -> None:
+    put(home, _record(state=State.RUNNING, run=Run(run_id="r1", engine="console", started_at=AT)))
+    done = factory("pipeline", "abort", "ACME-1", "--yes", "--reason", "not now", "--json", cwd=home)
+    assert done.code == 0
+    assert done.document == {
+        "schema": "factory.pipeline/1", "action": "abort", "work_item": "ACME-1", "state": "cancelled", "changed": True,
+    }  # fmt: skip
+    assert got(home).state is State.CANCELLED
+    assert got(home).outbox[0].effect.kind == "stop_agent"
+
+
+def test_a_dry_run_says_it_and_changes_nothing(home: Path) -> None:
+    put(home, _record())
+    before = got(home)
+    for action in ("abort", "retry"):
+        done = factory("pipeline", action, "ACME-1", "--dry-run", cwd=home)
+        assert done.code == 0 and "keeps" in done.out and done.out.endswith("Nothing was changed.\n")
+    assert got(home) == before
+
+
+def test_what_the_machine_ignores_is_said_with_its_reason(home: Path) -> None:
+    put(home, _record(state=State.RUNNING))
+    before = got(home)
+    done = factory("pipeline", "retry", "ACME-1", cwd=home)
+    assert done.code == 5 and got(home) == before
+    assert done.err == (
+        "✗ ACME-1 is running: nothing to retry.\n  it is moving, or done\n  Fix: factory status ACME-1    E-RULE\n"
+    )
+
+
+def test_abort_asks_for_the_key(home: Path) -> None:
+    put(home, _record())
+    assert factory("pipeline", "abort", "ACME-1", cwd=home).code == 2
+    assert got(home).state is State.BLOCKED
+    assert "Not aborted." in _typed(home, "yes\n", "pipeline", "abort", "ACME-1")
+    assert got(home).state is State.BLOCKED
+    said = _typed(home, "ACME-1\n", "pipeline", "abort", "ACME-1")
+    assert "Type the key to go on:" in said and "Aborted." in said
+    assert got(home).state is State.CANCELLED
+
+
+def _typed(home: Path, keys: str, *argv: str) -> str:
+    """What a terminal shows when these keys are typed."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "factory_cli", *argv],
+        cwd=home, env=environment(home, {"NO_COLOR": "1"}), stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    os.write(ours, keys.encode())
+    said = b""
+    try:
+        while part := os.read(ours, 4096):
+            said += part
+    except OSError:  # Linux: the other side is closed
+        pass
+    finally:
+        os.close(ours)
+        process.wait(20)
+    return said.decode()
+
+
+def test_an_unknown_ticket_is_said(home: Path) -> None:
+    put(home, _record())
+    for argv in (["status", "ACME-9"], ["pipeline", "retry", "ACME-9"]):
+        done = factory(*argv, cwd=home)
+        assert done.code == 1 and done.err.startswith("✗ The factory knows no such ticket.")
+
+
+def test_a_pipe_gets_a_line_a_ticket_and_a_terminal_gets_words(home: Path) -> None:
+    put(home, _record())
+    put(home, _record("ACME-2", State.RUNNING))
+    lines = factory("status", cwd=home).out.splitlines()
+    assert [line.split("\t")[:2] for line in lines] == [["ACME-1", "blocked"], ["ACME-2", "running"]]
+    seen = _typed(home, "", "status")
+    assert seen.splitlines()[0] == "1 item needs a person." and "unknown" not in seen
+    document = factory("status", "--json", cwd=home).document
+    assert document["schema"] == "factory.status/1"
+    assert [item["key"] for item in document["items"]] == ["ACME-1", "ACME-2"]
+
+
+def test_nothing_to_do_is_no_line(home: Path) -> None:
+    create_file(home / "factory.db")
+    assert factory("status", "--exit-status", cwd=home) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [(State.RUNNING, 8), (State.BLOCKED, 8), (State.DONE, 0), (State.FAILED, 1), (State.CANCELLED, 1)],
+)
+def test_the_exit_status_of_one_ticket(state: State, code: int, home: Path) -> None:
+    put(home, _record(state=state))
+    done = factory("status", "ACME-1", "--exit-status", "--json", cwd=home)
+    assert (done.code, done.document["schema"]) == (code, "factory.item/1")
+
+
+def test_watching_a_ticket_ends_when_it_has_ended(home: Path) -> None:
+    put(home, _record(state=State.DONE, deadline=AT + timedelta(days=7)))
+    done = factory("status", "ACME-1", "--watch", "--exit-status", cwd=home)
+    assert done.code == 0 and done.out.startswith("ACME-1  Rename total to amount\n")
