@@ -18,13 +18,15 @@ _CLOSING = re.compile(
     re.IGNORECASE,
 )
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # git takes no NUL in a message, and nobody wants the rest
+
 
 def harmless(text: str) -> str:
-    """Text that is not ours, with closing keywords before a ticket's name made into a mere reference.
+    """Text that is not ours: closing keywords before a ticket's name become a mere reference, hidden marks are seen.
 
     https://docs.github.com/en/issues/tracking-your-work-with-issues/linking-a-pull-request-to-an-issue
     """
-    return _CLOSING.sub("about", text)
+    return _CLOSING.sub("about", _CONTROL.sub(" ", text)).replace("<!--", "&lt;!--")
 
 
 def never_closes(record: InFlightRecord, config: FactoryConfig) -> bool:
@@ -87,7 +89,9 @@ def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
 
 
 def pull_request_title(record: InFlightRecord) -> str:
-    return harmless(f"{record.key}: {record.item.title if record.item else ''}")[:200]
+    """One line."""
+    title = " ".join(record.item.title.split()) if record.item else ""
+    return harmless(f"{record.key}: {title}")[:200]
 
 
 def pull_request_body(record: InFlightRecord, words: str, config: FactoryConfig) -> str:

@@ -41,7 +41,8 @@ class SlackClarificationChannel:
         look = {"channel": channel, "limit": _RECENT_ROOTS}
         ts = await self._find("conversations.history", look, key)
         if ts is None:
-            channel, ts = await self._post(channel, f"*{title}*\n{body}", key)
+            words = f"{escape(f'*{title}*')}\n{escape(body, self._mentions)}"
+            channel, ts = await self._post(channel, words, key)
         url = f"{self._slack.url}/app_redirect?channel={channel}&message_ts={ts}"
         return Thread(f"{channel}:{ts}", url)
 
@@ -55,7 +56,7 @@ class SlackClarificationChannel:
             )
         look = {"channel": channel, "ts": ts, "limit": _THREAD}
         if await self._find("conversations.replies", look, key) is None:
-            await self._post(channel, text, key, thread_ts=ts)
+            await self._post(channel, escape(text, self._mentions), key, thread_ts=ts)
 
     async def _find(self, method: str, look: Mapping[str, Any], key: str) -> str | None:
         """The stamp of the message that carries our key."""
@@ -68,7 +69,7 @@ class SlackClarificationChannel:
     async def _post(self, channel: str, words: str, key: str, **where: str) -> tuple[str, str]:
         arguments = {
             "channel": channel,
-            "text": escape(words, self._mentions),
+            "text": words,
             "metadata": {"event_type": _EVENT_TYPE, "event_payload": {"key": key}},
             "unfurl_links": False,
             "unfurl_media": False,

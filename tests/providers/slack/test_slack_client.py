@@ -162,6 +162,7 @@ def test_a_thread_of_another_channel_is_refused(thread_id: str) -> None:
         ("<@U042> which one?", "<@U042> which one?"),
         ("<!subteam^S1> nobody has answered", "<!subteam^S1> nobody has answered"),
         ("&lt;@U042&gt;", "&amp;lt;@U042&amp;gt;"),
+        ("<@U042> it says <@U042>", "<@U042> it says &lt;@U042&gt;"),
         ("ż 🙂 ؀", "ż 🙂 ؀"),
     ],
 )
