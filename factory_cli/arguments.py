@@ -39,8 +39,8 @@ class _Help(argparse.HelpFormatter):
 
 def call(given: list[str], commands: Mapping[str, tuple[str, str, str]], out: Output) -> int:
     """Find the command, parse its arguments, run it."""
-    name = next((word for word in given if not word.startswith("-")), "")
-    if name not in commands or given[0] != name:
+    name = given[0]
+    if name not in commands:
         raise unknown("command", name, list(commands), lambda near: f"factory {near} --help", "factory help")
     module = importlib.import_module(f"factory_cli.{commands[name][0]}")
     parser = Parser(

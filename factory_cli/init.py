@@ -91,32 +91,35 @@ def _asked(question: str, default: str, out: Output) -> str:
 
 def config_text(choice: Choice, found: Found) -> str:
     """About twenty lines, each with what it is for."""
-    verify = (
-        f"\n    verify: {_yaml(found.verify)}             # must pass before a pull request" if found.verify else ""
-    )
-    hint = "" if choice.channel else "                  # its id: open it in Slack, click its name, look at the end"
-    chat = f"slack:\n  channel: {_yaml(choice.channel)}{hint}\n" if choice.chat == "slack" else ""
-    return f"""\
-# What the factory does here. Every key: docs/connect.md. Secrets are never in this file: factory connect
-tenant: default                # part of the webhooks' addresses
-intentProvider: {choice.tracker}         # where tickets are
-clarificationChannel: {choice.chat}    # where people are asked
-outputTarget: {choice.code}           # where pull requests are
+    lines = [
+        ("tenant: default", "part of the webhooks' addresses"),
+        (f"intentProvider: {choice.tracker}", "where tickets are"),
+        (f"clarificationChannel: {choice.chat}", "where people are asked"),
+        (f"outputTarget: {choice.code}", "where pull requests are"),
+        ("repositories:", ""),
+        (f"  {choice.repo}:", ""),
+        (f"    base: {_yaml(found.base)}", "where work starts, and where it is merged"),
+        *([(f"    verify: {_yaml(found.verify)}", "must pass before a pull request")] if found.verify else []),
+        ("routing:", "or byLabel, byProject, byKeyword; without a route nothing starts"),
+        (f"  default: {choice.repo}", ""),
+        ("agents:", ""),
+        ("  engine: claude", "or codex; console needs nothing and only plays"),
+        ("  maxUsd: 10", "one run is stopped there"),
+        ("capacity:", ""),
+        ("  agents: 2", "at work at once"),
+        ("merge:", ""),
+        ("  policy: never", "or on-green, on-green-with-review"),
+        *_chat(choice),
+    ]
+    commented = (f"{text:32}# {why}" if why else text for text, why in lines)
+    return "\n".join(["# Every key: docs/connect.md. Secrets are never in this file: factory connect", *commented, ""])
 
-repositories:
-  {choice.repo}:
-    base: {_yaml(found.base)}{verify}
-routing:
-  default: {choice.repo}           # or byLabel, byProject, byKeyword; without a route nothing starts
 
-agents:
-  engine: claude               # or codex; console needs nothing and only plays
-  maxUsd: 10                   # one run is stopped there
-capacity:
-  agents: 2                    # at work at once
-merge:
-  policy: never                # or on-green, on-green-with-review
-{chat}"""
+def _chat(choice: Choice) -> list[tuple[str, str]]:
+    if choice.chat != "slack":
+        return []
+    where = "" if choice.channel else "its id: open it in Slack, click its name, look at the end"
+    return [("slack:", ""), (f"  channel: {_yaml(choice.channel)}", where)]
 
 
 def _yaml(text: str) -> str:

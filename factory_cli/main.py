@@ -28,6 +28,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 """Name → module, help line, group. The module has `arguments(parser)` and `run(args, out) -> exit code`."""
 
+KNOWN_ALONE = frozenset(
+    ("-h", "--help", "--json", "--format", "json", "text", "--format=json", "--format=text", "--debug", "--no-input")
+)
+
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Do what the arguments say; the exit code."""
@@ -44,27 +48,30 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str], out: Output) -> int:
-    words = [word for word in given if not word.startswith("-")]
-    if "--version" in given and not words:
+    flags, words = _split(given)
+    if "--version" in flags and not words:
         from . import VERSION
 
         return out.answer({"schema": "factory.version/1", "version": VERSION}, f"factory {VERSION}")
-    if not words or given[0] in {"help", "-h", "--help"} or (given[0].startswith("-") and _asks_help(given)):
+    if not words and not KNOWN_ALONE.issuperset(flags):
+        from .arguments import Usage
+
+        raise Usage("factory: no such flag.", why="there is no command, and it is for none", fix="factory help")
+    if not words or words[0] == "help":
         from .topics import show
 
-        return show(_topic(words), COMMANDS, out)
+        return show(next((word for word in words[1:] if not word.startswith("-")), ""), COMMANDS, out)
     from .arguments import call
 
-    return call(given, COMMANDS, out)
+    return call([*words, *flags], COMMANDS, out)
 
 
-def _asks_help(given: list[str]) -> bool:
-    return "-h" in given or "--help" in given
-
-
-def _topic(words: list[str]) -> str:
-    rest = words[1:] if words[:1] == ["help"] else []
-    return rest[0] if rest else ""
+def _split(given: list[str]) -> tuple[list[str], list[str]]:
+    """The flags before the command, and everything from the command on."""
+    at = 0
+    while at < len(given) and given[at].startswith("-"):
+        at += 2 if given[at] == "--format" else 1
+    return given[:at], given[at:]
 
 
 def _wants_json(given: list[str]) -> bool:

@@ -28,7 +28,7 @@ def test_it_finds_writes_and_says_what_is_next(repository: Path) -> None:
     assert done.err == "Found: git repository acme/api, default branch trunk, tests by pytest.\n"
     assert done.code == 0
     assert done.out == (
-        "Wrote: factory.config.yaml (22 lines)   .gitignore (+3 lines)\n\n"
+        "Wrote: factory.config.yaml (20 lines)   .gitignore (+3 lines)\n\n"
         "Next:  factory demo               see it work, no accounts needed\n"
         "       factory connect linear     then slack, then github\n"
         "       factory serve\n\n"
