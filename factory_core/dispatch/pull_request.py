@@ -49,7 +49,10 @@ class PullRequest(Frozen):
 
 
 def branch_of(key: str, title: str, generation: int) -> str:
-    """`factory/<KEY>-<slug>`; a reopened item gets a number at the end. The slug is plain ASCII."""
+    """`factory/<KEY>-<slug>`; a reopened item gets a number at the end. The slug is plain ASCII.
+
+    The key is the item's id (the oldest one), so that the branch leads back to the record when the ticket moved.
+    """
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-")
     return f"factory/{key}-{slug or 'work'}" + (f"-{generation}" if generation > 1 else "")
 

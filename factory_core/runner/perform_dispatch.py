@@ -8,14 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from ..config import FactoryConfig
-from ..dispatch import capacity, comments, effects, events
+from ..dispatch import comments, effects, events
 from ..dispatch.effects import Planned
 from ..dispatch.following import OURS
-from ..dispatch.records import Batch, ClarificationRecord, InFlightRecord, QueueEntry
-from ..dispatch.routing import Route
+from ..dispatch.records import ClarificationRecord, InFlightRecord
 from ..dispatch.run import ENDED, Run, RunOrder, RunReport, RunStatus
 from ..dispatch.triage import Verdict, not_eligible, triage
-from ..errors import Terminal
 from ..ports import (
     ClarificationChannel,
     Clock,
@@ -28,6 +26,8 @@ from ..ports import (
 )
 from ..work_item import WorkItem
 from .drive import Finish, Outcome
+from .outcomes import about, ended, routed
+from .slots import Slots
 
 KEEP_THREAD = timedelta(days=30)  # a late answer still counts so long after the last deadline
 OVERDUE = timedelta(minutes=15)  # beyond its own cap, a run is stopped from here
@@ -62,6 +62,7 @@ class Performer:
         self._config, self._store, self._clock = config, store, clock
         self._tracker, self._channel, self._target, self._fleet = tracker, channel, target, fleet
         self._triager, self._template = triager, template
+        self._slots = Slots(config, store, clock)
         self._how: dict[type[Any], Any] = {
             effects.AcknowledgeSession: self._acknowledge_session,
             effects.TriageItem: self._triage_item,
@@ -69,9 +70,9 @@ class Performer:
             effects.AskQuestion: self._ask_question,
             effects.PostReply: self._post_reply,
             effects.CloseThread: self._close_thread,
-            effects.TakeSlot: self._take_slot,
-            effects.MoveSlotToReview: self._move_slot_to_review,
-            effects.ReleaseSlot: self._release_slot,
+            effects.TakeSlot: self._slots.take,
+            effects.MoveSlotToReview: self._slots.move_to_review,
+            effects.ReleaseSlot: self._slots.release,
             effects.StartAgent: self._start_agent,
             effects.StopAgent: self._stop_agent,
             effects.LookAtRun: self._look_at_run,
@@ -90,8 +91,7 @@ class Performer:
         return result
 
     def _about(self, record: InFlightRecord, planned: Planned) -> dict[str, Any]:
-        """What every outcome event starts with: an id that is the effect's own."""
-        return {"id": f"{planned.key}:outcome", "work_item_id": record.work_item_id, "at": self._clock()}
+        return about(record, planned, self._clock())
 
     # the tracker
 
@@ -167,51 +167,6 @@ class Performer:
 
         return expire
 
-    # capacity
-
-    async def _take_slot(self, record: InFlightRecord, planned: Planned, effect: effects.TakeSlot) -> Finish:
-        route = _routed(record)
-        priority = record.item.priority if record.item else 0
-        entry = QueueEntry(
-            work_item_id=record.work_item_id, repository=route.repository, priority=priority, since=self._clock()
-        )
-
-        async def take() -> Outcome:
-            batch = await self._store.get_batch()
-            served = capacity.take(batch, entry, self._config.capacity, self._clock())
-            if entry.work_item_id in served.granted:
-                event: events.Event = events.SlotGranted(**self._about(record, planned), repository=route.repository)
-            else:
-                reason = capacity.why_waiting(served.batch, entry, self._config.capacity) or "others are first in line"
-                event = events.SlotDenied(**self._about(record, planned), reason=reason)
-            return self._with_batch(event, record, batch, served)
-
-        return take
-
-    async def _move_slot_to_review(
-        self, record: InFlightRecord, planned: Planned, effect: effects.MoveSlotToReview
-    ) -> Finish:
-        async def move() -> Outcome:
-            batch = await self._store.get_batch()
-            served = capacity.to_review(batch, record.work_item_id, self._config.capacity, self._clock())
-            return self._with_batch(None, record, batch, served)
-
-        return move
-
-    async def _release_slot(self, record: InFlightRecord, planned: Planned, effect: effects.ReleaseSlot) -> Finish:
-        async def release() -> Outcome:
-            batch = await self._store.get_batch()
-            served = capacity.release(batch, record.work_item_id, self._config.capacity, self._clock())
-            return self._with_batch(None, record, batch, served)
-
-        return release
-
-    def _with_batch(
-        self, event: events.Event | None, record: InFlightRecord, before: Batch, served: capacity.Served
-    ) -> Outcome:
-        others = tuple(item for item in served.granted if item != record.work_item_id)
-        return Outcome(event, batch=served.batch if served.batch != before else None, granted=others)
-
     # the fleet
 
     async def _start_agent(self, record: InFlightRecord, planned: Planned, effect: effects.StartAgent) -> Outcome:
@@ -226,7 +181,7 @@ class Performer:
         return Outcome(events.AgentStarted(**about, run=run, told=len(record.feedback)))
 
     def _order(self, record: InFlightRecord, planned: Planned, item: WorkItem) -> RunOrder:
-        route, rules, before = _routed(record), self._config.agents, record.run
+        route, rules, before = routed(record), self._config.agents, record.run
         goes_on = record.attempt <= 1 and (record.round > 0 or bool(record.answers))  # a failed try begins afresh
         return RunOrder(
             run_id=planned.run_id,
@@ -268,7 +223,7 @@ class Performer:
     async def _open_pull_request(
         self, record: InFlightRecord, planned: Planned, effect: effects.OpenPullRequest
     ) -> Outcome:
-        route = _routed(record)
+        route = routed(record)
         sha = await self._fleet.publish(effect.run_id)
         title, body = (
             comments.pull_request_title(record),
@@ -311,22 +266,9 @@ class Performer:
         return Outcome(forget=True)
 
 
-def ended(report: RunReport, now: datetime) -> events.AgentFinished:
-    """The event of a run's end; its id is the run's, so that the first end counts and the second is a repeat."""
-    return events.AgentFinished(
-        id=f"run:{report.run_id}:ended", work_item_id=report.work_item_id, at=report.ended_at or now, report=report
-    )
-
-
 def _lost(record: InFlightRecord, run_id: str, why: str, now: datetime) -> RunReport:
     return RunReport(run_id=run_id, work_item_id=record.work_item_id, status=RunStatus.LOST, why=why, ended_at=now)
 
 
 def _since(record: InFlightRecord, now: datetime) -> timedelta:
     return now - (record.run.started_at if record.run else now)
-
-
-def _routed(record: InFlightRecord) -> Route:
-    if record.route is None:
-        raise Terminal(f"{record.key} has no repository", why="it was never routed", fix=f"factory status {record.key}")
-    return record.route

@@ -1,0 +1,32 @@
+"""What the outcomes of effects have in common: their ids, and what they need of the record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ..dispatch import events
+from ..dispatch.effects import Planned
+from ..dispatch.records import InFlightRecord
+from ..dispatch.routing import Route
+from ..dispatch.run import RunReport
+from ..errors import Terminal
+
+
+def about(record: InFlightRecord, planned: Planned, now: datetime) -> dict[str, Any]:
+    """What every outcome event starts with: an id that is the effect's own."""
+    return {"id": f"{planned.key}:outcome", "work_item_id": record.work_item_id, "at": now}
+
+
+def ended(report: RunReport, now: datetime) -> events.AgentFinished:
+    """The event of a run's end; its id is the run's, so that the first end counts and the second is a repeat."""
+    return events.AgentFinished(
+        id=f"run:{report.run_id}:ended", work_item_id=report.work_item_id, at=report.ended_at or now, report=report
+    )
+
+
+def routed(record: InFlightRecord) -> Route:
+    """The item's route; without one nothing can be done for it."""
+    if record.route is None:
+        raise Terminal(f"{record.key} has no repository", why="it was never routed", fix=f"factory status {record.key}")
+    return record.route
