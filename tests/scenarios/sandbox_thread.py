@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx2
-from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.sandbox.app import serving

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,18 +27,19 @@ from factory_core.dispatch.records import ENDED, Batch, InFlightRecord, State
 from .sandbox_thread import PATIENCE, World
 
 ROOT = Path(__file__).resolve().parents[2]
-HOOKS: dict[Vendor, str] = {
+HOOKS: dict[Vendor, str] = {  # of the vendors that every configuration here names
     "linear": "LINEAR_WEBHOOK_SECRET",
     "slack": "SLACK_SIGNING_SECRET",
     "github": "GITHUB_WEBHOOK_SECRET",
 }
+RELAY = ("RELAYFILE_WEBHOOK_SECRET", "RELAYFILE_TOKEN")
 TOKENS = {"linear": "LINEAR_API_KEY", "slack": "SLACK_BOT_TOKEN", "github": "GITHUB_TOKEN"}
 AT_REST = ENDED | {State.BLOCKED}
 
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], patience: float = PATIENCE, every: float = 0.02) -> T:
+def until(look: Callable[[], T | None], patience: float = PATIENCE, every: float = 0.02) -> T:
     """What `look` gives as soon as it is true; an AssertionError when that takes too long."""
     end = time.monotonic() + patience
     while not (found := look()):
@@ -77,11 +79,12 @@ class Home:
         self.path, self.tenant = path, str(config["tenant"])
         self.config, self.store = path / "factory.config.yaml", path / "factory.db"
         self.config.write_text(yaml.safe_dump(dict(config)))
-        self.secrets = {prefix + name: secrets.token_hex(16) for name in (*HOOKS.values(), *TOKENS.values())}
+        names = (*HOOKS.values(), *TOKENS.values(), *(RELAY if config.get("relay") else ()))
+        self.secrets = {prefix + name: secrets.token_hex(16) for name in names}
         self._prefix = prefix
 
     def secret(self, vendor: Vendor) -> str:
-        return self.secrets[self._prefix + HOOKS[vendor]]
+        return self.secrets[self._prefix + HOOKS.get(vendor, RELAY[0])]
 
     def give_tokens(self, world: World) -> None:
         """From now on the sandbox takes only this home's tokens."""
@@ -104,16 +107,21 @@ class Home:
 
     def in_state(self, key: str, *states: State) -> InFlightRecord:
         """Wait until the item is in one of these states."""
-        return until(lambda: (r := self.record(key)) and r.state in states and r)  # type: ignore[return-value]
-
-    def asked(self, key: str) -> InFlightRecord:
-        """Wait until its question stands in a thread that the store knows."""
 
         def look() -> InFlightRecord | None:
             record = self.record(key)
-            return record if record and record.clarification and record.clarification.thread_id else None
+            return record if record and record.state in states else None
 
-        return until(look)  # type: ignore[return-value]
+        return until(look)
+
+    def thread(self, key: str) -> str:
+        """The thread in which its question stands, as the store knows it; nothing yet, or no more."""
+        record = self.record(key)
+        return record.clarification.thread_id if record and record.clarification else ""
+
+    def asked(self, key: str) -> str:
+        """Wait for the thread of its question."""
+        return until(lambda: self.thread(key))
 
     def rests(self, *keys: str, patience: float = PATIENCE) -> dict[str, InFlightRecord]:
         """Wait until nothing is to be done for these items."""
@@ -143,7 +151,7 @@ class Server:
         self.homes, self.port = homes, port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._arguments = [*(f"--config={home.config}" for home in homes), f"--port={self.port}", *arguments]
-        self._environment = {**_clean(), **{k: v for home in homes for k, v in home.secrets.items()}, **environment}
+        self.environment = {**_clean(), **{k: v for home in homes for k, v in home.secrets.items()}, **environment}
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -155,7 +163,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "factory_cli", "serve", *self._arguments],
-                cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         until(self._answers)
         return self
@@ -197,7 +205,7 @@ class Server:
     ) -> httpx2.Response:
         """A webhook that the vendor signed."""
         whose = home or self.homes[0]
-        headers = SIGN[vendor](whose.secret(vendor), Attempt(id or secrets.token_hex(8), event, body, _now()))
+        headers = SIGN[vendor](whose.secret(vendor), Attempt(id or secrets.token_hex(8), event, body, now()))
         return httpx2.post(self.hook(vendor, whose), content=body, headers=headers, timeout=PATIENCE, trust_env=False)
 
     def _answers(self) -> bool:
@@ -219,11 +227,11 @@ def running(server: Server) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def factory(world: World, path: Path, **changes: Any) -> Iterator[tuple[Home, Server]]:
+def factory(world: World, path: Path, arguments: Sequence[str] = (), **changes: Any) -> Iterator[tuple[Home, Server]]:
     """One tenant's server beside the sandbox, subscribed to all its vendors."""
     home = Home(path, config_of(world, **changes))
     home.give_tokens(world)
-    with running(Server(home)) as server:
+    with running(Server(home, arguments=arguments)) as server:
         server.subscribe(world)
         yield home, server
 
@@ -238,7 +246,5 @@ def _clean() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
 
 
-def _now() -> Any:
-    from datetime import UTC, datetime
-
+def now() -> datetime:
     return datetime.now(UTC)

@@ -21,9 +21,7 @@ HANG = 1.2  # seconds, beyond which the factory has turned away; the vendor then
 def play(w: World, home: Home) -> tuple[str, str]:
     """A clear and a vague ticket to their ends."""
     clear, vague = w.ticket("Rename total to amount", CLEAR), w.ticket("The cart is confusing", VAGUE)
-    asked = home.asked(vague).clarification
-    assert asked is not None
-    w.reply(asked.thread_id, ANSWER)
+    w.reply(home.asked(vague), ANSWER)
     rested = home.rests(clear, vague, patience=60)
     assert {record.state for record in rested.values()} == {State.DONE}, rested
     return clear, vague
@@ -41,7 +39,7 @@ def test_every_call_goes_wrong_once(tmp_path: Path, mode: str) -> None:
 
 
 def test_every_call_hangs_once(tmp_path: Path) -> None:
-    """The factory turns away after its own time; that the vendor acts later is found out before anything is repeated."""
+    """The factory turns away after its own time; what the vendor does later is found before anything is repeated."""
     runner = {"effectTimeout": "1s", "firstDelay": "0.6s"}
     with world() as w, factory(w, tmp_path, runner=runner) as (home, _):
         for vendor, operation in sorted(CALLS - {("git", "push")}):
@@ -83,7 +81,7 @@ def test_the_vendors_own_delay_is_kept(tmp_path: Path) -> None:
     ("vendor", "call"), [("linear", "issue"), ("linear", "issueUpdate"), ("github", "pulls.create")]
 )
 def test_one_sick_item_delays_nobody(tmp_path: Path, vendor: str, call: str) -> None:
-    """A call that hangs for one item, for as long as it likes: five others are done in the time that they always take."""
+    """A call hangs for one item for as long as it likes: five others are done in the time that they always take."""
     with world() as w, factory(w, tmp_path) as (home, _):
         with w.gate(lambda asked, operation: (asked, operation) == (vendor, call), acted=True) as gate:
             sick = w.ticket("The sick one", CLEAR)

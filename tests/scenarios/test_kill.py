@@ -12,7 +12,7 @@ from factory_core.dispatch.records import State
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, branches, counted
 from .sandbox_thread import PATIENCE, World, world
-from .server_process import Home, Server, factory, until
+from .server_process import Home, factory, until
 
 CALLS = {
     *(
@@ -42,9 +42,7 @@ def nth(vendor: str, operation: str, n: int = 1) -> Callable[[str, str], bool]:
 def ask(w: World, home: Home, description: str = VAGUE) -> tuple[str, str]:
     """A vague ticket whose question stands; its key and its thread."""
     key = w.ticket("The cart is confusing", description)
-    asked = home.asked(key).clarification
-    assert asked is not None
-    return key, asked.thread_id
+    return key, home.asked(key)
 
 
 @contextmanager
@@ -67,9 +65,7 @@ def ends_done(w: World, home: Home, key: str) -> None:
     """Answered where it still waits for that; then done, and everything exactly once."""
     record = home.record(key)
     if record is not None and not record.answers and record.state in {State.TRIAGING, State.WAITING}:
-        asked = home.asked(key).clarification
-        assert asked is not None
-        w.reply(asked.thread_id, ANSWER)
+        w.reply(home.asked(key), ANSWER)
     assert home.rests(key)[key].state is State.DONE
     assert counted(w, home, key) == DONE_VAGUE
     assert home.batch().slots == {} and home.batch().queue == ()
@@ -123,8 +119,7 @@ def test_killed_in_line_and_beside_a_running_agent(tmp_path: Path) -> None:
         home.in_state(first, State.RUNNING)
         second, thread = ask(w, home)
         w.reply(thread, ANSWER)
-        waits = until(lambda: (r := home.record(second)) and r.state is State.QUEUED and r.waits_for and r)
-        assert waits.waits_for == "1 of 1 agents are busy"
+        until(lambda: home.in_state(second, State.QUEUED).waits_for == "1 of 1 agents are busy")
         server.kill()
         states = {key: record.state for key, record in home.records().items()}
         assert states == {first: State.RUNNING, second: State.QUEUED}
@@ -162,9 +157,8 @@ def test_killed_at_every_call(tmp_path: Path, acted: bool) -> None:
                 while not gate.reached.wait(0.05):
                     record = home.record(key)
                     assert record is not None and record.state is not State.BLOCKED, record
-                    thread = record.clarification.thread_id if record.clarification else ""
-                    if thread and not answered:
-                        w.reply(thread, ANSWER)
+                    if home.thread(key) and not answered:
+                        w.reply(home.thread(key), ANSWER)
                         answered = True
                     assert not (record.state is State.DONE and not record.outbox), f"never called: {CALLS - died}"
                 server.kill()

@@ -16,15 +16,13 @@ from .server_process import factory, until
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_storm_of_repeats(tmp_path: Path, seed: int) -> None:
-    """One run, one question, one pull request, one merge, one summary an item; and the whole past again changes nothing."""
+    """One run, question, pull request, merge and summary an item; and the whole past once more changes nothing."""
     postman = BadPostman(seed)
-    with world(transport=postman) as w, factory(w, tmp_path) as (home, server):
+    with world(transport=postman) as w, factory(w, tmp_path) as (home, _):
         clear = [w.ticket(f"Rename total to amount, part {n}", CLEAR) for n in range(4)]
         vague = [w.ticket(f"The cart is confusing, part {n}", VAGUE) for n in range(4)]
         for key in vague:
-            asked = home.asked(key).clarification
-            assert asked is not None
-            w.reply(asked.thread_id, ANSWER)
+            w.reply(home.asked(key), ANSWER)
         rested = home.rests(*clear, *vague)
         assert {record.state for record in rested.values()} == {State.DONE}
         until(lambda: len(postman.answers) == COPIES * len(postman.letters))
