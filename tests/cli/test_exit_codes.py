@@ -11,6 +11,7 @@ import pytest
 from .calling import CONFIG, SECRETS, factory, within
 
 CANARY = "canary-5b1e-never-shown"
+TYPED = "typed-9c4d-never-shown"  # only ever an argument: nobody knows that it is a secret
 KNOWN = {0, 1, 2, 4, 5, 8, 130}
 
 # Arguments in a directory with a configuration, without secrets and without a store; the exit code, the document.
@@ -85,32 +86,32 @@ def _everywhere(home: Path) -> dict[str, Any]:
         "doctor",
         "doctor linear --last-rejected",
         "connect linear --token - --signing-secret -",
-        f"connect linear --token {CANARY}",
-        f"connect {CANARY}",
-        f"connect linear --token={CANARY}",
-        f"check --token={CANARY}",
-        f"check --{CANARY}",
-        f"check {CANARY}",
-        f"{CANARY}",
-        f"help {CANARY}",
-        f"serve --port {CANARY}",
-        f"status {CANARY}",
-        f"pipeline {CANARY} ACME-1",
-        f"pipeline retry {CANARY}",
-        f"doctor {CANARY}",
-        f"init --tracker {CANARY} --repo a/b",
-        f"init --repo {CANARY}",
+        f"connect linear --token {TYPED}",
+        f"connect {TYPED}",
+        f"connect linear --token={TYPED}",
+        f"check --token={TYPED}",
+        f"check --{TYPED}",
+        f"check {TYPED}",
+        f"{TYPED}",
+        f"help {TYPED}",
+        f"serve --port {TYPED}",
+        f"status {TYPED}",
+        f"pipeline {TYPED} ACME-1",
+        f"pipeline retry {TYPED}",
+        f"doctor {TYPED}",
+        f"init --tracker {TYPED} --repo a/b",
+        f"init --repo {TYPED}",
         "trigger linear.issue.ready --to http://127.0.0.1:9",
-        f"trigger {CANARY}",
-        f"trigger linear.issue.ready --to http://me:{CANARY}@127.0.0.1:9",
-        f"trigger linear.issue.ready --secret-from-env {CANARY}",
+        f"trigger {TYPED}",
+        f"trigger linear.issue.ready --to http://me:{TYPED}@127.0.0.1:9",
+        f"trigger linear.issue.ready --secret-from-env {TYPED}",
     ],
 )
 def test_no_secret_is_ever_shown(line: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = _everywhere(home)
     for more in ([], ["--json"], ["--debug"]):
         done = within(*line.split(), *more, cwd=home, capsys=capsys, **given)
-        assert CANARY not in done.out + done.err
+        assert CANARY not in done.out + done.err and TYPED not in done.out + done.err
     assert [path.read_text() for path in (home / "state").rglob("*.txt")] == []
 
 
