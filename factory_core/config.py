@@ -157,6 +157,13 @@ class Runner(Section):
         return self
 
 
+class Sweep(Section):
+    """The search for missed events: how often, and what it may cost."""
+
+    every: Duration = timedelta(minutes=10)  # 0: never
+    calls: int = Field(default=20, ge=1)  # to each of its sources, in one sweep
+
+
 class Linear(Section):
     """How the tracker's state names map to ours; names are looked up per team, case does not matter."""
 
@@ -213,6 +220,7 @@ class FactoryConfig(Section):
     merge: Merge = Merge()
     agents: Agents = Agents()
     runner: Runner = Runner()
+    sweep: Sweep = Sweep()
     linear: Linear = Linear()
     slack: Slack = Slack()
     github: Github = Github()

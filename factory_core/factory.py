@@ -9,18 +9,21 @@ from typing import NamedTuple
 
 from .config import FactoryConfig
 from .dispatch.events import Event, ReplyReceived
-from .dispatch.records import ClarificationRecord, InFlightRecord
+from .dispatch.records import ClarificationRecord, InFlightRecord, SweepReport
 from .dispatch.run import RunReport
 from .errors import NotFound, Problem, VersionConflict
 from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large
 from .intake.signatures import REMEMBERED
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
-from .runner.check_in import mend_slots, wake_due
+from .runner.check_in import claim_sweep, mend_slots, remember_sweep, wake_due
 from .runner.drive import Runner
-from .runner.perform_dispatch import Performer, ended
+from .runner.outcomes import ended
+from .runner.perform_dispatch import Performer
+from .runner.sweep import Sources, Sweep
 
 logger = logging.getLogger("factory.intake")
 MEND_EVERY = timedelta(seconds=30)
+SWEEP_ASK_EVERY = timedelta(seconds=30)  # how often a process asks the store whether it is time to sweep
 
 
 class CheckIn(NamedTuple):
@@ -51,12 +54,14 @@ class Factory:
         webhooks: Mapping[str, Webhook],
         reader: PointerReader | None,
         wake: Callable[[InFlightRecord], None],
+        sources: Sources | None = None,
     ) -> None:
         self.config, self.store, self.runner, self.clock = config, store, runner, clock
-        self._webhooks, self._reader, self._wake = webhooks, reader, wake
+        self._webhooks, self._reader, self._wake, self._sources = webhooks, reader, wake, sources
         self.heard: dict[str, Heard] = {}
         self.checked_in_at: datetime | None = None
         self._mended_at: datetime | None = None
+        self._sweep_asked_at: datetime | None = None
 
     async def handle_webhook(self, provider: str, request: HttpRequest) -> HttpResponse:
         """Verify, decide, save; the effects come later. 2xx only after everything in it is durably recorded."""
@@ -90,15 +95,34 @@ class Factory:
         """Perform what is due of a record that accept() or claim() gave us."""
         await self.runner.drive(record)
 
-    async def check_in(self, limit: int = 500, ahead: timedelta = timedelta(0)) -> CheckIn:
-        """One tick of the clock; a host that starts looks one lease ahead, for what its predecessor held."""
+    async def check_in(self, limit: int = 500, ahead: timedelta = timedelta(0), *, sweep: bool = True) -> CheckIn:
+        """One tick of the clock; a host that starts looks one lease ahead, for what its predecessor held.
+
+        The search for missed events is part of it, unless the host calls sweep() beside it: it waits for vendors.
+        """
         due = await wake_due(self.runner, self.store, self.clock, self._wake, limit, ahead)
         self.checked_in_at = now = self.clock()
         mended = 0
         if self._mended_at is None or now - self._mended_at >= MEND_EVERY:
             mended = await mend_slots(self.runner, self.store, self.config, self.clock)
             self._mended_at = now
+        if sweep:
+            await self.sweep()
         return CheckIn(due, mended)
+
+    async def sweep(self) -> SweepReport | None:
+        """Look for what nobody told us; None when it is not the time for it, or another process does it."""
+        every, now = self.config.sweep.every, self.clock()
+        asked = self._sweep_asked_at
+        if self._sources is None or not every or (asked and now - asked < min(every, SWEEP_ASK_EVERY)):
+            return None
+        self._sweep_asked_at = now
+        begun = await claim_sweep(self.store, every, now)
+        if begun is None:
+            return None
+        state = await Sweep(self._sources, self.store, self.config, self.clock, self.accept, begun).run()
+        await remember_sweep(self.store, state)
+        return state.report
 
     def answered(self, provider: str) -> None:
         """The host says that a call to this vendor went well."""
@@ -144,6 +168,7 @@ def build_factory(
     *,
     webhooks: Mapping[str, Webhook],
     reader: PointerReader | None = None,
+    sources: Sources | None = None,
     holder: str,
     wake: Callable[[InFlightRecord], None],
     is_gone: Callable[[str], bool] = lambda holder: False,
@@ -151,7 +176,7 @@ def build_factory(
     """Put the parts together.
 
     `holder` names this process in leases; `wake` must see to it that perform() runs for the record it is given, soon
-    and without making the caller wait.
+    and without making the caller wait. `sources` are asked for missed events; without them nobody looks for any.
     """
     runner = Runner(store, performer, config, clock, holder=holder, wake=wake, is_gone=is_gone)
-    return Factory(config, store, runner, clock, webhooks, reader, wake)
+    return Factory(config, store, runner, clock, webhooks, reader, wake, sources)

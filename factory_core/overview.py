@@ -7,11 +7,12 @@ from time import monotonic
 
 from pydantic import Field
 
-from .dispatch.records import InFlightRecord, State
+from .dispatch.records import Batch, InFlightRecord, State
 from .dispatch.run import RunReport
 from .errors import Problem
 from .factory import Factory, Heard
 from .ports import Fleet
+from .runner.sweep import report_words
 from .status_report import ItemReport, Line, StatusReport, item_report, report
 from .work_item import Frozen
 
@@ -42,7 +43,7 @@ async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str
         name="check-in", status="ok" if factory.checked_in_at else "unknown", last_event_at=factory.checked_in_at
     )
     vendors = [_line(name, factory.heard.get(name, Heard())) for name in factory.config.providers()]
-    lines = [*vendors, store, checked]
+    lines = [*vendors, store, checked, *([_sweep_line(batch)] if factory.config.sweep.every else [])]
     known = [record for record in records if record.state is not State.NEW]
     return report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
 
@@ -87,6 +88,14 @@ def _line(name: str, heard: Heard) -> Line:
         return Line(name=name, status="down", last_event_at=heard.at, note=heard.why, fix=f"factory doctor {name}")
     last = max((at for at in (heard.at, heard.answered_at) if at), default=None)
     return Line(name=name, status="ok" if last else "unknown", last_event_at=last)
+
+
+def _sweep_line(batch: Batch) -> Line:
+    """When somebody looked for missed events, and what was found; unknown, too, when a source did not answer."""
+    found, at = batch.sweep.report, batch.sweep.at
+    failed = bool(found and found.failed)
+    note, fix = report_words(found) if found else "", "factory check" if failed else ""
+    return Line(name="sweep", status="ok" if at and not failed else "unknown", last_event_at=at, note=note, fix=fix)
 
 
 async def _run(record: InFlightRecord, fleet: Fleet) -> RunReport | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from .connections import ProviderConnection
-from .dispatch.events import Event
+from .dispatch.events import Event, ReplyReceived
 from .dispatch.pull_request import PullRequest
 from .dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from .dispatch.run import RunOrder, RunReport
@@ -226,4 +226,60 @@ class TaskTemplate(Protocol):
 class Clock(Protocol):
     def __call__(self) -> datetime:
         """Now, in UTC, with its zone."""
+        ...
+
+
+class ItemPage(NamedTuple):
+    items: tuple[WorkItem, ...]
+    cursor: str  # where the next page begins; empty: this was the last
+
+
+@runtime_checkable
+class ReadyItems(Protocol):
+    """A tracker that lists what is ready, for the search for missed events."""
+
+    async def ready_items(self, since: datetime, cursor: str, limit: int) -> ItemPage:
+        """Ready items that changed after `since`, in one request; an empty cursor begins anew."""
+        ...
+
+
+@runtime_checkable
+class ThreadReplies(Protocol):
+    """A channel that shows a thread again."""
+
+    async def replies(self, thread_id: str) -> Sequence[ReplyReceived]:
+        """What people wrote in the thread, oldest first, under the ids that the webhooks give; in one request."""
+        ...
+
+
+class Redelivered(NamedTuple):
+    """How many deliveries were asked for again; `complete`: none was left for the next time."""
+
+    asked: int
+    complete: bool
+
+
+@runtime_checkable
+class Redelivery(Protocol):
+    """A sender that repeats, on request, what it could not deliver."""
+
+    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
+        """Ask again for what failed since then, the longest waiting first, with at most so many calls."""
+        ...
+
+
+class Change(Frozen):
+    """One line of a feed: what it says, or where to look. Reading on after it starts at its cursor."""
+
+    cursor: str
+    events: tuple[Event, ...] = ()
+    pointers: tuple[Pointer, ...] = ()
+
+
+@runtime_checkable
+class ChangeFeed(Protocol):
+    """A relay that remembers in order what it told."""
+
+    async def changes(self, cursor: str, now: datetime) -> Sequence[Change]:
+        """The changes after the cursor, oldest first, in one request; an empty cursor gives the newest one, unread."""
         ...

@@ -41,10 +41,20 @@ async def tick(factory: Factory, rules: Runner) -> None:
     ahead = rules.lease
     while True:
         try:
-            await factory.check_in(ahead=ahead)
+            await factory.check_in(ahead=ahead, sweep=False)
             ahead = timedelta(0)
         except Problem as problem:
             logger.error("check-in: %s: %s", problem.what, problem.why, extra={"action": "check_in"})
+        await asyncio.sleep(TICK)
+
+
+async def sweep(factory: Factory) -> None:
+    """Look for missed events for ever, when it is time: beside the tick, for it waits for the vendors' answers."""
+    while True:
+        try:
+            await factory.sweep()
+        except Problem as problem:
+            logger.error("sweep: %s: %s", problem.what, problem.why, extra={"action": "sweep"})
         await asyncio.sleep(TICK)
 
 

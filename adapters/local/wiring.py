@@ -20,12 +20,13 @@ from factory_core.errors import ConfigProblem, StoreUnavailable
 from factory_core.factory import Factory, build_factory
 from factory_core.ports import Fleet
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
+from factory_core.runner.sweep import Sources
 
 from ..fleets.local_engines.engines import ENGINES
 from ..fleets.local_engines.fleet import LocalFleet
 from ..fleets.local_engines.git import http_credential
 from ..registry import Access, Vendor, declared
-from .background import Background, tick
+from .background import Background, sweep, tick
 from .credentials import Missing, Secrets, refuse_missing_secrets
 from .presence import Presence
 from .sqlite_file import SqliteFile, create_file
@@ -129,17 +130,18 @@ class LocalTenant:
         self.ports = ports_of(config, secrets, self.http)
         self.factory = self._build(presence, self.fleet)
         self.fleet.finished = self.factory.finished
-        self._tick: asyncio.Task[None] | None = None
+        self._clockwork: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> LocalTenant:
         await self.fleet.adopt()
-        self._tick = asyncio.create_task(tick(self.factory, self.config.runner))
+        beside = (tick(self.factory, self.config.runner), sweep(self.factory))
+        self._clockwork = [asyncio.create_task(work) for work in beside]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._tick:
-            self._tick.cancel()
-            await asyncio.gather(self._tick, return_exceptions=True)
+        for work in self._clockwork:
+            work.cancel()
+        await asyncio.gather(*self._clockwork, return_exceptions=True)
         await self.background.close()
         await self.fleet.close()
         await self.http.aclose()
@@ -163,6 +165,7 @@ class LocalTenant:
             utc_now,
             webhooks={name: self._webhook(vendor) for name, vendor in self.vendors.items()},
             reader=self.ports.reader,
+            sources=Sources(*self.ports),
             holder=presence.holder,
             wake=self._wake,
             is_gone=presence.is_gone,

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
+from factory_core.dispatch.events import ReplyReceived
 from factory_core.dispatch.pull_request import Check, PullRequest, Review
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Problem, Terminal
-from factory_core.ports import Thread
+from factory_core.ports import ItemPage, Thread
 from factory_core.work_item import ItemState, WorkItem
 
 
@@ -70,6 +71,16 @@ class RecordingTracker(_Recording):
         self._called("acknowledge_session")
         self.sessions.add(session_id)
 
+    async def ready_items(self, since: datetime, cursor: str, limit: int) -> ItemPage:
+        """By id; one without a time of change counts as just changed."""
+        self._called("ready_items")
+        rest = sorted(
+            (item for item in self.items.values() if item.state is ItemState.READY and item.id > cursor),
+            key=lambda item: item.id,
+        )
+        fresh = [item for item in rest if item.updated_at is None or item.updated_at >= since]
+        return ItemPage(tuple(fresh[:limit]), fresh[limit - 1].id if len(fresh) > limit else "")
+
 
 class RecordingChannel(_Recording):
     """Threads and what was said in them."""
@@ -77,6 +88,7 @@ class RecordingChannel(_Recording):
     def __init__(self) -> None:
         super().__init__("channel")
         self.threads: dict[str, list[str]] = {}
+        self.people: list[ReplyReceived] = []  # what people said; a test adds to it
         self._by_key: dict[str, str] = {}
 
     async def open_thread(self, title: str, body: str, key: str) -> Thread:
@@ -91,6 +103,10 @@ class RecordingChannel(_Recording):
         if key not in self._by_key:
             self._by_key[key] = thread_id
             self.threads[thread_id].append(text)
+
+    async def replies(self, thread_id: str) -> tuple[ReplyReceived, ...]:
+        self._called("replies")
+        return tuple(said for said in self.people if said.thread_id == thread_id)
 
 
 class RecordingTarget(_Recording):

@@ -1,15 +1,18 @@
-"""What the clock does: wake what is due, and see that no slot leaks. Costs what is due and what has a slot."""
+"""What the clock does: wake what is due, see that no slot leaks, and say whose turn it is to look for missed events.
+
+Costs what is due and what has a slot.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..dispatch import capacity
 from ..dispatch.ending import SLOTTED
 from ..dispatch.events import CheckedIn
-from ..dispatch.records import Batch, InFlightRecord, State
+from ..dispatch.records import Batch, InFlightRecord, State, SweepState
 from ..errors import VersionConflict
 from ..ports import Clock, StateStore
 from .drive import Runner
@@ -67,3 +70,26 @@ async def _give_back(runner: Runner, store: StateStore, config: FactoryConfig, c
     for other in served.granted:
         await runner.grant(other, stored)
     return 1
+
+
+async def claim_sweep(store: StateStore, every: timedelta, now: datetime) -> SweepState | None:
+    """Where to go on, if it is time and no other process was faster; one conditional write decides that."""
+    batch = await store.get_batch()
+    if batch.sweep.at and abs(now - batch.sweep.at) < every:
+        return None
+    begun = batch.sweep.model_copy(update={"at": now, "report": None})
+    try:
+        await store.put_batch(batch.model_copy(update={"sweep": begun}))
+    except VersionConflict:
+        return None
+    return begun
+
+
+async def remember_sweep(store: StateStore, state: SweepState) -> None:
+    """Keep how far we came, unless the next turn has begun meanwhile."""
+    while (batch := await store.get_batch()).sweep.at == state.at:
+        try:
+            await store.put_batch(batch.model_copy(update={"sweep": state}))
+        except VersionConflict:
+            continue
+        return

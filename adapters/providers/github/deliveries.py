@@ -5,13 +5,17 @@ docs.github.com/webhooks/using-webhooks/automatically-redelivering-failed-delive
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 
 import httpx2
 
+from adapters.providers.door import never
 from factory_core.config import FactoryConfig
+from factory_core.errors import Terminal
 from factory_core.intake.payload import moment, number, rows, text
+from factory_core.ports import Redelivered
 from factory_core.work_item import Frozen
 
 from .client import PAGE, GithubClient, document
@@ -32,15 +36,30 @@ class GithubDeliveries:
 
     def __init__(self, client: GithubClient, config: FactoryConfig) -> None:
         self._client, self._hook = client, config.github.hook_id
+        self._repositories = tuple(config.repositories)
 
-    async def failed_deliveries(self, repository: str, since: datetime) -> tuple[FailedDelivery, ...]:
+    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
+        """ports.Redelivery: half of the calls may go to the list; what lies beyond them is too old to wait for."""
+        if not self._hook:
+            return Redelivered(0, True)
+        home, pages = await self._home(), max(1, calls // 2)
+        failed = await self.failed_deliveries(home, since, pages)
+        asked = failed[: max(1, calls - pages)]
+        for delivery in asked:
+            with contextlib.suppress(Terminal):  # GitHub has forgotten it meanwhile
+                await self.redeliver(home, delivery.id)
+        return Redelivered(len(asked), len(asked) == len(failed))
+
+    async def failed_deliveries(
+        self, repository: str, since: datetime, pages: int = MOST_PAGES
+    ) -> tuple[FailedDelivery, ...]:
         """Those since then whose every attempt failed, oldest first.
 
         The whole list is read: `status=failure` leaves out what never got an answer (time-outs, refused connections).
         """
         newest: dict[str, FailedDelivery] = {}
         arrived: set[str] = set()
-        async for row in self._since(repository, since):
+        async for row in self._since(repository, since, pages):
             delivery_id, guid, when = number(row, "id"), text(row, "guid"), moment(row, "delivered_at")
             if 200 <= (number(row, "status_code") or 0) < 400:
                 arrived.add(guid)
@@ -52,10 +71,23 @@ class GithubDeliveries:
         """Ask GitHub to send it once more, under the same guid."""
         await self._client.call("POST", f"{self._path(repository)}/{delivery_id}/attempts")
 
-    async def _since(self, repository: str, since: datetime) -> AsyncIterator[object]:
+    async def _home(self) -> str:
+        """The repository that has the hook: its id alone does not say, and the others do not know it."""
+        for repository in self._repositories if len(self._repositories) > 1 else ():
+            if await self._client.read(self._path(repository), per_page=1) is not None:
+                self._repositories = (repository,)
+        if len(self._repositories) == 1:
+            return self._repositories[0]
+        why, fix = (
+            f"no repository of the configuration has hook {self._hook}",
+            "In factory.config.yaml: correct github.hookId",
+        )
+        raise never("GitHub", "failed deliveries cannot be listed", why, fix)
+
+    async def _since(self, repository: str, since: datetime, pages: int) -> AsyncIterator[object]:
         """Attempts, newest first. Only the cursor is taken from GitHub's link: it does not say where the token goes."""
         asked: dict[str, object] = {"per_page": PAGE}
-        for _ in range(MOST_PAGES if self._hook else 0):
+        for _ in range(pages if self._hook else 0):
             answer = await self._client.call("GET", self._path(repository), params=asked)
             for row in rows({"attempts": document(answer)}, "attempts"):
                 when = moment(row, "delivered_at")

@@ -13,6 +13,7 @@ from factory_core.intake.payload import at, number, text, truth
 
 from .client import GithubClient, document, message
 from .connection import check_connection
+from .deliveries import GithubDeliveries
 from .snapshot import checks_of, pull_request, reviews_of
 
 NOTHING_TO_WAIT_FOR = ("clean status", "unstable status")  # GitHub's words for: merge it now, there is nothing to arm
@@ -23,6 +24,7 @@ class GithubOutputTarget:
 
     def __init__(self, client: GithubClient, config: FactoryConfig) -> None:
         self._client, self._config = client, config
+        self.redeliver_failed = GithubDeliveries(client, config).redeliver_failed
 
     async def check_connection(self) -> ProviderConnection:
         return await check_connection(self._client)

@@ -14,7 +14,7 @@ from factory_core.config import Linear
 from factory_core.work_item import ItemState, Source, WorkItem
 
 _ENDED = {"completed": ItemState.DONE, "canceled": ItemState.CANCELLED, "duplicate": ItemState.CANCELLED}
-_NOT_BEGUN = frozenset({"backlog", "unstarted"})
+NOT_BEGUN = frozenset({"backlog", "unstarted"})
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}-[0-9]{1,12}$")]  # it goes into keys and branch names
 
@@ -114,7 +114,7 @@ def _state(node: IssueNode, state: WorkflowState, linear: Linear) -> ItemState:
             return ItemState(mapped)
     delegate = node.delegate_id or (node.delegate.id if node.delegate else None)
     ours = bool(linear.app_user_id) and delegate == linear.app_user_id
-    return ItemState.READY if ours and state.type in _NOT_BEGUN else ItemState.OTHER
+    return ItemState.READY if ours and state.type in NOT_BEGUN else ItemState.OTHER
 
 
 def _metadata(node: IssueNode, state: WorkflowState, creator: Person) -> dict[str, Any]:

@@ -51,11 +51,16 @@ class RelayfileClient:
         last = text(changes[-1], "eventId") if changes else cursor
         return FeedPage(changes=changes, cursor=text(page, "nextCursor") or last)
 
-    async def dead_letters(self) -> tuple[str, ...]:
+    async def newest(self) -> str:
+        """The cursor of the newest change: reading on from there starts now."""
+        page = document(await self.call("GET", "/fs/events", params={"direction": "desc", "limit": "1"}))
+        return next((text(change, "eventId") for change in rows(page, "events")), "")
+
+    async def dead_letters(self, pages: int = MOST_PAGES) -> tuple[str, ...]:
         """Ids of the deliveries that relayfile has given up."""
         found: list[str] = []
         params: dict[str, str] = {}
-        for _ in range(MOST_PAGES):
+        for _ in range(pages):
             page = document(await self.call("GET", "/webhooks/dlq", params=params))
             letters = [letter for letter in rows(page, "items") if text(letter, "status") == "dead_lettered"]
             found += filter(None, (text(letter, "deliveryId") for letter in letters))

@@ -6,7 +6,7 @@ The body names a file and holds nothing of it; it is sent at least once, in no o
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,10 +41,7 @@ class RelayfileWebhook:
                 why="it has no eventId or no path",
                 fix="factory doctor relayfile",
             )
-        ours = vendor_of(path) in self._vendors
-        events = _events(change, request.received_at) if ours else ()
-        read = ours and not events and kind in WRITTEN and (not path.startswith("/linear/") or is_issue(path))
-        pointers = (Pointer(path=path, event_id=event_id, at=request.received_at),) if read else ()
+        events, pointers = read_change(change, self._vendors, request.received_at)
         return Inbound(delivery_id=event_id, what=f"{kind} {path}"[:200], events=events, pointers=pointers)
 
     def _verify(self, request: HttpRequest) -> None:
@@ -54,6 +51,18 @@ class RelayfileWebhook:
         ok = ok and signed(self._secrets, request.body, given, head=f"{stamp}.".encode())
         refuse_unsigned("relayfile", ok, header=SIGNATURE, present=given is not None)
         refuse_stale("relayfile", datetime.fromtimestamp(int(stamp), UTC), request.received_at, FRESH)
+
+
+def read_change(
+    change: dict[str, Any], vendors: Set[str], at: datetime
+) -> tuple[tuple[Event, ...], tuple[Pointer, ...]]:
+    """What a webhook, or a line of the feed, says by itself, and where to look for the rest."""
+    path, kind = text(change, "path"), text(change, "type")
+    if vendor_of(path) not in vendors:
+        return (), ()
+    events = _events(change, at)
+    read = not events and kind in WRITTEN and (not path.startswith("/linear/") or is_issue(path))
+    return events, (Pointer(path=path, event_id=text(change, "eventId"), at=at),) if read else ()
 
 
 def _events(change: dict[str, Any], at: datetime) -> tuple[Event, ...]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from adapters.providers.door import later
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
+from factory_core.dispatch.events import ReplyReceived
 from factory_core.errors import Terminal
 from factory_core.intake import payload
 from factory_core.ports import Thread
@@ -15,6 +18,7 @@ from factory_core.ports import Thread
 from .client import SlackClient
 from .connection import check_connection
 from .text import escape
+from .webhook import SPOKEN, Message, reply_of
 
 _EVENT_TYPE = "factory"
 _RECENT_ROOTS, _THREAD = 50, 999  # messages; the most that one look reads
@@ -47,16 +51,19 @@ class SlackClarificationChannel:
         return Thread(f"{channel}:{ts}", url)
 
     async def reply(self, thread_id: str, text: str, key: str) -> None:
-        channel, _, ts = thread_id.partition(":")
-        if not channel or not ts.partition(".")[0].isdigit():
-            raise Terminal(
-                f"Slack: {thread_id} is no thread",
-                why="the thread was opened in another channel",
-                fix="In factory.config.yaml: set clarificationChannel to the channel that the question stands in",
-            )
+        channel, ts = _place(thread_id)
         look = {"channel": channel, "ts": ts, "limit": _THREAD}
         if await self._find("conversations.replies", look, key) is None:
             await self._post(channel, escape(text, self._mentions), key, thread_ts=ts)
+
+    async def replies(self, thread_id: str) -> tuple[ReplyReceived, ...]:
+        """What people wrote in the thread, as their webhooks would have said it."""
+        channel, ts = _place(thread_id)
+        answer = await self._client.call("conversations.replies", {"channel": channel, "ts": ts, "limit": _THREAD})
+        rows = payload.rows(answer.body, "messages")
+        messages = [_read(row, channel) for row in rows if (payload.text(row, "subtype") or None) in SPOKEN]
+        us = self._slack.bot_user_id
+        return tuple(reply for message in messages if message for reply in reply_of(message, {us}, us))
 
     async def _find(self, method: str, look: Mapping[str, Any], key: str) -> str | None:
         """The stamp of the message that carries our key."""
@@ -80,3 +87,23 @@ class SlackClarificationChannel:
         if not all(where_it_stands):
             raise later("Slack", "its answer does not say where the message stands")
         return where_it_stands
+
+
+def _place(thread_id: str) -> tuple[str, str]:
+    """Channel and stamp of the thread's root."""
+    channel, _, ts = thread_id.partition(":")
+    if channel and ts.partition(".")[0].isdigit():
+        return channel, ts
+    raise Terminal(
+        f"Slack: {thread_id} is no thread",
+        why="the thread was opened in another channel",
+        fix="In factory.config.yaml: set clarificationChannel to the channel that the question stands in",
+    )
+
+
+def _read(row: object, channel: str) -> Message | None:
+    """A message of a thread, which does not name its channel; None for what is none."""
+    try:
+        return Message.model_validate({**row, "channel": channel} if isinstance(row, dict) else row)
+    except ValidationError:
+        return None

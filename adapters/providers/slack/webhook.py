@@ -6,7 +6,7 @@ https://docs.slack.dev/apis/events-api · https://docs.slack.dev/authentication/
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,7 +23,7 @@ from .text import unescape
 
 _SECONDS = re.compile(r"[0-9]{1,11}")  # a twelfth digit lies beyond the year 9999, and would be stale anyway
 _STAMP = r"^[0-9]{1,11}\.[0-9]{1,6}$"
-_SPOKEN = frozenset({None, "file_share", "thread_broadcast"})  # other subtypes are bots, edits, deletions and notices
+SPOKEN = frozenset({None, "file_share", "thread_broadcast"})  # other subtypes are bots, edits, deletions and notices
 
 
 class Part(BaseModel):
@@ -48,7 +48,7 @@ class Head(Part):
     @property
     def spoken(self) -> bool:
         event = self.event
-        return event is not None and event.type in ("message", "app_mention") and event.subtype in _SPOKEN
+        return event is not None and event.type in ("message", "app_mention") and event.subtype in SPOKEN
 
     @property
     def what(self) -> str:
@@ -106,17 +106,21 @@ class SlackWebhook:
     def _reply(self, raw: bytes) -> tuple[Event, ...]:
         """A reply that mentions us comes twice, under two event ids: channel and `ts` say that it is one."""
         delivery = read_model("slack", Delivery, raw)
-        message = delivery.event
-        if not message.thread_ts or message.thread_ts == message.ts or message.hidden:
-            return ()
-        if message.bot_id or not message.user or message.user in {self._us, *delivery.bots}:
-            return ()
-        if self._us and message.parent_user_id and message.parent_user_id != self._us:
-            return ()  # somebody else's thread
-        said = f"slack:{message.channel}:{message.ts}"
-        reply = Reply(id=said, author=message.user, text=unescape(message.text or ""), at=message.at)
-        thread = f"{message.channel}:{message.thread_ts}"
-        return (ReplyReceived(id=said, at=message.at, thread_id=thread, reply=reply),)
+        return reply_of(delivery.event, {self._us, *delivery.bots}, self._us)
+
+
+def reply_of(message: Message, bots: Set[str | None], us: str) -> tuple[ReplyReceived, ...]:
+    """A person's reply in one of our threads, from a webhook or read again: nothing that a bot, we or Slack wrote."""
+    if not message.thread_ts or message.thread_ts == message.ts or message.hidden:
+        return ()
+    if message.bot_id or not message.user or message.user in bots:
+        return ()
+    if us and message.parent_user_id and message.parent_user_id != us:
+        return ()  # somebody else's thread
+    name = f"slack:{message.channel}:{message.ts}"
+    reply = Reply(id=name, author=message.user, text=unescape(message.text or ""), at=message.at)
+    thread = f"{message.channel}:{message.thread_ts}"
+    return (ReplyReceived(id=name, at=message.at, thread_id=thread, reply=reply),)
 
 
 def _challenge(head: Head) -> HttpResponse:

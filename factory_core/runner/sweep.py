@@ -1,0 +1,294 @@
+"""What nobody told us: the vendors are asked at a low rate, and what they show becomes ordinary events.
+
+Nothing is decided here. An event that the machine would ignore costs no write, and one that comes late after all finds
+its work begun: so nothing is started twice. Each source has its own budget of calls, and its own failures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+
+from ..config import FactoryConfig
+from ..dispatch.events import Event, ItemChanged, PullRequestChanged, ReplyReceived
+from ..dispatch.following import OURS
+from ..dispatch.pull_request import PullRequest
+from ..dispatch.records import InFlightRecord, State, Summary, SweepReport, SweepState, short
+from ..dispatch.transitions import transition
+from ..errors import Problem
+from ..ports import (
+    ChangeFeed,
+    ClarificationChannel,
+    Clock,
+    OutputTarget,
+    Pointer,
+    PointerReader,
+    ReadyItems,
+    Redelivery,
+    StateStore,
+    ThreadReplies,
+    WorkItemProvider,
+)
+from ..work_item import WorkItem
+
+logger = logging.getLogger("factory.sweep")
+PAGE = 50  # ready items
+PATIENCE = 60.0  # seconds for one source
+REDELIVERABLE = timedelta(days=3)
+LAG = timedelta(minutes=1)  # a delivery may be listed so long after it was made
+FOLLOWED = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.BLOCKED})
+"""States in which an item that a person took back must stop; in the others it is read within seconds anyway."""
+
+
+class Sources(NamedTuple):
+    """Who is asked. What a port cannot do (ReadyItems, ThreadReplies, Redelivery, ChangeFeed) is not asked of it."""
+
+    tracker: WorkItemProvider
+    channel: ClarificationChannel
+    target: OutputTarget
+    reader: PointerReader | None = None
+
+
+class Sweep:
+    """One look at everything, from `state` on."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        store: StateStore,
+        config: FactoryConfig,
+        clock: Clock,
+        accept: Callable[[Event], Awaitable[None]],
+        state: SweepState,
+    ) -> None:
+        self._sources, self._store, self._config, self._clock, self._accept = sources, store, config, clock, accept
+        self._state, self._cursors, self._not_before = state, dict(state.cursors), dict(state.not_before)
+        self._found: Counter[str] = Counter()
+        self._failed: dict[str, str] = {}
+        self._left = 0
+
+    async def run(self) -> SweepState:
+        """Ask every source; one that fails stops none of the others."""
+        for name, look in self._looks().items():
+            if self._not_before.get(name, self._clock()) <= self._clock():
+                self._left = self._config.sweep.calls
+                await self._tried(name, look)
+        report = SweepReport(**self._found, failed=self._failed)
+        logger.info("sweep: %s", report_words(report), extra={"action": "sweep", **self._found})
+        return SweepState(at=self._state.at, cursors=self._cursors, not_before=self._not_before, report=report)
+
+    def _looks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Every look that these sources can serve."""
+        tracker, channel, target, reader = self._sources
+        looks: dict[str, Callable[[], Awaitable[None]]] = {}
+        if isinstance(tracker, ReadyItems):
+            looks["ready"] = lambda: self._start_ready(tracker)
+        looks["items"] = lambda: self._each("items", _id_if_followed, self._follow_item)
+        looks["pull-requests"] = lambda: self._each("pull-requests", _blocked_pull, self._follow_pull_request)
+        if isinstance(channel, ThreadReplies):
+            looks["threads"] = lambda: self._each("threads", _waits_in_thread, partial(self._read_thread, channel))
+        if isinstance(target, Redelivery):
+            looks["deliveries"] = lambda: self._redeliver("deliveries", target, "redelivered")
+        if isinstance(reader, Redelivery):
+            looks["dead-letters"] = lambda: self._redeliver("dead-letters", reader, "replayed")
+        if reader is not None and isinstance(reader, ChangeFeed):
+            looks["feed"] = lambda: self._read_feed(reader, reader)
+        return looks
+
+    async def _tried(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
+        """A source that asks for a pause gets it; after one that will never answer so, reading begins anew."""
+        self._not_before.pop(name, None)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await look()
+        except TimeoutError:
+            self._note_failure(name, f"no answer within {PATIENCE:.0f} s")
+        except Problem as problem:
+            self._note_failure(name, f"{problem.what}: {problem.why}")
+            after: float | None = getattr(problem, "after", None)
+            if after is not None:
+                self._not_before[name] = self._clock() + timedelta(seconds=after)
+            if not problem.retryable:
+                self._cursors.pop(name, None)
+
+    def _note_failure(self, name: str, why: str) -> None:
+        if name not in self._failed:
+            logger.warning("sweep of %s: %s", name, why, extra={"action": "sweep"})
+        self._failed.setdefault(name, why[:300])
+
+    def _spend(self, calls: int = 1) -> bool:
+        """May we ask once more?"""
+        if self._left < calls:
+            return False
+        self._left -= calls
+        self._found["calls"] += calls
+        return True
+
+    async def _start_ready(self, tracker: ReadyItems) -> None:
+        """Page by page, over several sweeps if there are many. What has a record costs nothing more.
+
+        Only what changed while we surely still remember all that ended: an item that was given up, and forgotten, and
+        is ready still, is not started once more.
+        """
+        since = self._clock() - self._config.runner.keep_finished / 2
+        while self._spend():
+            page = await tracker.ready_items(since, self._cursors.get("ready", ""), PAGE)
+            for item in page.items:
+                if self._sources.tracker.is_ready_for_dispatch(item) and await self._is_new(item.id):
+                    await self._give("ready", self._changed(item.id, item), "started")
+            self._cursors["ready"] = page.cursor
+            if not page.cursor:
+                return
+
+    async def _follow_item(self, item_id: str) -> None:
+        item = await self._sources.tracker.read_item(item_id)
+        ended = item is None or item.state not in OURS
+        await self._give("items", self._changed(item_id, item), "closed" if ended else "changed")
+
+    async def _follow_pull_request(self, item_id: str) -> None:
+        """Of a blocked item; in review it is read by the item's own deadline."""
+        record = await self._store.get_in_flight(item_id)
+        known = record.pull_request if record else None
+        if known is None:
+            return
+        read = await self._sources.target.read_pull_request(known.repository, known.number)
+        if read is None or _shows(read) == _shows(known):
+            return
+        event_id = f"sweep:{read.repository}#{read.number}@{short(repr(_shows(read)))}"
+        event = PullRequestChanged(id=event_id, work_item_id=item_id, at=self._clock(), what="sweep")
+        await self._give("pull-requests", event, "changed" if read.state == "open" else "closed")
+
+    async def _read_thread(self, channel: ThreadReplies, item_id: str) -> None:
+        """Of an item that waits for an answer."""
+        record = await self._store.get_in_flight(item_id)
+        if record is None or record.clarification is None or not _waits_in_thread(record):
+            return
+        known = {answer.id for answer in record.answers}
+        for event in await channel.replies(record.clarification.thread_id):
+            if event.reply.id not in known:
+                told = event.model_copy(update={"work_item_id": item_id, "at": self._clock()})
+                await self._give("threads", told, "answered")
+
+    async def _redeliver(self, name: str, sender: Redelivery, word: str) -> None:
+        """What failed since the last time; a part that was left over is asked for with the next sweep."""
+        begun = self._clock()
+        earliest = begun - REDELIVERABLE
+        seen = self._cursors.get(name)
+        since = max(datetime.fromisoformat(seen), earliest) if seen else earliest
+        done = await sender.redeliver_failed(since, self._left)
+        self._spend(min(1 + done.asked, self._left))
+        self._found[word] += done.asked
+        if done.complete:
+            self._cursors[name] = (begun - LAG).isoformat()
+
+    async def _read_feed(self, feed: ChangeFeed, reader: PointerReader) -> None:
+        """From where we stopped. New items are left to the list of ready ones, where the tracker has such a list."""
+        lists = isinstance(self._sources.tracker, ReadyItems)
+        while self._spend():
+            changes = await feed.changes(self._cursors.get("feed", ""), self._clock())
+            for change in changes:
+                if self._left < len(change.pointers):
+                    return
+                for event in change.events:
+                    if not (lists and await self._is_new(event.work_item_id)):
+                        await self._give("feed", event, "changed")
+                for pointer in change.pointers:
+                    self._spend()
+                    await self._isolated("feed", self._read_pointer(reader, pointer))
+                self._cursors["feed"] = change.cursor
+            if len(changes) < 2:
+                return
+
+    async def _read_pointer(self, reader: PointerReader, pointer: Pointer) -> None:
+        for event in await reader.read(pointer):
+            await self._give("feed", event, "answered" if isinstance(event, ReplyReceived) else "changed")
+
+    async def _give(self, source: str, event: Event, word: str) -> None:
+        """Hand it to the factory if it means something; one item that fails stops none of the others."""
+        try:
+            record = await self._record_of(event)
+            if record is None or transition(record, event, self._config) is not None:
+                await self._accept(event)
+                self._found[word] += record is not None
+        except Problem as problem:
+            self._note_failure(source, f"{event.work_item_id}: {problem.what}: {problem.why}")
+
+    async def _record_of(self, event: Event) -> InFlightRecord | None:
+        """None for a reply in a thread that is not known, or not yet."""
+        item_id = event.work_item_id
+        if isinstance(event, ReplyReceived) and not item_id:
+            known = await self._store.get_waiting_clarification(event.thread_id)
+            item_id = (known and known.work_item_id) or ""
+        if not item_id:
+            return None
+        return await self._store.get_in_flight(item_id) or InFlightRecord(work_item_id=item_id)
+
+    async def _is_new(self, item_id: str) -> bool:
+        record = await self._store.get_in_flight(item_id)
+        return record is None or record.state is State.NEW
+
+    async def _each(
+        self, name: str, key_of: Callable[[InFlightRecord], str], visit: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """Visit the items that have a key, in its order, from where the last sweep's calls were used up.
+
+        The cursor moves first: one that always fails keeps nobody else from being visited.
+        """
+        records = self._store.list_in_flight()
+        keys = sorted([f"{key}\n{record.work_item_id}" async for record in records if (key := key_of(record))])
+        for key in keys[bisect_right(keys, self._cursors.get(name, "")) :]:
+            if not self._spend():
+                return
+            self._cursors[name] = key
+            await self._isolated(name, visit(key.rpartition("\n")[2]))
+        self._cursors[name] = ""
+
+    async def _isolated(self, name: str, work: Awaitable[None]) -> None:
+        """What will never work for one item is noted, and the next one has its turn."""
+        try:
+            await work
+        except Problem as problem:
+            if problem.retryable:
+                raise
+            self._note_failure(name, f"{problem.what}: {problem.why}")
+
+    def _changed(self, item_id: str, item: WorkItem | None) -> ItemChanged:
+        """Its id says what is seen, so that the same sight twice is one event."""
+        seen = f"{item.state}:{Summary.of(item).digest}:{item.updated_at}" if item else "gone"
+        return ItemChanged(id=f"sweep:{item_id}@{seen}", work_item_id=item_id, at=self._clock(), item=item)
+
+
+def report_words(report: SweepReport) -> str:
+    """`2 started, 1 answered`; what failed last."""
+    counts = report.model_dump(exclude={"calls", "failed"})
+    found = [f"{count} {word}" for word, count in counts.items() if count]
+    failed = [f"{name} did not answer: {why}" for name, why in report.failed.items()]
+    return "; ".join([", ".join(found) or "nothing was missed", *failed])
+
+
+def _id_if_followed(record: InFlightRecord) -> str:
+    return record.work_item_id if record.state in FOLLOWED else ""
+
+
+def _waits_in_thread(record: InFlightRecord) -> str:
+    """Since when the item waits for a reply in a thread; empty if it does not."""
+    asked = record.clarification
+    return asked.asked_at.isoformat() if record.state is State.WAITING and asked and asked.thread_id else ""
+
+
+def _blocked_pull(record: InFlightRecord) -> str:
+    pull = record.pull_request if record.state is State.BLOCKED else None
+    return f"{pull.repository}#{pull.number}" if pull else ""
+
+
+def _shows(pull: PullRequest) -> tuple[object, ...]:
+    """What of a pull request the machine judges by, as far as a record keeps it."""
+    checks = tuple((check.name, check.status, check.conclusion) for check in pull.checks or ())[:50]
+    reviews = tuple((review.id, review.state) for review in pull.reviews or ())[-50:]
+    return (pull.state, pull.merged, pull.draft, pull.mergeable, pull.head_sha, checks, reviews)

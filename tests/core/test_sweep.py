@@ -1,0 +1,544 @@
+"""What nobody told us is found: once, at a bounded cost, whatever fails, and never twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from factory_core.dispatch.events import Event, ItemChanged
+from factory_core.dispatch.records import State, SweepReport
+from factory_core.dispatch.run import RunStatus
+from factory_core.dispatch.task_template import StandardTask
+from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.factory import Factory, build_factory
+from factory_core.overview import overview
+from factory_core.ports import Change, Pointer, Redelivered
+from factory_core.runner.perform_dispatch import Performer, RuleTriager
+from factory_core.runner.sweep import Sources
+from factory_core.work_item import ItemState
+
+from .world import START, World, run, ticket
+
+pytestmark = pytest.mark.pure
+
+VAGUE = {"title": "Cart is off", "description": "Please look."}
+LATE = timedelta(minutes=11)
+
+
+class SweptWorld(World):
+    """A world whose check-in looks for missed events, ten minutes apart."""
+
+    reader: Any = None
+
+    def new_factory(self, holder: str) -> Factory:
+        performer = Performer(
+            self.config, self.store, self.clock, tracker=self.tracker, channel=self.channel, target=self.target,
+            fleet=self.fleet, triager=RuleTriager(self.config), template=StandardTask(self.config),
+        )  # fmt: skip
+        return build_factory(
+            self.config, self.store, performer, self.clock, webhooks={}, holder=holder, wake=self.woken.append,
+            sources=Sources(self.tracker, self.channel, self.target, self.reader),
+        )  # fmt: skip
+
+    async def sweep(self, after: timedelta = LATE) -> SweepReport:
+        """Time passes, a sweep is due, and what it found is worked on."""
+        self.now += after
+        report = await self.factory.sweep()
+        await self.settle()
+        assert report is not None
+        return report
+
+    async def ask(self, key: str = "ACME-1") -> str:
+        """A vague ticket comes in and is asked about; the thread's id."""
+        await self.add(ticket(key, **VAGUE))
+        record = await self.record(key)
+        assert record.state is State.WAITING and record.clarification
+        return record.clarification.thread_id
+
+
+def busy(after: float | None = None) -> Retryable:
+    return Retryable("Linear cannot be reached", why="it answered 429", fix="factory check", after=after)
+
+
+def versions(world: World) -> Any:
+    async def read() -> dict[str, int]:
+        return {record.work_item_id: record.version async for record in world.store.list_in_flight()}
+
+    return read()
+
+
+@pytest.mark.parametrize("first", ["sweep", "webhook"])
+def test_a_delivery_that_was_lost_or_late_starts_the_item_once(first: str) -> None:
+    """Whichever of the two comes first starts it; the other one costs no write."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        item = world.tracker.items["ACME-1"] = ticket()
+        late = world.changed(item)
+        found = await world.sweep() if first == "sweep" else await world.hear(late)
+        assert await world.state() is State.RUNNING
+        before = await versions(world)
+        if first == "sweep":
+            assert found == SweepReport(started=1, calls=1)
+            await world.hear(late)
+        else:
+            assert (await world.sweep()).started == 0
+        assert (await versions(world), len(world.fleet.orders)) == (before, 1)
+
+    run(main())
+
+
+def test_an_item_that_nobody_told_us_of_goes_all_the_way() -> None:
+    """No webhook arrives, from first to last: ticket, answer, run and merge are found by looking."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        world.tracker.items["ACME-1"] = ticket(**VAGUE)
+        await world.sweep()
+        world.channel.people.append(world.reply("Show `amount` in the cart page.", ts="said"))
+        assert (await world.sweep()).answered == 1
+        await world.agent_ends()
+        world.target.green(1)
+        await world.later(timedelta(minutes=31))
+        assert await world.state() is State.DONE
+        assert (len(world.fleet.orders), len(world.channel.threads), len(world.target.merges)) == (1, 1, 1)
+
+    run(main())
+
+
+def test_a_reply_is_heard_once_whichever_way_it_comes() -> None:
+    """The same words by webhook after the sweep, or again by the next sweep, are no second answer."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        thread = await world.ask()
+        world.channel.people.append(said := world.reply("Hm.", thread, ts="one"))
+        assert (await world.sweep()).answered == 1
+        asked_again = await world.record()
+        assert asked_again.state is State.WAITING and asked_again.clarification and asked_again.clarification.round == 2
+        await world.hear(said)
+        assert (await world.sweep()).answered == 0
+        assert await world.record() == asked_again
+
+    run(main())
+
+
+def test_an_early_answer_that_the_thread_still_shows_is_not_taken_again() -> None:
+    """It came before we knew the thread, so its event was never applied; that the item has it is enough."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        early = world.reply("Hm.", "C1:1.0", ts="one")
+        await world.factory.accept(early)
+        world.channel.people.append(early)
+        await world.ask()
+        record = await world.record()
+        assert record.clarification and record.clarification.round == 2
+        assert (await world.sweep()).answered == 0
+        assert await world.record() == record
+
+    run(main())
+
+
+def test_of_several_processes_one_sweeps() -> None:
+    """One conditional write says whose turn it is; the others ask the vendors nothing."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        world.tracker.items["ACME-1"] = ticket()
+        workers = [world.factory, *(world.new_factory(f"worker-{n}") for n in range(2, 6))]
+        reports = await asyncio.gather(*(worker.sweep() for worker in workers))
+        await world.settle()
+        assert sum(report is not None for report in reports) == 1
+        assert (world.tracker.calls["ready_items"], len(world.fleet.orders)) == (1, 1)
+        restarted = world.new_factory("worker-6")
+        assert await restarted.sweep() is None  # nor does one that was just started
+
+    run(main())
+
+
+def test_a_sweep_that_died_is_done_again_when_its_turn_comes() -> None:
+    """What it had not kept is read again, and nothing is found twice."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        world.tracker.items = {key: ticket(key) for key in ("ACME-1", "ACME-2")}
+        world.store.put_in_flight, kept = dying(world.store.put_in_flight, at=2), world.store.put_in_flight  # type: ignore[method-assign]
+        with pytest.raises(asyncio.CancelledError):
+            await world.factory.sweep()
+        world.store.put_in_flight = kept  # type: ignore[method-assign]
+        world.factory = world.new_factory("worker-2")
+        assert (await world.sweep()).started == 1
+        assert sorted(await versions(world)) == ["ACME-1", "ACME-2"]
+
+    run(main())
+
+
+def dying(call: Callable[..., Any], at: int) -> Callable[..., Any]:
+    calls = iter(range(1, 10_000))
+
+    async def dies(*args: Any, **keywords: Any) -> Any:
+        if next(calls) == at:
+            raise asyncio.CancelledError
+        return await call(*args, **keywords)
+
+    return dies
+
+
+def test_the_calls_of_a_sweep_are_bounded_and_everybody_has_a_turn() -> None:
+    """30 waiting items and 4 calls a source: 8 sweeps visit each once, none oftener."""
+
+    async def main() -> None:
+        world = SweptWorld(sweep={"calls": 4}, clarification={"remindAfter": "6d", "giveUpAfter": "7d"})
+        threads = [await world.ask(f"ACME-{n}") for n in range(1, 31)]
+        seen: list[str] = []
+        for sweep in range(8):
+            world.tracker.calls.clear()
+            world.channel.calls.clear()
+            report = await world.sweep()
+            assert world.channel.calls["replies"] <= 4 and world.tracker.calls["read_item"] <= 4
+            assert report.calls <= 4 * 4
+            seen.append(f"{sweep}: {world.channel.calls['replies']}")
+        assert seen == [*(f"{sweep}: 4" for sweep in range(7)), "7: 2"]
+        world.channel.people = [world.reply("Hm.", thread) for thread in threads]
+        found = [(await world.sweep()).answered for _ in range(8)]
+        assert sum(found) == 30
+
+    run(main())
+
+
+def test_a_long_backlog_is_walked_over_several_sweeps() -> None:
+    """120 ready items in pages of 50, a page a sweep: all of them are started, the page's place survives a restart."""
+
+    async def main() -> None:
+        world = SweptWorld(sweep={"calls": 1})
+        world.tracker.items = {key: ticket(key) for key in (f"ACME-{n:03}" for n in range(120))}
+        found = []
+        for number in range(4):
+            world.factory = world.new_factory(f"worker-{number + 2}")
+            found.append((await world.sweep()).started)
+        assert found == [50, 50, 20, 0]
+
+    run(main())
+
+
+def test_an_interval_of_nothing_means_never() -> None:
+    """Off: no call, no write."""
+
+    async def main() -> None:
+        world = SweptWorld(sweep={"every": 0})
+        world.tracker.items["ACME-1"] = ticket()
+        await world.later(timedelta(days=1))
+        assert world.tracker.calls["ready_items"] == 0 and (await world.store.get_batch()).version == 0
+        assert "sweep" not in [line.name for line in (await overview(world.factory, world.fleet, "1")).lines]
+
+    run(main())
+
+
+def test_between_sweeps_a_check_in_asks_nobody() -> None:
+    """A hundred ticks within the interval: one sweep."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        for _ in range(100):
+            await world.later(timedelta(seconds=5))
+        assert world.tracker.calls["ready_items"] == 1
+        await world.later(timedelta(minutes=2))
+        assert world.tracker.calls["ready_items"] == 2
+
+    run(main())
+
+
+@pytest.mark.parametrize("problem", [busy(), Terminal("Linear: list", why="no right to", fix="factory check")])
+def test_a_source_that_fails_stops_none_of_the_others(problem: Problem) -> None:
+    """The tracker's list is down: the answer in the thread is found all the same, and the report says what failed."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        thread = await world.ask()
+        world.channel.people.append(world.reply("Show `amount`.", thread))
+        world.tracker.faults["ready_items"] = [problem]
+        report = await world.sweep()
+        assert report.answered == 1
+        assert report.failed == {"ready": f"{problem.what}: {problem.why}"}
+        assert await world.state() is State.RUNNING
+
+    run(main())
+
+
+def test_a_vendor_that_asks_for_a_pause_gets_it() -> None:
+    """Retry after an hour: the sweeps within that hour do not ask it; the first one afterwards does."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        world.tracker.items["ACME-1"] = ticket()
+        world.tracker.faults["ready_items"] = [busy(after=3600)]
+        for _ in range(6):
+            await world.sweep(timedelta(minutes=10))
+        assert world.tracker.calls["ready_items"] == 1
+        assert (await world.sweep(timedelta(minutes=10))).started == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_one_item_that_always_fails_keeps_nobody_from_being_visited(retryable: bool) -> None:
+    """ACME-2 cannot be read, ever: that ACME-3 was cancelled is still found."""
+
+    async def main() -> None:
+        world = SweptWorld(capacity={"agents": 9, "perRepository": 9})
+        for key in ("ACME-1", "ACME-2", "ACME-3"):
+            await world.add(ticket(key))
+        world.tracker.items["ACME-3"] = ticket("ACME-3", state=ItemState.CANCELLED)
+        read = world.tracker.read_item
+
+        async def poisoned(item_id: str) -> Any:
+            if item_id == "ACME-2":
+                raise busy() if retryable else Terminal("Linear: issue", why="broken", fix="factory check")
+            return await read(item_id)
+
+        world.tracker.read_item = poisoned  # type: ignore[method-assign]
+        found = [(await world.sweep()).closed for _ in range(2)]
+        assert sum(found) == 1 and await world.state("ACME-3") is State.CANCELLED
+
+    run(main())
+
+
+def test_nothing_is_started_that_is_not_ready() -> None:
+    """Other states leave no trace; an ineligible item is refused once, not once a sweep."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        states = [state for state in ItemState if state is not ItemState.READY]
+        world.tracker.items = {key: ticket(key, state=state) for state, key in zip(states, "ABCDE", strict=True)}
+        assert (await world.sweep()).started == 0 and await versions(world) == {}
+        world.tracker.items["ACME-9"] = ticket("ACME-9", labels=("spec:draft",))
+        for _ in range(3):
+            await world.sweep()
+        assert await world.state("ACME-9") is State.BLOCKED and len(world.said("ACME-9")) == 1
+        assert world.fleet.orders == {}
+
+    run(main())
+
+
+def test_what_was_given_up_and_forgotten_is_not_started_again() -> None:
+    """The ticket still says ready; the factory no longer remembers that it had it. A person's touch starts it."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        await world.add(ticket(updated_at=world.now))
+        await world.agent_ends(RunStatus.FAILED, why="x")
+        aborted = await world.record()
+        await world.store.delete_in_flight("ACME-1", aborted.version)  # as after keepFinished
+        world.tracker.items["ACME-1"] = ticket(updated_at=world.now)
+        world.now += timedelta(days=7)
+        assert (await world.sweep()).started == 0 and len(world.fleet.orders) == 1
+        world.tracker.items["ACME-1"] = ticket(updated_at=world.now)
+        assert (await world.sweep()).started == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_item_that_was_taken_back_unheard_is_stopped(gone: bool) -> None:
+    """Deleted or cancelled in the tracker while its agent runs: found, stopped, counted once."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        await world.add(ticket())
+        world.tracker.items = {} if gone else {"ACME-1": ticket(state=ItemState.CANCELLED)}
+        assert [(await world.sweep()).closed for _ in range(2)] == [1, 0]
+        assert await world.state() is State.CANCELLED and world.fleet.live == []
+
+    run(main())
+
+
+def test_a_pull_request_that_was_merged_unheard_ends_its_blocked_item() -> None:
+    """Nobody reads a blocked item's pull request by a deadline, so the sweep does; the same sight twice is no event."""
+
+    async def main() -> None:
+        world = SweptWorld(agents={"maxRounds": 0, "engine": "console"})
+        await world.add(ticket())
+        await world.agent_ends()
+        world.target.red(1)
+        await world.hear(world.pull())
+        blocked = await world.record()
+        assert blocked.state is State.BLOCKED
+        await world.sweep()
+        assert await world.record() == blocked
+        world.target.change(1, merged=True, state="closed")
+        assert (await world.sweep()).closed == 1
+        assert await world.state() is State.DONE
+
+    run(main())
+
+
+class Relay:
+    """A relay with a feed of issues and pointers, and dead letters."""
+
+    def __init__(self) -> None:
+        self.feed: list[Change] = []
+        self.letters = 0
+        self.behind: dict[str, Event | Problem] = {}
+
+    async def read(self, pointer: Pointer) -> tuple[Event, ...]:
+        found = self.behind[pointer.path]
+        if isinstance(found, Problem):
+            raise found
+        return (found,)
+
+    async def changes(self, cursor: str, now: datetime) -> tuple[Change, ...]:
+        if not cursor:
+            return (Change(cursor=self.feed[-1].cursor),) if self.feed else ()
+        return tuple(change for change in self.feed if int(change.cursor) > int(cursor))
+
+    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
+        asked, self.letters = min(calls, self.letters), max(0, self.letters - calls)
+        return Redelivered(asked, self.letters == 0)
+
+
+def pointed(world: World, cursor: int, path: str) -> Change:
+    return Change(cursor=str(cursor), pointers=(Pointer(path=path, event_id=path, at=world.now),))
+
+
+def test_the_feed_is_read_on_from_where_it_was_left() -> None:
+    """It starts with now; then each change once, poison passed over, a busy one waited for, by any process."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        relay = SweptWorld.reader = Relay()
+        world.factory = world.new_factory("worker-2")
+        thread = await world.ask()
+        relay.feed.append(pointed(world, 1, "before our time"))
+        await world.sweep()
+        relay.feed += [pointed(world, n, path) for n, path in enumerate(("poison", "busy", "reply"), 2)]
+        relay.behind = {"poison": Terminal("relayfile: file", why="no", fix="factory check"), "busy": busy()}
+        relay.behind["reply"] = world.reply("Show `amount`.", thread)
+        assert (await world.sweep()).answered == 0
+        relay.behind["busy"] = world.reply("Somewhere else.", "C9:1.0")
+        world.factory = world.new_factory("worker-3")
+        assert (await world.sweep()).answered == 1
+        assert await world.state() is State.RUNNING
+        assert (await world.sweep()).answered == 0
+
+    try:
+        run(main())
+    finally:
+        SweptWorld.reader = None
+
+
+def test_what_a_sender_could_not_deliver_is_asked_for_again() -> None:
+    """Within the budget, the rest at the next sweep; the list begins where everything before was asked for."""
+
+    async def main() -> None:
+        world = SweptWorld(sweep={"calls": 5})
+        SweptWorld.reader, hook = Relay(), Hook()
+        SweptWorld.reader.letters = 7
+        world.target.redeliver_failed = hook.redeliver_failed  # type: ignore[attr-defined]
+        world.factory = world.new_factory("worker-2")
+        world.now = START
+        hook.failed = 7
+        reports = [await world.sweep(timedelta(minutes=20)) for _ in range(3)]
+        assert [(report.redelivered, report.replayed) for report in reports] == [(5, 5), (2, 2), (0, 0)]
+        after = [START + timedelta(minutes=20 * n) for n in (1, 2, 3)]
+        assert hook.since == [
+            after[0] - timedelta(days=3),
+            after[1] - timedelta(days=3),
+            after[1] - timedelta(minutes=1),
+        ]
+
+    try:
+        run(main())
+    finally:
+        SweptWorld.reader = None
+
+
+class Hook:
+    failed = 0
+
+    def __init__(self) -> None:
+        self.since: list[datetime] = []
+
+    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
+        self.since.append(since)
+        asked, self.failed = min(calls, self.failed), max(0, self.failed - calls)
+        return Redelivered(asked, self.failed == 0)
+
+
+def test_the_status_says_when_it_was_and_what_it_found() -> None:
+    """`Sweep: 1 started`; a source that did not answer makes it unknown, with the reason and a fix."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        world.tracker.items["ACME-1"] = ticket()
+        await world.sweep()
+        assert await line(world) == ("ok", world.now, "1 started", "")
+        world.tracker.faults["ready_items"] = [busy()]
+        await world.sweep()
+        failed = "nothing was missed; ready did not answer: Linear cannot be reached: it answered 429"
+        assert await line(world) == ("unknown", world.now, failed, "factory check")
+
+    run(main())
+
+
+async def line(world: World) -> tuple[str, datetime | None, str, str]:
+    report = await overview(world.factory, world.fleet, "1")
+    (found,) = (one for one in report.lines if one.name == "sweep")
+    return found.status, found.last_event_at, found.note, found.fix_in_words
+
+
+def test_an_unreachable_store_is_no_reason_to_start_anything() -> None:
+    """Without the store nobody knows what is in flight: the sweep is not done."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        world.tracker.items["ACME-1"] = ticket()
+        world.store.reachable = False
+        with pytest.raises(Retryable):
+            await world.factory.sweep()
+        assert world.tracker.calls["ready_items"] == 0
+        world.store.reachable = True
+        assert (await world.sweep()).started == 1
+
+    run(main())
+
+
+def test_the_store_that_goes_away_in_the_middle_loses_nothing() -> None:
+    """Every source fails then, nothing is started, and the next sweep finds it."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        world.tracker.items["ACME-1"] = ticket()
+        listed = world.tracker.ready_items
+
+        async def cut(*args: Any) -> Any:
+            world.store.reachable = False
+            return await listed(*args)
+
+        world.tracker.ready_items = cut  # type: ignore[method-assign]
+        with pytest.raises(Retryable):
+            await world.factory.sweep()
+        world.store.reachable, world.tracker.ready_items = True, listed  # type: ignore[method-assign]
+        assert world.fleet.orders == {}
+        assert (await world.sweep()).started == 1
+
+    run(main())
+
+
+def test_a_person_who_edits_a_running_item_unheard_is_noted_once() -> None:
+    """The same sight twice is one event, by its id."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        await world.add(ticket())
+        world.tracker.items["ACME-1"] = ticket(title="Rename it everywhere", state=ItemState.DISPATCHED)
+        assert [(await world.sweep()).changed for _ in range(2)] == [1, 0]
+        assert isinstance(world.changed(None, "ACME-1"), ItemChanged)
+        record = await world.record()
+        assert record.item and record.item.title == "Rename it everywhere"
+
+    run(main())
