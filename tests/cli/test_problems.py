@@ -51,6 +51,8 @@ def _is_a_command(fix: str) -> bool:
     program, name, *rest = shlex.split(fix)
     if name in {"help", "--help"}:
         return True
+    if name not in COMMANDS:
+        return False
     parser = Parser(prog=f"{program} {name}", allow_abbrev=False, exit_on_error=False)
     importlib.import_module(f"factory_cli.{COMMANDS[name][0]}").arguments(parser)
     _shared(parser)
