@@ -13,6 +13,7 @@ from github_payloads import CONFIG, NOW
 from adapters.providers.github.deliveries import FailedDelivery, GithubDeliveries
 from factory_core.config import Github
 from factory_core.errors import Terminal
+from factory_core.ports import Redelivered
 
 pytestmark = pytest.mark.pure
 
@@ -80,3 +81,29 @@ def test_a_delivery_is_asked_for_again_by_its_id() -> None:
     assert hook.asked == [f"POST api.github.test{HOOK}/{BIG}/attempts"]
     with pytest.raises(Terminal):
         with_client(hook.answer, lambda client: GithubDeliveries(client, CONFIG).redeliver("acme/api", 1))
+
+
+def redelivered(hook: Hook, calls: int, config: Any = CONFIG) -> Redelivered:
+    since = NOW - timedelta(hours=1)
+    return with_client(hook.answer, lambda client: GithubDeliveries(client, config).redeliver_failed(since, calls))
+
+
+def test_failures_are_asked_for_within_the_calls_that_may_be_spent() -> None:
+    """The hook's repository is found among several; oldest first; forgotten ones hold up none; the rest is told."""
+    hook = Hook(attempt(BIG, "b", 5, 0), attempt(6, "c", 15, 502), attempt(5, "d", 20, 500), attempt(4, "e", 70, 500))
+    assert redelivered(hook, 4) == Redelivered(2, False)
+    listed, asked = f"GET api.github.test{HOOK}", "POST api.github.test" + HOOK
+    other = "GET api.github.test/repos/acme/web/hooks/99/deliveries"
+    assert hook.asked == [listed, other, listed, listed, f"{asked}/5/attempts", f"{asked}/6/attempts"]
+    assert redelivered(hook, 20) == Redelivered(3, True)
+
+
+def test_a_hook_that_no_repository_has_is_a_problem_and_none_is_no_call() -> None:
+    """The fix names the key; without a hook id nothing is asked."""
+    elsewhere = CONFIG.model_copy(update={"github": CONFIG.github.model_copy(update={"hook_id": "98"})})
+    with pytest.raises(Terminal) as wrong:
+        redelivered(Hook(), 4, elsewhere)
+    assert "github.hookId" in wrong.value.fix
+    hook = Hook()
+    assert redelivered(hook, 4, CONFIG.model_copy(update={"github": Github()})) == Redelivered(0, True)
+    assert hook.asked == []

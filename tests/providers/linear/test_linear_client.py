@@ -426,3 +426,31 @@ def test_a_problem_is_always_one_of_ours() -> None:
         linear.faults = [httpx2.Response(200, content=content)]
         with pytest.raises(Problem):
             with_items(linear, lambda items: items.read_item("GENT-774"))
+
+
+def ready_filter(linear: Linear) -> dict[str, Any]:
+    """What the provider asks for, of the items that changed since NOW."""
+    config = CONFIG.model_copy(update={"linear": linear})
+    asked: list[dict[str, Any]] = []
+
+    class Listing(SmallLinear):
+        def act(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+            asked.append(given)
+            page = {"hasNextPage": True, "endCursor": "next"}
+            backlog = {**ISSUE, "state": {"id": "s", "name": "Backlog", "type": "backlog"}}
+            return {"issues": {"nodes": [ISSUE, {**ISSUE, "trashed": True}, backlog], "pageInfo": page}}
+
+    found = with_client(Listing(), lambda client: LinearWorkItemProvider(client, config).ready_items(NOW, "here", 7))
+    assert found == ((ITEM,), "next")
+    ((given,), filtered) = asked, asked[0]["filter"]
+    assert (given["after"], given["first"], filtered["updatedAt"]) == ("here", 7, {"gt": "2026-01-04T10:00:00+00:00"})
+    return {name: value for name, value in filtered.items() if name != "updatedAt"}
+
+
+def test_ready_is_asked_by_the_states_name_and_by_whom_it_is_delegated_to() -> None:
+    """One page; the trash and what is not ready after all are left out."""
+    by_name = {"state": {"name": {"eqIgnoreCase": "Ready for Agent"}}}
+    assert ready_filter(Linear()) == {"or": [by_name]}
+    delegated = {"delegate": {"id": {"eq": "app-1"}}, "state": {"type": {"in": ["backlog", "unstarted"]}}}
+    team = {"team": {"key": {"eqIgnoreCase": "GENT"}}}
+    assert ready_filter(Linear(app_user_id="app-1", team="GENT")) == {"or": [by_name, delegated], **team}

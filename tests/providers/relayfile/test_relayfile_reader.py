@@ -16,6 +16,7 @@ from relayfile_samples import (
     PULL_PATH,
     REPLY_PATH,
     UUID,
+    change,
     file_answer,
     issue,
     pull,
@@ -23,10 +24,11 @@ from relayfile_samples import (
     with_client,
 )
 
+from adapters.providers.relayfile.client import RelayfileClient
 from adapters.providers.relayfile.objects import RelayFile, events_of
 from adapters.providers.relayfile.reader import RelayfileReader
 from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
-from factory_core.ports import Pointer
+from factory_core.ports import Change, Pointer, Redelivered
 
 pytestmark = pytest.mark.pure
 
@@ -232,3 +234,48 @@ def test_no_mutation_of_a_file_raises(sample: tuple[str, dict[str, Any]], data: 
     outer = data.draw(st.sampled_from(["payload", "objectType", "deleted", "other"]))
     for event in (*read(path, content), *read(path, {**content, outer: data.draw(ANYTHING)})):
         assert event.model_dump_json()
+
+
+def test_the_feed_tells_issues_by_their_path_and_points_at_replies_alone() -> None:
+    """Aliases and pull requests cost no call; a change that says nothing still moves the cursor."""
+    lines = [
+        change(path, eventId=f"evt_{n}") for n, path in enumerate((CANONICAL, BY_UUID, REPLY_PATH, PULL_PATH, "/x"), 2)
+    ]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.params.get("direction") == "desc":
+            return httpx2.Response(200, json={"events": lines[:1], "nextCursor": None})
+        assert request.url.params["cursor"] == "evt_1"
+        return httpx2.Response(200, json={"events": lines, "nextCursor": "evt_6"})
+
+    def changes(cursor: str) -> tuple[Change, ...]:
+        return with_client(answer, lambda client: RelayfileReader(client, CONFIG).changes(cursor, NOW))
+
+    heard = ItemChanged(id="relayfile:AR-9@rev_88", work_item_id="AR-9", at=NOW)
+    assert changes("") == (Change(cursor="evt_2"),)
+    assert changes("evt_1") == (
+        Change(cursor="evt_2", events=(heard,)),
+        Change(cursor="evt_3"),
+        Change(cursor="evt_4", pointers=(pointer(REPLY_PATH, "evt_4"),)),
+        Change(cursor="evt_5"),
+        Change(cursor="evt_6"),
+    )
+
+
+def test_letters_that_stay_dead_let_the_others_pass() -> None:
+    """Three letters, two calls: each look goes on after the last one; one that is forgotten holds up none."""
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "POST":
+            asked.append(request.url.path.split("/")[-2])
+            return httpx2.Response(404 if asked[-1] == "d2" else 202, json={})
+        items = [{"deliveryId": name, "status": "dead_lettered"} for name in ("d3", "d1", "d2")]
+        return httpx2.Response(200, json={"items": items, "nextCursor": None})
+
+    async def looks(client: RelayfileClient) -> list[Redelivered]:
+        reader = RelayfileReader(client, CONFIG)
+        return [await reader.redeliver_failed(NOW, 3) for _ in range(3)]
+
+    assert with_client(answer, looks) == [Redelivered(2, False), Redelivered(1, False), Redelivered(2, False)]
+    assert asked == ["d1", "d2", "d3", "d1", "d2"]

@@ -318,3 +318,27 @@ def test_a_check_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(door, "PATIENCE", 0.01)
     assert checked(Silent()).status is ConnectionStatus.ERROR
+
+
+def test_a_thread_read_again_shows_what_people_said_and_nothing_else() -> None:
+    """Not the question, not ours, not a bot's, not a notice; nothing unreadable; and no thread of another channel."""
+    said = {"user": "U042", "text": "A &amp; B", "thread_ts": ROOT, "ts": "1767520801.000001"}
+    rows: list[Any] = [
+        {"user": "U0BOT", "text": "A or B?", "ts": ROOT, "thread_ts": ROOT},
+        {**said, "bot_id": "B1"}, {**said, "subtype": "channel_join"}, {**said, "ts": "never"},
+        {**said, "user": None}, None, "x", said,
+    ]  # fmt: skip
+
+    class Thread(SmallSlack):
+        def act(self, method: str, given: dict[str, str]) -> dict[str, Any]:
+            assert (method, given["channel"], given["ts"]) == ("conversations.replies", CHANNEL, ROOT)
+            return {"messages": rows}
+
+    def replies(thread_id: str) -> Any:
+        return with_client(Thread(), lambda client: SlackClarificationChannel(client, CONFIG).replies(thread_id))
+
+    (found,) = replies(f"{CHANNEL}:{ROOT}")
+    assert found.id == found.reply.id == f"slack:{CHANNEL}:1767520801.000001"
+    assert (found.thread_id, found.reply.author, found.reply.text) == (f"{CHANNEL}:{ROOT}", "U042", "A & B")
+    with pytest.raises(Terminal):
+        replies("linear-session:1")
