@@ -341,4 +341,4 @@ def test_a_thread_read_again_shows_what_people_said_and_nothing_else() -> None:
     assert found.id == found.reply.id == f"slack:{CHANNEL}:1767520801.000001"
     assert (found.thread_id, found.reply.author, found.reply.text) == (f"{CHANNEL}:{ROOT}", "U042", "A & B")
     with pytest.raises(Terminal):
-        replies("linear-session:1")
+        replies("linear-session:a1")
