@@ -1,0 +1,32 @@
+"""Was an event that was answered with 200 lost? Not if its record knows it, or the machine has no use for it."""
+
+from __future__ import annotations
+
+from factory_core.dispatch.events import Event, ReplyReceived
+from factory_core.dispatch.records import InFlightRecord
+from factory_core.dispatch.transitions import transition
+
+from .ledger import Ledger
+
+
+def lost(ledger: Ledger, event: Event, since: int) -> bool:
+    """`since`: how many versions of the item's record there were when the delivery came."""
+    if not isinstance(event, ReplyReceived):
+        return not _used(ledger, event, event.work_item_id, since)
+    thread = ledger.threads.get(event.thread_id)
+    if thread is None:
+        return True
+    if any(reply.id == event.reply.id for reply in thread.replies):
+        return False
+    return not (thread.work_item_id and _used(ledger, event, thread.work_item_id, 0))
+
+
+def _used(ledger: Ledger, event: Event, item: str, since: int) -> bool:
+    """By a version from then on; what no version would take is rightly passed over."""
+    versions = ledger.versions.get(item, [])[max(0, since - 1) :] or [InFlightRecord(work_item_id=item)]
+    return any(_knows(record, event) or transition(record, event, ledger.config) is None for record in versions)
+
+
+def _knows(record: InFlightRecord, event: Event) -> bool:
+    reply = event.reply.id if isinstance(event, ReplyReceived) else None
+    return record.knows(event) or any(answer.id == reply for answer in record.answers)

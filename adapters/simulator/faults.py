@@ -1,0 +1,190 @@
+"""What goes wrong between a process and the world: each call may be late, lost, refused, or the last.
+
+The wrapped call itself is one moment: it is done or not, and the laws see it in the order in which it was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.errors import Retryable, StoreUnavailable, VersionConflict
+from factory_core.ports import StateStore
+
+if TYPE_CHECKING:
+    from .process import Process
+
+T = TypeVar("T")
+READS = frozenset({"read_item", "read_pull_request"})
+NO_CALLS = frozenset({"is_ready_for_dispatch", "clone_address"})
+TAKES, STORE_TAKES = 0.05, 0.002  # seconds
+
+
+def at_once(call: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that only gives others a turn: here nobody takes it."""
+    try:
+        while call.send(None) is None:
+            pass
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise RuntimeError("the simulated world waits for nothing")
+
+
+async def _call(process: Process, takes: float, done: Callable[[], T]) -> T:
+    """One call, with the death or the pause that the schedule has for it; `done` does it."""
+    await process.turn()
+    process.simulation.loop.pass_time(takes)
+    fault, late = process.next_fault(), False
+    if fault and fault.kind == "pause":
+        late = await process.pause(fault.seconds)
+        if late and not fault.done:
+            raise asyncio.CancelledError  # its caller had given up, and so it never went out
+    elif fault and not fault.done:
+        process.die()
+    result = done()
+    if fault and fault.kind == "crash":
+        process.die()
+    if late:
+        raise asyncio.CancelledError
+    await process.turn()
+    return result
+
+
+class FaultyPort:
+    """A port of the simulated world as one process sees it."""
+
+    def __init__(self, process: Process, tenant: int, port: Any) -> None:
+        self._process, self._tenant, self._port = process, tenant, port
+        self._calls: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._port, name)
+        if name in NO_CALLS:
+            return call
+        self._calls[name] = self._wrapped(name, call)
+        setattr(self, name, self._calls[name])
+        return self._calls[name]
+
+    def _wrapped(self, name: str, call: Any) -> Any:
+        async def calling(*args: Any) -> Any:
+            simulation = self._process.simulation
+            simulation.count("call")
+            fault = simulation.next_fault("vendor")
+            if name in READS and simulation.next_fault("read"):
+                return await self._stale(name, call, args)
+            if fault is None:
+                return await _call(self._process, TAKES, lambda: at_once(call(*args)))
+            simulation.tell(None, "", f"{name} meets: {fault.kind}{', done' if fault.done else ''}")
+            if fault.kind == "busy":
+                raise _later(name, "429", fault.seconds)
+            if fault.done:
+                await _call(self._process, TAKES, lambda: at_once(call(*args)))
+            if fault.kind == "hang":
+                await asyncio.sleep(fault.seconds)
+            raise _later(name, "no answer" if fault.kind == "hang" else "500", None)
+
+        return calling
+
+    async def _stale(self, name: str, call: Any, args: tuple[Any, ...]) -> Any:
+        self._process.simulation.tell(None, "", f"{name} gives a stale answer")
+
+        def read() -> Any:
+            self._port.stale = True
+            try:
+                return at_once(call(*args))
+            finally:
+                self._port.stale = False
+
+        return await _call(self._process, TAKES, read)
+
+
+def _later(call: str, why: str, after: float | None) -> Retryable:
+    return Retryable(f"{call} did not work", why=why, fix="factory check", after=after)
+
+
+class FaultyStore:
+    """A state store as one process sees it; what was stored is shown to the laws at that very moment."""
+
+    def __init__(self, process: Process, tenant: int, store: StateStore) -> None:
+        self._process, self._tenant, self._store = process, tenant, store
+        self._seen = process.simulation.ledgers[tenant]
+
+    async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
+        return await self._do(lambda: at_once(self._store.get_in_flight(work_item_id)))  # type: ignore[arg-type]
+
+    async def put_in_flight(
+        self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
+    ) -> InFlightRecord:
+        def put() -> InFlightRecord:
+            self._conflict()
+            call: Any = self._store.put_in_flight(record, batch=batch, clarification=clarification)
+            saved: InFlightRecord = at_once(call)
+            self._seen.saved(saved, batch, clarification, self._process)
+            return saved
+
+        return await self._do(put)
+
+    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+        def delete() -> None:
+            call: Any = self._store.delete_in_flight(work_item_id, version)
+            at_once(call)
+            self._seen.deleted(work_item_id)
+
+        await self._do(delete)
+
+    async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
+        async for record in self._store.list_in_flight():
+            await self._do(lambda: None)
+            yield record
+
+    async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
+        return await self._do(lambda: at_once(self._store.get_waiting_clarification(thread_id)))  # type: ignore[arg-type]
+
+    async def put_waiting_clarification(self, record: ClarificationRecord) -> ClarificationRecord:
+        def put() -> ClarificationRecord:
+            self._conflict()
+            call: Any = self._store.put_waiting_clarification(record)
+            saved: ClarificationRecord = at_once(call)
+            self._seen.kept(saved)
+            return saved
+
+        return await self._do(put)
+
+    async def delete_waiting_clarification(self, thread_id: str) -> None:
+        call: Any = self._store.delete_waiting_clarification(thread_id)
+        await self._do(lambda: at_once(call))
+
+    async def due(self, now: datetime, limit: int) -> Sequence[str]:
+        return await self._do(lambda: at_once(self._store.due(now, limit)))  # type: ignore[arg-type]
+
+    async def get_batch(self) -> Batch:
+        return await self._do(lambda: at_once(self._store.get_batch()))  # type: ignore[arg-type]
+
+    async def put_batch(self, batch: Batch) -> Batch:
+        def put() -> Batch:
+            self._conflict()
+            call: Any = self._store.put_batch(batch)
+            saved: Batch = at_once(call)
+            self._seen.batched(saved)
+            return saved
+
+        return await self._do(put)
+
+    async def _do(self, done: Callable[[], T]) -> T:
+        simulation = self._process.simulation
+        fault = simulation.next_fault("store")
+        if fault:
+            simulation.store_down(fault.seconds)
+        if simulation.loop.time() < simulation.down_until:
+            await self._process.turn()
+            raise StoreUnavailable("the state store cannot be reached", why="it is down", fix="factory check")
+        return await _call(self._process, STORE_TAKES, done)
+
+    def _conflict(self) -> None:
+        if self._process.simulation.next_fault("put"):
+            self._process.simulation.tell(None, "", "a write meets a conflict")
+            raise VersionConflict

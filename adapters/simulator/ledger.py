@@ -1,0 +1,193 @@
+"""What one tenant's store holds and held, and the laws that every write must keep. Each law is a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from factory_core.dispatch.records import ENDED, Batch, ClarificationRecord, InFlightRecord, State
+
+if TYPE_CHECKING:
+    from .process import Process
+    from .simulation import Simulation
+
+AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
+WAITS = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
+OWN_FAULTS = ("KeyError", "TypeError", "AttributeError", "AssertionError", "IndexError", "ValidationError", "RuntimeError")
+SKEW = timedelta(seconds=10)
+
+
+class Saved(NamedTuple):
+    """One write: what was there, what is there now, who wrote it."""
+
+    before: InFlightRecord
+    after: InFlightRecord
+    process: Process
+    ledger: Ledger
+
+
+class Ledger:
+    """The records of a tenant as they were stored, in the order in which they were."""
+
+    def __init__(self, simulation: Simulation, tenant: int) -> None:
+        self._simulation, self.tenant = simulation, tenant
+        self.outside = simulation.outside[tenant]
+        self.config = simulation.configs[tenant]
+        self.records: dict[str, InFlightRecord] = {}
+        self.versions: dict[str, list[InFlightRecord]] = {}
+        self.threads: dict[str, ClarificationRecord] = {}
+        self.batch = Batch()
+
+    def saved(
+        self, after: InFlightRecord, batch: Batch | None, thread: ClarificationRecord | None, process: Process
+    ) -> None:
+        item = after.work_item_id
+        if batch is not None:
+            self.batched(batch.model_copy(update={"version": batch.version + 1}))
+        if thread is not None:
+            self.kept(thread)
+        before = self.records.get(item) or InFlightRecord(work_item_id=item)
+        self.records[item] = after
+        self.versions.setdefault(item, []).append(after)
+        self._simulation.wrote(self.tenant, before, after, process)
+        write = Saved(before, after, process, self)
+        for law in WRITE_LAWS:
+            why = law(write)
+            if why:
+                self._simulation.broken(_name(law), f"{item}: {why}")
+
+    def deleted(self, item: str) -> None:
+        gone = self.records.pop(item, None)
+        self._simulation.tell(self.tenant, item, "its record is forgotten")
+        if gone and gone.state not in ENDED and gone.state is not State.NEW:
+            self._simulation.broken("forgets-only-what-ended", f"{item} was forgotten while it was {gone.state}")
+
+    def kept(self, thread: ClarificationRecord) -> None:
+        self.threads[thread.thread_id] = thread
+
+    def batched(self, batch: Batch) -> None:
+        if batch.version != self.batch.version + 1:
+            self._simulation.broken(
+                "version-grows-by-one", f"the batch went from {self.batch.version} to {batch.version}"
+            )
+        self.batch = batch
+        limits = self.config.capacity
+        running = [slot for slot in batch.slots.values() if slot.state == "running"]
+        here = max((sum(slot.repository == one.repository for slot in running) for one in running), default=0)
+        if len(running) > limits.agents or here > limits.per_repository:
+            self._simulation.broken("capacity", f"{len(running)} slots are taken, {here} of one repository")
+
+
+def version_grows_by_one(write: Saved) -> str:
+    """Every write follows the one that it was decided on."""
+    before, after = write.before.version, write.after.version
+    return "" if after == before + 1 else f"version {after} was written over version {before}"
+
+
+def lease_is_its_holders(write: Saved) -> str:
+    """Nobody but its holder changes a lease that is not over, and its epoch only grows."""
+    before, after, process = write.before.lease, write.after.lease, write.process
+    if after.epoch < before.epoch:
+        return f"the lease's epoch went from {before.epoch} to {after.epoch}"
+    held = before.holder and before.until and before.until > process.clock()
+    gone = write.process.simulation.is_gone(before.holder)
+    if held and not gone and before.holder != process.name and after != before:
+        return f"{process.name} changed the lease of {before.holder}"
+    return ""
+
+
+def lease_before_effect(write: Saved) -> str:
+    """What is settled was performed by the lease's holder, and nobody else."""
+    before, after = write.before, write.after
+    if before.state is not after.state or len(after.outbox) >= len(before.outbox):
+        return ""
+    settles = before.lease.holder == write.process.name
+    return "" if settles else f"{write.process.name} settled an effect under the lease of {before.lease.holder!r}"
+
+
+def applied_is_remembered(write: Saved) -> str:
+    """What changes the state or the history is an event, remembered once."""
+    before, after = write.before, write.after
+    if len(set(after.applied)) != len(after.applied):
+        return "an event was applied twice"
+    moved = before.state is not after.state or len(before.log) != len(after.log) or before.answers != after.answers
+    if moved and after.applied == before.applied:
+        return f"it went from {before.state} to {after.state}, and the event was not remembered"
+    return ""
+
+
+def words_count_once(write: Saved) -> str:
+    """A person's words enter the history, the answers and the next task once."""
+    log = write.after.log
+    if len(log) == len(write.before.log):
+        return ""
+    quotes = [entry.quote for entry in log if entry.by == "person" and "case" in entry.quote]
+    twice = len(quotes) != len(set(quotes))
+    return "a person's words were taken twice" if twice else ""
+
+
+def done_is_final(write: Saved) -> str:
+    """Done stays done until a person puts the ticket back to ready."""
+    if write.before.state is not State.DONE or write.after.state is State.DONE:
+        return ""
+    truth = write.ledger.outside.world.truths[write.after.work_item_id]
+    finished = write.ledger.outside.target.merged_at.get(write.after.work_item_id, 0.0)
+    reopened = truth.reopened_at >= finished or truth.lied
+    return "" if reopened else f"it was done and is {write.after.state}, and nobody had reopened it"
+
+
+def waits_with_a_deadline(write: Saved) -> str:
+    """Whoever waits is looked at again; only what needs a person or is over may rest."""
+    after = write.after
+    if after.outbox and after.wake_at is None:
+        return "effects are planned and nobody will wake"
+    if after.state in WAITS and after.deadline is None:
+        return f"it is {after.state} without a deadline"
+    if after.state is State.TRIAGING and not after.outbox:
+        return "it is being triaged, and no triage is planned"
+    if after.state is State.BLOCKED and after.block is None:
+        return "it is blocked without a reason"
+    return ""
+
+
+def at_work_has_a_slot(write: Saved) -> str:
+    """Who starts or runs an agent holds a running slot."""
+    after = write.after
+    if after.state not in AT_WORK:
+        return ""
+    slot = write.ledger.batch.slots.get(after.work_item_id)
+    return "" if slot and slot.state == "running" else f"it is {after.state} without a slot"
+
+
+def tenants_are_apart(write: Saved) -> str:
+    """Nothing of one tenant is in another's records."""
+    item = write.after.item
+    own = f"of tenant-{write.ledger.tenant})"
+    return "" if item is None or item.title.endswith(own) else f"it holds the ticket {item.title!r}"
+
+
+def retries_keep_the_vendors_delay(write: Saved) -> str:
+    """Waiting for a vendor, or for a person, takes the time that was asked for; our own faults are none of them."""
+    for planned in write.after.outbox:
+        if planned.why in OWN_FAULTS:
+            return f"{planned.effect.kind} met a fault of its own: {planned.why}"
+    return ""
+
+
+WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
+    version_grows_by_one,
+    lease_is_its_holders,
+    lease_before_effect,
+    applied_is_remembered,
+    words_count_once,
+    done_is_final,
+    waits_with_a_deadline,
+    at_work_has_a_slot,
+    tenants_are_apart,
+    retries_keep_the_vendors_delay,
+)
+
+
+def _name(law: Callable[[Saved], str]) -> str:
+    return law.__name__.replace("_", "-")

@@ -1,0 +1,125 @@
+"""A simulated process: a factory for each tenant, a clock that is a little off, and an end that may come at any call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from factory_core.dispatch.task_template import StandardTask
+from factory_core.errors import Problem, Refused
+from factory_core.factory import Factory, build_factory
+from factory_core.intake.http import HttpRequest
+from factory_core.ports import Inbound
+from factory_core.runner.perform_dispatch import Performer, RuleTriager
+
+from .faults import FaultyPort, FaultyStore
+from .schedule import Fault
+
+if TYPE_CHECKING:
+    from .simulation import Simulation
+
+
+class Process:
+    """`number` is its place on the schedule; each life of it has a name of its own."""
+
+    def __init__(self, simulation: Simulation, number: int, life: int) -> None:
+        self.simulation, self.number, self.life = simulation, number, life
+        self.name = f"process-{number}.{life}"
+        self.skew = timedelta(seconds=simulation.schedule.skew[number])
+        self.dead = False
+        self.paused_until = 0.0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.factories = {tenant: self._factory(tenant) for tenant in simulation.schedule.tenants}
+
+    def clock(self) -> datetime:
+        return self.simulation.clock() + self.skew
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Do it in this process: it ends with it."""
+        task = self.simulation.loop.create_task(self._contained(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _contained(self, work: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await work
+        except Problem:
+            return None  # as the host: a line in the log
+        except Exception as error:
+            self.simulation.broken("no-fault-of-its-own", f"{type(error).__name__}: {error}")
+            raise
+
+    def next_fault(self) -> Fault | None:
+        """What the schedule has for this process's next call."""
+        return self.simulation.next_fault(f"process {self.number}")
+
+    async def turn(self) -> None:
+        """Others may go on here."""
+        await asyncio.sleep(0)
+        if self.dead or (self.paused_until > self.simulation.loop.time() and await self._resumed()):
+            raise asyncio.CancelledError
+
+    async def pause(self, seconds: float) -> bool:
+        """The whole process stands still; true when its caller gave up meanwhile."""
+        self.simulation.tell(None, "", f"{self.name} is paused for {seconds} s")
+        self.paused_until = self.simulation.loop.time() + seconds
+        return await self._resumed()
+
+    async def _resumed(self) -> bool:
+        """Goes on when the pause is over; what was cancelled in it is told afterwards."""
+        cancelled, loop = False, self.simulation.loop
+        while not self.dead and loop.time() < self.paused_until:
+            try:
+                await asyncio.sleep(self.paused_until - loop.time())
+            except asyncio.CancelledError:
+                cancelled = True
+        if self.dead:
+            raise asyncio.CancelledError
+        return cancelled
+
+    def die(self) -> None:
+        """Nothing of it goes on; what it was about to do is not done. It is started again a while later."""
+        self.simulation.tell(None, "", f"{self.name} dies")
+        self.dead = True
+        for task in self._tasks:
+            task.cancel()
+        self.simulation.restart_later(self)
+        raise asyncio.CancelledError
+
+    def _factory(self, tenant: int) -> Factory:
+        simulation = self.simulation
+        outside, config = simulation.outside[tenant], simulation.configs[tenant]
+        store: Any = FaultyStore(self, tenant, simulation.open_store(tenant, self.number))
+        tracker, channel, target, fleet = (
+            FaultyPort(self, tenant, port)
+            for port in (outside.tracker, outside.channel, outside.target, outside.fleet)
+        )
+        performer = Performer(
+            config, store, self.clock, tracker=tracker, channel=channel, target=target, fleet=fleet,
+            triager=RuleTriager(config), template=StandardTask(config),
+        )  # fmt: skip
+        return build_factory(
+            config, store, performer, self.clock, webhooks={"outside": Deliveries(simulation)}, holder=self.name,
+            wake=lambda record: self._wake(tenant, record),
+            is_gone=simulation.is_gone if simulation.schedule.knows_dead else lambda holder: False,
+        )  # fmt: skip
+
+    def _wake(self, tenant: int, record: Any) -> None:
+        self.start(self.factories[tenant].perform(record))
+
+
+class Deliveries:
+    """The webhooks of the simulated vendors: the body is the event's number."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    def events_in(self, request: HttpRequest) -> Inbound:
+        number = request.body.decode()
+        event = self._simulation.events.get(int(number))
+        if event is None:
+            raise Refused(f"no delivery {number}", why="the simulation never sent it", fix="factory simulate --help")
+        return Inbound(delivery_id=number, events=(event,))

@@ -1,0 +1,172 @@
+"""What must be true when everything rests. Each law looks at the world's own truth, not at the machine's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from factory_core.dispatch.records import InFlightRecord, State
+from factory_core.work_item import ItemState
+
+from .schedule import DAY, RunPlan
+from .world import OURS, Truth
+
+if TYPE_CHECKING:
+    from .simulation import Simulation
+
+GIVE_UP = 7 * DAY
+FAILING: frozenset[RunPlan] = frozenset({"fails", "dies", "never-starts"})
+TAKEN_BACK = frozenset({ItemState.OTHER, ItemState.CANCELLED, ItemState.DONE})
+
+
+def nothing_is_held(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """No slot, no place in line, no lease and no order is left over."""
+    ledger = simulation.ledgers[tenant]
+    if ledger.batch.slots or ledger.batch.queue:
+        yield f"slots {list(ledger.batch.slots)} and queue {[entry.work_item_id for entry in ledger.batch.queue]} remain"
+    for record in ledger.records.values():
+        if record.lease.holder or record.outbox:
+            yield f"{record.work_item_id} still has a lease or orders"
+
+
+def no_agent_is_left(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """No agent works for an item that has no use for it."""
+    for run in simulation.outside[tenant].fleet.live():
+        yield f"agent {run.order.run_id} of {run.order.work_item_id} is still at work"
+
+
+def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """Where an item rests is what its own history demands."""
+    outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
+    for key, truth in outside.world.truths.items():
+        record = ledger.records.get(key)
+        plans = [run.plan for run in outside.fleet.runs.values() if run.order.work_item_id == key]
+        why = _wrong(truth, record, plans, merged=outside.target.merged_at.get(key, -1.0))
+        if why:
+            yield f"{key}: {why}"
+
+
+def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """An item that no person disturbs ends as its plan alone says, whatever went wrong on the way."""
+    outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
+    for key, truth in outside.world.truths.items():
+        if truth.plan.acts or truth.lied:
+            continue
+        state, reason = planned_end(simulation, truth)
+        record = ledger.records.get(key)
+        found = record.state if record else None
+        why = record.block.reason if record and record.block else ""
+        if (found or state, why) != (state, reason) or (found is None and state is State.BLOCKED):
+            yield f"{key} was to end {state} {reason}, and is {found} {why}"
+
+
+def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """What stopped or was given up says so on its ticket, and what was merged says that."""
+    outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
+    for key, record in ledger.records.items():
+        comments = "\n".join(outside.world.truths[key].comments)
+        if record.state is State.BLOCKED and record.block and record.block.why not in comments:
+            yield f"{key} is blocked, and its ticket does not say why: {record.block.why}"
+        if record.state is State.DONE and "Merged:" not in comments:
+            yield f"{key} is done, and its ticket does not say so"
+
+
+def done_is_done_in_the_tracker(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """The ticket of a merged pull request is closed, unless a person moved it."""
+    world = simulation.outside[tenant].world
+    for key, record in simulation.ledgers[tenant].records.items():
+        item = world.truths[key].item
+        if record.state is State.DONE and item and item.state in OURS and not world.truths[key].lied:
+            yield f"{key} is done, and its ticket is {item.state}"
+
+
+def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
+    """Where this ticket's plan leads when nobody disturbs it, told by the promises to people alone."""
+    plan, config = truth.plan, simulation.configs[truth.plan.tenant]
+    if plan.kind in ("unroutable", "ineligible"):
+        return State.BLOCKED, plan.kind
+    answers, asked = list(plan.answers), 0
+
+    def answered() -> tuple[State, str] | None:
+        """One question after the other until somebody says something useful."""
+        nonlocal asked
+        while True:
+            if asked == config.clarification.max_rounds:
+                return State.BLOCKED, "still-unclear"
+            asked += 1
+            if not answers:
+                return State.FAILED, ""
+            answer = answers.pop(0)
+            if answer.useful or answer.twice:
+                return None
+
+    stuck = answered() if plan.kind == "vague" else None
+    runs, tries, rounds, red, requested = list(plan.runs), 0, 0, plan.red, plan.requested
+    while stuck is None:
+        run = runs.pop(0) if runs else "succeeds"
+        if run in ("no-change", "capped", "late"):
+            return State.BLOCKED, {"no-change": "no-change", "capped": "budget-run", "late": "stopped"}[run]
+        if run == "asks":
+            stuck, tries = answered(), 0
+        elif run in FAILING:
+            tries += 1
+            if tries == config.agents.max_attempts:
+                return State.BLOCKED, "attempts-exhausted"
+        elif run != "limited":
+            if not red and not requested:
+                return State.DONE, ""
+            reason = "ci-failed" if red else "review-failed"
+            red, requested = (red - 1, requested) if red else (0, requested - 1)
+            if rounds == config.agents.max_rounds:
+                return State.BLOCKED, reason
+            rounds, tries = rounds + 1, 0
+    return stuck
+
+
+def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *, merged: float) -> str:
+    """Why this is no place to rest, or nothing."""
+    item, acts = truth.item, {act.kind for act in truth.plan.acts}
+    ours = item is not None and item.state in OURS
+    state = record.state if record else State.NEW
+    if truth.lied:
+        return ""
+    if state is State.NEW:
+        return "its ticket is ready, and nobody ever heard of it" if ours and item and not merged >= 0 else ""
+    if state is State.DONE:
+        return "" if merged >= truth.reopened_at else "it is done, and was never merged"
+    if state is State.CANCELLED:
+        return "" if not ours or acts & {"stop", "abort"} else "it is cancelled, and its ticket is ours"
+    if not ours and state is State.BLOCKED:
+        return f"a person took its ticket back ({item.state if item else 'gone'}), and it is still blocked"
+    if state is State.FAILED:
+        return "" if truth.answered_last < truth.asked_last else "it was given up although somebody had answered"
+    reason = record.block.reason if record and record.block else ""
+    return "" if _needs_a_person(reason, truth, set(plans), acts) else f"it is blocked for {reason!r} without a cause"
+
+
+def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[str]) -> bool:
+    """Did something happen that this block names?"""
+    causes: dict[str, bool] = {
+        "unroutable": truth.plan.kind == "unroutable",
+        "ineligible": truth.plan.kind == "ineligible",
+        "still-unclear": len(truth.questions) >= 3,
+        "attempts-exhausted": bool(plans & FAILING),
+        "no-change": "no-change" in plans,
+        "budget-run": "capped" in plans,
+        "stopped": "late" in plans or bool(acts & {"stop", "abort", "cancel", "park", "done"}),
+        "ci-failed": truth.plan.red > 0,
+        "review-failed": truth.plan.requested > 0 or "comment" in acts,
+        "pull-request-closed": "close" in acts,
+        "review-unanswered": bool(acts & {"push", "close"}),
+    }
+    return causes.get(reason, False)
+
+
+REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
+    nothing_is_held,
+    no_agent_is_left,
+    every_item_rests_rightly,
+    undisturbed_items_follow_their_plan,
+    told_where_people_look,
+    done_is_done_in_the_tracker,
+)

@@ -1,0 +1,299 @@
+"""One schedule, played: processes over one store and one world, until everything rests or a law is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, NamedTuple
+
+from factory_core.dispatch.events import Event
+from factory_core.dispatch.records import ENDED, InFlightRecord, State
+from factory_core.dispatch.run import RunReport
+from factory_core.intake.http import HttpRequest
+
+from .acknowledged import lost
+from .agents import SimulatedFleet
+from .ledger import Ledger
+from .loop import SimulatedLoop
+from .process import Process
+from .rest import REST_LAWS
+from .schedule import DAY, HOUR, Fault, Schedule
+from .stores import STORES
+from .vendors import SimulatedChannel, SimulatedTarget, SimulatedTracker
+from .world import World
+
+START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+RETRIES = (60.0, HOUR, 6 * HOUR)  # after a webhook that was not answered with 2xx; the last again and again
+SWEPT_AFTER = 30 * HOUR  # when a dropped delivery is found after all
+RESTARTS_AFTER = 20.0
+MOST_STEPS = 400_000
+LONGEST = 120 * DAY
+RESTS = ENDED | {State.BLOCKED, State.NEW}
+SORTS = {
+    "duplicate": "delivery", "delay": "delivery", "drop": "delivery", "conflict": "put", "down": "store",
+    "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read",
+}  # fmt: skip
+
+
+class Violation(NamedTuple):
+    law: str
+    why: str
+    at: float
+
+
+class Happening(NamedTuple):
+    """One line of the history; `what` is made into words only when somebody reads it."""
+
+    at: float
+    tenant: int | None
+    item: str
+    what: str | tuple[InFlightRecord, InFlightRecord, str]
+
+    def words(self) -> str:
+        where = "" if self.tenant is None else f"{self.tenant}:{self.item} "
+        return f"{self.at:13.3f}  {where}{self.what if isinstance(self.what, str) else _moved(*self.what)}"
+
+
+class Outside(NamedTuple):
+    world: World
+    tracker: SimulatedTracker
+    channel: SimulatedChannel
+    target: SimulatedTarget
+    fleet: SimulatedFleet
+
+
+class Simulation:
+    """Plays the schedule once. `history` and `violation` are its result."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.history: list[Happening] = []
+        self.counts: Counter[str] = Counter()
+        self.violation: Violation | None = None
+        self.loop = SimulatedLoop(Random(schedule.order))
+        self.events: dict[int, Event] = {}
+        self.down_until = 0.0
+        self.pending = 0
+        self._chance = Random(schedule.order + 1)
+        self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
+        self._nth: Counter[str] = Counter()
+        self._gone: set[str] = set()
+        self._tick_at, self._ticked_at, self._gap = float("inf"), -1.0, 1.0
+        self.configs = {tenant: schedule.config(tenant) for tenant in schedule.tenants}
+        self.open_store = STORES[schedule.store](self.clock)
+        self.outside = {tenant: self._outside(tenant) for tenant in schedule.tenants}
+        self.ledgers = {tenant: Ledger(self, tenant) for tenant in schedule.tenants}
+        self.processes = [Process(self, number, 1) for number in range(len(schedule.skew))]
+
+    def play(self) -> Simulation:
+        with _quiet():
+            try:
+                self.loop.run(self._main())
+            finally:
+                self.loop.close()
+        return self
+
+    def clock(self) -> datetime:
+        return START + timedelta(seconds=self.loop.time())
+
+    def digest(self) -> str:
+        """Of the whole history, to the byte."""
+        text = "\n".join(happening.words() for happening in self.history)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    # what the parts tell
+
+    def tell(self, tenant: int | None, item: str, words: str) -> None:
+        self.history.append(Happening(self.loop.time(), tenant, item, words))
+
+    def count(self, what: str) -> None:
+        self.counts[what] += 1
+
+    def broken(self, law: str, why: str) -> None:
+        """The first broken law ends the play."""
+        if self.violation is None:
+            self.violation = Violation(law, why, self.loop.time())
+            self.tell(None, "", f"BROKEN {law}: {why}")
+        self.loop.halted = True
+
+    def wrote(self, tenant: int, before: InFlightRecord, after: InFlightRecord, process: Process) -> None:
+        self.count("write")
+        self.history.append(
+            Happening(self.loop.time(), tenant, after.work_item_id, (before, after, process.name))
+        )
+        self._gap = 1.0
+        if after.wake_at:
+            self._tick_by((after.wake_at - START).total_seconds())
+
+    def next_fault(self, sort: str) -> Fault | None:
+        self._nth[sort] += 1
+        return self._faults.get((sort, self._nth[sort]))
+
+    def store_down(self, seconds: float) -> None:
+        self.tell(None, "", f"the store is down for {seconds} s")
+        self.down_until = self.loop.time() + seconds
+
+    def is_gone(self, holder: str) -> bool:
+        return holder in self._gone
+
+    def restart_later(self, process: Process) -> None:
+        self._gone.add(process.name)
+
+        def restart() -> None:
+            born = self.processes[process.number] = Process(self, process.number, process.life + 1)
+            self.tell(None, "", f"{born.name} starts")
+            for tenant, factory in born.factories.items():
+                born.start(factory.check_in(ahead=self.configs[tenant].runner.lease))
+
+        self.later(RESTARTS_AFTER, restart)
+
+    # deliveries
+
+    def later(self, seconds: float, then: Callable[[], None]) -> None:
+        self.pending += 1
+
+        def come() -> None:
+            self.pending -= 1
+            self.count("outside")
+            then()
+
+        self.loop.call_later(seconds, come)
+
+    def deliver(self, tenant: int, event: Event) -> None:
+        """The sender's side: at once, or as the schedule's faults have it."""
+        number = len(self.events) + 1
+        self.events[number] = event
+        fault = self.next_fault("delivery")
+        kind = fault.kind if fault else ""
+        if fault:
+            self.tell(tenant, event.work_item_id, f"delivery {number} meets: {kind} {fault.seconds} s")
+        first = {"delay": fault.seconds if fault else 0.0, "drop": SWEPT_AFTER}.get(kind, 0.2)
+        self.later(first, lambda: self._arrive(tenant, number, 0))
+        if fault and kind == "duplicate":
+            self.later(fault.seconds, lambda: self._arrive(tenant, number, 0))
+
+    def report(self, tenant: int, report: RunReport) -> None:
+        """A fleet tells of a run's end once, to whoever is there; if that fails, the factory has to ask."""
+        alive = self._alive()
+        if alive:
+            alive.start(alive.factories[tenant].finished(report))
+
+    def _arrive(self, tenant: int, number: int, tries: int) -> None:
+        process = self._alive()
+        if process is None:
+            self.later(RESTARTS_AFTER, lambda: self._arrive(tenant, number, tries))
+            return
+        self.pending += 1
+        self.count("delivery")
+
+        def answered(task: asyncio.Task[Any]) -> None:
+            self.pending -= 1
+            if task.cancelled() or task.exception() or not task.result():
+                again = RETRIES[min(tries, len(RETRIES) - 1)]
+                self.later(again, lambda: self._arrive(tenant, number, tries + 1))
+
+        process.start(self._post(process, tenant, number)).add_done_callback(answered)
+
+    async def _post(self, process: Process, tenant: int, number: int) -> bool:
+        event, ledger = self.events[number], self.ledgers[tenant]
+        since = len(ledger.versions.get(event.work_item_id, ()))
+        request = HttpRequest(body=str(number).encode(), received_at=process.clock())
+        response = await process.factories[tenant].handle_webhook("outside", request)
+        if response.status != 200:
+            return False
+        if lost(ledger, event, since):
+            self.broken("acknowledged-is-kept", f"{event.work_item_id}: {event.id} was answered 200 and is not known")
+        return True
+
+    def _alive(self) -> Process | None:
+        alive = [process for process in self.processes if not process.dead and process.paused_until <= self.loop.time()]
+        return alive[int(self._chance.random() * len(alive))] if alive else None
+
+    # time
+
+    def _tick_by(self, when: float) -> None:
+        """Some process checks in by then: cron's tick, without the ticks that find nothing."""
+        when = max(when + 3.0, self._ticked_at + self._gap)
+        if when < self._tick_at:
+            self._tick_at = when
+            self.loop.call_at(when, self._tick, when)
+
+    def _tick(self, planned: float) -> None:
+        if planned != self._tick_at:
+            return
+        self._ticked_at, self._tick_at, self._gap = self.loop.time(), float("inf"), min(self._gap * 2, 60.0)
+        self.check_in()
+        wakes = [record.wake_at for ledger in self.ledgers.values() for record in ledger.records.values() if record.wake_at]
+        if wakes:
+            self._tick_by((min(wakes) - START).total_seconds())
+
+    def check_in(self) -> None:
+        """One process looks, sometimes all at once."""
+        one = self._alive()
+        everybody = self._chance.random() < 0.2
+        for process in self.processes:
+            if process is one or (everybody and not process.dead):
+                for factory in process.factories.values():
+                    process.start(factory.check_in())
+
+    async def _main(self) -> None:
+        while not self._at_rest():
+            await asyncio.sleep(HOUR)
+            if self.loop.steps > MOST_STEPS or self.loop.time() > LONGEST:
+                self.broken("comes-to-rest", f"after {self.loop.steps} steps: {self._restless()}")
+        for _ in range(3):
+            self.check_in()
+            await asyncio.sleep(60)
+        for law in REST_LAWS:
+            for tenant in self.schedule.tenants:
+                for why in law(self, tenant):
+                    self.broken(law.__name__.replace("_", "-"), why)
+
+    def _at_rest(self) -> bool:
+        return not self.pending and not self._restless()
+
+    def _restless(self) -> list[str]:
+        return [
+            f"{record.work_item_id} is {record.state}"
+            for ledger in self.ledgers.values()
+            for record in ledger.records.values()
+            if record.state not in RESTS or record.outbox
+        ]
+
+    def _outside(self, tenant: int) -> Outside:
+        tickets = tuple(ticket for ticket in self.schedule.tickets if ticket.tenant == tenant)
+        world = World(
+            tenant, tickets, now=self.loop.time, clock=self.clock, deliver=self.deliver, later=self.later,
+            told=self.tell, broken=self.broken,
+        )  # fmt: skip
+        target = SimulatedTarget(world, self.schedule.rules.policy)
+        fleet = SimulatedFleet(world, target, self.configs[tenant], self.report)
+        return Outside(world, SimulatedTracker(world), SimulatedChannel(world), target, fleet)
+
+
+def _sort(fault: Fault) -> str:
+    return SORTS.get(fault.kind) or f"process {fault.process}"
+
+
+def _moved(before: InFlightRecord, after: InFlightRecord, name: str) -> str:
+    outbox = " ".join(planned.effect.kind for planned in after.outbox)
+    news = [entry.text for entry in after.log[len(before.log) :]]
+    said = f" {' '.join(news)}" if news else ""
+    return f"{name} writes v{after.version}: {before.state} → {after.state} [{outbox}]{said}"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What the core logs of ten thousand crashes interests nobody."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,55 @@
+"""The stores that a schedule can run over. Another host's store joins by one line of STORES."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+
+from factory_core.ports import Clock, StateStore
+
+from ..local.sqlite_file import SqliteFile, create_file
+from ..local.sqlite_state_store import SqliteStateStore
+from ..memory.state_store import InMemoryStateStore
+
+Opens = Callable[[int, int], StateStore]
+"""The store of a tenant as a process opens it: (tenant, process) → store; the same tenant has the same records."""
+
+
+def memory(clock: Clock) -> Opens:
+    stores: dict[int, InMemoryStateStore] = {}
+    return lambda tenant, process: stores.setdefault(tenant, InMemoryStateStore(clock))
+
+
+def sqlite(clock: Clock) -> Opens:
+    """One file for all tenants, a connection for each process; the file is used again by the next schedule."""
+    with closing(sqlite3.connect(_file())) as connection, connection:
+        for table in ("in_flight", "clarifications", "batches"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608
+    return lambda tenant, process: SqliteStateStore(_shared(process), f"tenant-{tenant}", clock)
+
+
+STORES: dict[str, Callable[[Clock], Opens]] = {"memory": memory, "sqlite": sqlite}
+
+
+@cache
+def _directory() -> tempfile.TemporaryDirectory[str]:
+    """In memory where the machine has such a place: what a disk does is not the matter here."""
+    fast = Path("/dev/shm")  # noqa: S108
+    return tempfile.TemporaryDirectory(prefix="factory-simulate-", dir=fast if fast.is_dir() else None)
+
+
+@cache
+def _file() -> Path:
+    path = Path(_directory().name) / "factory.db"
+    create_file(path)
+    return path
+
+
+@cache
+def _shared(process: int) -> SqliteFile:
+    """Kept open between schedules: opening is what costs."""
+    return SqliteFile(_file())

@@ -1,0 +1,208 @@
+"""What is true outside: tickets, threads, branches, pull requests and runs of one tenant, and who did what to them.
+
+The ports keep their promises (the same key twice is once) and count what really happened, for the laws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from factory_core.dispatch.events import (
+    AbortRequested,
+    CommentAdded,
+    Event,
+    ItemChanged,
+    PullRequestChanged,
+    Reply,
+    ReplyReceived,
+    RetryRequested,
+    StopRequested,
+)
+from factory_core.work_item import ItemState, Source, WorkItem
+
+from .schedule import HOUR, Ticket
+
+CLEAR = (
+    "The cart shows `total` where the API says `amount`. Rename it in `shop/cart.py` and in the page.\n\n"
+    "Acceptance criteria:\n- [ ] `amount` is shown in the cart\n- [ ] the old name is gone, and a test says so\n"
+)
+OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
+
+
+@dataclass
+class Truth:
+    """One ticket's own story, as somebody who sees everything would tell it."""
+
+    plan: Ticket
+    item: WorkItem | None = None
+    before: WorkItem | None = None  # one change ago: what a stale read shows
+    revision: int = 0
+    last_by: str = "person"  # who moved the ticket last
+    moved_at: float = 0.0  # when a person last moved it
+    reopened_at: float = -1.0
+    halted_at: float = -1.0  # when stop or abort was last heard
+    lied: bool = False  # a stale read was given
+    causes: int = 0  # things after which the factory may speak anew
+    questions: list[int] = field(default_factory=list)  # by how many causes each came after
+    comments: dict[str, int] = field(default_factory=dict)
+    useful: bool = False  # somebody said something useful
+    asked_last: float = -1.0
+    answered_last: float = -1.0
+    left: int = 0  # answers given
+
+
+class World:
+    """One tenant's outside. `deliver` sends an event to the factory, `later` calls back after so many seconds."""
+
+    def __init__(
+        self,
+        tenant: int,
+        tickets: tuple[Ticket, ...],
+        *,
+        now: Callable[[], float],
+        clock: Callable[[], datetime],
+        deliver: Callable[[int, Event], None],
+        later: Callable[[float, Callable[[], None]], None],
+        told: Callable[[int, str, str], None],
+        broken: Callable[[str, str], None],
+    ) -> None:
+        self.tenant, self.now, self.clock, self.later = tenant, now, clock, later
+        self._deliver, self._told, self.broken = deliver, told, broken
+        self.truths = {ticket.key: Truth(ticket) for ticket in tickets}
+        self._count = 0
+        self.act_on_code: Callable[[Truth, str], None] = lambda truth, kind: None
+        for ticket in tickets:
+            later(ticket.begins, self._begin(ticket))
+            for act in ticket.acts:
+                later(ticket.begins + act.after, self._acting(ticket.key, act.kind))
+
+    def tell(self, key: str, words: str) -> None:
+        self._told(self.tenant, key, words)
+
+    def send(self, event: Event) -> None:
+        self._deliver(self.tenant, event)
+
+    def fresh(self) -> int:
+        self._count += 1
+        return self._count
+
+    def change(self, key: str, by: str, **changes: object) -> None:
+        """The ticket changes, and the tracker says so, whoever did it."""
+        truth = self.truths[key]
+        assert truth.item is not None
+        truth.before, truth.revision = truth.item, truth.revision + 1
+        truth.item = truth.item.model_copy(update=changes)
+        if "state" in changes:
+            truth.last_by = by
+        if by == "person":
+            truth.causes += 1
+            if "state" in changes:
+                truth.moved_at = self.now()
+        self.tell(key, f"{by} changes the ticket: " + ", ".join(f"{n} {_brief(value)}" for n, value in changes.items()))
+        self.hint(key)
+
+    def hint(self, key: str) -> None:
+        """What the tracker's webhook says of the ticket as it is now."""
+        truth = self.truths[key]
+        self.send(ItemChanged(id=f"{key}:{truth.revision}", work_item_id=key, at=self.clock(), item=truth.item))
+
+    def pull_hint(self, key: str, what: str) -> None:
+        self.send(PullRequestChanged(id=f"pull:{self.fresh()}", work_item_id=key, at=self.clock(), what=what))
+
+    def asked(self, key: str, thread_id: str) -> None:
+        """A question stands in a thread: the person who plans to answer does, after a while."""
+        truth = self.truths[key]
+        truth.asked_last = self.now()
+        if truth.left >= len(truth.plan.answers):
+            return
+        answer = truth.plan.answers[truth.left]
+        truth.left += 1
+
+        def say() -> None:
+            text = f"Rename `total` to `amount` in shop/cart.py, case {self.fresh()}." if answer.useful else "not sure"
+            self._reply(truth, thread_id, text, useful=answer.useful)
+            if answer.twice:
+                more = f"And show it in `shop/page.py` too, case {self.fresh()}."
+                self._reply(truth, thread_id, more, useful=True)
+
+        self.later(answer.after, say)
+
+    def _reply(self, truth: Truth, thread_id: str, text: str, *, useful: bool) -> None:
+        truth.causes += 1
+        truth.answered_last = self.now()
+        truth.useful |= useful
+        key, n = truth.plan.key, self.fresh()
+        said = Reply(id=f"message-{n}", author="U1", text=text, at=self.clock())
+        self.tell(key, f"a person answers in {thread_id}: {text}")
+        self.send(ReplyReceived(id=said.id, at=self.clock(), thread_id=thread_id, reply=said))
+
+    def _begin(self, plan: Ticket) -> Callable[[], None]:
+        def begin() -> None:
+            truth = self.truths[plan.key]
+            title = "Cart is off" if plan.kind == "vague" else "Rename total to amount"
+            truth.item = WorkItem(
+                id=plan.key, key=plan.key, title=f"{title} (of tenant-{self.tenant})", state=ItemState.READY,
+                description="Please look." if plan.kind == "vague" else CLEAR,
+                project="Nowhere" if plan.kind == "unroutable" else plan.project, priority=plan.priority,
+                labels=("exec:pair",) if plan.kind == "ineligible" else (), reporter="Maya Chen", reporter_id="maya",
+                source=Source(provider="linear", external_id=f"uuid-{self.tenant}-{plan.key}"),
+            )  # fmt: skip
+            self.tell(plan.key, f"a person makes the ticket ready: {truth.item.title}")
+            self.hint(plan.key)
+
+        return begin
+
+    def _acting(self, key: str, kind: str) -> Callable[[], None]:
+        return lambda: self.act(key, kind)
+
+    def act(self, key: str, kind: str) -> None:
+        """A person does something, if it can be done now."""
+        truth = self.truths[key]
+        item = truth.item
+        assert item is not None
+        about = {"id": f"{kind}-{self.fresh()}", "work_item_id": key, "at": self.clock()}
+        if kind == "edit":
+            self.change(key, "person", description=f"{CLEAR}\nEdit {self.fresh()}.")
+        elif kind == "note":
+            self.change(key, "person", description=f"{item.description}\nNote {self.fresh()}.")
+        elif kind in ("cancel", "park", "done"):
+            to = {"cancel": ItemState.CANCELLED, "park": ItemState.OTHER, "done": ItemState.DONE}[kind]
+            if item.state is not to:
+                self.change(key, "person", state=to)
+        elif kind == "ready":
+            if item.state is not ItemState.READY:
+                truth.reopened_at = self.now()
+                self.change(key, "person", state=ItemState.READY)
+        elif kind == "comment":
+            truth.causes += 1
+            truth.useful = True
+            truth.answered_last = self.now()
+            text = f"Please mind `case_{self.fresh()}()`."
+            self.tell(key, f"a person comments: {text}")
+            said = Reply(id=f"comment-{about['id']}", author="maya", text=text, at=self.clock())
+            self.send(CommentAdded(**about, reply=said))
+        elif kind in ("stop", "abort", "retry"):
+            truth.causes += 1
+            self.tell(key, f"a person orders: {kind}")
+            order = {"stop": StopRequested, "abort": AbortRequested, "retry": RetryRequested}[kind]
+            self.send(order(**about, by="Maya"))
+        else:
+            self.act_on_code(truth, kind)
+
+    def overwritten(self, truth: Truth, lost: ItemState) -> None:
+        """The factory's move and a person's crossed: the person sees it and does it again."""
+        self.tell(truth.plan.key, f"a person's move to {lost} was crossed, and is made again")
+
+        def again() -> None:
+            if truth.item and truth.item.state is not lost and truth.last_by == "factory":
+                self.change(truth.plan.key, "person", state=lost)
+
+        self.later(HOUR, again)
+
+
+def _brief(value: object) -> str:
+    return " ".join(str(value).split())[-40:]
+
+
