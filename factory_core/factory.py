@@ -67,14 +67,14 @@ class Factory:
         """Verify, decide, save; the effects come later. 2xx only after everything in it is durably recorded."""
         try:
             inbound = self._read(provider, request)
+            said = {"action": "webhook", "provider": provider, "delivery": inbound.delivery_id, "what": inbound.what}
+            logger.info("%s %s", provider, inbound.what, extra=said)
             for event in [*inbound.events, *await self._behind_pointers(inbound)]:
                 await self.accept(event.model_copy(update={"at": request.received_at}))  # deadlines count from here
         except Problem as problem:
             self._note_refusal(provider, problem)
             return problem_response(problem)
         self.heard[provider] = self.heard.get(provider, Heard())._replace(at=request.received_at)
-        said = {"action": "webhook", "provider": provider, "delivery": inbound.delivery_id, "what": inbound.what}
-        logger.info("%s %s", provider, inbound.what, extra=said)
         return inbound.response or HttpResponse(body=b'{"ok": true}')
 
     async def accept(self, event: Event) -> None:

@@ -198,12 +198,20 @@ def missing_secrets(config: FactoryConfig, secrets: Secrets) -> list[Missing]:
 
 
 def open_store(config: FactoryConfig, beside: Path) -> tuple[SqliteFile, Presence]:
-    """The store's file, made if it is not there, and this process's presence beside it."""
+    """The store's file, made at the first start here, and this process's presence beside it.
+
+    A file that is gone though a factory has run here is never made anew: an empty store would begin everything again.
+    """
     path = beside / config.store.path
+    holders = path.with_name(f"{path.name}.holders")
+    if holders.exists() and not path.exists():
+        why = f"a factory has run here, as {holders.name} shows, and what it knew is not there"
+        fix = f"In {path.parent}: bring {path.name} back, or remove {holders.name} to begin with nothing"
+        raise StoreUnavailable(f"the state store {path.name} is gone", why=why, fix=fix)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         create_file(path)
-        return SqliteFile(path), Presence(path.with_name(f"{path.name}.holders"))
+        return SqliteFile(path), Presence(holders)
     except OSError as error:
         fix = "In factory.config.yaml: set store.path to a place where the factory may write"
         raise StoreUnavailable(f"no state store at {path}", why=error.strerror or str(error), fix=fix) from None

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from signal import SIGINT, SIGTERM
 from typing import TypeVar
 
 from starlette.applications import Starlette
@@ -152,16 +151,6 @@ async def serving(sandbox: Sandbox, port: int = 0) -> AsyncIterator[str]:
                 yield address
     finally:
         await sandbox.close()
-
-
-async def serve(sandbox: Sandbox, port: int = 8790, ready: Callable[[str], None] = lambda _: None) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is told the address."""
-    stop = asyncio.Event()
-    for signal in (SIGINT, SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(signal, stop.set)
-    async with serving(sandbox, port) as address:
-        ready(address)
-        await stop.wait()
 
 
 def _listening(port: int) -> socket.socket:

@@ -36,7 +36,9 @@ class GithubClient:
     async def ask(
         self, method: str, path: str, *, params: dict[str, Any] | None = None, body: object = None
     ) -> httpx2.Response:
-        """Any answer below 500 but 429, refusals included."""
+        """Any answer below 500 but 429, refusals included; raises Terminal when there is no token to ask with."""
+        if not self._token:
+            raise never("GitHub", "nothing can be asked", "there is no token", CONNECT)
         request = self._http.build_request(
             method, self._url + path, params=params, json=body, headers=self._headers(), timeout=DEADLINE
         )
