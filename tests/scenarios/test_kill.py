@@ -12,7 +12,7 @@ from factory_core.dispatch.records import State
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, branches, counted
 from .sandbox_thread import PATIENCE, World, world
-from .server_process import Home, factory, until
+from .server_process import Home, Server, factory, until
 
 CALLS = {
     *(
@@ -25,6 +25,21 @@ CALLS = {
     ("git", "push"),
 }
 """Every call that the server makes of a vendor in the vague scenario; the supervisor's `fetch` survives the server."""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Home, Server]]:
+    with world() as w, factory(w, tmp_path_factory.mktemp("kill")) as (home, server):
+        yield w, home, server
+
+
+@pytest.fixture
+def stage(served: tuple[World, Home, Server]) -> tuple[World, Home, Server]:
+    """A server that lives, whatever the test before did to it."""
+    server = served[2]
+    if server.process is None or server.process.poll() is not None:
+        server.start()
+    return served
 
 
 def nth(vendor: str, operation: str, n: int = 1) -> Callable[[str, str], bool]:
@@ -83,33 +98,31 @@ def ends_done(w: World, home: Home, key: str) -> None:
         (State.DONE, "linear", "commentCreate", 1),
     ],
 )
-def test_killed_in_a_state(tmp_path: Path, state: State, vendor: str, call: str, n: int) -> None:
+def test_killed_in_a_state(stage: tuple[World, Home, Server], state: State, vendor: str, call: str, n: int) -> None:
     """The server dies after the vendor acted and before anybody heard of it."""
-    with world() as w, factory(w, tmp_path) as (home, server):
-        with parked(w, home, state, nth(vendor, call, n)) as key:
-            server.kill()
-            record = home.record(key)
-            assert record is not None and record.state is state
-        server.start()
-        ends_done(w, home, key)
-
-
-def test_killed_while_a_question_stands(tmp_path: Path) -> None:
-    """The answer comes while nobody is there, and the vendor's retry brings it to the next server."""
-    with world() as w, factory(w, tmp_path) as (home, server):
-        key, thread = ask(w, home)
+    w, home, server = stage
+    with parked(w, home, state, nth(vendor, call, n)) as key:
         server.kill()
         record = home.record(key)
-        assert record is not None and record.state is State.WAITING
-        w.reply(thread, ANSWER)
-        until(
-            lambda: [
-                d for d in w.state()["deliveries"] if d["vendor"] == "slack" and not d["accepted"] and d["attempts"]
-            ]
-        )
-        server.start()
-        assert home.rests(key)[key].state is State.DONE
-        assert counted(w, home, key) == DONE_VAGUE
+        assert record is not None and record.state is state
+    server.start()
+    ends_done(w, home, key)
+
+
+def test_killed_while_a_question_stands(stage: tuple[World, Home, Server]) -> None:
+    """The answer comes while nobody is there, and the vendor's retry brings it to the next server."""
+    w, home, server = stage
+    key, thread = ask(w, home)
+    server.kill()
+    record = home.record(key)
+    assert record is not None and record.state is State.WAITING
+    w.reply(thread, ANSWER)
+    until(
+        lambda: [d for d in w.state()["deliveries"] if d["vendor"] == "slack" and d["attempts"] and not d["accepted"]]
+    )
+    server.start()
+    assert home.rests(key)[key].state is State.DONE
+    assert counted(w, home, key) == DONE_VAGUE
 
 
 def test_killed_in_line_and_beside_a_running_agent(tmp_path: Path) -> None:
@@ -131,40 +144,40 @@ def test_killed_in_line_and_beside_a_running_agent(tmp_path: Path) -> None:
         assert [path.read_text().count('"started"') for path in outputs] == [1, 1]
 
 
-def test_a_run_that_ends_while_nobody_is_there_is_adopted(tmp_path: Path) -> None:
+def test_a_run_that_ends_while_nobody_is_there_is_adopted(stage: tuple[World, Home, Server]) -> None:
     """The agent goes on without the server, and the next server takes its work over as it is."""
-    with world() as w, factory(w, tmp_path) as (home, server):
-        key = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: sleep 1\n")
-        home.in_state(key, State.RUNNING)
-        server.kill()
-        (run,) = home.run_directories()
-        until(lambda: (run / "result.json").exists())
-        server.start()
-        assert home.rests(key)[key].state is State.DONE
-        assert counted(w, home, key) == DONE_CLEAR
+    w, home, server = stage
+    key = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: sleep 1\n")
+    home.in_state(key, State.RUNNING)
+    server.kill()
+    (run,) = [path for path in home.run_directories() if path.name.startswith(f"{key}.")]
+    until(lambda: (run / "result.json").exists())
+    server.start()
+    assert home.rests(key)[key].state is State.DONE
+    assert counted(w, home, key) == DONE_CLEAR
 
 
 @pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
-def test_killed_at_every_call(tmp_path: Path, acted: bool) -> None:
+def test_killed_at_every_call(stage: tuple[World, Home, Server], acted: bool) -> None:
     """A server dies at the first request of each operation, one death after the other: still everything once."""
     died: set[tuple[str, str]] = set()
-    with world() as w, factory(w, tmp_path) as (home, server):
-        key = w.ticket("The cart is confusing", VAGUE, state="Backlog")
-        w.call(w.sandbox.linear.change_issue, key, state="Ready for Agent")
-        answered = False
-        while died != CALLS:
-            with w.gate(lambda vendor, operation: (vendor, operation) in CALLS - died, acted=acted) as gate:
-                while not gate.reached.wait(0.05):
-                    record = home.record(key)
-                    assert record is not None and record.state is not State.BLOCKED, record
-                    if home.thread(key) and not answered:
-                        w.reply(home.thread(key), ANSWER)
-                        answered = True
-                    assert not (record.state is State.DONE and not record.outbox), f"never called: {CALLS - died}"
-                server.kill()
-                died.add(gate.held)
-            server.start()
-        assert home.rests(key)[key].state is State.DONE
-        done = DONE_VAGUE._replace(states=("Backlog", *DONE_VAGUE.states))
-        assert counted(w, home, key) == done
-        assert branches(w) == [f"factory/{key}-the-cart-is-confusing", "main"]
+    w, home, server = stage
+    key = w.ticket("The cart is confusing", VAGUE, state="Backlog")
+    w.call(w.sandbox.linear.change_issue, key, state="Ready for Agent")
+    answered = False
+    while died != CALLS:
+        with w.gate(lambda vendor, operation: (vendor, operation) in CALLS - died, acted=acted) as gate:
+            while not gate.reached.wait(0.05):
+                record = home.record(key)
+                assert record is not None and record.state is not State.BLOCKED, record
+                if home.thread(key) and not answered:
+                    w.reply(home.thread(key), ANSWER)
+                    answered = True
+                assert not (record.state is State.DONE and not record.outbox), f"never called: {CALLS - died}"
+            server.kill()
+            died.add(gate.held)
+        server.start()
+    assert home.rests(key)[key].state is State.DONE
+    done = DONE_VAGUE._replace(states=("Backlog", *DONE_VAGUE.states))
+    assert counted(w, home, key) == done
+    assert [name for name in branches(w) if key in name] == [f"factory/{key}-the-cart-is-confusing"]

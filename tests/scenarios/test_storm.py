@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factory_core.dispatch.records import State
+from factory_core.dispatch.records import InFlightRecord, Lease, State
 
 from .bad_postman import COPIES, BadPostman
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
@@ -27,11 +27,22 @@ def test_a_storm_of_repeats(tmp_path: Path, seed: int) -> None:
         assert {record.state for record in rested.values()} == {State.DONE}
         until(lambda: len(postman.answers) == COPIES * len(postman.letters))
 
-        before, world_before = home.records(), [counted(w, home, key) for key in (*clear, *vague)]
-        asked_before = w.state()["requests"]
+        before = {key: told(record) for key, record in home.records().items()}
+        reads = w.state()["requests"]
         w.run(postman.bring([letter for letter in postman.letters for _ in range(COPIES)]))
+        home.rests(*clear, *vague)
         assert set(postman.answers) == {200}
-        assert home.records() == before
-        assert w.state()["requests"] == asked_before
-        assert world_before == [DONE_CLEAR] * 4 + [DONE_VAGUE] * 4
+        assert {key: told(record) for key, record in home.records().items()} == before
+        assert without_reads(w.state()["requests"]) == without_reads(reads)
+        assert [counted(w, home, key) for key in (*clear, *vague)] == [DONE_CLEAR] * 4 + [DONE_VAGUE] * 4
         assert (home.batch().slots, home.batch().queue) == ({}, ())
+
+
+def told(record: InFlightRecord) -> InFlightRecord:
+    """All but the bookkeeping: what an item ignored while it was merged is a hint to look once more afterwards."""
+    return record.but(version=0, planned=0, applied=(), lease=Lease(), tracker=None)
+
+
+def without_reads(requests: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    linear = {name: count for name, count in requests["linear"].items() if name != "issue"}
+    return {**requests, "linear": linear}
