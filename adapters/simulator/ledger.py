@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 WAITS = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
-OWN_FAULTS = ("KeyError", "TypeError", "AttributeError", "AssertionError", "IndexError", "ValidationError", "RuntimeError")
+OWN_FAULTS = (
+    "KeyError",
+    "TypeError",
+    "AttributeError",
+    "AssertionError",
+    "IndexError",
+    "ValidationError",
+    "RuntimeError",
+)
 SKEW = timedelta(seconds=10)
 
 
@@ -36,6 +44,7 @@ class Ledger:
         self.config = simulation.configs[tenant]
         self.records: dict[str, InFlightRecord] = {}
         self.versions: dict[str, list[InFlightRecord]] = {}
+        self.forgotten: dict[str, InFlightRecord] = {}
         self.threads: dict[str, ClarificationRecord] = {}
         self.batch = Batch()
 
@@ -47,6 +56,7 @@ class Ledger:
             self.batched(batch.model_copy(update={"version": batch.version + 1}))
         if thread is not None:
             self.kept(thread)
+        self.forgotten.pop(item, None)
         before = self.records.get(item) or InFlightRecord(work_item_id=item)
         self.records[item] = after
         self.versions.setdefault(item, []).append(after)
@@ -59,9 +69,15 @@ class Ledger:
 
     def deleted(self, item: str) -> None:
         gone = self.records.pop(item, None)
+        if gone:
+            self.forgotten[item] = gone
         self._simulation.tell(self.tenant, item, "its record is forgotten")
         if gone and gone.state not in ENDED and gone.state is not State.NEW:
             self._simulation.broken("forgets-only-what-ended", f"{item} was forgotten while it was {gone.state}")
+
+    def last(self, item: str) -> InFlightRecord | None:
+        """Its record, or the one that was forgotten when it had ended."""
+        return self.records.get(item) or self.forgotten.get(item)
 
     def kept(self, thread: ClarificationRecord) -> None:
         self.threads[thread.thread_id] = thread

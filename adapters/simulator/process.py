@@ -94,8 +94,7 @@ class Process:
         outside, config = simulation.outside[tenant], simulation.configs[tenant]
         store: Any = FaultyStore(self, tenant, simulation.open_store(tenant, self.number))
         tracker, channel, target, fleet = (
-            FaultyPort(self, tenant, port)
-            for port in (outside.tracker, outside.channel, outside.target, outside.fleet)
+            FaultyPort(self, tenant, port) for port in (outside.tracker, outside.channel, outside.target, outside.fleet)
         )
         performer = Performer(
             config, store, self.clock, tracker=tracker, channel=channel, target=target, fleet=fleet,

@@ -39,7 +39,7 @@ def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[st
     """Where an item rests is what its own history demands."""
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, truth in outside.world.truths.items():
-        record = ledger.records.get(key)
+        record = ledger.last(key)
         plans = [run.plan for run in outside.fleet.runs.values() if run.order.work_item_id == key]
         why = _wrong(truth, record, plans, merged=outside.target.merged_at.get(key, -1.0))
         if why:
@@ -53,7 +53,7 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
         if truth.plan.acts or truth.lied:
             continue
         state, reason = planned_end(simulation, truth)
-        record = ledger.records.get(key)
+        record = ledger.last(key)
         found = record.state if record else None
         why = record.block.reason if record and record.block else ""
         if (found or state, why) != (state, reason) or (found is None and state is State.BLOCKED):
@@ -87,8 +87,8 @@ def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
         return State.BLOCKED, plan.kind
     answers, asked = list(plan.answers), 0
 
-    def answered() -> tuple[State, str] | None:
-        """One question after the other until somebody says something useful."""
+    def answered(*, enough: bool) -> tuple[State, str] | None:
+        """One question after the other until somebody says something useful; `enough`: until anybody answers."""
         nonlocal asked
         while True:
             if asked == config.clarification.max_rounds:
@@ -97,17 +97,18 @@ def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
             if not answers:
                 return State.FAILED, ""
             answer = answers.pop(0)
-            if answer.useful or answer.twice:
+            if enough or answer.useful or answer.twice:
                 return None
 
-    stuck = answered() if plan.kind == "vague" else None
-    runs, tries, rounds, red, requested = list(plan.runs), 0, 0, plan.red, plan.requested
+    stuck = answered(enough=False) if plan.kind == "vague" else None
+    runs, tries, rounds, red = list(plan.runs), 0, 0, plan.red
+    requested = 0 if config.merge.policy == "on-green" else plan.requested  # a green head does not wait for a reviewer
     while stuck is None:
         run = runs.pop(0) if runs else "succeeds"
         if run in ("no-change", "capped", "late"):
             return State.BLOCKED, {"no-change": "no-change", "capped": "budget-run", "late": "stopped"}[run]
         if run == "asks":
-            stuck, tries = answered(), 0
+            stuck, tries = answered(enough=True), 0
         elif run in FAILING:
             tries += 1
             if tries == config.agents.max_attempts:

@@ -124,9 +124,7 @@ class Simulation:
 
     def wrote(self, tenant: int, before: InFlightRecord, after: InFlightRecord, process: Process) -> None:
         self.count("write")
-        self.history.append(
-            Happening(self.loop.time(), tenant, after.work_item_id, (before, after, process.name))
-        )
+        self.history.append(Happening(self.loop.time(), tenant, after.work_item_id, (before, after, process.name)))
         self._gap = 1.0
         if after.wake_at:
             self._tick_by((after.wake_at - START).total_seconds())
@@ -229,7 +227,9 @@ class Simulation:
             return
         self._ticked_at, self._tick_at, self._gap = self.loop.time(), float("inf"), min(self._gap * 2, 60.0)
         self.check_in()
-        wakes = [record.wake_at for ledger in self.ledgers.values() for record in ledger.records.values() if record.wake_at]
+        wakes = [
+            record.wake_at for ledger in self.ledgers.values() for record in ledger.records.values() if record.wake_at
+        ]
         if wakes:
             self._tick_by((min(wakes) - START).total_seconds())
 

@@ -204,5 +204,3 @@ class World:
 
 def _brief(value: object) -> str:
     return " ".join(str(value).split())[-40:]
-
-

@@ -89,29 +89,34 @@ def queue(record: InFlightRecord, at: datetime) -> Transition:
 
 
 def remember_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
-    """The question stands; replies that were faster than this are answers too."""
-    if record.clarification is None:
-        return record.stay()
-    known = record.but(
-        clarification=record.clarification.model_copy(update={"thread_id": event.thread_id, "url": event.url})
-    )
+    """The question stands; replies that were faster than this are answers too, each of them."""
+    decided = _in_thread(record, event).stay()
     for reply in event.early:
-        if may_answer(known, reply, config):
-            return _answered(known, reply, event.at, config)
-    return known.stay()
+        decided = _take(decided.record, reply, event.at, config) or decided
+    return decided
 
 
-def take_answer(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition:
+def remember_overtaken_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
+    """It was answered elsewhere while it was being asked: the thread stays known, and the words in it count."""
+    decided = _in_thread(record, event).stay()
+    keep = another_answer if record.state is State.TRIAGING else keep_for_the_agent
+    for reply in event.early:
+        told = ReplyReceived(id=reply.id, at=event.at, thread_id=event.thread_id, reply=reply)
+        decided = keep(decided.record, told, config) or decided
+    return decided
+
+
+def take_answer(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
     """A person answered in the thread: the answer joins the text that is triaged."""
     return _take(record, event.reply, event.at, config)
 
 
-def take_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition:
+def take_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
     """A person answered on the ticket itself."""
     return _take(record, event.reply, event.at, config)
 
 
-def answer_after_all(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition:
+def answer_after_all(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
     """An answer to an item that waits for a person because nobody had answered well: it goes on with it."""
     if record.state is State.BLOCKED and record.block and record.block.reason != "still-unclear":
         return keep_for_the_agent(record, event, config)
@@ -120,16 +125,22 @@ def answer_after_all(record: InFlightRecord, event: ReplyReceived, config: Facto
 
 def keep_for_the_agent(
     record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig
-) -> Transition:
+) -> Transition | None:
     """Words that come while nobody waits for them: the next run is told."""
+    if _heard(record, event.reply):
+        return None
     if not may_answer(record, event.reply, config):
         return _not_allowed(record, event.reply, event.at)
     noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text)
     return noted.stay(feedback=(*record.feedback, event.reply.text[:MOST_TEXT])[-20:])
 
 
-def another_answer(record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig) -> Transition:
+def another_answer(
+    record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig
+) -> Transition | None:
     """A second answer while the first is being triaged: both count."""
+    if _heard(record, event.reply):
+        return None
     if not may_answer(record, event.reply, config):
         return _not_allowed(record, event.reply, event.at)
     noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} answered.", event.reply.text)
@@ -177,7 +188,9 @@ def reporter(record: InFlightRecord) -> tuple[str, ...]:
     return tuple(name for name in (item.reporter_id, item.reporter) if name) if item else ()
 
 
-def _take(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition:
+def _take(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition | None:
+    if _heard(record, reply):
+        return None
     return (
         _answered(record, reply, at, config) if may_answer(record, reply, config) else _not_allowed(record, reply, at)
     )
@@ -188,10 +201,19 @@ def _answered(record: InFlightRecord, reply: Reply, at: datetime, config: Factor
     return noted.to(State.TRIAGING, at, TriageItem(), answers=_with(record, reply), block=None)
 
 
+def _heard(record: InFlightRecord, reply: Reply) -> bool:
+    """Is it an answer already? The same message may come by two ways under two event ids."""
+    return any(short(known.id) == short(reply.id) for known in record.answers)
+
+
+def _in_thread(record: InFlightRecord, event: QuestionAsked) -> InFlightRecord:
+    """The record with the thread of its question."""
+    asked = record.clarification
+    known = asked and asked.model_copy(update={"thread_id": event.thread_id, "url": event.url})
+    return record.but(clarification=known)
+
+
 def _with(record: InFlightRecord, reply: Reply) -> tuple[Reply, ...]:
-    """The answers with this one, once: the same message may come by two ways under two event ids."""
-    if any(short(known.id) == short(reply.id) for known in record.answers):
-        return record.answers
     return (*record.answers, reply.model_copy(update={"text": reply.text[:MOST_TEXT]}))[-20:]
 
 

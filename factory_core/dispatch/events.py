@@ -76,6 +76,10 @@ class SlotDenied(Event):
     reason: str
 
 
+class SlotOffered(Event):
+    """A slot was set aside for the item while it stood in line. Only the batch itself can say whether it still is."""
+
+
 class AgentStarted(Event):
     run: Run
     told: int = 0  # how many pieces of feedback the agent was given
@@ -150,6 +154,7 @@ EVENTS: tuple[type[Event], ...] = (
     CommentAdded,
     SlotGranted,
     SlotDenied,
+    SlotOffered,
     AgentStarted,
     AgentFinished,
     StartRefused,

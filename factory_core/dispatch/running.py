@@ -10,7 +10,7 @@ from ..work_item import ItemState
 from .asking import ask
 from .effects import LookAtRun, MoveSlotToReview, OpenPullRequest, ReleaseSlot, SetItemState, StartAgent, TakeSlot
 from .ending import block
-from .events import AgentFinished, AgentStarted, CheckedIn, SlotDenied, SlotGranted
+from .events import AgentFinished, AgentStarted, CheckedIn, SlotDenied, SlotGranted, SlotOffered
 from .pull_request import branch_of
 from .records import Block, InFlightRecord, State, Transition
 from .run import Run, RunReport, RunStatus
@@ -30,7 +30,8 @@ def wait_in_line(record: InFlightRecord, event: SlotDenied, config: FactoryConfi
     return record.stay(waits_for=event.reason)
 
 
-def ask_for_room_again(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
+def ask_for_room_again(record: InFlightRecord, event: CheckedIn | SlotOffered, config: FactoryConfig) -> Transition:
+    """The batch is read in the same write, so that an offer of long ago starts nothing."""
     return record.to(State.QUEUED, event.at, TakeSlot(), within=timedelta(hours=1))
 
 
@@ -109,6 +110,9 @@ def _capped(record: InFlightRecord, report: RunReport, at: datetime, config: Fac
 
 
 def _stopped(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    """By a person; but a run that never began was stopped by our own look at it, whose word may come later."""
+    if report.started_at is None:
+        return _failed(record, report, at, config)
     return block(record, at, Block(reason="stopped", why="Somebody stopped the agent.", fix=_retry(record)))
 
 

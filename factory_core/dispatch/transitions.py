@@ -20,6 +20,7 @@ from .asking import (
     look_again,
     look_at_it,
     not_ready_after_all,
+    remember_overtaken_thread,
     remember_thread,
     remind_escalate_or_give_up,
     take_answer,
@@ -55,6 +56,7 @@ from .events import (
     RetryRequested,
     SlotDenied,
     SlotGranted,
+    SlotOffered,
     StartRefused,
     StopRequested,
     Triaged,
@@ -111,7 +113,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(TRIAGING, ReplyReceived, another_answer),
     row(TRIAGING, CommentAdded, another_answer),
     # a person was asked
-    row(WAITING, QuestionAsked, remember_thread),
+    *rows((WAITING, FAILED), QuestionAsked, remember_thread),
     row(WAITING, ReplyReceived, take_answer),
     row(WAITING, CommentAdded, take_comment),
     row(WAITING, ItemChanged, read_if_news),
@@ -121,6 +123,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(QUEUED, SlotGranted, dispatch),
     row(QUEUED, SlotDenied, wait_in_line),
     row(QUEUED, CheckedIn, ask_for_room_again),
+    row(QUEUED, SlotOffered, ask_for_room_again),
     row(QUEUED, ItemChanged, read_if_news),
     row(QUEUED, ItemRead, follow_waiting),
     # an agent starts and runs
@@ -133,6 +136,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(RUNNING, CheckedIn, look_for_agent),
     *rows(AT_WORK, ReplyReceived, keep_for_the_agent),
     *rows(AT_WORK, CommentAdded, keep_for_the_agent),
+    *rows((TRIAGING, *AT_WORK), QuestionAsked, remember_overtaken_thread),
     # its pull request waits for checks and people
     row(IN_REVIEW, PullRequestOpened, remember_pull_request),
     row(IN_REVIEW, PullRequestChanged, read_it),
@@ -174,18 +178,17 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
 
 _CHAT = (ReplyReceived, CommentAdded)
 _RUN = (AgentStarted, AgentFinished, StartRefused)
-_SLOT = (SlotGranted, SlotDenied)
+_SLOT = (SlotGranted, SlotDenied, SlotOffered)
 _PULL = (PullRequestOpened, PullRequestChanged, PullRequestRead, MergeRefused)
 _STOP = (StopRequested, AbortRequested)
 
 IGNORED = ignored(
     ((NEW,), [e for e in EVENTS if e not in (ItemChanged, CheckedIn)], "nobody ever said that this item is ready"),
     ((TRIAGING,), [CheckedIn], "the outbox is its clock: the triage is planned"),
-    ((TRIAGING,), [QuestionAsked], "the answer came over the ticket while the question was being asked"),
     ((TRIAGING, WAITING), [*_RUN, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
     ((TRIAGING, WAITING, *AT_WORK), _PULL, "the pull request is read again when the agent's work is published"),
     ((WAITING, *AT_WORK, IN_REVIEW, MERGING), [Triaged], "a triage that was overtaken by a newer one"),
-    ((*AT_WORK, IN_REVIEW, MERGING), [QuestionAsked], "the question was answered before it was recorded"),
+    ((IN_REVIEW, MERGING), [QuestionAsked], "the question was answered before it was recorded"),
     ((QUEUED,), _RUN, "a zombie of an earlier try"),
     ((DISPATCHING, RUNNING, IN_REVIEW, MERGING), _SLOT, "the slot is already held"),
     ((RUNNING,), [AgentStarted, StartRefused], "it is running"),
@@ -205,7 +208,6 @@ IGNORED = ignored(
     ),
     (OVER, [CommentAdded, *_STOP], "it is over"),
     ((DONE,), [AgentStarted, QuestionAsked], "it is over"),
-    ((FAILED,), [QuestionAsked], "it is over; the thread stays known"),
     ((DONE, CANCELLED), [ReplyReceived], "it is over; talk goes on without the factory"),
 )
 

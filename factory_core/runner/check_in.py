@@ -12,7 +12,7 @@ from ..config import FactoryConfig
 from ..dispatch import capacity
 from ..dispatch.ending import SLOTTED
 from ..dispatch.events import CheckedIn
-from ..dispatch.records import Batch, InFlightRecord, State, SweepState
+from ..dispatch.records import InFlightRecord, State, SweepState
 from ..errors import VersionConflict
 from ..ports import Clock, StateStore
 from .drive import Runner
@@ -44,32 +44,27 @@ async def wake_due(
 
 
 async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, clock: Clock) -> int:
-    """Give back what nobody uses, and tell those who were granted a slot and never heard of it. How many there were."""
+    """Give back what nobody uses, and tell those who were offered a slot and never heard of it. How many there were.
+
+    A record is read after the batch that is changed for it: who got a slot meanwhile has changed the batch.
+    """
     batch, mended = await store.get_batch(), 0
-    for item in {*batch.slots, *(entry.work_item_id for entry in batch.queue)}:
+    for item in dict.fromkeys([*batch.slots, *(entry.work_item_id for entry in batch.queue)]):
         record = await store.get_in_flight(item)
         slot = batch.slots.get(item)
         if record is None or (record.state not in SLOTTED and not record.outbox):
-            mended += await _give_back(runner, store, config, clock, item)
+            served = capacity.release(batch, item, config.capacity, clock())
+            try:
+                batch = batch if served.batch == batch else await store.put_batch(served.batch)
+            except VersionConflict:
+                return mended  # the next tick looks again
+            for other in served.granted:
+                await runner.offer(other, batch)
+            mended += 1
         elif slot and slot.state == "running" and record.state is State.QUEUED and not record.outbox:
-            await runner.grant(item, batch)
+            await runner.offer(item, batch)
             mended += 1
     return mended
-
-
-async def _give_back(runner: Runner, store: StateStore, config: FactoryConfig, clock: Clock, item: str) -> int:
-    """Release the slot of an item that has no use for it; the next tick does it again if somebody was faster."""
-    batch = await store.get_batch()
-    served = capacity.release(batch, item, config.capacity, clock())
-    if served.batch == batch:
-        return 0
-    try:
-        stored: Batch = await store.put_batch(served.batch)
-    except VersionConflict:
-        return 0
-    for other in served.granted:
-        await runner.grant(other, stored)
-    return 1
 
 
 async def claim_sweep(store: StateStore, every: timedelta, now: datetime) -> SweepState | None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..config import FactoryConfig
 from ..dispatch.effects import COMPANION, Planned
-from ..dispatch.events import EffectFailed, Event, SlotGranted
+from ..dispatch.events import EffectFailed, Event, SlotOffered
 from ..dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from ..dispatch.transitions import transition
 from ..errors import Problem, Retryable, Terminal, VersionConflict
@@ -169,7 +169,7 @@ class Runner:
         saved = await self._store.put_in_flight(after, batch=kept.batch, clarification=kept.clarification)
         _log(done[-1].effect.kind, record, saved)
         for item in kept.granted:
-            await self.grant(item, kept.batch)
+            await self.offer(item, kept.batch)
         return saved
 
     def _after(self, record: InFlightRecord, planned: Planned, outcome: Outcome) -> InFlightRecord:
@@ -200,17 +200,12 @@ class Runner:
             kept = kept._replace(granted=granted, **{companion: getattr(outcome, companion)})
         return record, kept
 
-    async def grant(self, work_item_id: str, batch: Batch | None) -> None:
-        """Tell an item in line that it has a slot now."""
+    async def offer(self, work_item_id: str, batch: Batch | None) -> None:
+        """Tell an item in line that a slot was set aside for it."""
         slot = batch.slots.get(work_item_id) if batch else None
         if slot:
-            event = SlotGranted(
-                id=f"slot:{slot.since.isoformat()}",
-                work_item_id=work_item_id,
-                at=self._clock(),
-                repository=slot.repository,
-            )
-            await self.accept_and_wake(event)
+            offered = f"slot:{slot.since.isoformat()}"
+            await self.accept_and_wake(SlotOffered(id=offered, work_item_id=work_item_id, at=self._clock()))
 
     def _after_problem(
         self, record: InFlightRecord, planned: Planned, problem: Problem, now: datetime
