@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all their own set-up: a Python ≥ 3.11 and git are enough. `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs lock clean
+.PHONY: help demo test check bench format docs lock clean
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -24,6 +24,9 @@ check: $(READY)  ## format, lint, types, import contracts, pure tests: under a m
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m pure
+
+bench: $(READY)  ## this machine's rates beside the floor: medians of interleaved rounds
+	@$(BIN)/python -m bench
 
 format: $(READY)  ## write the code as `make check` wants it
 	$(BIN)/ruff format .

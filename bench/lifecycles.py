@@ -1,4 +1,4 @@
-"""Lifecycles: ready → asked → answered → agent → pull request → merged → done, over the real core and the real store."""
+"""Lifecycles: ready → asked → answered → agent → pull request → merged → done, over the real core and store."""
 
 from __future__ import annotations
 

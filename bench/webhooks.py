@@ -12,16 +12,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter, time
 
-SECRET = "bench-secret"
+SECRET = "bench-secret"  # noqa: S105  (of a server that lives for this measurement)
 
 
 def serve(path: Path, port: int, ready: Connection) -> None:
     """The server's process: the real site, over a tracker that nobody answers for."""
-    import uvicorn
-
     from adapters.local.credentials import Secrets
     from adapters.local.server import Site
     from adapters.local.wiring import LocalTenant, open_store
+    from adapters.loopback import served
     from factory_core.config import FactoryConfig
 
     config = FactoryConfig.model_validate(
@@ -37,14 +36,12 @@ def serve(path: Path, port: int, ready: Connection) -> None:
     tenant._wake = lambda record: None  # type: ignore[method-assign]  # only the ack is measured here
     tenant.factory.runner._wake = tenant._wake
     app = Site({"bench": tenant}, "bench").app()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
 
     async def main() -> None:
-        running = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        ready.send("up")
-        await running
+        with socket.create_server(("127.0.0.1", port)) as listening:
+            async with served(app, listening, lifespan="off"):
+                ready.send("up")
+                await asyncio.Event().wait()
 
     asyncio.run(main())
 
@@ -53,7 +50,8 @@ def webhook(number: int) -> bytes:
     """One signed POST for an item of its own, as Linear sends it."""
     body = json.dumps(
         {
-            "action": "update", "type": "Issue", "webhookTimestamp": int(time() * 1000), "createdAt": "2026-01-04T10:00:00.050Z",
+            "action": "update", "type": "Issue", "webhookTimestamp": int(time() * 1000),
+            "createdAt": "2026-01-04T10:00:00.050Z",
             "data": {
                 "id": f"uuid-{number}", "identifier": f"ACME-{number}", "title": "Rename", "description": "x" * 3000,
                 "state": {"id": "s", "name": "Ready for Agent", "type": "unstarted"}, "labels": [], "priority": 2,
