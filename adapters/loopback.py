@@ -30,7 +30,12 @@ class GuestServer(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp, listening: socket.socket, **options: Any) -> AsyncIterator[str]:
-    """Serve on a socket that already listens while the block runs, and give the address."""
+    """Serve on a socket that already listens while the block runs, and give the address.
+
+    asyncio leaves Nagle's algorithm on for sockets that it did not make itself: each answer would wait 40 ms for the
+    client's delayed acknowledgement. Accepted sockets inherit the option.
+    """
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = GuestServer(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, **options))
     running = asyncio.create_task(server.serve(sockets=[listening]))
     up = asyncio.create_task(server.up.wait())
