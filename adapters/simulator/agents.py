@@ -121,7 +121,7 @@ class SimulatedFleet:
             "retry_at": world.clock() + timedelta(minutes=20) if status is RunStatus.LIMITED else None,
         })  # fmt: skip
         world.tell(item, f"agent {run.order.run_id} ended: {status}")
-        world.truths[item].causes += 1
+        world.truths[item].caused(world.now())
         if heard:
             self._report(world.tenant, run.report)
         if run.plan == "twice":

@@ -150,7 +150,7 @@ def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[st
     causes: dict[str, bool] = {
         "unroutable": truth.plan.kind == "unroutable",
         "ineligible": truth.plan.kind == "ineligible",
-        "still-unclear": len(truth.questions) >= 3,
+        "still-unclear": truth.questions >= 3,
         "attempts-exhausted": bool(plans & FAILING),
         "no-change": "no-change" in plans,
         "budget-run": "capped" in plans,

@@ -12,7 +12,7 @@ from .schedule import HOUR
 from .world import OURS, Truth, World
 
 QUESTION = "Answer in this thread; the ticket waits for it."
-CROSSING = 45.0  # seconds: what a person did so shortly before our write may be overwritten, as trackers have no swap
+OVERLAP = 45.0  # seconds: what a person did so shortly before our write may be overwritten, as trackers have no swap
 
 
 class SimulatedTracker:
@@ -29,6 +29,7 @@ class SimulatedTracker:
             return None
         if self.stale and truth.before:
             truth.lied = True
+            truth.caused(self._world.now())
             return truth.before
         return truth.item
 
@@ -42,7 +43,7 @@ class SimulatedTracker:
         if now is state:
             return
         if now not in OURS and truth.last_by == "person":
-            seen = item.state is now or world.now() - truth.moved_at > CROSSING
+            seen = item.state is now or world.now() - truth.moved_at > OVERLAP
             if seen and not truth.lied:
                 world.broken("people-win", f"{item.id} was moved to {state} although a person had put it to {now}")
             world.overwritten(truth, now)
@@ -54,9 +55,9 @@ class SimulatedTracker:
         self._done.add(key)
         world, truth = self._world, self._world.truths[item_id]
         world.tell(item_id, f"factory comments: {body[:80]}")
-        if truth.comments.get(body) == truth.causes:
+        if body in truth.comments and truth.says_again(truth.comments[body]):
             world.broken("said-once", f"the same comment stands twice on {item_id}: {body[:80]}")
-        truth.comments[body] = truth.causes
+        truth.comments[body] = world.now()
 
     async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
         self._done.add(f"{item_id} {url}")
@@ -92,9 +93,9 @@ class SimulatedChannel:
         if not text.endswith(QUESTION):
             return
         truth = world.truths[key]
-        if truth.questions and truth.questions[-1] == truth.causes:
+        if truth.questions and truth.says_again(truth.asked_last):
             world.broken("asked-once", f"{key} was asked twice, and nothing had happened between")
-        truth.questions.append(truth.causes)
+        truth.questions += 1
         world.asked(key, thread)
 
 
@@ -194,7 +195,7 @@ class SimulatedTarget:
             self._world.broken("merged-once", f"#{pull.number} of {item} was merged twice")
         self.merged[pull.number] = by
         self.merged_at[item] = self._world.now()
-        self._world.truths[item].causes += 1
+        self._world.truths[item].caused(self._world.now())
         self.pulls[pull.number] = self.pulls[pull.number].model_copy(update={"merged": True, "state": "closed"})
         self._world.tell(item, f"{by} merges #{pull.number} at {pull.head_sha}")
         self._hint(item, "merged")
@@ -216,7 +217,7 @@ class SimulatedTarget:
             self._reds[branch.item] = self._reds.get(branch.item, 0) + 1
         (branch.red if failed else branch.green).add(sha)
         self._world.tell(branch.item, f"the checks of {sha} {'failed' if failed else 'passed'}")
-        truth.causes += 1
+        truth.caused(self._world.now())
         self._hint(branch.item, "check_run.completed")
         if not failed and branch.head == sha:
             self._world.later(HOUR, lambda: self._reviewed(branch, sha))
@@ -233,7 +234,7 @@ class SimulatedTarget:
             state="changes_requested" if wants else "approved", body=f"Please mend case {given}." if wants else "",
         )  # fmt: skip
         branch.reviews = (*branch.reviews, verdict)
-        truth.causes += 1
+        truth.caused(self._world.now())
         self._world.tell(branch.item, f"a reviewer of {sha}: {verdict.state}")
         self._hint(branch.item, "review")
         if not wants and self._policy == "never":
@@ -243,7 +244,7 @@ class SimulatedTarget:
         pull = next((p for p in self.pulls.values() if item_of_branch(p.branch) == truth.plan.key and p.state == "open"), None)  # fmt: skip
         if pull is None:
             return
-        truth.causes += 1
+        truth.caused(self._world.now())
         if kind == "push":
             self.push(pull.branch, truth.plan.key)
         elif kind == "merge":

@@ -28,6 +28,7 @@ CLEAR = (
     "The cart shows `total` where the API says `amount`. Rename it in `shop/cart.py` and in the page.\n\n"
     "Acceptance criteria:\n- [ ] `amount` is shown in the cart\n- [ ] the old name is gone, and a test says so\n"
 )
+CROSSING = 1_800.0  # seconds: what happens so shortly before a thing is said may not have been seen by who decided it
 OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
 
 
@@ -44,13 +45,20 @@ class Truth:
     reopened_at: float = -1.0
     halted_at: float = -1.0  # when stop or abort was last heard
     lied: bool = False  # a stale read was given
-    causes: int = 0  # things after which the factory may speak anew
-    questions: list[int] = field(default_factory=list)  # by how many causes each came after
-    comments: dict[str, int] = field(default_factory=dict)
-    useful: bool = False  # somebody said something useful
+    caused_at: float = -CROSSING  # when something last happened after which the factory may say a thing again
+    questions: int = 0
+    comments: dict[str, float] = field(default_factory=dict)  # when each was said
+    thread: str = ""  # where the newest question stands
     asked_last: float = -1.0
     answered_last: float = -1.0
     left: int = 0  # answers given
+
+    def caused(self, now: float) -> None:
+        self.caused_at = now
+
+    def says_again(self, before: float) -> bool:
+        """Was it said before, and did nothing happen that could be the cause of saying it again?"""
+        return self.caused_at < before - CROSSING
 
 
 class World:
@@ -97,7 +105,7 @@ class World:
         if "state" in changes:
             truth.last_by = by
         if by == "person":
-            truth.causes += 1
+            truth.caused(self.now())
             if "state" in changes:
                 truth.moved_at = self.now()
         self.tell(key, f"{by} changes the ticket: " + ", ".join(f"{n} {_brief(value)}" for n, value in changes.items()))
@@ -114,7 +122,7 @@ class World:
     def asked(self, key: str, thread_id: str) -> None:
         """A question stands in a thread: the person who plans to answer does, after a while."""
         truth = self.truths[key]
-        truth.asked_last = self.now()
+        truth.asked_last, truth.thread = self.now(), thread_id
         if truth.left >= len(truth.plan.answers):
             return
         answer = truth.plan.answers[truth.left]
@@ -122,17 +130,17 @@ class World:
 
         def say() -> None:
             text = f"Rename `total` to `amount` in shop/cart.py, case {self.fresh()}." if answer.useful else "not sure"
-            self._reply(truth, thread_id, text, useful=answer.useful)
+            self._reply(truth, thread_id, text)
             if answer.twice:
                 more = f"And show it in `shop/page.py` too, case {self.fresh()}."
-                self._reply(truth, thread_id, more, useful=True)
+                self._reply(truth, thread_id, more)
 
         self.later(answer.after, say)
 
-    def _reply(self, truth: Truth, thread_id: str, text: str, *, useful: bool) -> None:
-        truth.causes += 1
-        truth.answered_last = self.now()
-        truth.useful |= useful
+    def _reply(self, truth: Truth, thread_id: str, text: str) -> None:
+        truth.caused(self.now())
+        if thread_id == truth.thread:
+            truth.answered_last = self.now()
         key, n = truth.plan.key, self.fresh()
         said = Reply(id=f"message-{n}", author="U1", text=text, at=self.clock())
         self.tell(key, f"a person answers in {thread_id}: {text}")
@@ -176,15 +184,14 @@ class World:
                 truth.reopened_at = self.now()
                 self.change(key, "person", state=ItemState.READY)
         elif kind == "comment":
-            truth.causes += 1
-            truth.useful = True
+            truth.caused(self.now())
             truth.answered_last = self.now()
             text = f"Please mind `case_{self.fresh()}()`."
             self.tell(key, f"a person comments: {text}")
             said = Reply(id=f"comment-{about['id']}", author="maya", text=text, at=self.clock())
             self.send(CommentAdded(**about, reply=said))
         elif kind in ("stop", "abort", "retry"):
-            truth.causes += 1
+            truth.caused(self.now())
             self.tell(key, f"a person orders: {kind}")
             order = {"stop": StopRequested, "abort": AbortRequested, "retry": RetryRequested}[kind]
             self.send(order(**about, by="Maya"))

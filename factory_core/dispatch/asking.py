@@ -43,7 +43,12 @@ def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: Factory
 
 
 def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryConfig) -> Transition:
-    """The verdict decides: a person must act, a question must be asked, or the item stands in line."""
+    """The verdict decides: a person must act, a question must be asked, or the item stands in line.
+
+    An answer or an edit that came meanwhile has planned another triage, and that one decides.
+    """
+    if any(isinstance(planned.effect, TriageItem) for planned in record.outbox):
+        return record.stay()
     verdict, at = event.verdict, event.at
     record = record.but(item=Summary.of(event.item), tracker=event.item.state, route=verdict.route)
     if not verdict.eligible:

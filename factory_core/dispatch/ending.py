@@ -106,8 +106,10 @@ def reopen(record: InFlightRecord, at: datetime) -> Transition:
     return fresh.note(at, "person", "Reopened.").to(State.TRIAGING, at, TriageItem())
 
 
-def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
-    """Kept long enough."""
+def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition | None:
+    """Kept long enough; what is forgotten already needs no new record for that."""
+    if not record.version:
+        return None
     return record.to(record.state, event.at, ForgetItem())
 
 

@@ -167,6 +167,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     *rows(OVER, EffectFailed, note_failure),
     *rows((CANCELLED, FAILED), RetryRequested, retry),
     row(FAILED, ReplyReceived, answer_after_all),
+    row(FAILED, CommentAdded, take_comment),
     # a person stops it, or an effect gives up
     *rows(ACTIVE, StopRequested, stop),
     *rows(ACTIVE, AbortRequested, abort),
@@ -206,7 +207,8 @@ IGNORED = ignored(
         [Triaged, AgentFinished, StartRefused, *_SLOT, *_PULL],
         "it is over until a person reopens it",
     ),
-    (OVER, [CommentAdded, *_STOP], "it is over"),
+    (OVER, _STOP, "it is over"),
+    ((DONE, CANCELLED), [CommentAdded], "it is over"),
     ((DONE,), [AgentStarted, QuestionAsked], "it is over"),
     ((DONE, CANCELLED), [ReplyReceived], "it is over; talk goes on without the factory"),
 )
