@@ -24,6 +24,8 @@ def lost(ledger: Ledger, event: Event, since: int) -> bool:
 def _used(ledger: Ledger, event: Event, item: str, since: int) -> bool:
     """By a version from then on; what no version would take is rightly passed over."""
     versions = ledger.versions.get(item, [])[max(0, since - 1) :] or [InFlightRecord(work_item_id=item)]
+    if item in ledger.forgotten:
+        versions = [*versions, InFlightRecord(work_item_id=item)]
     return any(_knows(record, event) or transition(record, event, ledger.config) is None for record in versions)
 
 

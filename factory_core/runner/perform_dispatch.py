@@ -173,6 +173,7 @@ class Performer:
         item = await self._tracker.read_item(record.work_item_id)
         about = self._about(record, planned)
         if item is None or item.state not in OURS or not_eligible(item, self._config):
+            await self._fleet.stop(planned.run_id)  # an earlier try, whose worker died, may have started it
             return Outcome(events.StartRefused(**about, item=item))
         order = self._order(record, planned, item)
         report = await self._fleet.start(order)
