@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "trigger": ("trigger", "sign and send a sample webhook", "Run"),
     "status": ("status", "what needs a person, what moves, what is in line", "See"),
     "pipeline": ("pipeline", "retry or abort a ticket", "Act"),
+    "simulate": ("simulate", "try to break every law in a simulated world", "Try out"),
     "help": ("help", "this page, or: exit-codes, environment, states, money", "Try out"),
 }
 """Name → module, help line, group. The module has `arguments(parser)` and `run(args, out) -> exit code`."""

@@ -41,6 +41,7 @@ class Process:
         task = self.simulation.loop.create_task(self._contained(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # it may have died before it began
         return task
 
     async def _contained(self, work: Coroutine[Any, Any, Any]) -> Any:

@@ -36,7 +36,12 @@ def look_again(record: InFlightRecord, event: ItemChanged, config: FactoryConfig
 
 
 def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
-    """The fresh read says that it is not ours: cancelled if we had begun, else as if we had never heard of it."""
+    """The fresh read says that it is not ours: cancelled if we had begun, else as if we had never heard of it.
+
+    A read from before this triage says nothing: the triage that is planned reads it again.
+    """
+    if _triage_is_planned(record):
+        return record.stay()
     if record.answers or record.run or record.clarification or record.generation > 1:
         return cancel(record, event.at, _where(event), config)
     return record.to(State.NEW, event.at, within=FORGET_UNREADY, log=())
@@ -47,7 +52,7 @@ def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryC
 
     An answer or an edit that came meanwhile has planned another triage, and that one decides.
     """
-    if any(isinstance(planned.effect, TriageItem) for planned in record.outbox):
+    if _triage_is_planned(record):
         return record.stay()
     verdict, at = event.verdict, event.at
     record = record.but(item=Summary.of(event.item), tracker=event.item.state, route=verdict.route)
@@ -204,6 +209,10 @@ def _take(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryCon
 def _answered(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition:
     noted = record.note(at, "person", f"{name_of(record, reply, config)} answered.", reply.text)
     return noted.to(State.TRIAGING, at, TriageItem(), answers=_with(record, reply), block=None)
+
+
+def _triage_is_planned(record: InFlightRecord) -> bool:
+    return any(isinstance(planned.effect, TriageItem) for planned in record.outbox)
 
 
 def _heard(record: InFlightRecord, reply: Reply) -> bool:

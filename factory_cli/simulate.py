@@ -1,0 +1,86 @@
+"""Play the factory in a simulated world where everything goes wrong, and check every law after every step."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from random import SystemRandom
+from time import monotonic
+
+from pydantic import ValidationError
+
+from adapters.simulator.many import Failure, Played, play_many, stores_named, story
+from adapters.simulator.schedule import Schedule
+from adapters.simulator.simulation import Simulation
+from factory_core.errors import Refused
+
+from .output import Output
+
+
+class BadSchedule(Refused):
+    """The file holds no schedule."""
+
+    code = "E-SCHEDULE"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--schedules", type=int, default=500, metavar="N", help="how many (500)")
+    parser.add_argument("--seed", type=int, default=None, metavar="S", help="of the first; the next is S + 1")
+    parser.add_argument("--jobs", type=int, default=2, metavar="J", help="processes (2)")
+    parser.add_argument("--store", choices=("memory", "sqlite", "all"), default="all", help="all: in turn")
+    parser.add_argument("--save", metavar="DIRECTORY", default="", help="where shrunk schedules are kept")
+    parser.add_argument("--replay", metavar="FILE", default="", help="step through a kept schedule")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    return _replay(Path(args.replay), out) if args.replay else _many(args, out)
+
+
+def _many(args: argparse.Namespace, out: Output) -> int:
+    seed = SystemRandom().randrange(10**9) if args.seed is None else args.seed
+    begun = monotonic()
+    played = play_many(range(seed, seed + max(1, args.schedules)), stores_named(args.store), max(1, args.jobs))
+    seconds = monotonic() - begun
+    for failure in played.failures if args.save else ():
+        kept = Path(args.save) / f"schedule-{failure.seed}.json"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(failure.schedule.model_dump_json(indent=1))
+    text = "\n".join([*(_told(failure) for failure in played.failures), _summary(played, seed, args.store, seconds)])
+    return out.answer(_document(played, seed, args.store, seconds), text, 1 if played.failures else 0)
+
+
+def _replay(file: Path, out: Output) -> int:
+    try:
+        schedule = Schedule.model_validate_json(file.read_text())
+    except (OSError, ValidationError):
+        why = "it cannot be read, or is none that this release wrote"
+        fix = "factory simulate --save DIRECTORY"
+        raise BadSchedule(f"{file.name} is no schedule", why=why, fix=fix) from None
+    simulation = Simulation(schedule).play()
+    broken = simulation.violation
+    document = {
+        "schema": "factory.simulation/1", "ok": broken is None, "law": broken.law if broken else "", "why": broken.why if broken else "",
+        "history": list(story(simulation)), "digest": simulation.digest(),
+    }  # fmt: skip
+    end = f"broken: {broken.law}: {broken.why}" if broken else "no law is broken"
+    return out.answer(document, "\n".join([*story(simulation), end]), 1 if broken else 0)
+
+
+def _document(played: Played, seed: int, store: str, seconds: float) -> dict[str, object]:
+    return {
+        "schema": "factory.simulation/1", "ok": not played.failures, "seed": seed, "store": store, "seconds": round(seconds, 2),
+        "events": played.events, **played.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def _summary(played: Played, seed: int, store: str, seconds: float) -> str:
+    return (
+        f"{played.schedules:,} schedules from seed {seed} over {store}: {played.events:,} events"
+        f" ({played.writes:,} writes) in {seconds:.1f} s, {len(played.failures)} violations"
+    )
+
+
+def _told(failure: Failure) -> str:
+    lines = [f"seed {failure.seed} breaks {failure.law}: {failure.why}", "the shortest schedule that does:"]
+    lines.append(failure.schedule.model_dump_json(exclude_defaults=True))
+    return "\n".join([*lines, *(f"  {line}" for line in failure.story), ""])
