@@ -12,26 +12,26 @@ from ..config import FactoryConfig
 from ..work_item import Frozen, WorkItem
 from .routing import Route, route
 
+# Read by anybody's text of any length: each pattern takes a time that grows with the text and no faster.
 _CRITERIA = re.compile(
-    r"^\s*[-*+]\s*\[[ xX]\]\s+\S"
-    r"|^\W*(acceptance criteria|done when|definition of done|expected( behaviou?r| result)?)\b"
-    r"|^\W*given\b.+|\bscenario:",
+    r"^[^\S\n]*[-*+][^\S\n]*\[[ xX]\][^\S\n]+\S"
+    r"|^[^\w\n]*(acceptance criteria|done when|definition of done|expected( behaviou?r| result)?)\b"
+    r"|^[^\w\n]*given\b.+|\bscenario:",
     re.IGNORECASE | re.MULTILINE,
 )
 _EXPECTATION = re.compile(
     r"\b(should|must|shall|needs? to|expect(s|ed)?|instead of|so that|rather than)\b", re.IGNORECASE
 )
 _PLACE = re.compile(
-    r"`[^`\n]+`|\b[\w/-]+\.(?!com\b|org\b|net\b|io\b)[a-z]{1,4}\b|\b\w+\(\)|\b[A-Za-z_]\w*(Error|Exception)\b|/[a-z][\w/-]+"
+    r"`[^`\n]+`|(?<![\w/-])[\w/-]+\.(?!com\b|org\b|net\b|io\b)[a-z]{1,4}\b|\b\w+\(\)|\b[A-Za-z_]\w*(Error|Exception)\b|/[a-z][\w/-]+"
 )
 _ACTION = re.compile(
     r"\b(add|allow|change|delete|drop|ensure|expose|fix|handle|implement|limit|log|migrate|move|paginate|prevent|remove|rename"
     r"|replace|return|show|sort|split|support|test|update|use|validate|verify|write)\w*\b",
     re.IGNORECASE,
 )  # fmt: skip
-_NO_ANSWER = re.compile(
-    r"^\W*(\?+|i ?d ?k|dunno|not sure|no idea|don'?t know|later|ok|okay|hm+|what)\W*$", re.IGNORECASE
-)
+_WORD = re.compile(r"[\w']+")
+_NO_ANSWER = re.compile(r"(i ?d ?k|dunno|not sure|no idea|don'?t know|later|ok|okay|hm+|what)?", re.IGNORECASE)
 
 
 class Verdict(Frozen):
@@ -50,7 +50,7 @@ def triage(item: WorkItem, answers: Sequence[str], config: FactoryConfig) -> Ver
     stopped = not_eligible(item, config)
     if stopped:
         return Verdict(eligible=False, why=stopped)
-    given = [answer for answer in answers if not _NO_ANSWER.match(answer) and answer.strip()]
+    given = [answer for answer in answers if not _NO_ANSWER.fullmatch(" ".join(_WORD.findall(answer)))]
     missing, score = _weigh(item, given, config)
     clear = score >= config.triage.threshold
     return Verdict(

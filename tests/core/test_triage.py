@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from factory_core.dispatch.routing import Route, route
@@ -46,9 +48,17 @@ def test_a_real_answer_makes_a_ticket_clearer_and_a_shrug_does_not(title: str, d
     """The answer joins the text; `dunno` is no answer."""
     asked = ticket(title=title, description=description)
     before = triage(asked, [], config_of()).score
-    assert triage(asked, ["dunno"], config_of()).score == before
+    assert triage(asked, ["dunno", "Not sure …", "???", "👍", ""], config_of()).score == before
     answered = triage(asked, ["Show `amount` instead of `total` in cart.py, and add a test."], config_of())
     assert answered.clear
+
+
+@pytest.mark.parametrize("piece", ["\n", "\n!", "a-", "/A", "- [\n", "`a", "a.a", "given\n"])
+def test_no_text_keeps_triage_busy(piece: str) -> None:
+    """Anybody's ticket and anybody's answer: the time grows with the text and no faster, for the loop stands still."""
+    begun = process_time()
+    triage(ticket(title="x", description=piece * (20_000 // len(piece))), ["?" * 1_000 + "x", "? a" * 300], config_of())
+    assert process_time() - begun < 0.5
 
 
 def test_routing_asks_label_then_project_then_keyword_then_default() -> None:
