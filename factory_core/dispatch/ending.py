@@ -115,7 +115,7 @@ def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> T
 
 def stop_late_agent(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
     """The start was under way when the item was taken back."""
-    return record.stay(StopAgent(run_id=event.run.run_id))
+    return record.stay(StopAgent(run_id=event.run.run_id), feedback=record.feedback[event.told :])
 
 
 def close_late_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:

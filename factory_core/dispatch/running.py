@@ -36,10 +36,20 @@ def ask_for_room_again(record: InFlightRecord, event: CheckedIn | SlotOffered, c
 
 
 def run(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
-    """The fleet has it: the ticket is in progress, and somebody looks whether it really started."""
+    """The fleet has it: the ticket is in progress, and somebody looks whether it really started.
+
+    While another start is planned, this one's run has ended already: its end was faster than this word of it.
+    """
+    if any(isinstance(planned.effect, StartAgent) for planned in record.outbox):
+        return forget_what_was_told(record, event, config)
     moved = SetItemState(to=ItemState.DISPATCHED, expect=(ItemState.READY, ItemState.IN_REVIEW))
     told = record.feedback[event.told :]
     return record.to(State.RUNNING, event.at, moved, within=config.agents.start_within, run=event.run, feedback=told)
+
+
+def forget_what_was_told(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
+    """The run's end was faster than the word of its start: what the agent was told, the next one need not hear."""
+    return record.stay(feedback=record.feedback[event.told :])
 
 
 def expect_start(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:

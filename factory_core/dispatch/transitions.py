@@ -86,6 +86,7 @@ from .running import (
     ask_for_room_again,
     dispatch,
     expect_start,
+    forget_what_was_told,
     look_for_agent,
     publish_retry_or_stop,
     run,
@@ -174,11 +175,12 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     *rows(ACTIVE, EffectFailed, block_or_note),
     # what was under way when the item left its state
     *rows((CANCELLED, BLOCKED, FAILED), AgentStarted, stop_late_agent),
+    *rows((TRIAGING, WAITING, QUEUED, IN_REVIEW), AgentStarted, forget_what_was_told),
     *rows((CANCELLED, BLOCKED), QuestionAsked, close_late_thread),
 )
 
 _CHAT = (ReplyReceived, CommentAdded)
-_RUN = (AgentStarted, AgentFinished, StartRefused)
+_END = (AgentFinished, StartRefused)
 _SLOT = (SlotGranted, SlotDenied, SlotOffered)
 _PULL = (PullRequestOpened, PullRequestChanged, PullRequestRead, MergeRefused)
 _STOP = (StopRequested, AbortRequested)
@@ -186,14 +188,15 @@ _STOP = (StopRequested, AbortRequested)
 IGNORED = ignored(
     ((NEW,), [e for e in EVENTS if e not in (ItemChanged, CheckedIn)], "nobody ever said that this item is ready"),
     ((TRIAGING,), [CheckedIn], "the outbox is its clock: the triage is planned"),
-    ((TRIAGING, WAITING), [*_RUN, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
+    ((TRIAGING, WAITING), [*_END, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
     ((TRIAGING, WAITING, *AT_WORK), _PULL, "the pull request is read again when the agent's work is published"),
     ((WAITING, *AT_WORK, IN_REVIEW, MERGING), [Triaged], "a triage that was overtaken by a newer one"),
     ((IN_REVIEW, MERGING), [QuestionAsked], "the question was answered before it was recorded"),
-    ((QUEUED,), _RUN, "a zombie of an earlier try"),
+    ((QUEUED,), _END, "a zombie of an earlier try"),
     ((DISPATCHING, RUNNING, IN_REVIEW, MERGING), _SLOT, "the slot is already held"),
     ((RUNNING,), [AgentStarted, StartRefused], "it is running"),
-    ((IN_REVIEW, MERGING), _RUN, "a zombie: the first end of the run counts"),
+    ((IN_REVIEW, MERGING), _END, "a zombie: the first end of the run counts"),
+    ((MERGING,), [AgentStarted], "the pull request was read after the run was known"),
     ((IN_REVIEW, MERGING), [ReplyReceived], "the question was answered; talk goes on without the factory"),
     ((IN_REVIEW,), [MergeRefused], "no merge is under way"),
     ((MERGING,), [PullRequestOpened, PullRequestChanged], "the merge's own outcome tells"),

@@ -1,0 +1,59 @@
+"""What comes in another order than it happened, or while something else is under way, changes no outcome."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from factory_core.dispatch.records import State
+from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
+
+from .world import World, run, ticket
+
+pytestmark = pytest.mark.pure
+
+
+class SwiftFleet:
+    """Tells the end of a run before `start` has returned, for as many runs as `ends` names an end."""
+
+    def __init__(self, world: World, *ends: RunStatus) -> None:
+        self._world, self._ends, self._start = world, list(ends), world.fleet.start
+        world.fleet.start = self.start  # type: ignore[method-assign]
+
+    async def start(self, order: RunOrder) -> RunReport:
+        report = await self._start(order)
+        if self._ends:
+            await self._world.factory.finished(self._world.fleet.end(order.run_id, self._ends.pop(0)))
+        return report
+
+
+def test_a_try_that_failed_before_its_start_was_known_is_not_taken_for_the_next_one() -> None:
+    """The second run is the one that is followed, and its end counts."""
+
+    async def story() -> None:
+        world = World()
+        SwiftFleet(world, RunStatus.FAILED)
+        await world.add(ticket())
+        await world.later(timedelta(minutes=2))
+        assert (await world.record()).run.run_id in world.fleet.live  # type: ignore[union-attr]
+        await world.agent_ends()
+        assert await world.state() is State.IN_REVIEW
+
+    run(story())
+
+
+def test_an_agent_that_is_faster_than_the_word_of_its_start_is_not_told_twice() -> None:
+    """What it was told is done with, however its end and its start were heard."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        await world.agent_ends()
+        SwiftFleet(world, RunStatus.SUCCEEDED)
+        await world.hear(world.comment("Please say `sum`."))
+        record = await world.record()
+        assert (record.state, record.round, record.feedback) == (State.IN_REVIEW, 1, ())
+        assert world.fleet.calls["start"] == 2
+
+    run(story())
