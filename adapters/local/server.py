@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import AsyncIterator, Mapping
@@ -11,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -27,6 +28,10 @@ from .wiring import LocalTenant, utc_now
 logger = logging.getLogger("factory.server")
 FRESH = timedelta(seconds=2)  # how long one report serves every reader
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+_OWN_NAME = re.compile(
+    r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE
+)  # what is malformed is nobody's name
+_FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "cf-connecting-ip"})
 
 
 class Site:
@@ -63,6 +68,8 @@ class Site:
             )
         except Problem as problem:
             return _response(problem_response(problem))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody hears it
         said, took = await factory.handle_webhook(request.path_params["provider"], read), utc_now() - read.received_at
         ms = round(took.total_seconds() * 1000)
         logger.info("%s in %s ms", said.status, ms, extra={"action": "answered", "status": said.status, "ms": ms})
@@ -116,8 +123,8 @@ class Site:
             )
 
     def _may_see(self, request: Request) -> bool:
-        """This machine itself, by the name that it was called (a tunnel calls it otherwise); or the token."""
-        if (request.url.hostname or "") in LOOPBACK:
+        """This machine itself, by the name that it was called, and with no proxy between; or the token."""
+        if _OWN_NAME.fullmatch(request.headers.get("host", "")) and not _FORWARDED & set(request.headers):
             return True
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         password = _password(given) if kind.lower() == "basic" else given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -66,6 +67,14 @@ def test_an_unchanged_page_is_304(busy: tuple[World, Home, Server]) -> None:
     assert answers[1].content == b"" and answers[1].headers["etag"] == answers[0].headers["etag"]
 
 
+@pytest.mark.parametrize("host", [b"Host: [::1", b"Host: \xff", b"Host: a b", b"Host: localhost:x", b"Host:", b"X: y"])
+def test_a_malformed_name_is_not_this_machines(busy: tuple[World, Home, Server], host: bytes) -> None:
+    """Nothing falls back to the address that we listen on."""
+    with socket.create_connection(("127.0.0.1", busy[2].port), timeout=10) as raw:
+        raw.sendall(b"GET /status.json HTTP/1.0\r\n" + host + b"\r\n\r\n")
+        assert raw.recv(4096).split()[1] in {b"400", b"401"}
+
+
 @pytest.mark.parametrize("path", ["/", "/status.json", "/items/DEMO-1"])
 def test_other_machines_need_the_token(busy: tuple[World, Home, Server], path: str) -> None:
     """A request that came under a foreign name (a tunnel, DNS rebinding) sees nothing without it."""
@@ -95,6 +104,8 @@ def test_other_machines_need_the_token(busy: tuple[World, Home, Server], path: s
         for good in (f"Bearer {TOKEN}", *(f"Basic {one}" for one in basic.values())):
             assert server.get(path, Host=host, Authorization=good).status_code == 200
     assert server.get("/healthz", Host="factory.example.com").json().keys() == {"ok", "version"}
+    for spoofed in ({"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}, {"X-Real-IP": "127.0.0.1"}):
+        assert server.get(path, **spoofed).status_code == 401, "a tunnel that calls us by our own name"
     forged = server.get(
         path, Host="factory.example.com", **{"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Host": "localhost"}
     )

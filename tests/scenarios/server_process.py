@@ -151,7 +151,12 @@ class Server:
         self.homes, self.port = homes, port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._arguments = [*(f"--config={home.config}" for home in homes), f"--port={self.port}", *arguments]
-        self.environment = {**_clean(), **{k: v for home in homes for k, v in home.secrets.items()}, **environment}
+        self.environment = {
+            **_clean(),
+            "HOME": str(homes[0].path),
+            **{k: v for home in homes for k, v in home.secrets.items()},
+            **environment,
+        }
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -181,7 +186,7 @@ class Server:
             self.process.terminate()
         code = self.process.wait(PATIENCE)
         said = self.log.read_text(errors="replace")
-        assert "Traceback" not in said, said
+        assert "Traceback" not in said and "Exception in" not in said, said
         assert not [name for home in self.homes for name, value in home.secrets.items() if value in said]
         return code
 
@@ -243,7 +248,7 @@ def free_port() -> int:
 
 
 def _clean() -> dict[str, str]:
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
 
 
 def now() -> datetime:

@@ -117,6 +117,20 @@ def test_more_than_five_megabytes_is_413(stage: tuple[World, Home, Server]) -> N
     assert answer.status_code == 200, "exactly the limit is welcome"
 
 
+def test_a_sender_that_goes_away_costs_nothing(stage: tuple[World, Home, Server]) -> None:
+    """Half a body, then nothing: no fault of ours is noted, and the others are answered meanwhile."""
+    server = stage[2]
+    head = b"POST /hooks/acme/linear HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
+    slow = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(60)]
+    for raw in slow:
+        raw.sendall(head)
+    assert server.get("/healthz").status_code == 200
+    for raw in slow:
+        raw.close()
+    assert server.get("/healthz").status_code == 200
+    assert "Exception" not in server.log.read_text()
+
+
 def test_unknown_tenants_and_providers_are_404_and_other_methods_405(stage: tuple[World, Home, Server]) -> None:
     server = stage[2]
     for path in ("/hooks/acme/jira", "/hooks/nobody/linear", "/hooks/acme/", "/hooks/acme", "/hooks/acme/linear/more"):
