@@ -47,8 +47,13 @@ def read_it(record: InFlightRecord, event: PullRequestChanged, config: FactoryCo
 
 
 def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
-    """Merged, closed, to be mended, to be merged, or to be waited for."""
+    """Merged, closed, to be mended, to be merged, or to be waited for.
+
+    Something may have happened to it while it was read; then another read is planned, and that one decides.
+    """
     pull_request, at = event.pull_request, event.at
+    if any(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox):
+        return record.stay()
     if pull_request is None:
         return block(record, at, Block(reason="pull-request-gone", why="Its pull request is gone.", fix=_retry(record)))
     record = record.but(pull_request=_small(pull_request))
@@ -65,6 +70,8 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
 def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
     """A person may have mended or merged what was blocked."""
     pull_request = event.pull_request
+    if any(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox):
+        return record.stay()
     if pull_request is None or (pull_request.state == "closed" and not pull_request.merged):
         return record.stay()
     if pull_request.merged:

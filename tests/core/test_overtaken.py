@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from factory_core.dispatch.pull_request import PullRequest, Review
 from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 
@@ -55,5 +56,29 @@ def test_an_agent_that_is_faster_than_the_word_of_its_start_is_not_told_twice() 
         record = await world.record()
         assert (record.state, record.round, record.feedback) == (State.IN_REVIEW, 1, ())
         assert world.fleet.calls["start"] == 2
+
+    run(story())
+
+
+def test_what_is_said_while_the_pull_request_is_read_is_read_before_it_is_merged() -> None:
+    """The newest read decides: a review that asked for changes meanwhile keeps the head from being merged."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        await world.agent_ends()
+        world.target.green(1)
+        read = world.target.read_pull_request
+
+        async def overtaken(repository: str, number: int) -> PullRequest | None:
+            seen = await read(repository, number)
+            if not world.target.pull_requests[1].reviews:
+                world.target.review(1, Review(id="7", author="bob", state="changes_requested", body="Not yet."))
+                await world.factory.accept(world.pull(what="pull_request_review.submitted"))
+            return seen
+
+        world.target.read_pull_request = overtaken  # type: ignore[method-assign]
+        await world.hear(world.pull())
+        assert (await world.state(), world.target.merges) == (State.RUNNING, [])
 
     run(story())
