@@ -32,7 +32,7 @@ from .events import (
     RetryRequested,
     StopRequested,
 )
-from .records import Block, InFlightRecord, State, Transition, short
+from .records import MOST_TEXT, Block, InFlightRecord, State, Transition, short
 
 SLOTTED = frozenset({State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
 """States in which an item has, or stands in line for, a slot."""
@@ -89,10 +89,16 @@ def abort(record: InFlightRecord, event: AbortRequested, config: FactoryConfig) 
 
 def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
     """A person takes it up again: attempts start from nothing, the work and the answers stay."""
-    noted = record.note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
-    feedback = (*record.feedback, event.reason) if event.reason else record.feedback
-    fresh = noted.but(attempt=0, round=0, block=None, feedback=feedback)
+    noted = unblocked(record).note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
+    told = [event.reason[:MOST_TEXT]] if event.reason else []
+    fresh = noted.but(attempt=0, round=0, feedback=(*noted.feedback, *told)[-20:])
     return fresh.to(State.TRIAGING, event.at, TriageItem())
+
+
+def unblocked(record: InFlightRecord) -> InFlightRecord:
+    """Without its block, and with what the block kept from the agent."""
+    untold = record.block.untold if record.block else ()
+    return record.but(block=None, feedback=(*record.feedback, *untold)[-20:])
 
 
 def reopen(record: InFlightRecord, at: datetime) -> Transition:
@@ -128,7 +134,8 @@ def block_or_note(record: InFlightRecord, event: EffectFailed, config: FactoryCo
     if event.effect in SPEAKING:
         return note_failure(record, event, config)
     why = f"{event.effect.replace('_', ' ')} did not work: {event.why}"
-    return block(record, event.at, Block(reason="effect-failed", why=why, fix=event.fix))
+    lifts = event.effect in {"read_pull_request", "merge_pull_request"}
+    return block(record, event.at, Block(reason="effect-failed", why=why, fix=event.fix, gate_lifts=lifts))
 
 
 def note_failure(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from .effects import ReadItem, ReadPullRequest, TriageItem
-from .ending import cancel, reopen
+from .ending import cancel, reopen, unblocked
 from .events import ItemChanged, ItemRead, StartRefused
 from .records import InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
@@ -82,8 +82,8 @@ def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:
     assert event.item is not None
     if record.item and Summary.of(event.item).digest == record.item.digest:
         return record.stay(tracker=event.item.state)
-    noted = record.note(event.at, "person", "The ticket was edited.")
-    return noted.to(State.TRIAGING, event.at, TriageItem(), block=None)
+    noted = unblocked(record).note(event.at, "person", "The ticket was edited.")
+    return noted.to(State.TRIAGING, event.at, TriageItem())
 
 
 def _where(event: ItemRead | StartRefused) -> str:

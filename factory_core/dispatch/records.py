@@ -97,6 +97,8 @@ class Block(Frozen):
     reason: str  # unroutable, ineligible, attempts-exhausted, no-change, budget-run, ci-failed, review-failed, …
     why: str
     fix: str
+    untold: tuple[str, ...] = ()  # what was to be mended when the rounds were used up: a retry tells it
+    gate_lifts: bool = False  # nothing of the work is missing: a pull request that a person mended may be merged
 
 
 class InFlightRecord(Frozen):

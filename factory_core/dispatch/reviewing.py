@@ -55,20 +55,24 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
     if any(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox):
         return record.stay()
     if pull_request is None:
-        return block(record, at, Block(reason="pull-request-gone", why="Its pull request is gone.", fix=_retry(record)))
+        return block(
+            record,
+            at,
+            Block(reason="pull-request-gone", why="Its pull request is gone.", fix=_retry(record), gate_lifts=True),
+        )
     record = record.but(pull_request=_small(pull_request))
     if pull_request.merged:
         return finish(record, at, config)
     if pull_request.state == "closed":
         why = f"A person closed pull request #{pull_request.number} without merging it."
-        return block(record, at, Block(reason="pull-request-closed", why=why, fix=_retry(record)))
+        return block(record, at, Block(reason="pull-request-closed", why=why, fix=_retry(record), gate_lifts=True))
     if record.tracker is ItemState.DONE:
         return cancel(record, at, "a person moved the ticket to done", config)
     return _by_gate(record, gate(pull_request, config.merge), pull_request, at, config)
 
 
 def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
-    """A person may have mended or merged what was blocked."""
+    """A person may have merged what was blocked, or mended it; but what the agent left undone is not merged."""
     pull_request = event.pull_request
     if any(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox):
         return record.stay()
@@ -77,7 +81,7 @@ def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: Factor
     if pull_request.merged:
         return finish(record.but(pull_request=_small(pull_request)), event.at, config)
     passed = gate(pull_request, config.merge)
-    if passed.verdict == "open":
+    if passed.verdict == "open" and record.block and record.block.gate_lifts:
         return _by_gate(record.but(block=None), passed, pull_request, event.at, config)
     return record.stay(pull_request=_small(pull_request))
 
@@ -100,7 +104,7 @@ def back_to_review(record: InFlightRecord, event: MergeRefused, config: FactoryC
     noted = record.note(event.at, "factory", f"Not merged: {event.reason}")
     if refusals >= MOST_REFUSALS:
         why = f"The code host refused {refusals} times to merge it. Last: {event.reason}"
-        return block(noted, event.at, Block(reason="merge-refused", why=why, fix=_retry(record)))
+        return block(noted, event.at, Block(reason="merge-refused", why=why, fix=_retry(record), gate_lifts=True))
     handled = (*record.handled, f"{refusal}{refusals}")[-100:]
     return noted.to(State.IN_REVIEW, event.at, within=LOOK_SOON, handled=handled)
 
@@ -110,7 +114,7 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
     waited = event.at - (record.since or event.at)
     if waited >= config.merge.give_up_after:
         why = f"Nobody acted on its pull request for {comments.duration(waited)}."
-        return block(record, event.at, Block(reason="review-unanswered", why=why, fix=_retry(record)))
+        return block(record, event.at, Block(reason="review-unanswered", why=why, fix=_retry(record), gate_lifts=True))
     effects: list[Effect] = [ReadPullRequest()]
     if waited >= config.merge.remind_after and "reminded" not in record.handled:
         where = record.pull_request.url if record.pull_request else ""
@@ -130,7 +134,8 @@ def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryC
     ):
         return None
     noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text)
-    return follow_up(noted, event.at, (event.reply.text,), config, "review-failed")
+    told = noted.but(feedback=(*noted.feedback, event.reply.text[:MOST_TEXT])[-20:])
+    return follow_up(told, event.at, (), config, "review-failed")
 
 
 def follow_up(
@@ -138,9 +143,11 @@ def follow_up(
 ) -> Transition:
     """Run the agent again in the same work tree with these words, unless the rounds are used up."""
     if record.round >= config.agents.max_rounds:
-        last = (*record.feedback, *words)[-1].splitlines()[0][:300]
+        last = (*record.feedback, *words)[-1].strip().partition("\n")[0][:300]
         why = f"Still not right after {record.round} follow-ups. Last: {last}"
-        return block(record, at, Block(reason=reason, why=why, fix=_retry(record)))
+        untold = tuple(text[:MOST_TEXT] for text in words)[-20:]
+        stopped = Block(reason=reason, why=why, fix=_retry(record), untold=untold, gate_lifts=True)
+        return block(record, at, stopped)
     told = (*record.feedback, *(text[:MOST_TEXT] for text in words))[-20:]
     return queue(record.but(feedback=told, round=record.round + 1, attempt=0), at)
 

@@ -100,4 +100,5 @@ def records_in(state: State) -> Iterator[InFlightRecord]:
     for step, round_ in product(("asked", "reminded", "escalated"), (1, 2)):
         yield busy.but(clarification=asked.model_copy(update={"step": step, "round": round_}))
     for reason in ("still-unclear", "ci-failed"):
-        yield busy.but(block=Block(reason=reason, why="It stopped.", fix="factory status ACME-1"))
+        stopped = Block(reason=reason, why="It stopped.", fix="factory status ACME-1", gate_lifts=reason == "ci-failed")
+        yield from (busy.but(block=stopped, feedback=feedback) for feedback in ((), ("Use amount.",)))

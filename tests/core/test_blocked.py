@@ -1,0 +1,101 @@
+"""What a blocked item still owes: nothing undone is merged, nothing unsaid is forgotten."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from factory_core.dispatch.events import RetryRequested
+from factory_core.dispatch.pull_request import Review
+from factory_core.dispatch.records import State
+from factory_core.dispatch.run import RunStatus
+
+from .world import World, run, ticket
+
+pytestmark = pytest.mark.pure
+
+
+async def in_review(**config: object) -> World:
+    world = World(**config)
+    await world.add(ticket())
+    await world.agent_ends()
+    return world
+
+
+def retry(world: World) -> RetryRequested:
+    return RetryRequested(id=world.fresh_id(), work_item_id="ACME-1", at=world.now, by="maya")
+
+
+@pytest.mark.parametrize("ended", [RunStatus.CAPPED, RunStatus.NO_CHANGE, RunStatus.STOPPED])
+def test_a_green_head_is_not_merged_while_what_was_asked_for_is_undone(ended: RunStatus) -> None:
+    """The reporter's wish came after this head was made, and the agent did not get it done: a person decides."""
+
+    async def story() -> None:
+        world = await in_review()
+        await world.hear(world.comment("Not like this: call it `sum`."))
+        await world.agent_ends(ended)
+        world.target.green(1)
+        await world.hear(world.pull())
+        assert (await world.state(), world.target.merges) == (State.BLOCKED, [])
+
+    run(story())
+
+
+def test_a_wish_that_found_the_rounds_used_up_keeps_the_head_from_being_merged() -> None:
+    """However green it becomes, until a person takes it up again; then the agent is told."""
+
+    async def story() -> None:
+        world = await in_review(agents={"maxRounds": 0})
+        await world.hear(world.comment("Not like this: call it `sum`."))
+        world.target.green(1)
+        await world.hear(world.pull())
+        assert (await world.state(), world.target.merges) == (State.BLOCKED, [])
+        await world.hear(retry(world))
+        assert "call it `sum`" in list(world.fleet.orders.values())[-1].task
+
+    run(story())
+
+
+def test_what_was_to_be_mended_when_the_rounds_were_used_up_is_told_after_a_retry() -> None:
+    """The check is marked as told once; so the block keeps its words for the agent."""
+
+    async def story() -> None:
+        world = await in_review(agents={"maxRounds": 0})
+        world.target.red(1, summary="test_amount fails")
+        await world.hear(world.pull())
+        assert await world.state() is State.BLOCKED
+        await world.hear(retry(world))
+        assert "test_amount fails" in list(world.fleet.orders.values())[-1].task
+
+    run(story())
+
+
+def test_what_a_person_mended_is_merged_without_a_retry() -> None:
+    """The reviewer who kept asking for changes made them, and approved: nothing is left to be told."""
+
+    async def story() -> None:
+        world = await in_review(agents={"maxRounds": 0})
+        world.target.green(1)
+        world.target.review(1, Review(id="7", author="bob", state="changes_requested", body="Not yet."))
+        await world.hear(world.pull())
+        assert await world.state() is State.BLOCKED
+        world.target.review(1, Review(id="8", author="bob", state="approved", commit="sha1"))
+        await world.later(timedelta(minutes=1))
+        await world.hear(world.pull())
+        assert await world.state() is State.DONE
+
+    run(story())
+
+
+def test_a_picture_without_words_stops_nothing() -> None:
+    """An empty text is a text: the item is parked with its reason, not lost to a fault of ours."""
+
+    async def story() -> None:
+        world = World(agents={"maxRounds": 0})
+        await world.add(ticket())
+        await world.hear(world.comment(""))
+        await world.agent_ends()
+        assert await world.state() is State.BLOCKED
+
+    run(story())
