@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from factory_core.errors import Retryable, StoreUnavailable, VersionConflict
 from factory_core.ports import StateStore
 
+from .ledger import BUSY
+
 if TYPE_CHECKING:
     from .process import Process
 
 T = TypeVar("T")
 READS = frozenset({"read_item", "read_pull_request"})
+KEYED = frozenset({"start", "open_thread", "reply", "post_comment", "link_pull_request"})
 NO_CALLS = frozenset({"is_ready_for_dispatch", "clone_address"})
 TAKES, STORE_TAKES = 0.05, 0.002  # seconds
 
@@ -73,6 +76,8 @@ class FaultyPort:
         async def calling(*args: Any) -> Any:
             simulation = self._process.simulation
             simulation.count("call")
+            if name in KEYED:
+                self._must_be_saved(name, args)
             fault = simulation.next_fault("vendor")
             if name in READS and simulation.next_fault("read"):
                 return await self._stale(name, call, args)
@@ -80,7 +85,8 @@ class FaultyPort:
                 return await _call(self._process, TAKES, lambda: at_once(call(*args)))
             simulation.tell(None, "", f"{name} meets: {fault.kind}{', done' if fault.done else ''}")
             if fault.kind == "busy":
-                raise _later(name, "429", fault.seconds)
+                until = self._process.clock() + timedelta(seconds=fault.seconds)
+                raise _later(name, f"{BUSY}{until.isoformat()}", fault.seconds)
             if fault.done:
                 await _call(self._process, TAKES, lambda: at_once(call(*args)))
             if fault.kind == "hang":
@@ -88,6 +94,12 @@ class FaultyPort:
             raise _later(name, "no answer" if fault.kind == "hang" else "500", None)
 
         return calling
+
+    def _must_be_saved(self, name: str, args: tuple[Any, ...]) -> None:
+        """Nothing is done before it is saved."""
+        key = args[0].run_id if name == "start" else args[-1]
+        if key not in self._process.simulation.ledgers[self._tenant].planned:
+            self._process.simulation.broken("saved-before-done", f"{name} under {key}, and nothing of that was saved")
 
     async def _stale(self, name: str, call: Any, args: tuple[Any, ...]) -> Any:
         self._process.simulation.tell(None, "", f"{name} gives a stale answer")

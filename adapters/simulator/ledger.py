@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from factory_core.dispatch.records import ENDED, Batch, ClarificationRecord, InFlightRecord, State
@@ -23,7 +23,8 @@ OWN_FAULTS = (
     "ValidationError",
     "RuntimeError",
 )
-SKEW = timedelta(seconds=10)
+BUSY = "429, not before "
+NO_SLOT = ENDED | {State.BLOCKED, State.WAITING, State.TRIAGING}
 
 
 class Saved(NamedTuple):
@@ -47,6 +48,7 @@ class Ledger:
         self.forgotten: dict[str, InFlightRecord] = {}
         self.threads: dict[str, ClarificationRecord] = {}
         self.batch = Batch()
+        self.planned: set[str] = set()  # every key that was ever stored
 
     def saved(
         self, after: InFlightRecord, batch: Batch | None, thread: ClarificationRecord | None, process: Process
@@ -60,6 +62,8 @@ class Ledger:
         before = self.records.get(item) or InFlightRecord(work_item_id=item)
         self.records[item] = after
         self.versions.setdefault(item, []).append(after)
+        for planned in after.outbox:
+            self.planned.update((planned.key, planned.run_id))
         self._simulation.wrote(self.tenant, before, after, process)
         write = Saved(before, after, process, self)
         for law in WRITE_LAWS:
@@ -184,11 +188,36 @@ def tenants_are_apart(write: Saved) -> str:
 
 
 def retries_keep_the_vendors_delay(write: Saved) -> str:
-    """Waiting for a vendor, or for a person, takes the time that was asked for; our own faults are none of them."""
+    """A vendor that says when to come again is not asked before."""
     for planned in write.after.outbox:
-        if planned.why in OWN_FAULTS:
-            return f"{planned.effect.kind} met a fault of its own: {planned.why}"
+        if planned.why.startswith(BUSY) and planned.not_before:
+            until = datetime.fromisoformat(planned.why.removeprefix(BUSY))
+            if planned.not_before < until - timedelta(milliseconds=1):
+                return f"{planned.effect.kind} is tried again before {until:%H:%M:%S}"
     return ""
+
+
+def no_fault_of_its_own(write: Saved) -> str:
+    """What fails is the world; the runner meets no mistake of its own."""
+    own = [planned.why for planned in write.after.outbox if planned.why in OWN_FAULTS]
+    return f"an effect met {own[0]}" if own else ""
+
+
+def only_starts_cost_a_try(write: Saved) -> str:
+    """Waiting for capacity costs no try."""
+    more = write.after.attempt > write.before.attempt
+    return f"it is {write.after.state} after one more try" if more and write.after.state not in AT_WORK else ""
+
+
+def slots_follow_the_state(write: Saved) -> str:
+    """With nothing left to do, an item in review holds a review slot, and one that rests holds none."""
+    after = write.after
+    slot = write.ledger.batch.slots.get(after.work_item_id)
+    if after.outbox or slot is None:
+        return ""
+    if after.state in NO_SLOT:
+        return f"it is {after.state} and still has a slot"
+    return "it is in review on a running slot" if after.state is State.IN_REVIEW and slot.state == "running" else ""
 
 
 WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
@@ -202,6 +231,9 @@ WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
     at_work_has_a_slot,
     tenants_are_apart,
     retries_keep_the_vendors_delay,
+    no_fault_of_its_own,
+    only_starts_cost_a_try,
+    slots_follow_the_state,
 )
 
 
