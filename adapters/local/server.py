@@ -123,8 +123,10 @@ class Site:
             )
 
     def _may_see(self, request: Request) -> bool:
-        """This machine itself, by the name that it was called, and with no proxy between; or the token."""
-        if _OWN_NAME.fullmatch(request.headers.get("host", "")) and not _FORWARDED & set(request.headers):
+        """This machine itself, by its address and by the name that it was called, no proxy between; or the token."""
+        from_here = request.client is not None and request.client.host in LOOPBACK  # a name alone anybody may send
+        named_so = _OWN_NAME.fullmatch(request.headers.get("host", "")) is not None
+        if from_here and named_so and not _FORWARDED & set(request.headers):
             return True
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         password = _password(given) if kind.lower() == "basic" else given
