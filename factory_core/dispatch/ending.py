@@ -52,10 +52,7 @@ def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Trans
 
 def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig) -> Transition:
     """A person took it back: whatever runs is stopped, the slot is free, nothing more is written to the ticket."""
-    runs = [planned.run_id for planned in record.outbox if isinstance(planned.effect, StartAgent)]
-    if record.run and record.state in {State.DISPATCHING, State.RUNNING}:
-        runs.append(record.run.run_id)
-    effects: list[Effect] = [StopAgent(run_id=run) for run in dict.fromkeys(runs)]
+    effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
     effects += _leave_thread(record, f"No longer needed: {why}")
     noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, outbox=lasting(record))
     return noted.to(State.CANCELLED, at, *effects, ReleaseSlot(), within=config.runner.keep_finished)
@@ -130,12 +127,14 @@ def close_late_thread(record: InFlightRecord, event: QuestionAsked, config: Fact
 
 
 def block_or_note(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:
-    """What the work depends on stops it; what was only to be said is noted and passed over."""
+    """What the work depends on stops it, and its agent; what was only to be said is noted and passed over."""
     if event.effect in SPEAKING:
         return note_failure(record, event, config)
+    runs = [event.run_id] if event.run_id else _runs(record)
     why = f"{event.effect.replace('_', ' ')} did not work: {event.why}"
     lifts = event.effect in {"read_pull_request", "merge_pull_request"}
-    return block(record, event.at, Block(reason="effect-failed", why=why, fix=event.fix, gate_lifts=lifts))
+    reason = Block(reason="effect-failed", why=why, fix=event.fix, gate_lifts=lifts)
+    return block(record, event.at, reason, *(StopAgent(run_id=run) for run in runs))
 
 
 def note_failure(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:
@@ -151,6 +150,14 @@ def lasting(record: InFlightRecord) -> tuple[Planned, ...]:
 def is_ready(event: ItemChanged) -> bool | None:
     """Does the hint say that the item is ready? None: it does not say."""
     return event.item.state is ItemState.READY if event.item else None
+
+
+def _runs(record: InFlightRecord) -> list[str]:
+    """The runs that may be alive: those whose start is planned, for it may be under way, and the one at work."""
+    runs = [planned.run_id for planned in record.outbox if isinstance(planned.effect, StartAgent)]
+    if record.run and record.state in {State.DISPATCHING, State.RUNNING}:
+        runs.append(record.run.run_id)
+    return list(dict.fromkeys(runs))
 
 
 def _leave_thread(record: InFlightRecord, words: str) -> list[Effect]:

@@ -123,6 +123,7 @@ class EffectFailed(Event):
     effect: str  # its kind
     why: str
     fix: str
+    run_id: str = ""  # of a start: the run that may have begun all the same
 
 
 class CheckedIn(Event):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..config import FactoryConfig
 from ..work_item import ItemState
-from .effects import ReadItem, ReadPullRequest, TriageItem
+from .effects import AcknowledgeSession, Effect, ReadItem, ReadPullRequest, TriageItem
 from .ending import cancel, reopen, unblocked
 from .events import ItemChanged, ItemRead, StartRefused
 from .records import InFlightRecord, State, Summary, Transition
@@ -70,8 +70,9 @@ def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConf
 def _read(record: InFlightRecord, event: ItemChanged) -> Transition:
     """One more read, unless two are planned already: one may be under way, the other has not begun."""
     waiting = sum(isinstance(planned.effect, ReadItem) for planned in record.outbox)
-    session = event.session_id or record.session_id
-    return record.stay(*(() if waiting > 1 else (ReadItem(),)), session_id=session)
+    effects: list[Effect] = [AcknowledgeSession(session_id=event.session_id)] if event.session_id else []
+    effects += [] if waiting > 1 else [ReadItem()]
+    return record.stay(*effects, session_id=event.session_id or record.session_id)
 
 
 def _edited(record: InFlightRecord, event: ItemChanged) -> bool:

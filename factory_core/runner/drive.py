@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..config import FactoryConfig
-from ..dispatch.effects import COMPANION, Planned
+from ..dispatch.effects import COMPANION, Planned, StartAgent
 from ..dispatch.events import EffectFailed, Event, SlotOffered
 from ..dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from ..dispatch.transitions import transition
@@ -226,6 +226,7 @@ class Runner:
             work_item_id=record.work_item_id,
             at=now,
             effect=planned.effect.kind,
+            run_id=planned.run_id if isinstance(planned.effect, StartAgent) else "",
             why=f"{problem.what}: {problem.why}"[:500],
             fix=problem.fix,
         )

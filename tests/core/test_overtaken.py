@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from factory_core.dispatch.events import ItemChanged, RetryRequested
 from factory_core.dispatch.pull_request import PullRequest, Review
 from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
+from factory_core.errors import Retryable
 
 from .world import World, run, ticket
 
@@ -80,5 +82,41 @@ def test_what_is_said_while_the_pull_request_is_read_is_read_before_it_is_merged
         world.target.read_pull_request = overtaken  # type: ignore[method-assign]
         await world.hear(world.pull())
         assert (await world.state(), world.target.merges) == (State.RUNNING, [])
+
+    run(story())
+
+
+def test_a_session_that_is_opened_while_the_item_is_at_work_is_acknowledged() -> None:
+    """The issue's own webhook is often faster than that of the session; Linear waits 10 s for a word in it."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        opened = ItemChanged(id="opened", work_item_id="ACME-1", at=world.now, session_id="s-1")
+        await world.hear(opened)
+        assert (await world.state(), world.tracker.sessions) == (State.RUNNING, {"s-1"})
+
+    run(story())
+
+
+def test_an_agent_whose_start_never_answered_is_stopped_before_another_may_start() -> None:
+    """A start that was given up may have begun all the same: at most one run is alive, whatever a person does next."""
+
+    async def story() -> None:
+        world = World()
+        start = world.fleet.start
+
+        async def unanswered(order: RunOrder) -> RunReport:
+            await start(order)
+            raise Retryable("no answer", why="it took too long", fix="factory check")
+
+        world.fleet.start = unanswered  # type: ignore[method-assign]
+        await world.add(ticket())
+        for _ in range(world.config.runner.max_attempts):
+            await world.later(timedelta(minutes=6))
+        assert (await world.state(), world.fleet.live) == (State.BLOCKED, [])
+        world.fleet.start = start  # type: ignore[method-assign]
+        await world.hear(RetryRequested(id="retry", work_item_id="ACME-1", at=world.now, by="maya"))
+        assert (await world.state(), len(world.fleet.live)) == (State.RUNNING, 1)
 
     run(story())
