@@ -143,7 +143,7 @@ def test_unknown_tenants_and_providers_are_404_and_other_methods_405(stage: tupl
 
 def test_a_locked_store_is_503_and_the_senders_retry_succeeds(tmp_path: Path) -> None:
     """Nothing is taken for done that is not on disk; the sandbox sends again, as the vendor would."""
-    with world() as w, factory(w, tmp_path) as (home, server):
+    with world(time_scale=0.05) as w, factory(w, tmp_path) as (home, server):
         with closing(sqlite3.connect(home.store, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             key = w.ticket("Rename total to amount", CLEAR)
@@ -160,7 +160,7 @@ def test_a_locked_store_is_503_and_the_senders_retry_succeeds(tmp_path: Path) ->
 @pytest.mark.parametrize("instead", ["nothing", "garbage", "another database", "an empty file"])
 def test_a_store_that_was_taken_away_is_503_until_it_is_back(tmp_path: Path, instead: str) -> None:
     """A file that is not ours is never taken for an empty memory."""
-    with world() as w, factory(w, tmp_path) as (home, server):
+    with world(time_scale=0.05) as w, factory(w, tmp_path) as (home, server):
         done = w.ticket("Rename total to amount", CLEAR)
         home.rests(done)
         aside = {path: path.with_name(f"aside-{path.name}") for path in home.path.glob("factory.db*") if path.is_file()}

@@ -22,8 +22,8 @@ def test_two_servers_on_one_file_hear_everything_twice(tmp_path: Path) -> None:
         with running(Server(home)) as one, running(Server(home)) as other:
             one.subscribe(w)
             other.subscribe(w)
-            for vendor, slow in (("slack", "chat.postMessage"), ("github", "pulls.create"), ("linear", "commentCreate")):
-                w.fault(vendor, "hang", slow, times=4, seconds=1)  # so long that the other has time to interfere
+            for call in (("slack", "chat.postMessage"), ("github", "pulls.create"), ("linear", "commentCreate")):
+                w.fault(call[0], "hang", call[1], times=4, seconds=1)  # the other has time to interfere
             clear = [w.ticket(f"Rename total to amount, part {n}", CLEAR) for n in range(5)]
             vague = [w.ticket(f"The cart is confusing, part {n}", VAGUE) for n in range(2)]
             for key in vague:
