@@ -45,6 +45,8 @@ async def tick(factory: Factory, rules: Runner) -> None:
             ahead = timedelta(0)
         except Problem as problem:
             logger.error("check-in: %s: %s", problem.what, problem.why, extra={"action": "check_in"})
+        except Exception:  # the outermost frame: a fault of ours must not stop the clock for every item
+            logger.exception("check-in failed", extra={"action": "check_in"})
         await asyncio.sleep(TICK)
 
 
@@ -55,6 +57,8 @@ async def sweep(factory: Factory) -> None:
             await factory.sweep()
         except Problem as problem:
             logger.error("sweep: %s: %s", problem.what, problem.why, extra={"action": "sweep"})
+        except Exception:  # the outermost frame, as above
+            logger.exception("sweep failed", extra={"action": "sweep"})
         await asyncio.sleep(TICK)
 
 

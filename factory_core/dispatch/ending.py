@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..work_item import ItemState
@@ -33,6 +33,8 @@ from .events import (
     StopRequested,
 )
 from .records import MOST_TEXT, Block, InFlightRecord, State, Transition, short
+
+FORGET_AGAIN = timedelta(days=1)  # when it did not work
 
 SLOTTED = frozenset({State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
 """States in which an item has, or stands in line for, a slot."""
@@ -113,7 +115,7 @@ def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> T
     """Kept long enough; what is forgotten already needs no new record for that."""
     if not record.version:
         return None
-    return record.to(record.state, event.at, ForgetItem())
+    return record.to(record.state, event.at, ForgetItem(), within=FORGET_AGAIN)
 
 
 def stop_late_agent(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:

@@ -5,6 +5,7 @@ Costs what is due and what has a slot.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -13,9 +14,11 @@ from ..dispatch import capacity
 from ..dispatch.ending import SLOTTED
 from ..dispatch.events import CheckedIn
 from ..dispatch.records import InFlightRecord, State, SweepState
-from ..errors import VersionConflict
+from ..errors import Problem, VersionConflict
 from ..ports import Clock, StateStore
 from .drive import Runner
+
+logger = logging.getLogger("factory.runner")
 
 
 async def wake_due(
@@ -29,18 +32,28 @@ async def wake_due(
     """Let every due item go on: a deadline that passed is an event, a due outbox is performed. How many there were.
 
     `ahead` looks that much further: a host that starts finds the leases of its dead predecessor in that window.
+    A record that cannot be read keeps nobody else from being woken.
     """
     due = await store.due(clock() + ahead, limit)
     for item in due:
-        record = await store.get_in_flight(item)
-        if record and record.deadline and record.deadline <= clock():
-            passed = CheckedIn(id=f"deadline:{record.deadline.isoformat()}", work_item_id=item, at=clock())
-            if (await runner.accept_and_wake(passed)).lease.holder:
-                continue
-        claimed = await runner.claim(item)
-        if claimed:
-            wake(claimed)
+        try:
+            await _wake_one(runner, store, clock, wake, item)
+        except Problem as problem:
+            logger.error("%s: %s: %s", item, problem.what, problem.why, extra={"action": "check_in", "item": item})
     return len(due)
+
+
+async def _wake_one(
+    runner: Runner, store: StateStore, clock: Clock, wake: Callable[[InFlightRecord], None], item: str
+) -> None:
+    record = await store.get_in_flight(item)
+    if record and record.deadline and record.deadline <= clock():
+        passed = CheckedIn(id=f"deadline:{record.deadline.isoformat()}", work_item_id=item, at=clock())
+        if (await runner.accept_and_wake(passed)).lease.holder:
+            return
+    claimed = await runner.claim(item)
+    if claimed:
+        wake(claimed)
 
 
 async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, clock: Clock) -> int:

@@ -1,0 +1,54 @@
+"""The clock's laws: one item's trouble is nobody else's, and what did not work is done another day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from factory_core.dispatch.records import InFlightRecord, State
+from factory_core.errors import StoreUnavailable, Terminal
+
+from .world import World, run, ticket
+
+pytestmark = pytest.mark.pure
+
+
+def test_a_record_that_cannot_be_read_keeps_nobody_from_being_woken() -> None:
+    """The longest overdue item is unreadable, as after a step back to an older release; the others go on."""
+
+    async def story() -> None:
+        world = World()
+        for key in ("ACME-1", "ACME-2"):
+            await world.add(ticket(key, title="The cart is confusing", description="Nicer, please."))
+        read = world.store.get_in_flight
+
+        async def partly(item: str) -> InFlightRecord | None:
+            if item == "ACME-1":
+                raise StoreUnavailable("a stored record cannot be read", why="it is newer", fix="factory check")
+            return await read(item)
+
+        world.store.get_in_flight = partly  # type: ignore[method-assign]
+        await world.later(timedelta(hours=4, minutes=1))
+        assert any("Still waiting" in said for said in world.channel.threads["C1:2.0"])
+
+    run(story())
+
+
+def test_what_could_not_be_forgotten_is_forgotten_another_day() -> None:
+    """No record stays for ever because the fleet could not clean up once."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        await world.agent_ends()
+        world.target.green(1)
+        await world.hear(world.pull())
+        assert await world.state() is State.DONE
+        world.fleet.faults["forget"] = [Terminal("no", why="a file is busy", fix="factory check")]
+        await world.later(timedelta(days=8))
+        assert await world.store.get_in_flight("ACME-1") is not None
+        await world.later(timedelta(days=2))
+        assert await world.store.get_in_flight("ACME-1") is None
+
+    run(story())
