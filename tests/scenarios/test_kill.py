@@ -167,6 +167,8 @@ def test_killed_at_every_call(stage: tuple[World, Home, Server], acted: bool) ->
     answered = False
     while died != CALLS:
         with w.gate(lambda vendor, operation: (vendor, operation) in CALLS - died, acted=acted) as gate:
+            if died:
+                server.start()
             while not gate.reached.wait(0.05):
                 record = home.record(key)
                 assert record is not None and record.state is not State.BLOCKED, record
@@ -176,7 +178,7 @@ def test_killed_at_every_call(stage: tuple[World, Home, Server], acted: bool) ->
                 assert not (record.state is State.DONE and not record.outbox), f"never called: {CALLS - died}"
             server.kill()
             died.add(gate.held)
-        server.start()
+    server.start()
     assert home.rests(key)[key].state is State.DONE
     done = DONE_VAGUE._replace(states=("Backlog", *DONE_VAGUE.states))
     assert counted(w, home, key) == done
