@@ -42,22 +42,22 @@ SLOTTED = frozenset({State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_RE
 
 def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
     """Merged: the ticket is done, people get one summary, the slot is free."""
-    effects: list[Effect] = []
+    effects: list[Effect] = [ReleaseSlot()]  # before what is said: others start while a vendor does not answer
     if not comments.never_closes(record, config):
         ours = (ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW)
         effects.append(SetItemState(to=ItemState.DONE, expect=ours))
     effects.append(PostComment(body=comments.summary(record, at, config)))
     effects += _leave_thread(record, f"Merged. {record.pull_request.url if record.pull_request else ''}".strip())
     noted = record.note(at, "factory", "Merged and done.").but(block=None, outbox=lasting(record))
-    return noted.to(State.DONE, at, *effects, ReleaseSlot(), within=config.runner.keep_finished)
+    return noted.to(State.DONE, at, *effects, within=config.runner.keep_finished)
 
 
 def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig) -> Transition:
     """A person took it back: whatever runs is stopped, the slot is free, nothing more is written to the ticket."""
     effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
-    effects += _leave_thread(record, f"No longer needed: {why}")
+    effects += [ReleaseSlot(), *_leave_thread(record, f"No longer needed: {why}")]
     noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, outbox=lasting(record))
-    return noted.to(State.CANCELLED, at, *effects, ReleaseSlot(), within=config.runner.keep_finished)
+    return noted.to(State.CANCELLED, at, *effects, within=config.runner.keep_finished)
 
 
 def block(record: InFlightRecord, at: datetime, reason: Block, *effects: Effect) -> Transition:
@@ -66,7 +66,7 @@ def block(record: InFlightRecord, at: datetime, reason: Block, *effects: Effect)
     said: list[Effect] = [] if told in record.handled else [PostComment(body=comments.blocked(reason))]
     freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
     noted = record.note(at, "factory", f"Stopped: {reason.why}").but(handled=(*record.handled, told)[-100:])
-    return noted.to(State.BLOCKED, at, *effects, *said, *freed, block=reason, waits_for="")
+    return noted.to(State.BLOCKED, at, *effects, *freed, *said, block=reason, waits_for="")
 
 
 def give_up(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from factory_core.dispatch.events import StopRequested
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_core.errors import StoreUnavailable, Terminal
+from factory_core.dispatch.run import RunStatus
+from factory_core.errors import Retryable, StoreUnavailable, Terminal
 
 from .world import World, run, ticket
 
@@ -50,5 +52,30 @@ def test_what_could_not_be_forgotten_is_forgotten_another_day() -> None:
         assert await world.store.get_in_flight("ACME-1") is not None
         await world.later(timedelta(days=2))
         assert await world.store.get_in_flight("ACME-1") is None
+
+    run(story())
+
+
+@pytest.mark.parametrize("ends", ["merged", "blocked", "cancelled"])
+def test_a_slot_is_free_though_nothing_can_be_said(ends: str) -> None:
+    """Tracker and channel do not answer: the next in line starts all the same."""
+
+    async def story() -> None:
+        world = World(capacity={"agents": 1, "perState": {"in-review": 1}})
+        for key in ("ACME-1", "ACME-2"):
+            await world.add(ticket(key))
+        later = Retryable("no answer", why="it is down", fix="factory check", after=3600)
+        if ends == "merged":
+            await world.agent_ends()
+            world.target.green(1)
+            world.tracker.faults["read_item"] = [later]
+            await world.hear(world.pull())
+        elif ends == "blocked":
+            world.tracker.faults["post_comment"] = [later]
+            await world.agent_ends(RunStatus.NO_CHANGE)
+        else:
+            await world.hear(StopRequested(id="stop", work_item_id="ACME-1", at=world.now, by="maya"))
+        assert "ACME-1" not in (await world.store.get_batch()).slots
+        assert len(world.fleet.live) == 1
 
     run(story())
