@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
-from .effects import AcknowledgeSession, AskQuestion, Effect, PostReply, TakeSlot, TriageItem
+from .effects import AcknowledgeSession, AskQuestion, Effect, PostComment, PostReply, TakeSlot, TriageItem
 from .ending import block, cancel, give_up
 from .events import CheckedIn, CommentAdded, ItemChanged, ItemRead, QuestionAsked, Reply, ReplyReceived, Triaged
 from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition, short
@@ -44,7 +44,8 @@ def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: Factory
         return record.stay()
     if record.answers or record.run or record.clarification or record.generation > 1:
         return cancel(record, event.at, _where(event), config)
-    return record.to(State.NEW, event.at, within=FORGET_UNREADY, log=())
+    told: list[Effect] = [PostComment(body=comments.not_ready(event.item))] if record.session_id and event.item else []
+    return record.to(State.NEW, event.at, *told, within=FORGET_UNREADY, log=(), session_id="")
 
 
 def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryConfig) -> Transition:
@@ -77,6 +78,7 @@ def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryC
 
 def ask(record: InFlightRecord, at: datetime, question: str, why: str, config: FactoryConfig) -> Transition:
     """Ask question n in the item's thread; the n-th after the last allowed round needs a person instead."""
+    question = question[:MOST_TEXT]  # an agent's may be of any length
     rounds = record.clarification.round if record.clarification else 0
     if rounds >= config.clarification.max_rounds:
         stuck = f"it is still unclear after {rounds} questions. Last: {question}"
@@ -87,7 +89,7 @@ def ask(record: InFlightRecord, at: datetime, question: str, why: str, config: F
         )
     thread = record.clarification.thread_id if record.clarification else ""
     url = record.clarification.url if record.clarification else ""
-    asked = Clarification(round=rounds + 1, question=question[:MOST_TEXT], thread_id=thread, url=url, asked_at=at)
+    asked = Clarification(round=rounds + 1, question=question, thread_id=thread, url=url, asked_at=at)
     effect = AskQuestion(text=comments.question(record, question, config), thread_id=thread)
     noted = record.note(at, "factory", why).note(at, "factory", "Asks.", question)
     return noted.to(State.WAITING, at, effect, within=config.clarification.remind_after, clarification=asked)

@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
+from ..work_item import WorkItem
 from .pull_request import item_mark
 from .records import Block, InFlightRecord
 
@@ -67,6 +68,15 @@ def escalation(record: InFlightRecord, config: FactoryConfig) -> str:
 def gave_up(config: FactoryConfig) -> str:
     after = duration(config.clarification.give_up_after)
     return f"Nobody answered within {after}, so this is given up. An answer here takes it up again."
+
+
+def not_ready(item: WorkItem) -> str:
+    """The answer to somebody who called the factory to a ticket that is not its own."""
+    return (
+        f"The factory does nothing here: the ticket is not ready for it ({item.state}).\n\n"
+        "What to do: move it to the state that is mapped to ready, or delegate it to the factory's user, which"
+        " linear.appUserId in factory.config.yaml must name."
+    )
 
 
 def blocked(block: Block) -> str:

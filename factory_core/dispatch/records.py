@@ -18,6 +18,7 @@ from .routing import Route
 from .run import Run, Usage
 
 MOST_APPLIED, MOST_LOG, MOST_TEXT = 256, 200, 4_000
+FRESH_LOG, SHORT_QUOTE = 20, 200  # so many newest lines keep their quotes whole; older ones keep so many characters
 
 
 class State(StrEnum):
@@ -156,9 +157,14 @@ class InFlightRecord(Frozen):
         return Transition(self.but(**changes), effects)
 
     def note(self, at: datetime, by: Actor, text: str, quote: str = "") -> InFlightRecord:
-        """Add a line to the item's history."""
+        """Add a line to the item's history. Words of long ago are cut short, so that no chat makes the record large."""
         entry = LogEntry(at=at, by=by, text=text[:500], quote=quote[:MOST_TEXT])
-        return self.but(log=(*self.log, entry)[-MOST_LOG:])
+        kept = (*self.log, entry)[-MOST_LOG:]
+        if len(kept) > FRESH_LOG and len(kept[-FRESH_LOG - 1].quote) > SHORT_QUOTE:
+            aged = kept[-FRESH_LOG - 1]
+            short_one = aged.model_copy(update={"quote": f"{aged.quote[:SHORT_QUOTE]}…"})
+            kept = (*kept[: -FRESH_LOG - 1], short_one, *kept[-FRESH_LOG:])
+        return self.but(log=kept)
 
     def knows(self, event: Event) -> bool:
         return short(event.id) in self.applied

@@ -12,6 +12,7 @@ import pytest
 
 from factory_core.dispatch.events import AgentFinished
 from factory_core.dispatch.records import InFlightRecord, State
+from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Retryable, Terminal, VersionConflict
 from factory_core.work_item import ItemState
 
@@ -31,7 +32,7 @@ async def tell(world: World, chapter: str) -> None:
         await world.factory.accept(world.reply("Show `amount` in the cart page.", ts="reply"))
     elif chapter == "agent":
         for run_id in world.fleet.live:
-            world.fleet.end(run_id, __import__("factory_core.dispatch.run", fromlist=["RunStatus"]).RunStatus.SUCCEEDED)
+            world.fleet.end(run_id, RunStatus.SUCCEEDED)
         for report in world.fleet.reports.values():
             await world.factory.finished(report)
     elif chapter == "green":
@@ -42,7 +43,7 @@ async def tell(world: World, chapter: str) -> None:
 
 async def survive(world: World, owner: Any, call: str, after: bool, nth: int) -> bool:
     """Tell the story, die once at the nth `call`, go on as a new process; was there an nth call?"""
-    dying = _dying_at(owner, call, after, nth)
+    dying = DyingAt(owner, call, after, nth)
     for chapter in STORY:
         for attempt in range(3):
             try:
@@ -58,7 +59,7 @@ async def survive(world: World, owner: Any, call: str, after: bool, nth: int) ->
     return dying.fired
 
 
-class _dying_at:  # noqa: N801
+class DyingAt:
     """Replaces `owner.call` by one that dies at its nth turn, once."""
 
     def __init__(self, owner: Any, call: str, after: bool, nth: int) -> None:
@@ -280,7 +281,7 @@ def test_a_fault_of_our_own_is_an_attempt_like_any_other() -> None:
     async def main() -> None:
         world = World()
         world.tracker.items["ACME-1"] = ticket()
-        with crashing_with(world.tracker, "read_item", ZeroDivisionError()):
+        with Failing(world.tracker, "read_item", ZeroDivisionError()):
             await world.hear(world.changed(ticket()))
         assert await world.state() is State.TRIAGING
         await world.later(timedelta(seconds=2))
@@ -289,7 +290,7 @@ def test_a_fault_of_our_own_is_an_attempt_like_any_other() -> None:
     run(main())
 
 
-class crashing_with:  # noqa: N801
+class Failing:
     """`owner.call` raises this while the block runs."""
 
     def __init__(self, owner: Any, call: str, error: Exception) -> None:

@@ -372,3 +372,19 @@ def test_an_item_with_a_never_close_label_stays_open_and_no_text_closes_it() -> 
         assert "closes #12" not in bodies[0] and "resolves ACME-9" not in bodies[0]
 
     run(main())
+
+
+def test_who_calls_the_factory_to_a_ticket_that_is_not_ready_is_told_so() -> None:
+    """Nothing is refused silently: a session on a ticket that nobody made ready gets one comment, and no run."""
+
+    async def main() -> None:
+        world = World()
+        world.tracker.items["ACME-1"] = ticket(state=ItemState.OTHER)
+        called = world.changed(None, "ACME-1").model_copy(update={"session_id": "s1"})
+        await world.hear(called, called)
+        assert world.tracker.sessions == {"s1"} and len(world.said()) == 1 and world.fleet.orders == {}
+        assert "the ticket is not ready for it (other)" in world.said()[0]
+        await world.later(timedelta(hours=2))
+        assert await world.store.get_in_flight("ACME-1") is None
+
+    run(main())

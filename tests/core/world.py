@@ -45,7 +45,8 @@ def config_of(**changes: Any) -> FactoryConfig:
 def ticket(key: str = "ACME-1", **changes: Any) -> WorkItem:
     fields: dict[str, Any] = {
         "id": key, "key": key, "title": "Rename total to amount", "description": CLEAR, "state": ItemState.READY,
-        "project": "Shop", "reporter": "Maya Chen", "reporter_id": "maya", "source": Source(provider="linear", external_id=f"uuid-{key}"),
+        "project": "Shop", "reporter": "Maya Chen", "reporter_id": "maya",
+        "source": Source(provider="linear", external_id=f"uuid-{key}"),
     }  # fmt: skip
     return WorkItem(**{**fields, **changes})
 

@@ -67,10 +67,15 @@ class GithubOutputTarget:
         raise self._client.refusal(answer)
 
     async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
-        """Merge exactly this head; after a refusal or an unknown outcome, what GitHub shows decides."""
+        """Merge exactly this head; after a refusal or an unknown outcome, what GitHub shows decides.
+
+        A squash's message is ours: GitHub's own would quote the agent's commits, closing keywords and all.
+        """
         if not sha:
             return "no head commit was named to merge"
         order = {"sha": sha, "merge_method": method}
+        if method == "squash":
+            order["commit_message"] = pull_request.url
         try:
             answer = await self._client.call("PUT", f"{_path(pull_request)}/merge", body=order, accept=(405, 409, 422))
         except Retryable:
@@ -86,7 +91,10 @@ class GithubOutputTarget:
         pull = await self._read(pull_request)
         if truth(pull, "merged") or at(pull, "auto_merge") is not None:
             return
-        why = await self._client.mutate("EnableAutoMerge", id=text(pull, "node_id"), head=sha, method=method.upper())
+        order = {"id": text(pull, "node_id"), "head": sha, "method": method.upper()}
+        why = await self._client.mutate(
+            "EnableAutoMerge", **order, body=pull_request.url if method == "squash" else None
+        )
         if why and not any(words in why[0] for words in NOTHING_TO_WAIT_FOR):
             raise _not_done(pull_request, "does not merge by itself", why[0])
 
