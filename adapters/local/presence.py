@@ -1,7 +1,7 @@
 """Is the process that holds a lease still alive? Each holds a file lock as long as it lives; the kernel lets it go.
 
-So the leases of a process that was killed are taken over at once, not when they run out, and a process that is alive
-but paused is never robbed.
+So the leases of a process that was killed are taken over at once. Those of one that is alive but paused run out like
+any other's, and the epoch fences it when it comes back.
 """
 
 from __future__ import annotations
