@@ -90,7 +90,10 @@ def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) 
     """A person takes it up again: attempts start from nothing, the work and the answers stay."""
     noted = unblocked(record).note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
     told = [event.reason[:MOST_TEXT]] if event.reason else []
-    fresh = noted.but(attempt=0, round=0, feedback=(*noted.feedback, *told)[-20:])
+    handled = tuple(
+        mark for mark in noted.handled if not mark.startswith("block:")
+    )  # what stops it again is said again
+    fresh = noted.but(attempt=0, round=0, feedback=(*noted.feedback, *told)[-20:], handled=handled)
     return fresh.to(State.TRIAGING, event.at, TriageItem())
 
 

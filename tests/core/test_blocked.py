@@ -99,3 +99,17 @@ def test_a_picture_without_words_stops_nothing() -> None:
         assert await world.state() is State.BLOCKED
 
     run(story())
+
+
+def test_what_stops_an_item_again_after_a_retry_is_said_again() -> None:
+    """The same reason in the same words: whoever retried learns of it where people look."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        await world.agent_ends(RunStatus.NO_CHANGE)
+        await world.hear(retry(world))
+        await world.agent_ends(RunStatus.NO_CHANGE)
+        assert (await world.state(), len(world.said())) == (State.BLOCKED, 2)
+
+    run(story())
