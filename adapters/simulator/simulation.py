@@ -32,7 +32,7 @@ START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 RETRIES = (60.0, HOUR, 6 * HOUR)  # after a webhook that was not answered with 2xx; the last again and again
 SWEPT_AFTER = 30 * HOUR  # when a dropped delivery is found after all
 RESTARTS_AFTER = 20.0
-MOST_STEPS = 400_000
+MOST_STEPS = 40_000
 LONGEST = 120 * DAY
 RESTS = ENDED | {State.BLOCKED, State.NEW}
 SORTS = {
@@ -110,7 +110,8 @@ class Simulation:
     # what the parts tell
 
     def tell(self, tenant: int | None, item: str, words: str) -> None:
-        self.history.append(Happening(self.loop.time(), tenant, item, words))
+        if self.violation is None:
+            self.history.append(Happening(self.loop.time(), tenant, item, words))
 
     def count(self, what: str) -> None:
         self.counts[what] += 1
@@ -118,14 +119,16 @@ class Simulation:
     def broken(self, law: str, why: str) -> None:
         """The first broken law ends the play."""
         if self.violation is None:
-            self.violation = Violation(law, why, self.loop.time())
             self.tell(None, "", f"BROKEN {law}: {why}")
+            self.violation = Violation(law, why, self.loop.time())
         self.loop.halted = True
 
     def wrote(self, tenant: int, before: InFlightRecord, after: InFlightRecord, process: Process) -> None:
         self.count("write")
         self.history.append(Happening(self.loop.time(), tenant, after.work_item_id, (before, after, process.name)))
         self._gap = 1.0
+        if self.loop.steps > MOST_STEPS:
+            self.broken("comes-to-rest", f"after {self.loop.steps} steps: {self._restless()}")
         if after.wake_at:
             self._tick_by((after.wake_at - START).total_seconds())
 
@@ -205,6 +208,11 @@ class Simulation:
         response = await process.factories[tenant].handle_webhook("outside", request)
         if response.status != 200:
             return False
+        outside = self.outside[tenant]
+        if event.id in outside.world.by_people:
+            outside.world.by_people.discard(event.id)
+            key = event.work_item_id or outside.channel.about[getattr(event, "thread_id", "")]
+            outside.world.truths[key].caused(self.loop.time())
         if lost(ledger, event, since):
             self.broken("acknowledged-is-kept", f"{event.work_item_id}: {event.id} was answered 200 and is not known")
         return True
@@ -225,6 +233,8 @@ class Simulation:
     def _tick(self, planned: float) -> None:
         if planned != self._tick_at:
             return
+        if self.loop.steps > MOST_STEPS:
+            self.broken("comes-to-rest", f"after {self.loop.steps} steps: {self._restless()}")
         self._ticked_at, self._tick_at, self._gap = self.loop.time(), float("inf"), min(self._gap * 2, 60.0)
         self.check_in()
         wakes = [
@@ -245,8 +255,8 @@ class Simulation:
     async def _main(self) -> None:
         while not self._at_rest():
             await asyncio.sleep(HOUR)
-            if self.loop.steps > MOST_STEPS or self.loop.time() > LONGEST:
-                self.broken("comes-to-rest", f"after {self.loop.steps} steps: {self._restless()}")
+            if self.loop.time() > LONGEST:
+                self.broken("comes-to-rest", f"after {LONGEST / DAY:.0f} days: {self._restless()}")
         for _ in range(3):
             self.check_in()
             await asyncio.sleep(60)

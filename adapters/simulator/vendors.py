@@ -122,7 +122,7 @@ class SimulatedTarget:
         self.pulls: dict[int, PullRequest] = {}
         self.merged: dict[int, str] = {}  # number → who
         self.merged_at: dict[str, float] = {}  # item → when
-        self.stale = False
+        self.stale, self._unsure = False, 0
         world.act_on_code = self._act
 
     def push(self, branch: str, item: str) -> str:
@@ -142,7 +142,8 @@ class SimulatedTarget:
         pull = self.pulls.get(number)
         shown = self._shown(pull) if pull else None
         if shown and self.stale:  # the host has not computed it yet
-            return shown.model_copy(update={"mergeable": None, "checks": None, "reviews": None})
+            self._unsure += 1
+            return shown.model_copy(update={("mergeable", "checks", "reviews")[self._unsure % 3]: None})
         return shown
 
     async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:

@@ -80,6 +80,7 @@ class World:
         self._deliver, self._told, self.broken = deliver, told, broken
         self.truths = {ticket.key: Truth(ticket) for ticket in tickets}
         self._count = 0
+        self.by_people: set[str] = set()  # ids of events; when they are heard, the factory may speak anew
         self.act_on_code: Callable[[Truth, str], None] = lambda truth, kind: None
         for ticket in tickets:
             later(ticket.begins, self._begin(ticket))
@@ -105,6 +106,7 @@ class World:
         if "state" in changes:
             truth.last_by = by
         if by == "person":
+            self.by_people.add(f"{key}:{truth.revision}")
             truth.caused(self.now())
             if "state" in changes:
                 truth.moved_at = self.now()
@@ -144,6 +146,7 @@ class World:
         key, n = truth.plan.key, self.fresh()
         said = Reply(id=f"message-{n}", author="U1", text=text, at=self.clock())
         self.tell(key, f"a person answers in {thread_id}: {text}")
+        self.by_people.add(said.id)
         self.send(ReplyReceived(id=said.id, at=self.clock(), thread_id=thread_id, reply=said))
 
     def _begin(self, plan: Ticket) -> Callable[[], None]:
@@ -171,6 +174,7 @@ class World:
         item = truth.item
         assert item is not None
         about = {"id": f"{kind}-{self.fresh()}", "work_item_id": key, "at": self.clock()}
+        self.by_people.add(about["id"])
         if kind == "edit":
             self.change(key, "person", description=f"{CLEAR}\nEdit {self.fresh()}.")
         elif kind == "note":

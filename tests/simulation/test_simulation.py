@@ -1,0 +1,90 @@
+"""The simulator finds nothing in the code as it is, tells the same story twice, and shrinks what it finds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from random import SystemRandom
+
+import pytest
+
+from adapters.simulator.many import Played, failure_of, play_many
+from adapters.simulator.schedule import Schedule, draw
+from adapters.simulator.simulation import Simulation
+from adapters.simulator.stores import STORES
+
+from .mutations import MUTATIONS, mutated
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEDULES = 3_000
+HALVES = 2  # one for each worker of the test run
+DIGESTS = """
+from adapters.simulator.schedule import draw
+from adapters.simulator.simulation import Simulation
+for seed in range(200):
+    print(Simulation(draw(seed)).play().digest())
+"""
+
+
+@pytest.mark.parametrize("half", range(HALVES))
+def test_no_law_is_broken_by_fresh_schedules(half: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Thousands of schedules that nobody has ever played, over every store."""
+    first = SystemRandom().randrange(10**9)
+    played = play_many(range(first, first + SCHEDULES // HALVES), tuple(STORES), jobs=1)
+    with capsys.disabled():
+        print(f" [{played.schedules} schedules from seed {first}, {played.events} events]", end="")
+    assert not played.failures, _told(played)
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_no_law_is_broken_by_what_broke_one_before(store: str) -> None:
+    """Every seed that ever failed."""
+    lines = (Path(__file__).parent / "seeds.txt").read_text().splitlines()
+    seeds = [int(line.split()[0]) for line in lines if line and not line.startswith("#")]
+    played = play_many(seeds, (store,), jobs=1)
+    assert not played.failures, _told(played)
+
+
+def test_the_same_seed_tells_the_same_history_to_the_byte() -> None:
+    """Two processes, whose sets have another order, play two hundred schedules: not a byte differs."""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", DIGESTS], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": number},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for number in ("1", "2")
+    ]  # fmt: skip
+    assert len(told[0].split()) == 200 and told[0] == told[1]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_store_tells_the_same_history(seed: int) -> None:
+    """What the factory does depends on no store: the histories over all of them are one."""
+    assert len({Simulation(draw(seed, store)).play().digest() for store in STORES}) == 1
+
+
+def test_a_schedule_read_back_from_its_json_plays_the_same_history() -> None:
+    """What is kept of a failure is the failure."""
+    schedule = draw(3)
+    kept = Schedule.model_validate_json(schedule.model_dump_json())
+    assert Simulation(kept).play().digest() == Simulation(schedule).play().digest()
+
+
+def test_a_violation_is_shrunk_to_what_it_needs_and_told_in_words() -> None:
+    """The shortest schedule breaks the same law, and its story names the item and ends with the law."""
+    mutation = next(m for m in MUTATIONS if m.where.endswith("_set_item_state"))
+    with mutated(mutation):
+        found = next(f for f in (failure_of(Simulation(draw(seed)).play()) for seed in range(600)) if f)
+        assert Simulation(found.schedule).play().violation is not None
+    assert len(found.schedule.tickets) == 1 and not found.schedule.faults
+    assert found.schedule.tickets[0].key in found.why and found.story[-1].endswith(f"BROKEN {found.law}: {found.why}")
+
+
+def _told(played: Played) -> str:
+    """What a person needs: the seed, the law, the shortest schedule, the story."""
+    return "\n\n".join(
+        "\n".join([f"seed {f.seed}: {f.law}: {f.why}", f.schedule.model_dump_json(exclude_defaults=True), *f.story])
+        for f in played.failures
+    )
