@@ -17,12 +17,6 @@ from factory_core.errors import Refused
 from .output import Output
 
 
-class BadSchedule(Refused):
-    """The file holds no schedule."""
-
-    code = "E-SCHEDULE"
-
-
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schedules", type=int, default=500, metavar="N", help="how many (500)")
     parser.add_argument("--seed", type=int, default=None, metavar="S", help="of the first; the next is S + 1")
@@ -55,22 +49,31 @@ def _replay(file: Path, out: Output) -> int:
     except (OSError, ValidationError):
         why = "it cannot be read, or is none that this release wrote"
         fix = "factory simulate --save DIRECTORY"
-        raise BadSchedule(f"{file.name} is no schedule", why=why, fix=fix) from None
+        raise Refused(f"{file.name} is no schedule", why=why, fix=fix) from None
     simulation = Simulation(schedule).play()
     broken = simulation.violation
     document = {
-        "schema": "factory.simulation/1", "ok": broken is None, "law": broken.law if broken else "", "why": broken.why if broken else "",
-        "history": list(story(simulation)), "digest": simulation.digest(),
-    }  # fmt: skip
+        "schema": "factory.simulation/1",
+        "ok": broken is None,
+        "law": broken.law if broken else "",
+        "why": broken.why if broken else "",
+        "history": list(story(simulation)),
+        "digest": simulation.digest(),
+    }
     end = f"broken: {broken.law}: {broken.why}" if broken else "no law is broken"
     return out.answer(document, "\n".join([*story(simulation), end]), 1 if broken else 0)
 
 
 def _document(played: Played, seed: int, store: str, seconds: float) -> dict[str, object]:
     return {
-        "schema": "factory.simulation/1", "ok": not played.failures, "seed": seed, "store": store, "seconds": round(seconds, 2),
-        "events": played.events, **played.model_dump(mode="json"),
-    }  # fmt: skip
+        "schema": "factory.simulation/1",
+        "ok": not played.failures,
+        "seed": seed,
+        "store": store,
+        "seconds": round(seconds, 2),
+        "events": played.events,
+        **played.model_dump(mode="json"),
+    }
 
 
 def _summary(played: Played, seed: int, store: str, seconds: float) -> str:

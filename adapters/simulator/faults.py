@@ -126,7 +126,7 @@ class FaultyStore:
         self._seen = process.simulation.ledgers[tenant]
 
     async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
-        return await self._do(lambda: at_once(self._store.get_in_flight(work_item_id)))  # type: ignore[arg-type]
+        return await self._do(lambda: at_once(self._store.get_in_flight(work_item_id)))
 
     async def put_in_flight(
         self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
@@ -154,7 +154,7 @@ class FaultyStore:
             yield record
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
-        return await self._do(lambda: at_once(self._store.get_waiting_clarification(thread_id)))  # type: ignore[arg-type]
+        return await self._do(lambda: at_once(self._store.get_waiting_clarification(thread_id)))
 
     async def put_waiting_clarification(self, record: ClarificationRecord) -> ClarificationRecord:
         def put() -> ClarificationRecord:
@@ -171,10 +171,10 @@ class FaultyStore:
         await self._do(lambda: at_once(call))
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
-        return await self._do(lambda: at_once(self._store.due(now, limit)))  # type: ignore[arg-type]
+        return await self._do(lambda: at_once(self._store.due(now, limit)))
 
     async def get_batch(self) -> Batch:
-        return await self._do(lambda: at_once(self._store.get_batch()))  # type: ignore[arg-type]
+        return await self._do(lambda: at_once(self._store.get_batch()))
 
     async def put_batch(self, batch: Batch) -> Batch:
         def put() -> Batch:

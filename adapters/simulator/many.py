@@ -1,4 +1,4 @@
-"""Many schedules, over several processes: what was played, and for each broken law the shortest schedule and its story."""
+"""Many schedules, over several processes: what was played, and the shortest schedule that breaks each broken law."""
 
 from __future__ import annotations
 
@@ -101,6 +101,10 @@ def _play(named: Sequence[tuple[int, str]]) -> Played:
         if failure:
             failures.append(failure)
     return Played(
-        schedules=len(named), acts=counts["outside"], deliveries=counts["delivery"], calls=counts["call"], writes=counts["write"],
+        schedules=len(named),
+        acts=counts["outside"],
+        deliveries=counts["delivery"],
+        calls=counts["call"],
+        writes=counts["write"],
         failures=tuple(failures),
-    )  # fmt: skip
+    )

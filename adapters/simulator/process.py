@@ -1,4 +1,4 @@
-"""A simulated process: a factory for each tenant, a clock that is a little off, and an end that may come at any call."""
+"""A simulated process: a factory for each tenant, a clock that is a little off, and an end that comes at any call."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def nothing_is_held(simulation: Simulation, tenant: int) -> Iterator[str]:
     """No slot, no place in line, no lease and no order is left over."""
     ledger = simulation.ledgers[tenant]
     if ledger.batch.slots or ledger.batch.queue:
-        yield f"slots {list(ledger.batch.slots)} and queue {[entry.work_item_id for entry in ledger.batch.queue]} remain"
+        yield f"slots {list(ledger.batch.slots)} and {len(ledger.batch.queue)} in line remain"
     for record in ledger.records.values():
         if record.lease.holder or record.outbox:
             yield f"{record.work_item_id} still has a lease or orders"
@@ -130,7 +130,7 @@ def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
 
 def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *, merged: float) -> str:
     """Why this is no place to rest, or nothing."""
-    item, acts = truth.item, {act.kind for act in truth.plan.acts}
+    item, acts = truth.item, {str(act.kind) for act in truth.plan.acts}
     ours = item is not None and item.state in OURS
     state = record.state if record else State.NEW
     if truth.lied:

@@ -100,20 +100,28 @@ class Schedule(Frozen):
     def config(self, tenant: int) -> FactoryConfig:
         rules = self.rules
         document: dict[str, Any] = {
-            "tenant": f"tenant-{tenant}", "intentProvider": "linear", "clarificationChannel": "slack", "outputTarget": "github",
+            "tenant": f"tenant-{tenant}",
+            "intentProvider": "linear",
+            "clarificationChannel": "slack",
+            "outputTarget": "github",
             "repositories": {"acme/shop": {}, "acme/api": {}},
             "routing": {"byProject": {"Shop": "acme/shop", "API": "acme/api"}},
-            "agents": {"engine": "console"}, "clarification": {"escalateTo": "<@U9>"},
-            "capacity": {"agents": rules.agents, "perRepository": rules.per_repository, "perState": {"in-review": rules.reviews}},
+            "agents": {"engine": "console"},
+            "clarification": {"escalateTo": "<@U9>"},
+            "capacity": {
+                "agents": rules.agents,
+                "perRepository": rules.per_repository,
+                "perState": {"in-review": rules.reviews},
+            },
             "merge": {"policy": rules.policy, "auto": rules.auto, "requiredChecks": ["ci"]},
             "runner": {"reviewCheckEvery": "6h" if rules.policy == "never" else "30m"},
-        }  # fmt: skip
+        }
         return FactoryConfig.model_validate(document)
 
 
 def draw(seed: int, store: str = "memory") -> Schedule:
     """The schedule of this number; one in eight has no faults."""
-    chance = Random(seed)
+    chance = Random(seed)  # noqa: S311 (the same seed, the same schedule)
     tenants = chance.choice((1, 1, 2))
     processes = chance.choice((1, 2, 2, 3))
     tickets = tuple(_ticket(chance, n, tenants) for n in range(chance.randint(1, 5)))
@@ -139,17 +147,35 @@ def draw(seed: int, store: str = "memory") -> Schedule:
 def _ticket(chance: Random, n: int, tenants: int) -> Ticket:
     kinds: tuple[Kind, ...] = ("clear", "clear", "clear", "vague", "vague", "unroutable", "ineligible")
     plans: tuple[RunPlan, ...] = (
-        "succeeds", "succeeds", "slow", "twice", "fails", "fails", "asks", "no-change", "limited", "capped",
-        "never-starts", "dies", "late",
-    )  # fmt: skip
+        "succeeds",
+        "succeeds",
+        "slow",
+        "twice",
+        "fails",
+        "fails",
+        "asks",
+        "no-change",
+        "limited",
+        "capped",
+        "never-starts",
+        "dies",
+        "late",
+    )
     runs = tuple(chance.choice(plans) for _ in range(chance.choice((0, 0, 1, 1, 2, 4))))
     answers = tuple(_answer(chance) for _ in range(chance.choice((0, 1, 1, 2, 4))))
     return Ticket(
-        tenant=n % tenants, key=f"ACME-{n // tenants + 1}", kind=chance.choice(kinds), project=chance.choice(("Shop", "Shop", "API")),
-        priority=chance.randrange(5), begins=round(chance.choice((0.0, chance.uniform(0, 5), chance.uniform(0, 4 * HOUR))), 3),
-        runs=runs, answers=answers, red=chance.choice((0, 0, 0, 1, 2)), requested=chance.choice((0, 0, 0, 1, 3)),
+        tenant=n % tenants,
+        key=f"ACME-{n // tenants + 1}",
+        kind=chance.choice(kinds),
+        project=chance.choice(("Shop", "Shop", "API")),
+        priority=chance.randrange(5),
+        begins=round(chance.choice((0.0, chance.uniform(0, 5), chance.uniform(0, 4 * HOUR))), 3),
+        runs=runs,
+        answers=answers,
+        red=chance.choice((0, 0, 0, 1, 2)),
+        requested=chance.choice((0, 0, 0, 1, 3)),
         acts=tuple(_act(chance) for _ in range(chance.choice((0, 0, 0, 1, 1, 2, 3)))),
-    )  # fmt: skip
+    )
 
 
 def _answer(chance: Random) -> Answer:
@@ -158,17 +184,45 @@ def _answer(chance: Random) -> Answer:
 
 def _act(chance: Random) -> Act:
     kinds: tuple[ActKind, ...] = (
-        "edit", "note", "cancel", "cancel", "park", "done", "ready", "ready", "comment", "comment", "stop", "abort", "retry",
-        "retry", "close", "merge", "push", "push",
-    )  # fmt: skip
+        "edit",
+        "note",
+        "cancel",
+        "cancel",
+        "park",
+        "done",
+        "ready",
+        "ready",
+        "comment",
+        "comment",
+        "stop",
+        "abort",
+        "retry",
+        "retry",
+        "close",
+        "merge",
+        "push",
+        "push",
+    )
     return Act(kind=chance.choice(kinds), after=_span(chance, 0.1, 9 * DAY))
 
 
 def _fault(chance: Random, processes: int) -> Fault:
     kinds: tuple[FaultKind, ...] = (
-        "duplicate", "delay", "drop", "crash", "crash", "crash", "pause", "pause", "conflict", "down", "busy", "error", "hang",
+        "duplicate",
+        "delay",
+        "drop",
+        "crash",
+        "crash",
+        "crash",
+        "pause",
+        "pause",
+        "conflict",
+        "down",
+        "busy",
+        "error",
+        "hang",
         "stale",
-    )  # fmt: skip
+    )
     kind = chance.choice(kinds)
     longest = {"delay": 3 * DAY, "duplicate": 3 * DAY, "pause": 10 * 60, "down": HOUR, "busy": 600, "hang": 90}
     return Fault(

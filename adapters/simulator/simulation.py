@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
@@ -19,6 +17,7 @@ from factory_core.intake.http import HttpRequest
 
 from .acknowledged import lost
 from .agents import SimulatedFleet
+from .history import Happening, Violation, quiet
 from .ledger import Ledger
 from .loop import SimulatedLoop
 from .process import Process
@@ -41,25 +40,6 @@ SORTS = {
 }  # fmt: skip
 
 
-class Violation(NamedTuple):
-    law: str
-    why: str
-    at: float
-
-
-class Happening(NamedTuple):
-    """One line of the history; `what` is made into words only when somebody reads it."""
-
-    at: float
-    tenant: int | None
-    item: str
-    what: str | tuple[InFlightRecord, InFlightRecord, str]
-
-    def words(self) -> str:
-        where = "" if self.tenant is None else f"{self.tenant}:{self.item} "
-        return f"{self.at:13.3f}  {where}{self.what if isinstance(self.what, str) else _moved(*self.what)}"
-
-
 class Outside(NamedTuple):
     world: World
     tracker: SimulatedTracker
@@ -76,11 +56,11 @@ class Simulation:
         self.history: list[Happening] = []
         self.counts: Counter[str] = Counter()
         self.violation: Violation | None = None
-        self.loop = SimulatedLoop(Random(schedule.order))
+        self._chance, order = (Random(schedule.order + n) for n in (1, 0))  # noqa: S311 (chance that can be repeated)
+        self.loop = SimulatedLoop(order)  # type: ignore[abstract]
         self.events: dict[int, Event] = {}
         self.down_until = 0.0
         self.pending = 0
-        self._chance = Random(schedule.order + 1)
         self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
         self._nth: Counter[str] = Counter()
         self._gone: set[str] = set()
@@ -92,7 +72,7 @@ class Simulation:
         self.processes = [Process(self, number, 1) for number in range(len(schedule.skew))]
 
     def play(self) -> Simulation:
-        with _quiet():
+        with quiet():
             try:
                 self.loop.run(self._main())
             finally:
@@ -289,21 +269,3 @@ class Simulation:
 
 def _sort(fault: Fault) -> str:
     return SORTS.get(fault.kind) or f"process {fault.process}"
-
-
-def _moved(before: InFlightRecord, after: InFlightRecord, name: str) -> str:
-    outbox = " ".join(planned.effect.kind for planned in after.outbox)
-    news = [entry.text for entry in after.log[len(before.log) :]]
-    said = f" {' '.join(news)}" if news else ""
-    return f"{name} writes v{after.version}: {before.state} → {after.state} [{outbox}]{said}"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """What the core logs of ten thousand crashes interests nobody."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(before)

@@ -231,9 +231,12 @@ class SimulatedTarget:
         wants = given < truth.plan.requested
         self._requests[branch.item] = given + wants
         verdict = Review(
-            id=f"review-{self._world.fresh()}", author="Reva", commit=sha,
-            state="changes_requested" if wants else "approved", body=f"Please mend case {given}." if wants else "",
-        )  # fmt: skip
+            id=f"review-{self._world.fresh()}",
+            author="Reva",
+            commit=sha,
+            state="changes_requested" if wants else "approved",
+            body=f"Please mend case {given}." if wants else "",
+        )
         branch.reviews = (*branch.reviews, verdict)
         truth.caused(self._world.now())
         self._world.tell(branch.item, f"a reviewer of {sha}: {verdict.state}")
@@ -242,7 +245,9 @@ class SimulatedTarget:
             self._merge(self._shown(pull), "person")
 
     def _act(self, truth: Truth, kind: str) -> None:
-        pull = next((p for p in self.pulls.values() if item_of_branch(p.branch) == truth.plan.key and p.state == "open"), None)  # fmt: skip
+        pull = next(
+            (p for p in self.pulls.values() if item_of_branch(p.branch) == truth.plan.key and p.state == "open"), None
+        )
         if pull is None:
             return
         truth.caused(self._world.now())

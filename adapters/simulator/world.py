@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from factory_core.dispatch.events import (
     AbortRequested,
@@ -173,7 +174,7 @@ class World:
         truth = self.truths[key]
         item = truth.item
         assert item is not None
-        about = {"id": f"{kind}-{self.fresh()}", "work_item_id": key, "at": self.clock()}
+        about: dict[str, Any] = {"id": f"{kind}-{self.fresh()}", "work_item_id": key, "at": self.clock()}
         self.by_people.add(about["id"])
         if kind == "edit":
             self.change(key, "person", description=f"{CLEAR}\nEdit {self.fresh()}.")

@@ -1,5 +1,6 @@
 """Small mistakes in the production code, each of which the simulator must find."""
 
+# ruff: noqa: E501 (a table)
 from __future__ import annotations
 
 import inspect
