@@ -25,6 +25,8 @@ def nothing_is_held(simulation: Simulation, tenant: int) -> Iterator[str]:
     if ledger.batch.slots or ledger.batch.queue:
         yield f"slots {list(ledger.batch.slots)} and {len(ledger.batch.queue)} in line remain"
     for record in ledger.records.values():
+        if {planned.effect.kind for planned in record.outbox} == {"forget_item"}:
+            continue
         if record.lease.holder or record.outbox:
             yield f"{record.work_item_id} still has a lease or orders"
 
@@ -52,6 +54,8 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
     for key, truth in outside.world.truths.items():
         if truth.plan.acts or truth.lied:
             continue
+        if "twice" in truth.plan.runs and simulation.schedule.faults:
+            continue  # the first word of a run's end may be lost, and then the second, another one, counts
         state, reason = planned_end(simulation, truth)
         record = ledger.last(key)
         found = record.state if record else None

@@ -184,18 +184,23 @@ class Simulation:
     async def _post(self, process: Process, tenant: int, number: int) -> bool:
         event, ledger = self.events[number], self.ledgers[tenant]
         since = len(ledger.versions.get(event.work_item_id, ()))
+        self._heard_of(tenant, event)
         request = HttpRequest(body=str(number).encode(), received_at=process.clock())
         response = await process.factories[tenant].handle_webhook("outside", request)
         if response.status != 200:
             return False
-        outside = self.outside[tenant]
-        if event.id in outside.world.by_people:
-            outside.world.by_people.discard(event.id)
-            key = event.work_item_id or outside.channel.about[getattr(event, "thread_id", "")]
-            outside.world.truths[key].caused(self.loop.time())
         if lost(ledger, event, since):
             self.broken("acknowledged-is-kept", f"{event.work_item_id}: {event.id} was answered 200 and is not known")
         return True
+
+    def _heard_of(self, tenant: int, event: Event) -> None:
+        """What a person did is a cause to speak anew when it is heard, not only when it is done."""
+        world, channel = self.outside[tenant].world, self.outside[tenant].channel
+        if event.id in world.by_people:
+            key = event.work_item_id or channel.about[getattr(event, "thread_id", "")]
+            known = self.ledgers[tenant].records.get(key)
+            if known is None or not known.knows(event):
+                world.truths[key].caused(self.loop.time())
 
     def _alive(self) -> Process | None:
         alive = [process for process in self.processes if not process.dead and process.paused_until <= self.loop.time()]

@@ -1,0 +1,33 @@
+"""Every law by name, with its sentence: those of each write, of each moment outside, and of the rest at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import getdoc
+
+from .ledger import WRITE_LAWS
+from .rest import REST_LAWS
+
+OUTSIDE_LAWS: Mapping[str, str] = {
+    "acknowledged-is-kept": "What was answered with 200 is in the record, kept for its thread, or of no use to the machine.",
+    "saved-before-done": "Nothing is done outside under a key that was never saved.",
+    "one-live-run": "At most one agent is at work on an item.",
+    "capacity": "Neither agents at work nor slots exceed the limits, of all and of each repository.",
+    "people-win": "The factory never moves a ticket that a person has put out of its columns.",
+    "said-once": "The same comment never stands twice on a ticket unless something happened between.",
+    "asked-once": "A question is never asked twice unless something happened between.",
+    "one-pull-request": "An item has at most one open pull request in one life.",
+    "merged-once": "A pull request is merged once.",
+    "merges-green-heads": "Only a head whose checks passed is merged.",
+    "merges-by-policy": "Where only people may merge, only people do.",
+    "tenants": "No agent is told anything of another tenant.",
+    "forgets-only-what-ended": "Only the record of what has ended is forgotten.",
+    "comes-to-rest": "Everything comes to rest, in bounded steps and bounded time.",
+    "no-fault-of-its-own": "No task of a process ends by a mistake in the code.",
+}
+
+
+def every_law() -> dict[str, str]:
+    """Name → sentence."""
+    by_function = {law.__name__.replace("_", "-"): getdoc(law) or "" for law in (*WRITE_LAWS, *REST_LAWS)}
+    return {**by_function, **OUTSIDE_LAWS}
