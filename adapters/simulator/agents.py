@@ -48,11 +48,19 @@ class SimulatedFleet:
         self._world, self._target, self._config, self._report = world, target, config, report
         self.runs: dict[str, SimulatedRun] = {}
         self._pushed: dict[str, str] = {}
+        self._stopped: set[str] = set()  # before they began
 
     def live(self) -> list[SimulatedRun]:
         return [run for run in self.runs.values() if run.live]
 
     async def start(self, order: RunOrder) -> RunReport:
+        if order.run_id in self._stopped:
+            return RunReport(
+                run_id=order.run_id,
+                work_item_id=order.work_item_id,
+                status=RunStatus.STOPPED,
+                ended_at=self._world.clock(),
+            )
         if order.run_id not in self.runs:
             self._begin(order)
         return self.runs[order.run_id].report
@@ -65,7 +73,9 @@ class SimulatedFleet:
 
     async def stop(self, run_id: str) -> None:
         run = self.runs.get(run_id)
-        if run and run.live:
+        if run is None:
+            self._stopped.add(run_id)  # its start may be under way
+        elif run.live:
             self._end(run, RunStatus.STOPPED, heard=True)
 
     async def publish(self, run_id: str) -> str:
