@@ -9,7 +9,7 @@ from .ledger import WRITE_LAWS
 from .rest import REST_LAWS
 
 OUTSIDE_LAWS: Mapping[str, str] = {
-    "acknowledged-is-kept": "What was answered with 200 is in the record, kept for its thread, or of no use to the machine.",
+    "acknowledged-is-kept": "What was answered with 200 is in its record, kept for its thread, or of no use.",
     "saved-before-done": "Nothing is done outside under a key that was never saved.",
     "one-live-run": "At most one agent is at work on an item.",
     "capacity": "Neither agents at work nor slots exceed the limits, of all and of each repository.",

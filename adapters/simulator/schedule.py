@@ -113,7 +113,11 @@ class Schedule(Frozen):
                 "perRepository": rules.per_repository,
                 "perState": {"in-review": rules.reviews},
             },
-            "merge": {"policy": rules.policy, "auto": rules.auto, "requiredChecks": ["ci"]},
+            "merge": {
+                "policy": rules.policy,
+                "auto": rules.auto and rules.policy != "on-green-with-review",
+                "requiredChecks": ["ci"],
+            },
             "runner": {"reviewCheckEvery": "6h" if rules.policy == "never" else "30m"},
         }
         return FactoryConfig.model_validate(document)

@@ -179,9 +179,6 @@ class SimulatedTarget:
     async def disable_auto_merge(self, pull_request: PullRequest) -> None:
         """Noted only."""
 
-    async def disable_auto_merge(self, pull_request: PullRequest) -> None:
-        """It was only noted."""
-
     async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:
         found = await self.find_pull_request(repository, branch)
         return found is not None and (bool(found.merged) or found.state == "open")
