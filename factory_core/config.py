@@ -121,6 +121,13 @@ class Merge(Section):
     remind_after: Duration = timedelta(days=3)
     give_up_after: Duration = timedelta(days=14)
 
+    @model_validator(mode="after")
+    def _auto_asks_nobody(self) -> Merge:
+        """The code host merges by its own rules, and those need not ask for a review."""
+        if self.auto and self.policy == "on-green-with-review":
+            raise ValueError("auto cannot be had with on-green-with-review: the host would not wait for the review")
+        return self
+
 
 class Agents(Section):
     """The caps under which any agent runs."""
@@ -143,7 +150,8 @@ class Runner(Section):
 
     lease: Span = timedelta(seconds=60)
     effect_timeout: Span = timedelta(seconds=30)
-    max_attempts: int = Field(default=8, ge=1)
+    max_attempts: int = Field(default=8, ge=1)  # of an effect that breaks by a fault of our own, or kills its worker
+    give_up_after: Span = timedelta(hours=24)  # on a vendor that does not answer
     first_delay: Span = timedelta(seconds=1)
     longest_delay: Duration = timedelta(minutes=5)
     keep_finished: Duration = timedelta(days=7)

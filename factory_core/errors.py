@@ -93,6 +93,12 @@ class StoreUnavailable(Retryable):
     code = "E-STORE"
 
 
+class OwnFault(Retryable):
+    """A fault of the factory's own, not a vendor's weather: tried a few times, then parked for a person."""
+
+    code = "E-FAULT"
+
+
 class Terminal(Problem):
     """It will never work as it stands; the outbox turns it into an EffectFailed event."""
 

@@ -121,6 +121,10 @@ class OutputTarget(Connected, Protocol):
 
     async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None: ...
 
+    async def disable_auto_merge(self, pull_request: PullRequest) -> None:
+        """Take it back; where nothing was enabled there is nothing to do."""
+        ...
+
     async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:
         """Is there a merged, or an open and ready, pull request for the item's branch?"""
         ...
@@ -146,7 +150,7 @@ class Fleet(Protocol):
         ...
 
     async def stop(self, run_id: str) -> None:
-        """End the run and everything that it started; unknown or ended runs are none."""
+        """End the run and everything that it started. A run that is unknown yet ends as soon as it is started."""
         ...
 
     async def publish(self, run_id: str) -> str:

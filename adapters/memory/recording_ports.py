@@ -116,6 +116,7 @@ class RecordingTarget(_Recording):
         super().__init__("target")
         self.pull_requests: dict[int, PullRequest] = {}
         self.merges: list[tuple[int, str]] = []
+        self.armed: set[int] = set()  # pull requests that the host would merge by itself
 
     def change(self, number: int, **changes: object) -> None:
         self.pull_requests[number] = self.pull_requests[number].model_copy(update=changes)
@@ -163,6 +164,11 @@ class RecordingTarget(_Recording):
 
     async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None:
         self._called("enable_auto_merge")
+        self.armed.add(pull_request.number)
+
+    async def disable_auto_merge(self, pull_request: PullRequest) -> None:
+        self._called("disable_auto_merge")
+        self.armed.discard(pull_request.number)
 
     async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:
         found = await self.find_pull_request(repository, branch)
@@ -184,6 +190,10 @@ class RecordingFleet(_Recording):
 
     async def start(self, order: RunOrder) -> RunReport:
         self._called("start")
+        if order.run_id not in self.orders and order.run_id in self.stopped:
+            return RunReport(
+                run_id=order.run_id, work_item_id=order.work_item_id, status=RunStatus.STOPPED, ended_at=self._clock()
+            )
         if order.run_id not in self.orders:
             self.orders[order.run_id] = order
             self.reports[order.run_id] = RunReport(
@@ -212,8 +222,8 @@ class RecordingFleet(_Recording):
 
     async def stop(self, run_id: str) -> None:
         self._called("stop")
+        self.stopped.append(run_id)
         if run_id in self.reports:
-            self.stopped.append(run_id)
             self.end(run_id, RunStatus.STOPPED)
 
     async def forget(self, work_item_id: str) -> None:

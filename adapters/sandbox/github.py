@@ -175,6 +175,9 @@ class GitHub:
             pull.draft, pull.updated_at = False, self._now()
             self.changed("github", "pull_request", pull_event(place, pull, "ready_for_review"), ())
 
+    def disable_auto_merge(self, place: Repository, pull: Pull) -> None:
+        pull.auto_merge = None
+
     def enable_auto_merge(self, place: Repository, pull: Pull, method: str, expected: str | None) -> None:
         """Merge when all is green; refused for what could be merged at once, and for another head."""
         if pull.state != "open" or pull.draft:

@@ -52,6 +52,9 @@ def _root(github: GitHub) -> dict[str, Callable[..., Any]]:
         method = input.get("mergeMethod") or "MERGE"
         return _changed(github, input, lambda at, pull: github.enable_auto_merge(at, pull, method, _expected(input)))
 
+    def disable(_: Any, input: Node) -> Node:
+        return _changed(github, input, github.disable_auto_merge)
+
     def ready(_: Any, input: Node) -> Node:
         return _changed(github, input, github.make_ready)
 
@@ -59,6 +62,7 @@ def _root(github: GitHub) -> dict[str, Callable[..., Any]]:
         "viewer": lambda _: {"login": BOT},
         "repository": repository,
         "enablePullRequestAutoMerge": enable,
+        "disablePullRequestAutoMerge": disable,
         "markPullRequestReadyForReview": ready,
     }
 

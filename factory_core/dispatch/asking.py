@@ -8,7 +8,7 @@ from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
 from .effects import AcknowledgeSession, AskQuestion, Effect, PostComment, PostReply, TakeSlot, TriageItem
-from .ending import block, cancel, give_up
+from .ending import block, cancel, disarm, give_up
 from .events import CheckedIn, CommentAdded, ItemChanged, ItemRead, QuestionAsked, Reply, ReplyReceived, Triaged
 from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition, short
 
@@ -97,7 +97,8 @@ def ask(record: InFlightRecord, at: datetime, question: str, why: str, config: F
 
 def queue(record: InFlightRecord, at: datetime) -> Transition:
     """Stand in line for a slot; the deadline only makes sure that nobody forgets it there."""
-    return record.to(State.QUEUED, at, TakeSlot(), within=timedelta(hours=1), block=None, waits_for="")
+    effects = (*disarm(record), TakeSlot())
+    return record.to(State.QUEUED, at, *effects, within=timedelta(hours=1), block=None, armed=False, waits_for="")
 
 
 def remember_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
@@ -145,6 +146,23 @@ def keep_for_the_agent(
         return _not_allowed(record, event.reply, event.at)
     noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text)
     return noted.stay(feedback=(*record.feedback, event.reply.text[:MOST_TEXT])[-20:])
+
+
+def note_talk(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
+    """Talk in the thread while the agent works is talk: only the ticket or the pull request gives it another round."""
+    if _heard(record, event.reply):
+        return None
+    return record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text).stay()
+
+
+def keep_orders(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
+    """Words to an agent at work cost another round, so they count from whom they count in review."""
+    return keep_for_the_agent(record, event, config) if gives_orders(record, event, config) else None
+
+
+def gives_orders(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> bool:
+    """The reporter's words on the ticket, or an order on the pull request, which only its writers may give."""
+    return event.on != "ticket" or (event.reply.author in reporter(record) and may_answer(record, event.reply, config))
 
 
 def another_answer(

@@ -115,6 +115,12 @@ class EnableAutoMerge(Frozen):
     sha: str
 
 
+class DisableAutoMerge(Frozen):
+    """The work is not to be merged as it stands after all."""
+
+    kind: Literal["disable_auto_merge"] = "disable_auto_merge"
+
+
 class MergePullRequest(Frozen):
     """Merge exactly this head → PullRequestRead (merged) | MergeRefused"""
 
@@ -160,6 +166,7 @@ Effect = Annotated[
     | LinkPullRequest
     | ReadPullRequest
     | EnableAutoMerge
+    | DisableAutoMerge
     | MergePullRequest
     | SetItemState
     | PostComment
@@ -170,17 +177,21 @@ Effect = Annotated[
 SPEAKING = frozenset(
     {
         "acknowledge_session",
+        "read_item",  # a hint that cannot be followed now is followed by the next one
         "post_reply",
         "close_thread",
         "post_comment",
         "set_item_state",
         "link_pull_request",
         "enable_auto_merge",
+        "disable_auto_merge",
     }
 )
 """Effects whose failure is noted and passed over: the work itself does not depend on them."""
 
-LASTING = frozenset({"post_comment", "close_thread", "release_slot", "stop_agent", "move_slot_to_review"})
+LASTING = frozenset(
+    {"post_comment", "close_thread", "release_slot", "stop_agent", "move_slot_to_review", "disable_auto_merge"}
+)
 """Effects that stay planned when the item is cancelled; all others lose their point then."""
 
 
@@ -198,7 +209,9 @@ class Planned(Frozen):
 
     key: str
     effect: Effect
-    attempts: int = 0
+    attempts: int = 0  # that did not work; the pause grows with them
+    faults: int = 0  # of them, those that were nobody's but ours: a fault of the code, a worker that died over it
+    failing_since: datetime | None = None
     not_before: datetime | None = None
     why: str = ""  # why the last attempt did not work
 

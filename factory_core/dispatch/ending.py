@@ -11,6 +11,7 @@ from .effects import (
     LASTING,
     SPEAKING,
     CloseThread,
+    DisableAutoMerge,
     Effect,
     ForgetItem,
     Planned,
@@ -29,11 +30,13 @@ from .events import (
     EffectFailed,
     ItemChanged,
     QuestionAsked,
+    Reply,
     RetryRequested,
     StopRequested,
 )
 from .records import MOST_TEXT, Block, InFlightRecord, State, Transition, short
 
+KEEP_THREAD = timedelta(days=30)  # so long after it was given up, a late answer still counts
 FORGET_AGAIN = timedelta(days=1)  # when it did not work
 
 SLOTTED = frozenset({State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
@@ -42,7 +45,8 @@ SLOTTED = frozenset({State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_RE
 
 def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
     """Merged: the ticket is done, people get one summary, the slot is free."""
-    effects: list[Effect] = [ReleaseSlot()]  # before what is said: others start while a vendor does not answer
+    effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
+    effects.append(ReleaseSlot())  # before what is said: others start while a vendor does not answer
     if not comments.never_closes(record, config):
         ours = (ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW)
         effects.append(SetItemState(to=ItemState.DONE, expect=ours))
@@ -55,8 +59,8 @@ def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Trans
 def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig) -> Transition:
     """A person took it back: whatever runs is stopped, the slot is free, nothing more is written to the ticket."""
     effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
-    effects += [ReleaseSlot(), *_leave_thread(record, f"No longer needed: {why}")]
-    noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, outbox=lasting(record))
+    effects += [ReleaseSlot(), *disarm(record), *_leave_thread(record, f"No longer needed: {why}")]
+    noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, armed=False, outbox=lasting(record))
     return noted.to(State.CANCELLED, at, *effects, within=config.runner.keep_finished)
 
 
@@ -66,7 +70,14 @@ def block(record: InFlightRecord, at: datetime, reason: Block, *effects: Effect)
     said: list[Effect] = [] if told in record.handled else [PostComment(body=comments.blocked(reason))]
     freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
     noted = record.note(at, "factory", f"Stopped: {reason.why}").but(handled=(*record.handled, told)[-100:])
-    return noted.to(State.BLOCKED, at, *effects, *freed, *said, block=reason, waits_for="")
+    return noted.to(
+        State.BLOCKED, at, *effects, *freed, *disarm(record), *said, block=reason, armed=False, waits_for=""
+    )
+
+
+def disarm(record: InFlightRecord) -> tuple[Effect, ...]:
+    """What stops or is to be mended must not be merged by the code host meanwhile."""
+    return (DisableAutoMerge(),) if record.armed else ()
 
 
 def give_up(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
@@ -75,7 +86,7 @@ def give_up(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Tran
     thread = record.clarification.thread_id if record.clarification else ""
     effects: list[Effect] = [PostReply(thread_id=thread, text=words)] if thread else []
     noted = record.note(at, "factory", words)
-    return noted.to(State.FAILED, at, *effects, PostComment(body=words), within=config.runner.keep_finished)
+    return noted.to(State.FAILED, at, *effects, PostComment(body=words), within=KEEP_THREAD)
 
 
 def stop(record: InFlightRecord, event: StopRequested, config: FactoryConfig) -> Transition:
@@ -89,7 +100,10 @@ def abort(record: InFlightRecord, event: AbortRequested, config: FactoryConfig) 
 def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
     """A person takes it up again: attempts start from nothing, the work and the answers stay."""
     noted = unblocked(record).note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
-    told = [event.reason[:MOST_TEXT]] if event.reason else []
+    said = Reply(id=event.id, author=event.by or "a person", text=event.reason[:MOST_TEXT], at=event.at)
+    if event.reason and record.block and record.block.reason == "still-unclear":
+        noted = noted.but(answers=(*noted.answers, said)[-20:])  # what nobody had answered
+    told = [said.text] if event.reason else []
     handled = tuple(
         mark for mark in noted.handled if not mark.startswith("block:")
     )  # what stops it again is said again

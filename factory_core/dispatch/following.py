@@ -61,8 +61,14 @@ def follow_blocked(record: InFlightRecord, event: ItemRead, config: FactoryConfi
 
 
 def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
-    """Done is final, until a person puts the item back to ready."""
-    if event.item is None or event.item.state is not ItemState.READY:
+    """Done is final, until a person puts the item back to ready.
+
+    A ticket that was not touched since the item ended is no reopened one: it was ready when a person pressed stop.
+    """
+    item, ended = event.item, record.since
+    if item is None or item.state is not ItemState.READY:
+        return record.stay()
+    if item.updated_at and ended and item.updated_at < ended:
         return record.stay()
     return reopen(record, event.at)
 

@@ -136,6 +136,7 @@ class InFlightRecord(Frozen):
     run: Run | None = None
     spent: Usage = Usage()
     pull_request: PullRequest | None = None
+    armed: bool = False  # the code host was told to merge by itself
     block: Block | None = None
     waits_for: str = ""  # in line: what for
     log: tuple[LogEntry, ...] = ()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
-from .asking import may_answer, name_of, queue, reporter
+from .asking import gives_orders, name_of, queue
 from .effects import Effect, EnableAutoMerge, LinkPullRequest, MergePullRequest, PostComment, ReadPullRequest
 from .ending import block, cancel, finish
 from .events import (
@@ -34,8 +34,21 @@ def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, conf
     effects: list[Effect] = [LinkPullRequest(url=pull_request.url)] if news and pull_request.url else []
     if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
         effects.append(EnableAutoMerge(sha=pull_request.head_sha))
+        record = record.but(armed=True)
     noted = record.note(event.at, "factory", f"Pull request #{pull_request.number} is open.") if news else record
     return noted.stay(*effects, ReadPullRequest(), pull_request=_small(pull_request))
+
+
+def note_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
+    """It was being opened when the item went elsewhere: it is known all the same."""
+    return record.stay(pull_request=_small(event.pull_request))
+
+
+def finish_if_merged(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
+    """A person merged it while the agent was to mend it: then there is nothing left to mend."""
+    if event.pull_request is None or not event.pull_request.merged:
+        return record.stay()
+    return finish(record.but(pull_request=_small(event.pull_request)), event.at, config)
 
 
 def read_it(record: InFlightRecord, event: PullRequestChanged, config: FactoryConfig) -> Transition | None:
@@ -129,9 +142,7 @@ def read_while_merging(record: InFlightRecord, event: CheckedIn, config: Factory
 
 def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
     """The reporter's words on the ticket, or an order on the pull request: the agent runs again with them."""
-    if event.on == "ticket" and (
-        event.reply.author not in reporter(record) or not may_answer(record, event.reply, config)
-    ):
+    if not gives_orders(record, event, config):
         return None
     noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text)
     told = noted.but(feedback=(*noted.feedback, event.reply.text[:MOST_TEXT])[-20:])

@@ -18,7 +18,7 @@ from ..dispatch.effects import COMPANION, Planned, StartAgent
 from ..dispatch.events import EffectFailed, Event, SlotOffered
 from ..dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from ..dispatch.transitions import transition
-from ..errors import Problem, Retryable, Terminal, VersionConflict
+from ..errors import OwnFault, Problem, Retryable, Terminal, VersionConflict
 from ..ports import Clock, StateStore
 from .lease import claim, extended_or_released, waits
 
@@ -124,7 +124,7 @@ class Runner:
 
     async def _attempt(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish | Problem:
         """Perform it within its time; every failure comes back as a Problem."""
-        if planned.attempts >= self._config.runner.max_attempts:
+        if planned.faults >= self._config.runner.max_attempts:
             return Terminal(
                 "its worker died over it each time", why=planned.why or "no outcome", fix=_retry_fix(record)
             )
@@ -133,9 +133,12 @@ class Runner:
                 return await self._perform(record, planned)
         except Problem as problem:
             return problem
+        except TimeoutError:
+            patience = round(self._config.runner.effect_timeout.total_seconds())
+            return Retryable(planned.effect.kind, why=f"no outcome within {patience} s", fix="factory check")
         except Exception as error:  # the outermost frame: a fault of ours must not lose the effect
             logger.exception("effect failed", extra={"action": planned.effect.kind, "item": record.work_item_id})
-            return Retryable(planned.effect.kind, why=type(error).__name__, fix="factory check")
+            return OwnFault(planned.effect.kind, why=type(error).__name__, fix="factory check")
 
     async def _save(
         self, record: InFlightRecord, done: Sequence[Planned], result: Outcome | Finish | Problem, epoch: int
@@ -210,12 +213,20 @@ class Runner:
     def _after_problem(
         self, record: InFlightRecord, planned: Planned, problem: Problem, now: datetime
     ) -> InFlightRecord:
-        """Try again later, or, when it is hopeless or was tried often enough, let the machine decide."""
-        attempts = planned.attempts + 1
-        if problem.retryable and attempts < self._config.runner.max_attempts:
+        """Try again later, or, when it is hopeless, let the machine decide.
+
+        Hopeless is what the vendor says is, what our own fault broke `max_attempts` times, and what no vendor's
+        recovery has mended in `give_up_after`: an outage of an hour parks nothing.
+        """
+        rules, attempts = self._config.runner, planned.attempts + 1
+        faults = planned.faults + isinstance(problem, OwnFault)
+        since = planned.failing_since or now
+        if problem.retryable and faults < rules.max_attempts and now - since < rules.give_up_after:
             later = planned.model_copy(
                 update={
                     "attempts": attempts,
+                    "faults": faults,
+                    "failing_since": since,
                     "not_before": now + self._delay(problem, attempts),
                     "why": problem.why[:300],
                 }
@@ -240,7 +251,7 @@ class Runner:
         return (
             timedelta(seconds=after)
             if after is not None
-            else min(rules.first_delay * 2 ** (attempts - 1), rules.longest_delay)
+            else min(rules.first_delay * 2 ** min(attempts - 1, 20), rules.longest_delay)
         )
 
     async def _load(self, work_item_id: str) -> InFlightRecord:

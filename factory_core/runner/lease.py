@@ -18,15 +18,15 @@ def claim(
 ) -> InFlightRecord | None:
     """The record with the lease in our name, or None: nothing is due, or a living holder has it.
 
-    A lease that was never given back means that its holder died over the first effect: that was an attempt.
+    A lease that was never given back means that its holder died over the first effect: that was a fault.
     """
     lease, head = record.lease, record.outbox[0] if record.outbox else None
     if head is None or waits(head, now):
         return None
     if lease.holder and lease.until and lease.until > now and not is_gone(lease.holder):
         return None
-    attempts = head.attempts + (1 if lease.holder else 0)
-    outbox = (head.model_copy(update={"attempts": attempts}), *record.outbox[1:])
+    faults = head.faults + (1 if lease.holder else 0)
+    outbox = (head.model_copy(update={"faults": faults}), *record.outbox[1:])
     return record.but(outbox=outbox, lease=Lease(holder=holder, epoch=lease.epoch + 1, until=now + length))
 
 

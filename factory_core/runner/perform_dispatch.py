@@ -10,6 +10,7 @@ from typing import Any
 from ..config import FactoryConfig
 from ..dispatch import comments, effects, events
 from ..dispatch.effects import Planned
+from ..dispatch.ending import KEEP_THREAD
 from ..dispatch.following import OURS
 from ..dispatch.records import ClarificationRecord, InFlightRecord
 from ..dispatch.run import ENDED, Run, RunOrder, RunReport, RunStatus
@@ -29,7 +30,6 @@ from .drive import Finish, Outcome
 from .outcomes import about, ended, routed
 from .slots import Slots
 
-KEEP_THREAD = timedelta(days=30)  # a late answer still counts so long after the last deadline
 OVERDUE = timedelta(minutes=15)  # beyond its own cap, a run is stopped from here
 
 
@@ -80,6 +80,7 @@ class Performer:
             effects.LinkPullRequest: self._link_pull_request,
             effects.ReadPullRequest: self._read_pull_request,
             effects.EnableAutoMerge: self._enable_auto_merge,
+            effects.DisableAutoMerge: self._disable_auto_merge,
             effects.MergePullRequest: self._merge_pull_request,
             effects.SetItemState: self._set_item_state,
             effects.PostComment: self._post_comment,
@@ -248,6 +249,13 @@ class Performer:
     ) -> Outcome:
         if record.pull_request:
             await self._target.enable_auto_merge(record.pull_request, effect.sha, self._config.merge.method)
+        return Outcome()
+
+    async def _disable_auto_merge(
+        self, record: InFlightRecord, planned: Planned, effect: effects.DisableAutoMerge
+    ) -> Outcome:
+        if record.pull_request:
+            await self._target.disable_auto_merge(record.pull_request)
         return Outcome()
 
     async def _merge_pull_request(

@@ -103,7 +103,7 @@ def test_an_agent_whose_start_never_answered_is_stopped_before_another_may_start
     """A start that was given up may have begun all the same: at most one run is alive, whatever a person does next."""
 
     async def story() -> None:
-        world = World()
+        world = World(runner={"giveUpAfter": "30m"})
         start = world.fleet.start
 
         async def unanswered(order: RunOrder) -> RunReport:

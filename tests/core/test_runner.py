@@ -215,20 +215,23 @@ def test_the_vendors_delay_is_kept_and_a_sick_item_delays_nobody() -> None:
     run(main())
 
 
-def test_an_effect_that_never_works_is_parked_with_its_reason_after_max_attempts() -> None:
-    """Poison does not loop: a bounded number of attempts with growing pauses, then a person."""
+def test_a_vendor_that_never_comes_back_is_given_up_after_a_day_and_not_after_an_hour() -> None:
+    """An outage parks nothing before `give_up_after`; the pauses grow, so that a day costs a few hundred calls."""
 
     async def main() -> None:
-        world = World(runner={"maxAttempts": 4})
+        world = World()
         down = Retryable("GitHub cannot be reached", why="it answered 500", fix="factory check")
         await world.add(ticket())
-        world.fleet.faults["publish"] = [down] * 10
+        world.fleet.faults["publish"] = [down] * 1000
         await world.agent_ends()
-        for _ in range(10):
+        for _ in range(11):
+            await world.later(timedelta(minutes=6))
+        assert await world.state() is State.IN_REVIEW
+        for _ in range(240):
             await world.later(timedelta(minutes=6))
         record = await world.record()
         assert record.state is State.BLOCKED and record.block and "it answered 500" in record.block.why
-        assert world.fleet.calls["publish"] == 4
+        assert world.fleet.calls["publish"] < 300
 
     run(main())
 

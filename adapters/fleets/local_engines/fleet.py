@@ -85,9 +85,12 @@ class LocalFleet:
     async def stop(self, run_id: str) -> None:
         """Returns when it has ended; raises Retryable when that takes much longer than the grace."""
         run = self._run(run_id)
-        if run.order() is None or run.result():
+        if run.result():
             return
-        run.stop.touch()
+        run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        run.stop.touch()  # also for a run that is unknown yet: its start may be under way, and will find this
+        if run.order() is None:
+            return
         for _ in range(int((self._grace.total_seconds() + 10) / 0.05)):
             report = await self.look(run_id)
             if report is None or report.ended_at or not run.progress():

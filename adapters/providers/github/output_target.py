@@ -98,6 +98,15 @@ class GithubOutputTarget:
         if why and not any(words in why[0] for words in NOTHING_TO_WAIT_FOR):
             raise _not_done(pull_request, "does not merge by itself", why[0])
 
+    async def disable_auto_merge(self, pull_request: PullRequest) -> None:
+        """Disarm it, unless it is not armed, or merged already."""
+        pull = await self._read(pull_request)
+        if truth(pull, "merged") or at(pull, "auto_merge") is None:
+            return
+        why = await self._client.mutate("DisableAutoMerge", id=text(pull, "node_id"))
+        if why:
+            raise _not_done(pull_request, "still merges by itself", why[0])
+
     async def mark_ready(self, pull_request: PullRequest) -> None:
         """Draft → ready for review."""
         pull = await self._read(pull_request)

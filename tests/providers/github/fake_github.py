@@ -107,6 +107,8 @@ class FakeGithub:
         pull = next(pull for pull in self.pulls.values() if pull["node_id"] == given["id"])
         if "markPullRequestReadyForReview" in body["query"]:
             pull["draft"] = False
+        elif "disablePullRequestAutoMerge" in body["query"]:
+            pull["auto_merge"] = None
         elif given["head"] != pull["head"]["sha"]:
             return httpx2.Response(200, json={"data": None, "errors": [{"message": "The head oid does not match"}]})
         else:

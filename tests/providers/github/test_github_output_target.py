@@ -244,6 +244,9 @@ def test_auto_merge_is_armed_once_for_this_head() -> None:
     at(fake, "enable_auto_merge", OURS, SHA, "squash")
     at(fake, "enable_auto_merge", OURS, SHA, "rebase")
     assert fake.pulls[1]["auto_merge"] == {"merge_method": "squash"}
+    at(fake, "disable_auto_merge", OURS)
+    at(fake, "disable_auto_merge", OURS)
+    assert fake.pulls[1]["auto_merge"] is None
 
 
 def test_nothing_to_wait_for_leaves_the_merge_to_merge() -> None:
