@@ -103,7 +103,7 @@ class World:
         truth = self.truths[key]
         assert truth.item is not None
         truth.before, truth.revision = truth.item, truth.revision + 1
-        truth.item = truth.item.model_copy(update=changes)
+        truth.item = truth.item.model_copy(update={**changes, "updated_at": self.clock()})
         if "state" in changes:
             truth.last_by = by
         if by == "person":

@@ -174,7 +174,7 @@ MUTATIONS = (
     Mutation("stale hints are followed without a fresh read", STEPS + "following:read_if_reopened",
              "return _read(record, event)", "return reopen(record, event.at)", stale),
     Mutation("whatever the fresh read says reopens", STEPS + "following:reopen_if_ready",
-             "if event.item is None or event.item.state is not ItemState.READY", "if event.item is None", stale),
+             "if item is None or item.state is not ItemState.READY", "if item is None", stale),
     Mutation("a person's state is overwritten", RUNNER + "perform_dispatch:Performer._set_item_state",
              "if item is None or item.state not in {*effect.expect, effect.to}", "if item is None", taken_back),
     Mutation("the agent is not stopped at a cancel", STEPS + "ending:cancel", "for run in _runs(record)", "for run in ()"),
