@@ -43,7 +43,8 @@ def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: Factory
     if _triage_is_planned(record):
         return record.stay()
     if record.answers or record.run or record.clarification or record.generation > 1:
-        return cancel(record, event.at, _where(event), config)
+        seen = event.item.state if event.item else ItemState.OTHER
+        return cancel(record.but(tracker=seen), event.at, _where(event), config)
     told: list[Effect] = [PostComment(body=comments.not_ready(event.item))] if record.session_id and event.item else []
     return record.to(State.NEW, event.at, *told, within=FORGET_UNREADY, log=(), session_id="")
 

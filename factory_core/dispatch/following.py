@@ -30,14 +30,14 @@ def read_if_reopened(record: InFlightRecord, event: ItemChanged, config: Factory
 def follow_waiting(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
     """A person took it back, or made it clearer by editing it."""
     if event.item is None or event.item.state not in OURS:
-        return cancel(record, event.at, _where(event), config)
+        return _taken_back(record, event, config)
     return _retriage_if_edited(record, event)
 
 
 def follow_running(record: InFlightRecord, event: ItemRead | StartRefused, config: FactoryConfig) -> Transition:
     """A person took it back, or says now that a person must do it; other edits are read by the next run."""
     if event.item is None or event.item.state not in OURS:
-        return cancel(record, event.at, _where(event), config)
+        return _taken_back(record, event, config)
     stopped = not_eligible(event.item, config)
     if stopped:
         return cancel(record, event.at, stopped, config)
@@ -56,19 +56,21 @@ def follow_review(record: InFlightRecord, event: ItemRead, config: FactoryConfig
 def follow_blocked(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
     """A person took it back, or changed what it was blocked for."""
     if event.item is None or event.item.state not in OURS:
-        return cancel(record, event.at, _where(event), config)
+        return _taken_back(record, event, config)
     return _retriage_if_edited(record, event)
 
 
 def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
     """Done is final, until a person puts the item back to ready.
 
-    A ticket that was not touched since the item ended is no reopened one: it was ready when a person pressed stop.
+    A ticket that was not touched since the item ended is no reopened one: it was ready when a person pressed stop. One
+    that we had seen elsewhere, or moved ourselves, was put back, whatever the tracker's clock says.
     """
     item, ended = event.item, record.since
     if item is None or item.state is not ItemState.READY:
         return record.stay()
-    if item.updated_at and ended and item.updated_at < ended:
+    stayed = record.tracker in OURS and record.state is not State.DONE
+    if stayed and item.updated_at and ended and item.updated_at < ended:
         return record.stay()
     return reopen(record, event.at)
 
@@ -91,6 +93,11 @@ def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:
         return record.stay(tracker=event.item.state)
     noted = unblocked(record).note(event.at, "person", "The ticket was edited.")
     return noted.to(State.TRIAGING, event.at, TriageItem())
+
+
+def _taken_back(record: InFlightRecord, event: ItemRead | StartRefused, config: FactoryConfig) -> Transition:
+    seen = event.item.state if event.item else ItemState.OTHER
+    return cancel(record.but(tracker=seen), event.at, _where(event), config)
 
 
 def _where(event: ItemRead | StartRefused) -> str:
