@@ -10,6 +10,7 @@ from . import comments
 from .effects import AcknowledgeSession, AskQuestion, Effect, PostComment, PostReply, TakeSlot, TriageItem
 from .ending import block, cancel, disarm, give_up
 from .events import CheckedIn, CommentAdded, ItemChanged, ItemRead, QuestionAsked, Reply, ReplyReceived, Triaged
+from .following import OURS
 from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition, short
 
 FORGET_UNREADY = timedelta(hours=1)
@@ -28,8 +29,12 @@ def look_at_it(record: InFlightRecord, event: ItemChanged, config: FactoryConfig
 
 
 def look_again(record: InFlightRecord, event: ItemChanged, config: FactoryConfig) -> Transition | None:
-    """It changed while it was being triaged: triage once more, on what it says now."""
-    if event.item and record.item and Summary.of(event.item).digest == record.item.digest:
+    """It changed while it was being triaged: triage once more, on what it says now.
+
+    Only a hint that shows the very item that is being triaged, still in our hands, is no news.
+    """
+    item, known = event.item, record.item
+    if item and known and item.state in OURS and Summary.of(item).digest == known.digest and not event.session_id:
         return None
     session: list[Effect] = [AcknowledgeSession(session_id=event.session_id)] if event.session_id else []
     return record.stay(*session, TriageItem(), session_id=event.session_id or record.session_id)
