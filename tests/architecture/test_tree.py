@@ -44,7 +44,7 @@ def test_no_file_names_a_package_index_or_a_path_of_somebodys_machine() -> None:
 
 
 def test_only_the_outermost_frames_catch_everything() -> None:
-    """The runner's, so that no effect is lost; the clock's, so that it goes on; the command line's, for people's sake."""
+    """The runner's, so that no effect is lost; the clock's, so that it goes on; the command line's, for people."""
     wide = {
         short(path)
         for path in modules()
