@@ -23,7 +23,7 @@ check: $(READY)  ## format, lint, types, import contracts, pure tests: under a m
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m pure
+	$(BIN)/python -m pytest -n $(WORKERS) -m pure
 
 bench: $(READY)  ## this machine's rates beside the floor: medians of interleaved rounds
 	@$(BIN)/python -m bench
