@@ -60,7 +60,7 @@ def test_a_wrong_a_missing_and_a_garbage_signature_are_401(stage: tuple[World, H
         "é",
         "0" * 64,
         good[name][:-1],
-        good[name] * 1000,
+        good[name] * 500,  # longer ones end at the HTTP parser
     ]
     tried = [{**good, name: given} for given in wrong] + [{key: value for key, value in good.items() if key != name}]
     for headers in tried:
