@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
@@ -146,12 +147,8 @@ def keep_for_the_agent(
     record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig
 ) -> Transition | None:
     """Words that come while nobody waits for them: the next run is told."""
-    if _heard(record, event.reply):
-        return None
-    if not may_answer(record, event.reply, config):
-        return _not_allowed(record, event.reply, event.at)
-    noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text)
-    return noted.stay(feedback=(*record.feedback, event.reply.text[:MOST_TEXT])[-20:])
+    told = (*record.feedback, event.reply.text[:MOST_TEXT])[-20:]
+    return _listen(record, event, "wrote", config, lambda noted: noted.stay(feedback=told))
 
 
 def note_talk(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
@@ -175,12 +172,8 @@ def another_answer(
     record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig
 ) -> Transition | None:
     """A second answer while the first is being triaged: both count."""
-    if _heard(record, event.reply):
-        return None
-    if not may_answer(record, event.reply, config):
-        return _not_allowed(record, event.reply, event.at)
-    noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} answered.", event.reply.text)
-    return noted.stay(TriageItem(), answers=_with(record, event.reply))
+    both = _with(record, event.reply)
+    return _listen(record, event, "answered", config, lambda noted: noted.stay(TriageItem(), answers=both))
 
 
 def remind_escalate_or_give_up(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
@@ -222,6 +215,22 @@ def reporter(record: InFlightRecord) -> tuple[str, ...]:
     """The names under which the tracker knows the person who wrote the ticket."""
     item = record.item
     return tuple(name for name in (item.reporter_id, item.reporter) if name) if item else ()
+
+
+def _listen(
+    record: InFlightRecord,
+    event: ReplyReceived | CommentAdded,
+    did: str,
+    config: FactoryConfig,
+    use: Callable[[InFlightRecord], Transition],
+) -> Transition | None:
+    """Words once, and from whom they count; on a pull request only its writers are heard in the first place."""
+    if _heard(record, event.reply):
+        return None
+    ordered = isinstance(event, CommentAdded) and event.on != "ticket"
+    if not ordered and not may_answer(record, event.reply, config):
+        return _not_allowed(record, event.reply, event.at)
+    return use(record.note(event.at, "person", f"{name_of(record, event.reply, config)} {did}.", event.reply.text))
 
 
 def _take(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition | None:

@@ -28,7 +28,6 @@ from .events import (
     AgentStarted,
     CheckedIn,
     EffectFailed,
-    ItemChanged,
     QuestionAsked,
     Reply,
     RetryRequested,
@@ -164,11 +163,6 @@ def note_failure(record: InFlightRecord, event: EffectFailed, config: FactoryCon
 def lasting(record: InFlightRecord) -> tuple[Planned, ...]:
     """What of the outbox is still to be done when the item ends."""
     return tuple(planned for planned in record.outbox if planned.effect.kind in LASTING)
-
-
-def is_ready(event: ItemChanged) -> bool | None:
-    """Does the hint say that the item is ready? None: it does not say."""
-    return event.item.state is ItemState.READY if event.item else None
 
 
 def _runs(record: InFlightRecord) -> list[str]:

@@ -123,3 +123,17 @@ def test_a_start_that_was_under_way_when_its_run_was_stopped_leaves_no_agent() -
         assert world.fleet.live == []
 
     run(main())
+
+
+def test_an_order_on_the_pull_request_counts_while_the_agent_works_too() -> None:
+    """Whoever may write to the repository may order there, whatever the rule says about answers in the channel."""
+
+    async def main() -> None:
+        world = World(clarification={"whoMayAnswer": ["U1"]})
+        await world.add(ticket())
+        await world.hear(world.comment("Rename it in the mail too.", author="octocat", on="pull request"))
+        assert (await world.record()).feedback == ("Rename it in the mail too.",)
+        await world.hear(world.comment("And drop the tests.", author="stranger"))
+        assert (await world.record()).feedback == ("Rename it in the mail too.",)
+
+    run(main())

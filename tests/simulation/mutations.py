@@ -165,7 +165,7 @@ MUTATIONS = (
     Mutation("only the first early reply counts", STEPS + "asking:remember_thread",
              "for reply in event.early:", "for reply in event.early[:1]:", early),
     Mutation("a second answer is lost", STEPS + "asking:another_answer",
-             "return noted.stay(TriageItem(), answers=_with(record, event.reply))", "return noted.stay()", answered_twice),
+             "noted.stay(TriageItem(), answers=both)", "noted.stay()", answered_twice),
     Mutation("an older triage decides", STEPS + "asking:ask_queue_or_refuse",
              "if _triage_is_planned(record)", "if False", answered_twice),
     Mutation("questions have no last round", STEPS + "asking:ask", "rounds >= config.clarification.max_rounds", "False", clueless),
