@@ -41,9 +41,10 @@ async def _call(process: Process, takes: float, done: Callable[[], T]) -> T:
     """One call, with the death or the pause that the schedule has for it; `done` does it."""
     await process.turn()
     process.simulation.loop.pass_time(takes)
-    fault, late = process.next_fault(), False
+    fault, late, process.late_by = process.next_fault(), False, 0.0
     if fault and fault.kind == "pause":
         late = await process.pause(fault.seconds)
+        process.late_by = fault.seconds
         if late and not fault.done:
             raise asyncio.CancelledError  # its caller had given up, and so it never went out
     elif fault and not fault.done:
@@ -74,6 +75,10 @@ class FaultyPort:
 
     def _wrapped(self, name: str, call: Any) -> Any:
         async def calling(*args: Any) -> Any:
+            def acting() -> Any:
+                self._port.late_by = self._process.late_by  # the call was on its way for so long
+                return at_once(call(*args))
+
             simulation = self._process.simulation
             simulation.count("call")
             if name in KEYED:
@@ -82,13 +87,13 @@ class FaultyPort:
             if name in READS and simulation.next_fault("read"):
                 return await self._stale(name, call, args)
             if fault is None:
-                return await _call(self._process, TAKES, lambda: at_once(call(*args)))
+                return await _call(self._process, TAKES, acting)
             simulation.tell(None, "", f"{name} meets: {fault.kind}{', done' if fault.done else ''}")
             if fault.kind == "busy":
                 until = self._process.clock() + timedelta(seconds=fault.seconds)
                 raise _later(name, f"{BUSY}{until.isoformat()}", fault.seconds)
             if fault.done:
-                await _call(self._process, TAKES, lambda: at_once(call(*args)))
+                await _call(self._process, TAKES, acting)
             if fault.kind == "hang":
                 await asyncio.sleep(fault.seconds)
             raise _later(name, "no answer" if fault.kind == "hang" else "500", None)

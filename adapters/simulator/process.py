@@ -30,6 +30,7 @@ class Process:
         self.skew = timedelta(seconds=simulation.schedule.skew[number])
         self.dead = False
         self.paused_until = 0.0
+        self.late_by = 0.0  # seconds that the call under way was held up by a pause
         self._tasks: set[asyncio.Task[Any]] = set()
         self.factories = {tenant: self._factory(tenant) for tenant in simulation.schedule.tenants}
 
