@@ -23,8 +23,8 @@ def lost(ledger: Ledger, event: Event, since: int) -> bool:
 
 def _used(ledger: Ledger, event: Event, item: str, since: int) -> bool:
     """By a version from then on; what no version would take is rightly passed over."""
-    versions = ledger.versions.get(item, [])[max(0, since - 1) :] or [InFlightRecord(work_item_id=item)]
-    if item in ledger.forgotten:
+    versions = ledger.versions.get(item, [])[max(0, since - 1) :]
+    if since == 0 or item in ledger.forgotten:  # there was none when it came, or there is none any more
         versions = [*versions, InFlightRecord(work_item_id=item)]
     return any(_knows(record, event) or transition(record, event, ledger.config) is None for record in versions)
 
