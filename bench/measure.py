@@ -1,0 +1,53 @@
+"""A measure as data: its name, what it takes, and the figures that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything one round does; the default is a run on record."""
+
+    parses: int = 4000
+    events: int = 3000
+    requests: int = 2000  # over 32 connections; a quarter of them over one
+    lifecycles: int = 400
+    tickets: int = 96
+    peer_lifecycles: int = 96
+    resumes: int = 60
+    waiting: tuple[int, int, int] = (1_000, 10_000, 50_000)
+    peer_waiting: int = 1_000
+    starts: int = 5
+    idle_seconds: float = 4.0
+
+
+QUICK = Sizes(
+    parses=300, events=160, requests=64, lifecycles=32, tickets=4, peer_lifecycles=8, resumes=4,
+    waiting=(50, 100, 200), peer_waiting=20, starts=1, idle_seconds=0.3,
+)  # fmt: skip
+"""Proves that everything runs; its figures mean nothing."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of a round. `of` names the figure that its ratio is given against."""
+
+    words: str
+    unit: str
+    of: str = ""
+
+
+Take = Callable[[Path, Sizes], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """`take` gets an empty directory on the disk that is measured, and gives each of `figures` by name."""
+
+    name: str
+    figures: Mapping[str, Figure]
+    take: Take
+    absent: str = ""  # why it cannot be taken here
