@@ -91,9 +91,9 @@ class Factory:
         """A fleet's word that a run ended."""
         await self.accept(ended(report, self.clock()))
 
-    async def perform(self, record: InFlightRecord) -> None:
-        """Perform what is due of a record that accept() or claim() gave us."""
-        await self.runner.drive(record)
+    async def perform(self, record: InFlightRecord, until: datetime | None = None) -> None:
+        """Perform what is due of a record that accept() or claim() gave us; `until`: when this process is ended."""
+        await self.runner.drive(record, until)
 
     async def check_in(self, limit: int = 500, ahead: timedelta = timedelta(0), *, sweep: bool = True) -> CheckIn:
         """One tick of the clock; a host that starts looks one lease ahead, for what its predecessor held.

@@ -20,7 +20,7 @@ from ..dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from ..dispatch.transitions import transition
 from ..errors import OwnFault, Problem, Retryable, Terminal, VersionConflict
 from ..ports import Clock, StateStore
-from .lease import claim, extended_or_released, waits
+from .lease import claim, extended_or_released, released, waits
 
 logger = logging.getLogger("factory.runner")
 
@@ -100,18 +100,22 @@ class Runner:
             except VersionConflict:
                 continue
 
-    async def drive(self, record: InFlightRecord) -> None:
+    async def drive(self, record: InFlightRecord, until: datetime | None = None) -> None:
         """Perform what is due, in order, while the lease is ours. `record` is as accept() or claim() saved it.
 
         Effects without an outcome are settled together with the next one that has one, so that a row of them costs
         one write; a crash before it performs them once more, under the same keys.
+
+        `until`: when the host ends this process. No effect is begun that might outlast it, and the lease is given back.
         """
         epoch, done = record.lease.epoch, list[Planned]()
         current: InFlightRecord | None = record
         while current is not None and current.lease.holder and current.lease.epoch == epoch:
+            if not done and not self._has_time(until):
+                return await self._give_back(current)
             planned = current.outbox[len(done)]
             result = await self._attempt(current, planned)
-            if result == Outcome() and self._goes_on(current, len(done) + 1):
+            if result == Outcome() and self._has_time(until) and self._goes_on(current, len(done) + 1):
                 done.append(planned)
                 continue
             current, done = await self._save(current, [*done, planned], result, epoch), []
@@ -121,6 +125,21 @@ class Runner:
         until, now = record.lease.until, self._clock()
         enough = until is not None and until - now > self._config.runner.effect_timeout
         return enough and done < len(record.outbox) and not waits(record.outbox[done], now)
+
+    def _has_time(self, until: datetime | None) -> bool:
+        """Can an effect end before this process does?"""
+        return until is None or until - self._clock() > self._config.runner.effect_timeout
+
+    async def _give_back(self, record: InFlightRecord) -> None:
+        """Let go of the lease, so that anybody may go on at once."""
+        current: InFlightRecord | None = record
+        while current is not None and current.lease.epoch == record.lease.epoch:
+            try:
+                await self._store.put_in_flight(released(current).scheduled(self._clock()))
+            except VersionConflict:
+                current = await self._store.get_in_flight(record.work_item_id)
+            else:
+                return
 
     async def _attempt(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish | Problem:
         """Perform it within its time; every failure comes back as a Problem."""

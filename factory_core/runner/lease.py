@@ -34,9 +34,11 @@ def extended_or_released(record: InFlightRecord, now: datetime, length: timedelt
     """Keep the lease while something is due at once; otherwise give it back, so that anybody may go on later."""
     head = record.outbox[0] if record.outbox else None
     due = head is not None and not waits(head, now)
-    lease = record.lease
-    kept = lease.model_copy(update={"until": now + length}) if due else Lease(epoch=lease.epoch)
-    return record.but(lease=kept)
+    return record.but(lease=record.lease.model_copy(update={"until": now + length})) if due else released(record)
+
+
+def released(record: InFlightRecord) -> InFlightRecord:
+    return record.but(lease=Lease(epoch=record.lease.epoch))
 
 
 def waits(planned: Planned, now: datetime) -> bool:
