@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-import httpx2
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from factory_core.config import FactoryConfig
 from factory_core.errors import ConfigProblem
@@ -21,6 +19,9 @@ from factory_core.ports import (
     Webhook,
     WorkItemProvider,
 )
+
+if TYPE_CHECKING:
+    import httpx2
 
 
 class Access(NamedTuple):

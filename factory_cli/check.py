@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import httpx2
 
-from adapters.local.wiring import check_connections, missing_secrets, ports_of
+from adapters.assembly import check_connections, ports_of
+from adapters.credentials import missing_secrets
 from adapters.registry import declared
 from factory_core.connections import ConnectionStatus, ProviderConnection
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 import httpx2
 
-from adapters.local.wiring import missing_secrets
+from adapters.credentials import missing_secrets
 from factory_core.connections import ProviderConnection
 from factory_core.status_report.spelling import one_line, vendor
 

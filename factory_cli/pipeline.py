@@ -10,7 +10,7 @@ import sys
 import uuid
 from typing import NamedTuple
 
-from adapters.local.wiring import utc_now
+from adapters.assembly import utc_now
 from factory_core.dispatch.events import AbortRequested, RetryRequested
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.transitions import IGNORED, TABLE

@@ -9,10 +9,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.local.credentials import Secrets, environment_with_file, prefix_of
+from adapters.assembly import utc_now
+from adapters.credentials import Secrets
+from adapters.local.credentials import environment_with_file, prefix_of
 from adapters.local.sqlite_file import SqliteFile
 from adapters.local.sqlite_state_store import SqliteStateStore
-from adapters.local.wiring import load_config, utc_now
+from adapters.local.wiring import load_config
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.records import InFlightRecord

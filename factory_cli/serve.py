@@ -8,11 +8,11 @@ import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from adapters.local.credentials import MissingSecrets, refuse_missing_secrets
+from adapters.credentials import MissingSecrets, missing_secrets, refuse_missing_secrets
 from adapters.local.presence import Presence
 from adapters.local.server import LOOPBACK, Site
 from adapters.local.sqlite_file import SqliteFile
-from adapters.local.wiring import LocalTenant, missing_secrets, open_store
+from adapters.local.wiring import LocalTenant, open_store
 from adapters.loopback import served
 from factory_core.connections import NotReady, refuse_to_start
 from factory_core.errors import Refused

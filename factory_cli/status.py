@@ -8,8 +8,8 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from adapters.assembly import utc_now
 from adapters.fleets.local_engines.fleet import LocalFleet
-from adapters.local.wiring import utc_now
 from factory_core.dispatch.records import ENDED, State
 from factory_core.factory import Factory
 from factory_core.overview import item_overview, overview

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from adapters.local.credentials import Secrets, environment_with_file
-from adapters.local.wiring import utc_now
+from adapters.assembly import utc_now
+from adapters.credentials import Secrets
+from adapters.local.credentials import environment_with_file
 from adapters.registry import VENDORS
 from adapters.sandbox.samples import Sample, names, sample
 from factory_core.errors import NeedsPerson, Refused, Retryable

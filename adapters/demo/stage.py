@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.local.credentials import Secrets
+from adapters.credentials import Secrets
 from adapters.local.server import Site
 from adapters.local.wiring import LocalTenant, open_store
 from adapters.loopback import served

@@ -23,7 +23,8 @@ from factory_core.overview import health, item_overview, overview
 from factory_core.status_page import Page, item_page, page, stale_page
 from factory_core.status_report import StatusReport
 
-from .wiring import LocalTenant, utc_now
+from ..assembly import utc_now
+from .wiring import LocalTenant
 
 logger = logging.getLogger("factory.server")
 FRESH = timedelta(seconds=2)  # how long one report serves every reader

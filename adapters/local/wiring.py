@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
-import yaml
 
-from factory_core.config import FactoryConfig, read_config
-from factory_core.connections import ProviderConnection
+from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import InFlightRecord
-from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import ConfigProblem, StoreUnavailable
-from factory_core.factory import Factory, build_factory
-from factory_core.ports import Fleet
-from factory_core.runner.perform_dispatch import Performer, RuleTriager
+from factory_core.factory import build_factory
 from factory_core.runner.sweep import Sources
 
+from ..assembly import performer_of, ports_of, utc_now, webhooks_of
+from ..config_text import config_of
+from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.local_engines.engines import ENGINES
 from ..fleets.local_engines.fleet import LocalFleet
 from ..fleets.local_engines.git import http_credential
-from ..registry import Access, Vendor, declared
+from ..registry import declared
 from .background import Background, sweep, tick
-from .credentials import Missing, Secrets, refuse_missing_secrets
 from .presence import Presence
 from .sqlite_file import SqliteFile, create_file
 from .sqlite_state_store import SqliteStateStore
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def load_config(path: Path) -> FactoryConfig:
@@ -46,17 +37,7 @@ def load_config(path: Path) -> FactoryConfig:
     except UnicodeDecodeError as error:
         why = f"byte {error.start} is not UTF-8"
         raise ConfigProblem(f"{path.name}: not text", why=why, fix=f"In {path.name}: save it as UTF-8") from None
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        why = str(getattr(error, "problem", None) or "it is not YAML")
-        raise ConfigProblem(f"{path.name}{line}: not YAML", why=why, fix=f"In {path.name}: correct that line") from None
-    if not isinstance(document, Mapping):
-        raise ConfigProblem(f"{path.name} is empty", why="it must be a mapping", fix="factory init")
-    config = read_config(document, file=path.name, text=text)
-    declared(config)
+    config = config_of(text, path.name)
     _check_engines(config, path.name)
     return config
 
@@ -69,37 +50,6 @@ def _check_engines(config: FactoryConfig, file: str) -> None:
         if engine not in ENGINES:
             known = ", ".join(ENGINES)
             raise ConfigProblem(f"{file}: {key}", why=f"{engine!r} is none of {known}", fix=f"In {file}: correct {key}")
-
-
-class Ports(NamedTuple):
-    """The roles of a configuration, played by its vendors; `reader` where webhooks come through a relay."""
-
-    tracker: Any
-    channel: Any
-    target: Any
-    reader: Any
-
-
-def ports_of(config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient) -> Ports:
-    """Needs no secret: what is missing is told by check_connections()."""
-
-    def role(provider: str, name: str) -> Any:
-        vendor = declared(config)[provider]
-        return getattr(vendor, name)(Access(http, secrets.find(vendor.token), utc_now), config)
-
-    return Ports(
-        role(config.intent_provider, "tracker"),
-        role(config.clarification_channel, "channel"),
-        role(config.output_target, "target"),
-        role(config.relay, "reader") if config.relay else None,
-    )
-
-
-async def check_connections(config: FactoryConfig, ports: Ports) -> list[ProviderConnection]:
-    """All declared providers, asked side by side, each once."""
-    named = (config.intent_provider, config.clarification_channel, config.output_target, config.relay)
-    roles = {name: port for name, port in zip(named, ports, strict=True) if port}
-    return list(await asyncio.gather(*(port.check_connection() for port in roles.values())))
 
 
 class LocalTenant:
@@ -128,7 +78,19 @@ class LocalTenant:
             pass_environment=config.agents.pass_environment,
         )
         self.ports = ports_of(config, secrets, self.http)
-        self.factory = self._build(presence, self.fleet)
+        performer = performer_of(config, self.store, self.ports, self.fleet)
+        self.factory = build_factory(
+            config,
+            self.store,
+            performer,
+            utc_now,
+            webhooks=webhooks_of(config, secrets),
+            reader=self.ports.reader,
+            sources=Sources(*self.ports),
+            holder=presence.holder,
+            wake=self._wake,
+            is_gone=presence.is_gone,
+        )
         self.fleet.finished = self.factory.finished
         self._clockwork: list[asyncio.Task[None]] = []
 
@@ -146,34 +108,6 @@ class LocalTenant:
         await self.fleet.close()
         await self.http.aclose()
 
-    def _build(self, presence: Presence, fleet: Fleet) -> Factory:
-        performer = Performer(
-            self.config,
-            self.store,
-            utc_now,
-            tracker=self.ports.tracker,
-            channel=self.ports.channel,
-            target=self.ports.target,
-            fleet=fleet,
-            triager=RuleTriager(self.config),
-            template=StandardTask(self.config),
-        )
-        return build_factory(
-            self.config,
-            self.store,
-            performer,
-            utc_now,
-            webhooks={name: self._webhook(vendor) for name, vendor in self.vendors.items()},
-            reader=self.ports.reader,
-            sources=Sources(*self.ports),
-            holder=presence.holder,
-            wake=self._wake,
-            is_gone=presence.is_gone,
-        )
-
-    def _webhook(self, vendor: Vendor) -> Any:
-        return vendor.webhook(self.secrets.several(vendor.webhook_secret), self.config)
-
     async def _note_answer(self, response: httpx2.Response) -> None:
         """For the health page: which vendor answered well, and when."""
         asked = str(response.request.url)
@@ -189,12 +123,6 @@ class LocalTenant:
         token = self.secrets.find(self.vendors[self.config.output_target].token)
         ours = {urlsplit(self.config.github.git_url).netloc}
         return http_credential("x-access-token", token) if token and urlsplit(clone_url).netloc in ours else {}
-
-
-def missing_secrets(config: FactoryConfig, secrets: Secrets) -> list[Missing]:
-    """Every webhook secret that is not there: without it no sender could be told from a stranger."""
-    wanted = [(name, vendor.webhook_secret) for name, vendor in declared(config).items()]
-    return [Missing(name, secret, secrets.names(secret)[0]) for name, secret in wanted if not secrets.several(secret)]
 
 
 def open_store(config: FactoryConfig, beside: Path) -> tuple[SqliteFile, Presence]:

@@ -112,7 +112,8 @@ class Runner:
         current: InFlightRecord | None = record
         while current is not None and current.lease.holder and current.lease.epoch == epoch:
             if not done and not self._has_time(until):
-                return await self._give_back(current)
+                await self._give_back(current)
+                return
             planned = current.outbox[len(done)]
             result = await self._attempt(current, planned)
             if result == Outcome() and self._has_time(until) and self._goes_on(current, len(done) + 1):

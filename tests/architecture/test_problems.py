@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.local.credentials import Missing, MissingSecrets
+from adapters.credentials import Missing, MissingSecrets
 from adapters.registry import VENDORS
 from factory_core.connections import ConnectionStatus, NotReady, ProviderConnection
 from factory_core.errors import Problem

@@ -16,7 +16,7 @@ import pytest
 import adapters
 import factory_cli
 import factory_core
-from adapters.local.credentials import Missing, MissingSecrets
+from adapters.credentials import Missing, MissingSecrets
 from adapters.registry import VENDORS
 from factory_cli.arguments import Parser, Usage, _parsed, _shared
 from factory_cli.main import COMMANDS, run

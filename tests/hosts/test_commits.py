@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import httpx2
 
+from adapters.credentials import Secrets
 from adapters.demo.stage import demo_config
-from adapters.local.credentials import Secrets
 from adapters.local.server import Site
 from adapters.local.sqlite_file import SqliteFile
 from adapters.local.wiring import LocalTenant, open_store

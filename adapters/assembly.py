@@ -1,0 +1,75 @@
+"""Configuration and secrets become ports, webhooks and a performer: the same on every host."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from factory_core.config import FactoryConfig
+from factory_core.connections import ProviderConnection
+from factory_core.dispatch.task_template import StandardTask
+from factory_core.ports import Fleet, StateStore, Webhook
+from factory_core.runner.perform_dispatch import Performer, RuleTriager
+
+from .credentials import Secrets
+from .registry import Access, declared
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ports(NamedTuple):
+    """The roles of a configuration, played by its vendors; `reader` where webhooks come through a relay."""
+
+    tracker: Any
+    channel: Any
+    target: Any
+    reader: Any
+
+
+def ports_of(config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient) -> Ports:
+    """Needs no secret: what is missing is told by check_connections()."""
+
+    def role(provider: str, name: str) -> Any:
+        vendor = declared(config)[provider]
+        return getattr(vendor, name)(Access(http, secrets.find(vendor.token), utc_now), config)
+
+    return Ports(
+        role(config.intent_provider, "tracker"),
+        role(config.clarification_channel, "channel"),
+        role(config.output_target, "target"),
+        role(config.relay, "reader") if config.relay else None,
+    )
+
+
+async def check_connections(config: FactoryConfig, ports: Ports) -> list[ProviderConnection]:
+    """All declared providers, asked side by side, each once."""
+    named = (config.intent_provider, config.clarification_channel, config.output_target, config.relay)
+    roles = {name: port for name, port in zip(named, ports, strict=True) if port}
+    return list(await asyncio.gather(*(port.check_connection() for port in roles.values())))
+
+
+def webhooks_of(config: FactoryConfig, secrets: Secrets) -> dict[str, Webhook]:
+    """The ears of every declared vendor."""
+    vendors = declared(config).items()
+    return {name: vendor.webhook(secrets.several(vendor.webhook_secret), config) for name, vendor in vendors}
+
+
+def performer_of(config: FactoryConfig, store: StateStore, ports: Ports, fleet: Fleet) -> Performer:
+    """The hands: the factory's own triage and task, the vendors' ports, this fleet."""
+    return Performer(
+        config,
+        store,
+        utc_now,
+        tracker=ports.tracker,
+        channel=ports.channel,
+        target=ports.target,
+        fleet=fleet,
+        triager=RuleTriager(config),
+        template=StandardTask(config),
+    )

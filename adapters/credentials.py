@@ -1,0 +1,69 @@
+"""A tenant's secrets by name, wherever the host keeps them. What is missing is named, with where to find it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from factory_core.config import FactoryConfig
+from factory_core.errors import NeedsPerson
+
+from .registry import Secret, declared
+
+
+class Missing(NamedTuple):
+    """One secret that is not there. `name` is the variable that would hold it."""
+
+    provider: str
+    secret: Secret
+    name: str
+
+
+class MissingSecrets(NeedsPerson):
+    """Without them no webhook could be trusted, or no vendor asked: the factory does not start."""
+
+    code = "E-SECRET"
+
+    def __init__(self, missing: Sequence[Missing], looked_in: str = "the environment and in .env") -> None:
+        lines = [f"{provider} {secret.what}: {name}" for provider, secret, name in missing]
+        super().__init__(
+            f"Not starting: {len(missing)} {'secret is' if len(missing) == 1 else 'secrets are'} missing.",
+            why=f"looked in {looked_in} for {'; '.join(lines)}",
+            fix=f"factory connect {missing[0].provider}",
+            see=missing[0].secret.where,
+        )
+        self.missing = tuple(missing)
+
+
+def missing_secrets(config: FactoryConfig, secrets: Secrets) -> list[Missing]:
+    """Every webhook secret that is not there: without it no sender could be told from a stranger."""
+    wanted = [(name, vendor.webhook_secret) for name, vendor in declared(config).items()]
+    return [Missing(name, secret, secrets.names(secret)[0]) for name, secret in wanted if not secrets.several(secret)]
+
+
+def refuse_missing_secrets(missing: Sequence[Missing]) -> None:
+    """Raise MissingSecrets with the whole list, if there is one."""
+    if missing:
+        raise MissingSecrets(missing)
+
+
+class Secrets:
+    """Looks secrets up by name; never shows a value."""
+
+    def __init__(self, values: Mapping[str, str], prefix: str = "") -> None:
+        self._values, self._prefix = values, prefix
+
+    def find(self, secret: Secret) -> str:
+        """The value to speak with, or nothing; the first of several."""
+        return next(iter(self.several(secret)), "")
+
+    def several(self, secret: Secret) -> tuple[str, ...]:
+        """Values separated by commas: while a secret is being rotated, the old and the new are both good."""
+        given = next((value for name in self.names(secret) if (value := self._values.get(name, "").strip())), "")
+        return tuple(part for part in (part.strip() for part in given.split(",")) if part)
+
+    def names(self, secret: Secret) -> tuple[str, ...]:
+        return tuple(self._prefix + name for name in secret.names)
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
