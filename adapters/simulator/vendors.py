@@ -158,7 +158,14 @@ class SimulatedTarget:
                 self._world.broken("one-pull-request", f"{item} has two open pull requests")
         url = f"https://code.example/{repository}/pull/{number}"
         self.pulls[number] = PullRequest(
-            repository=repository, number=number, branch=branch, url=url, draft=False, merged=False, mergeable=True
+            repository=repository,
+            number=number,
+            branch=branch,
+            base=base,
+            url=url,
+            draft=False,
+            merged=False,
+            mergeable=True,
         )
         self._world.tell(item, f"pull request #{number} is opened: {title}")
         self._hint(item, "opened")

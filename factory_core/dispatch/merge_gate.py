@@ -19,13 +19,23 @@ class Gate(Frozen):
     feedback: tuple[tuple[str, str], ...] = ()  # (id, words): the id is remembered, so that it is told once
 
 
-def gate(pull_request: PullRequest, rules: Merge) -> Gate:
-    """Judge one snapshot by the policy."""
+def gate(pull_request: PullRequest, rules: Merge, base: str) -> Gate:
+    """Judge one snapshot by the policy. `base` is the branch that the item was routed to."""
+    elsewhere = _elsewhere(pull_request, base)
+    if elsewhere:
+        return Gate(verdict="wait", why=elsewhere)
     broken = _requested_changes(pull_request) + _failed_checks(pull_request) + _conflict(pull_request)
     if broken:
         return Gate(verdict="mend", why=broken[0][1].splitlines()[0], feedback=broken)
     missing = _missing(pull_request, rules)
     return Gate(verdict="wait", why=missing) if missing else Gate(verdict="open", why="all green")
+
+
+def _elsewhere(pull_request: PullRequest, base: str) -> str:
+    """A person aimed it at another branch: its checks and conflicts are of that one, and people decide there."""
+    if not pull_request.base:
+        return "the code host did not say which branch it goes into"
+    return f"it goes into {pull_request.base} now, and not into {base}" if pull_request.base != base else ""
 
 
 def _requested_changes(pull_request: PullRequest) -> tuple[tuple[str, str], ...]:

@@ -38,6 +38,7 @@ class PullRequest(Frozen):
     number: int
     url: str = ""
     branch: str = ""
+    base: str = ""  # the branch that it goes into
     head_sha: str = ""
     state: Literal["open", "closed"] = "open"
     draft: bool | None = None

@@ -197,6 +197,11 @@ class InFlightRecord(Frozen):
         return self.but(wake_at=min(moments, default=None))
 
     @property
+    def base(self) -> str:
+        """The branch that the work goes into."""
+        return self.route.base if self.route else ""
+
+    @property
     def key(self) -> str:
         """What people call the item."""
         return self.item.key if self.item else self.work_item_id

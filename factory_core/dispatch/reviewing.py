@@ -81,7 +81,7 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
         return block(record, at, Block(reason="pull-request-closed", why=why, fix=_retry(record), gate_lifts=True))
     if record.tracker is ItemState.DONE:
         return cancel(record, at, "a person moved the ticket to done", config)
-    return _by_gate(record, gate(pull_request, config.merge), pull_request, at, config)
+    return _by_gate(record, gate(pull_request, config.merge, record.base), pull_request, at, config)
 
 
 def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
@@ -93,7 +93,7 @@ def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: Factor
         return record.stay()
     if pull_request.merged:
         return finish(record.but(pull_request=_small(pull_request)), event.at, config)
-    passed = gate(pull_request, config.merge)
+    passed = gate(pull_request, config.merge, record.base)
     if passed.verdict == "open" and record.block and record.block.gate_lifts:
         return _by_gate(record.but(block=None), passed, pull_request, event.at, config)
     return record.stay(pull_request=_small(pull_request))

@@ -34,7 +34,7 @@ def need(record: InFlightRecord, spent: Decimal, config: FactoryConfig, now: dat
     if (
         record.state is State.IN_REVIEW
         and record.pull_request
-        and _only_a_person_may_merge(record.pull_request, config)
+        and _only_a_person_may_merge(record, record.pull_request, config)
     ):
         then = f"{_pull_request(record)}, checks green. {_unless_reviewed(record, config, now)}"
         return Need("approval", "Ready to merge. Policy wants a person.", then, command("status", record.key))
@@ -94,11 +94,12 @@ def _block(record: InFlightRecord, spent: Decimal, config: FactoryConfig) -> Nee
     return Need(reason, why, then, block.fix if block else retry(record.key))
 
 
-def _only_a_person_may_merge(pull_request: PullRequest, config: FactoryConfig) -> bool:
+def _only_a_person_may_merge(record: InFlightRecord, pull_request: PullRequest, config: FactoryConfig) -> bool:
     """Everything is green, and the policy is never to merge."""
     if config.merge.policy != "never":
         return False
-    return gate(pull_request, config.merge.model_copy(update={"policy": "on-green"})).verdict == "open"
+    green = config.merge.model_copy(update={"policy": "on-green"})
+    return gate(pull_request, green, record.base).verdict == "open"
 
 
 def _pull_request(record: InFlightRecord) -> str:
@@ -122,7 +123,8 @@ def coming(record: InFlightRecord, config: FactoryConfig, now: datetime) -> str:
         case State.RUNNING:
             return _caps(record, config, now)
         case State.IN_REVIEW if record.pull_request:
-            return f"{sentence(gate(record.pull_request, config.merge).why)} {_unless_reviewed(record, config, now)}"
+            waits = gate(record.pull_request, config.merge, record.base).why
+            return f"{sentence(waits)} {_unless_reviewed(record, config, now)}"
         case State.QUEUED:
             return "It starts when there is room. Waiting costs no try."
         case State.DONE | State.CANCELLED:

@@ -22,8 +22,9 @@ CONFIG = config_of(clarification={"whoMayAnswer": "reporter", "people": {"maya":
 RUN = Run(run_id="ACME-1.b.0", engine="console", started_at=START)
 ROUTE = Route(repository="acme/shop", engine="console", why="project Shop")
 PULL = PullRequest(
-    repository="acme/shop", number=1, url="https://code.example/1", head_sha="a1", draft=False, merged=False,
-    mergeable=True, checks=(Check(name="ci", status="completed", conclusion="success"),), reviews=(),
+    repository="acme/shop", number=1, url="https://code.example/1", base="main", head_sha="a1",
+    draft=False, merged=False, mergeable=True, reviews=(),
+    checks=(Check(name="ci", status="completed", conclusion="success"),),
 )  # fmt: skip
 RED = PULL.model_copy(update={"checks": (Check(name="ci", status="completed", conclusion="failure"),)})
 UNKIND = PULL.model_copy(update={"reviews": (Review(id="7", author="U2", state="changes_requested", body="No."),)})

@@ -18,7 +18,8 @@ APPROVED = Review(id="1", author="sam", state="approved", commit="abc")
 
 def pull(**changes: Any) -> PullRequest:
     fields: dict[str, Any] = {
-        "repository": "acme/shop", "number": 1, "head_sha": "abc", "draft": False, "merged": False, "mergeable": True,
+        "repository": "acme/shop", "number": 1, "base": "main", "head_sha": "abc",
+        "draft": False, "merged": False, "mergeable": True,
         "checks": (GREEN,), "reviews": (),
     }  # fmt: skip
     return PullRequest(**{**fields, **changes})
@@ -39,34 +40,38 @@ def pull(**changes: Any) -> PullRequest:
         {"checks": (Check(name="ci", status="completed", conclusion="stale"),)},
         {"checks": (Check(name="ci", status="completed", conclusion="cancelled"),)},
         {"state": "closed"},
+        {"base": ""},
+        {"base": "release"},
     ],
 )
 def test_what_is_unknown_or_unfinished_is_not_merged(changes: dict[str, Any]) -> None:
     """Each missing or open field alone keeps the gate shut."""
-    assert gate(pull(), Merge(policy="on-green")).verdict == "open"
-    assert gate(pull(**changes), Merge(policy="on-green")).verdict == "wait"
+    assert gate(pull(), Merge(policy="on-green"), "main").verdict == "open"
+    assert gate(pull(**changes), Merge(policy="on-green"), "main").verdict == "wait"
 
 
 def test_the_policy_never_waits_for_a_person_whatever_is_green() -> None:
     """never means never."""
-    assert gate(pull(reviews=(APPROVED,)), Merge()).verdict == "wait"
+    assert gate(pull(reviews=(APPROVED,)), Merge(), "main").verdict == "wait"
 
 
 def test_with_review_only_an_approval_of_this_head_counts() -> None:
     """An approval of an older head, or one that was dismissed since, opens nothing."""
     rules = Merge(policy="on-green-with-review")
-    assert gate(pull(reviews=(APPROVED,)), rules).verdict == "open"
+    assert gate(pull(reviews=(APPROVED,)), rules, "main").verdict == "open"
     old = APPROVED.model_copy(update={"commit": "old"})
-    assert gate(pull(reviews=(old,)), rules).verdict == "wait"
+    assert gate(pull(reviews=(old,)), rules, "main").verdict == "wait"
     dismissed = APPROVED.model_copy(update={"id": "2", "state": "dismissed"})
-    assert gate(pull(reviews=(APPROVED, dismissed)), rules).verdict == "wait"
+    assert gate(pull(reviews=(APPROVED, dismissed)), rules, "main").verdict == "wait"
     comment = APPROVED.model_copy(update={"id": "3", "state": "commented"})
-    assert gate(pull(reviews=(APPROVED, comment)), rules).verdict == "open"
+    assert gate(pull(reviews=(APPROVED, comment)), rules, "main").verdict == "open"
 
 
 def test_a_required_check_that_has_not_reported_keeps_the_gate_shut() -> None:
     """Green is not enough when the named check is not there."""
-    assert gate(pull(), Merge(policy="on-green", required_checks=("e2e",))).why == "the check e2e has not reported"
+    assert (
+        gate(pull(), Merge(policy="on-green", required_checks=("e2e",)), "main").why == "the check e2e has not reported"
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,7 +85,7 @@ def test_a_required_check_that_has_not_reported_keeps_the_gate_shut() -> None:
 def test_what_the_agent_can_mend_is_told_under_a_mark_that_is_told_once(changes: dict[str, Any], mark: str) -> None:
     """A failed check, a review that asks for changes, a conflict; under any policy."""
     for policy in ("never", "on-green", "on-green-with-review"):
-        judged = gate(pull(**changes), Merge(policy=policy))
+        judged = gate(pull(**changes), Merge(policy=policy), "main")
         assert judged.verdict == "mend" and [told for told, _ in judged.feedback] == [mark]
 
 

@@ -55,7 +55,7 @@ def pull_request(number: int, **changes: object) -> PullRequest:
     values: dict[str, object] = {
         "repository": "acme/api", "number": number,
         "url": f"https://github.com/acme/api/pull/{number}", "draft": False,
-        "merged": False, "mergeable": True, "head_sha": "9f2c1ab", "branch": f"factory/ACME-{number}-x",
+        "merged": False, "mergeable": True, "head_sha": "9f2c1ab", "base": "main", "branch": f"factory/ACME-{number}-x",
         "checks": (Check(name="tests", status="completed", conclusion="success"),), "reviews": (),
     }  # fmt: skip
     return PullRequest.model_validate(values | changes)

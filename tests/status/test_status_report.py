@@ -109,7 +109,9 @@ def test_a_store_that_is_down_closes_intake() -> None:
 
 def test_a_green_pull_request_that_only_a_person_may_merge_needs_one() -> None:
     """Under the policy never it waits for a merge; with checks running it does not wait for anybody yet."""
-    green = sample.record(140, State.IN_REVIEW, before(hours=2), pull_request=sample.pull_request(491))
+    green = sample.record(
+        140, State.IN_REVIEW, before(hours=2), route=sample.API, pull_request=sample.pull_request(491)
+    )
     running = green.but(pull_request=sample.pull_request(491, checks=(Check(name="tests", status="pending"),)))
     reasons = [of(record, merge={"policy": "never"}).items[0].reason for record in (green, running)]
     assert [*reasons, of(green).items[0].reason] == ["approval", None, None]
