@@ -19,9 +19,12 @@ def about(record: InFlightRecord, planned: Planned, now: datetime) -> dict[str, 
 
 
 def ended(report: RunReport, now: datetime) -> events.AgentFinished:
-    """The event of a run's end; its id is the run's, so that the first end counts and the second is a repeat."""
+    """The event of a run's end; its id is the run's, so that the first end counts and the second is a repeat.
+
+    It happens when it is heard, which may be days after the agent ended: a question has all its time from then on.
+    """
     return events.AgentFinished(
-        id=f"run:{report.run_id}:ended", work_item_id=report.work_item_id, at=report.ended_at or now, report=report
+        id=f"run:{report.run_id}:ended", work_item_id=report.work_item_id, at=now, report=report
     )
 
 
