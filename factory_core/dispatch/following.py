@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..config import FactoryConfig
-from ..work_item import ItemState
+from ..work_item import ItemState, WorkItem
 from .effects import AcknowledgeSession, Effect, ReadItem, ReadPullRequest, TriageItem
 from .ending import cancel, reopen, unblocked
 from .events import ItemChanged, ItemRead, StartRefused
-from .records import InFlightRecord, State, Summary, Transition
+from .records import ENDED, InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
 
 OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
@@ -69,10 +69,25 @@ def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConf
     item, ended = event.item, record.since
     if item is None or item.state is not ItemState.READY:
         return record.stay()
-    stayed = record.tracker in OURS and record.state is not State.DONE
-    if stayed and item.updated_at and ended and item.updated_at < ended:
+    if not _left(record) and item.updated_at and ended and item.updated_at < ended:
         return record.stay()
     return reopen(record, event.at)
+
+
+def is_news(record: InFlightRecord | None, item: WorkItem) -> bool:
+    """Does it mean something that this item is ready? If nobody knows it, or it had ended and left our columns.
+
+    One that ended where it was, as by a stop, was not reopened by staying there; only an edit tells.
+    """
+    if record is None or record.state is State.NEW:
+        return True
+    ended = record.state in ENDED
+    return ended and (_left(record) or record.item is None or Summary.of(item).digest != record.item.digest)
+
+
+def _left(record: InFlightRecord) -> bool:
+    """Did the ticket leave our columns when the item ended?"""
+    return record.tracker not in OURS or record.state is State.DONE
 
 
 def _read(record: InFlightRecord, event: ItemChanged) -> Transition:

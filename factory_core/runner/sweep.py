@@ -10,14 +10,14 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
 from ..config import FactoryConfig
 from ..dispatch.events import Event, ItemChanged, PullRequestChanged, ReplyReceived
-from ..dispatch.following import OURS
+from ..dispatch.following import OURS, is_news
 from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import InFlightRecord, State, Summary, SweepReport, SweepState, short
 from ..dispatch.transitions import transition
@@ -36,14 +36,13 @@ from ..ports import (
     WorkItemProvider,
 )
 from ..work_item import WorkItem
+from .visits import ANSWERABLE, visits
 
 logger = logging.getLogger("factory.sweep")
 PAGE = 50  # ready items
 PATIENCE = 60.0  # seconds for one source
 REDELIVERABLE = timedelta(days=3)
 LAG = timedelta(minutes=1)  # a delivery may be listed so long after it was made
-FOLLOWED = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.BLOCKED})
-"""States in which an item that a person took back must stop; in the others it is read within seconds anyway."""
 
 
 class Sources(NamedTuple):
@@ -72,9 +71,11 @@ class Sweep:
         self._found: Counter[str] = Counter()
         self._failed: dict[str, str] = {}
         self._left = 0
+        self._visits: Mapping[str, list[str]] = {}
 
     async def run(self) -> SweepState:
         """Ask every source; one that fails stops none of the others."""
+        await self._tried("records", self._list_visits)
         for name, look in self._looks().items():
             if self._not_before.get(name, self._clock()) <= self._clock():
                 self._left = self._config.sweep.calls
@@ -89,10 +90,10 @@ class Sweep:
         looks: dict[str, Callable[[], Awaitable[None]]] = {}
         if isinstance(tracker, ReadyItems):
             looks["ready"] = lambda: self._start_ready(tracker)
-        looks["items"] = lambda: self._each("items", _id_if_followed, self._follow_item)
-        looks["pull-requests"] = lambda: self._each("pull-requests", _blocked_pull, self._follow_pull_request)
+        looks["items"] = lambda: self._each("items", self._follow_item)
+        looks["pull-requests"] = lambda: self._each("pull-requests", self._follow_pull_request)
         if isinstance(channel, ThreadReplies):
-            looks["threads"] = lambda: self._each("threads", _waits_in_thread, partial(self._read_thread, channel))
+            looks["threads"] = lambda: self._each("threads", partial(self._read_thread, channel))
         if isinstance(target, Redelivery):
             looks["deliveries"] = lambda: self._redeliver("deliveries", target, "redelivered")
         if isinstance(reader, Redelivery):
@@ -131,7 +132,8 @@ class Sweep:
         return True
 
     async def _start_ready(self, tracker: ReadyItems) -> None:
-        """Page by page, over several sweeps if there are many. What has a record costs nothing more.
+        """Page by page, over several sweeps if there are many. What has a record costs nothing more, unless that says
+        that the item left our hands: then a person reopened it.
 
         Only what changed while we surely still remember all that ended: an item that was given up, and forgotten, and
         is ready still, is not started once more.
@@ -140,7 +142,8 @@ class Sweep:
         while self._spend():
             page = await tracker.ready_items(since, self._cursors.get("ready", ""), PAGE)
             for item in page.items:
-                if self._sources.tracker.is_ready_for_dispatch(item) and await self._is_new(item.id):
+                record = await self._store.get_in_flight(item.id)
+                if self._sources.tracker.is_ready_for_dispatch(item) and is_news(record, item):
                     await self._give("ready", self._changed(item.id, item), "started")
             self._cursors["ready"] = page.cursor
             if not page.cursor:
@@ -165,9 +168,9 @@ class Sweep:
         await self._give("pull-requests", event, "changed" if read.state == "open" else "closed")
 
     async def _read_thread(self, channel: ThreadReplies, item_id: str) -> None:
-        """Of an item that waits for an answer."""
+        """Of an item that an answer would move."""
         record = await self._store.get_in_flight(item_id)
-        if record is None or record.clarification is None or not _waits_in_thread(record):
+        if record is None or record.clarification is None or record.state not in ANSWERABLE:
             return
         known = {answer.id for answer in record.answers}
         for event in await channel.replies(record.clarification.thread_id):
@@ -233,15 +236,15 @@ class Sweep:
         record = await self._store.get_in_flight(item_id)
         return record is None or record.state is State.NEW
 
-    async def _each(
-        self, name: str, key_of: Callable[[InFlightRecord], str], visit: Callable[[str], Awaitable[None]]
-    ) -> None:
+    async def _list_visits(self) -> None:
+        self._visits = await visits(self._store)
+
+    async def _each(self, name: str, visit: Callable[[str], Awaitable[None]]) -> None:
         """Visit the items that have a key, in its order, from where the last sweep's calls were used up.
 
         The cursor moves first: one that always fails keeps nobody else from being visited.
         """
-        records = self._store.list_in_flight()
-        keys = sorted([f"{key}\n{record.work_item_id}" async for record in records if (key := key_of(record))])
+        keys = self._visits.get(name, [])
         for key in keys[bisect_right(keys, self._cursors.get(name, "")) :]:
             if not self._spend():
                 return
@@ -270,21 +273,6 @@ def report_words(report: SweepReport) -> str:
     found = [f"{count} {word}" for word, count in counts.items() if count]
     failed = [f"{name} did not answer: {why}" for name, why in report.failed.items()]
     return "; ".join([", ".join(found) or "nothing was missed", *failed])
-
-
-def _id_if_followed(record: InFlightRecord) -> str:
-    return record.work_item_id if record.state in FOLLOWED else ""
-
-
-def _waits_in_thread(record: InFlightRecord) -> str:
-    """Since when the item waits for a reply in a thread; empty if it does not."""
-    asked = record.clarification
-    return asked.asked_at.isoformat() if record.state is State.WAITING and asked and asked.thread_id else ""
-
-
-def _blocked_pull(record: InFlightRecord) -> str:
-    pull = record.pull_request if record.state is State.BLOCKED else None
-    return f"{pull.repository}#{pull.number}" if pull else ""
 
 
 def _shows(pull: PullRequest) -> tuple[object, ...]:

@@ -344,7 +344,7 @@ def test_what_was_given_up_and_forgotten_is_not_started_again() -> None:
 
 
 def test_what_a_person_stopped_here_stays_stopped_though_its_ticket_says_ready() -> None:
-    """An aborted item is over; only a person's change to the ticket, told by its webhook, reopens it."""
+    """An aborted item is over; its ticket was ready all the time, and so that says nothing."""
 
     async def main() -> None:
         world = SweptWorld()
@@ -355,6 +355,63 @@ def test_what_a_person_stopped_here_stays_stopped_though_its_ticket_says_ready()
         assert aborted.state is State.CANCELLED
         await world.sweep()
         assert await world.record() == aborted
+
+    run(main())
+
+
+@pytest.mark.parametrize("ended", ["merged", "taken back"])
+def test_an_item_that_was_reopened_unheard_begins_anew(ended: str) -> None:
+    """The ticket had left our columns and stands in ready again: found, once; a second sweep finds it at work."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        await world.add(ticket())
+        if ended == "merged":
+            await world.agent_ends()
+            world.target.green(1)
+            await world.hear(world.pull())
+        else:
+            world.tracker.items["ACME-1"] = ticket(state=ItemState.CANCELLED)
+            await world.sweep()
+        assert (await world.record()).generation == 1 and (await world.sweep()).started == 0
+        world.tracker.items["ACME-1"] = ticket(updated_at=world.now)
+        assert [(await world.sweep()).started for _ in range(2)] == [1, 0]
+        assert await world.state() is State.RUNNING and (await world.record()).generation == 2
+
+    run(main())
+
+
+def test_a_late_answer_to_what_was_given_up_is_found_in_its_thread() -> None:
+    """Nobody answered for a week, and the webhook of the answer that came then was lost."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        thread = await world.ask()
+        for _ in range(8):
+            await world.later(timedelta(days=1))
+        assert await world.state() is State.FAILED
+        world.channel.people.append(world.reply("Show `amount` in the cart page.", thread))
+        assert (await world.sweep()).answered == 1
+        assert await world.state() is State.RUNNING
+
+    run(main())
+
+
+def test_what_is_in_flight_is_listed_once_however_many_looks_there_are() -> None:
+    """One pass over the records serves the items, their pull requests and their threads."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        await world.ask()
+        listed, passes = world.store.list_in_flight, [0]
+
+        def counting() -> Any:
+            passes[0] += 1
+            return listed()
+
+        world.store.list_in_flight = counting  # type: ignore[method-assign]
+        await world.sweep()
+        assert passes == [1] and world.channel.calls["replies"] == 1
 
     run(main())
 
