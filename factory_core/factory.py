@@ -24,6 +24,7 @@ from .runner.sweep import Sources, Sweep
 logger = logging.getLogger("factory.intake")
 MEND_EVERY = timedelta(seconds=30)
 SWEEP_ASK_EVERY = timedelta(seconds=30)  # how often a process asks the store whether it is time to sweep
+# spans are measured without their sign: after a clock was put back, nobody waits until it has caught up
 
 
 class CheckIn(NamedTuple):
@@ -103,7 +104,7 @@ class Factory:
         due = await wake_due(self.runner, self.store, self.clock, self._wake, limit, ahead)
         self.checked_in_at = now = self.clock()
         mended = 0
-        if self._mended_at is None or now - self._mended_at >= MEND_EVERY:
+        if self._mended_at is None or abs(now - self._mended_at) >= MEND_EVERY:
             mended = await mend_slots(self.runner, self.store, self.config, self.clock)
             self._mended_at = now
         if sweep:
@@ -114,14 +115,15 @@ class Factory:
         """Look for what nobody told us; None when it is not the time for it, or another process does it."""
         every, now = self.config.sweep.every, self.clock()
         asked = self._sweep_asked_at
-        if self._sources is None or not every or (asked and now - asked < min(every, SWEEP_ASK_EVERY)):
+        if self._sources is None or not every or (asked and abs(now - asked) < min(every, SWEEP_ASK_EVERY)):
             return None
         self._sweep_asked_at = now
         begun = await claim_sweep(self.store, every, now)
         if begun is None:
             return None
-        state = await Sweep(self._sources, self.store, self.config, self.clock, self.accept, begun).run()
-        await remember_sweep(self.store, state)
+        state = begun
+        async for state in Sweep(self._sources, self.store, self.config, self.clock, self.accept, begun).run():
+            await remember_sweep(self.store, state)
         return state.report
 
     def answered(self, provider: str) -> None:

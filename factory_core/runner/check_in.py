@@ -59,11 +59,16 @@ async def _wake_one(
 async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, clock: Clock) -> int:
     """Give back what nobody uses, and tell those who were offered a slot and never heard of it. How many there were.
 
-    A record is read after the batch that is changed for it: who got a slot meanwhile has changed the batch.
+    A record is read after the batch that is changed for it: who got a slot meanwhile has changed the batch. Of one that
+    cannot be read nobody knows whether it needs its slot, so it keeps it.
     """
     batch, mended = await store.get_batch(), 0
     for item in dict.fromkeys([*batch.slots, *(entry.work_item_id for entry in batch.queue)]):
-        record = await store.get_in_flight(item)
+        try:
+            record = await store.get_in_flight(item)
+        except Problem as problem:
+            logger.error("%s: %s: %s", item, problem.what, problem.why, extra={"action": "mend", "item": item})
+            continue
         slot = batch.slots.get(item)
         if record is None or (record.state not in SLOTTED and not record.outbox):
             served = capacity.release(batch, item, config.capacity, clock())
@@ -94,8 +99,8 @@ async def claim_sweep(store: StateStore, every: timedelta, now: datetime) -> Swe
 
 
 async def remember_sweep(store: StateStore, state: SweepState) -> None:
-    """Keep how far we came, unless the next turn has begun meanwhile."""
-    while (batch := await store.get_batch()).sweep.at == state.at:
+    """Keep how far we came, unless the next turn has begun meanwhile: who ends us now loses one source's calls."""
+    while (batch := await store.get_batch()).sweep.at == state.at and batch.sweep != state:
         try:
             await store.put_batch(batch.model_copy(update={"sweep": state}))
         except VersionConflict:

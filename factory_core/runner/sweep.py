@@ -10,7 +10,7 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
@@ -73,16 +73,21 @@ class Sweep:
         self._left = 0
         self._visits: Mapping[str, list[str]] = {}
 
-    async def run(self) -> SweepState:
-        """Ask every source; one that fails stops none of the others."""
+    async def run(self) -> AsyncIterator[SweepState]:
+        """Ask every source, and say after each how far we came; one that fails stops none of the others."""
         await self._tried("records", self._list_visits)
         for name, look in self._looks().items():
             if self._not_before.get(name, self._clock()) <= self._clock():
                 self._left = self._config.sweep.calls
                 await self._tried(name, look)
+                yield self._reached(None)
         report = SweepReport(**self._found, failed=self._failed)
         logger.info("sweep: %s", report_words(report), extra={"action": "sweep", **self._found})
-        return SweepState(at=self._state.at, cursors=self._cursors, not_before=self._not_before, report=report)
+        yield self._reached(report)
+
+    def _reached(self, report: SweepReport | None) -> SweepState:
+        at, cursors, pauses = self._state.at, dict(self._cursors), dict(self._not_before)
+        return SweepState(at=at, cursors=cursors, not_before=pauses, report=report)
 
     def _looks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Every look that these sources can serve."""
