@@ -185,6 +185,10 @@ class InFlightRecord(Frozen):
         )
         return self.but(outbox=self.outbox + new, planned=self.planned + len(new)) if new else self
 
+    def once(self, effect: Effect) -> tuple[Effect, ...]:
+        """The order, unless just this one is planned already: while it cannot be done, it does not pile up."""
+        return () if any(planned.effect == effect for planned in self.outbox) else (effect,)
+
     def settle(self, key: str) -> InFlightRecord:
         return self.but(outbox=tuple(planned for planned in self.outbox if planned.key != key))
 

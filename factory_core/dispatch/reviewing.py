@@ -128,7 +128,7 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
     if waited >= config.merge.give_up_after:
         why = f"Nobody acted on its pull request for {comments.duration(waited)}."
         return block(record, event.at, Block(reason="review-unanswered", why=why, fix=_retry(record), gate_lifts=True))
-    effects: list[Effect] = [ReadPullRequest()]
+    effects: list[Effect] = [*record.once(ReadPullRequest())]
     if waited >= config.merge.remind_after and "reminded" not in record.handled:
         where = record.pull_request.url if record.pull_request else ""
         effects.append(PostComment(body=f"The pull request has waited for {comments.duration(waited)}: {where}"))
@@ -137,7 +137,7 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
 
 
 def read_while_merging(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
-    return record.to(State.MERGING, event.at, ReadPullRequest(), within=MERGE_WITHIN)
+    return record.to(State.MERGING, event.at, *record.once(ReadPullRequest()), within=MERGE_WITHIN)
 
 
 def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:

@@ -60,7 +60,7 @@ def expect_start(record: InFlightRecord, event: CheckedIn, config: FactoryConfig
 def look_for_agent(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
     """Nothing heard for a while: ask the fleet."""
     run_id = record.run.run_id if record.run else ""
-    return record.to(State.RUNNING, event.at, LookAtRun(run_id=run_id), within=LOOK_EVERY)
+    return record.to(State.RUNNING, event.at, *record.once(LookAtRun(run_id=run_id)), within=LOOK_EVERY)
 
 
 def publish_retry_or_stop(record: InFlightRecord, event: AgentFinished, config: FactoryConfig) -> Transition | None:

@@ -1,0 +1,112 @@
+"""Agents that are accepted and never start, never hear their task, come back wrong, or use everything up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from factory_core.dispatch.records import State
+from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
+from factory_core.errors import Retryable
+
+from .world import World, run, ticket
+
+pytestmark = pytest.mark.pure
+
+
+async def starting(world: World) -> None:
+    """ACME-1's order was accepted, and the fleet says ever since that it is about to start."""
+    start = world.fleet.start
+
+    async def accepted(order: RunOrder) -> RunReport:
+        report = await start(order)
+        world.fleet.reports[order.run_id] = report.model_copy(update={"status": RunStatus.STARTING})
+        return world.fleet.reports[order.run_id]
+
+    world.fleet.start = accepted  # type: ignore[method-assign]
+    await world.add(ticket())
+    world.fleet.start = start  # type: ignore[method-assign]
+
+
+def test_an_agent_that_is_accepted_and_never_has_its_task_is_stopped_and_tried_again() -> None:
+    """Only the engine's own word makes a start: a heartbeat without it is none after `start_within`."""
+
+    async def story() -> None:
+        world = World()
+        await starting(world)
+        (first,) = world.fleet.live
+        await world.later(timedelta(minutes=11))
+        await world.later(timedelta(minutes=2))
+        assert first not in world.fleet.live and len(world.fleet.live) == 1
+        record = await world.record()
+        assert (record.state, record.attempt) == (State.RUNNING, 2)
+
+    run(story())
+
+
+def test_ten_tickets_pass_through_one_place_and_each_agent_has_its_own_name() -> None:
+    """A place is free with the end of its agent, and no name is used twice, retries included."""
+
+    async def story() -> None:
+        world = World(capacity={"agents": 1, "perState": {"in-review": 10}})
+        for n in range(10):
+            await world.add(ticket(f"ACME-{n}"))
+        for _ in range(10):
+            await world.agent_ends(RunStatus.FAILED)
+            await world.later(timedelta(seconds=61))
+            await world.agent_ends()
+        batch = await world.store.get_batch()
+        assert {slot.state for slot in batch.slots.values()} == {"in-review"} and batch.queue == ()
+        assert len(world.fleet.orders) == 20 and world.fleet.live == []
+
+    run(story())
+
+
+@pytest.mark.parametrize("hours", [-24, 0])
+def test_a_limit_that_resets_in_the_past_is_no_endless_loop(hours: int) -> None:
+    """The engine's clock differs, or its words were misread: a minute passes between two starts at least."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        for _ in range(5):
+            await world.agent_ends(RunStatus.LIMITED, retry_at=world.now + timedelta(hours=hours))
+            await world.later(timedelta(seconds=59))
+            assert await world.state() is State.QUEUED
+            await world.later(timedelta(seconds=2))
+        assert len(world.fleet.orders) == 6 and (await world.record()).attempt == 1
+
+    run(story())
+
+
+def test_a_fleet_that_cannot_be_reached_is_asked_ever_more_seldom_and_then_a_person() -> None:
+    """An hour costs some twenty calls and stops nothing; a day is said on the ticket, and the place is free."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        world.fleet.faults["look"] = [Retryable("The fleet", why="no answer", fix="factory check")] * 10_000
+        await world.later(timedelta(minutes=11))
+        for _ in range(3600):
+            await world.later(timedelta(seconds=1))
+        assert world.fleet.calls["look"] <= 25 and await world.state() is State.RUNNING
+        for _ in range(24 * 12):
+            await world.later(timedelta(minutes=5))
+        assert await world.state() is State.BLOCKED and "no answer" in world.said()[-1]
+        assert (await world.store.get_batch()).slots == {}
+
+    run(story())
+
+
+def test_an_agent_that_overruns_its_own_cap_is_stopped_from_here() -> None:
+    """Its supervisor should have: a heartbeat is no progress, and nothing runs for ever."""
+
+    async def story() -> None:
+        world = World(agents={"maxDuration": "1h"})
+        await world.add(ticket())
+        for _ in range(9):
+            await world.later(timedelta(minutes=10))
+        assert world.fleet.live == []
+
+    run(story())
