@@ -51,3 +51,7 @@ class Measure:
     figures: Mapping[str, Figure]
     take: Take
     absent: str = ""  # why it cannot be taken here
+
+
+class Absent(Exception):
+    """It could not be taken in this round; says why."""

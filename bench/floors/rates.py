@@ -71,13 +71,13 @@ def lifecycle(path: Path, sizes: Sizes) -> Mapping[str, float]:
 def resume(path: Path, sizes: Sizes) -> Mapping[str, float]:
     """Milliseconds from the answer to the end, with few and with many that wait: 2 commits."""
     said = {}
-    for waiting in (sizes.waiting[0], sizes.waiting[-1]):
-        ledger = Ledger(path / f"{waiting}.db")
+    for name, waiting in (("few", sizes.waiting[0]), ("many", sizes.waiting[-1])):
+        ledger = Ledger(path / f"{name}.db")
         with ledger:
             rows = ((f"W-{n}", f"thread-W-{n}", BODY) for n in range(waiting))
             ledger.sql.executemany("INSERT INTO record VALUES (?, 2, ?, 'waiting', ?)", rows)
         took = [_resume(ledger, f"W-{n * waiting // sizes.resumes}") for n in range(sizes.resumes)]
-        said[f"floor.resume.{waiting}"] = statistics.median(took)
+        said[f"floor.resume.{name}"] = statistics.median(took)
         ledger.close()
     return said
 

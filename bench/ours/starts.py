@@ -1,0 +1,67 @@
+"""What it costs to begin: imports, a ready factory, and `factory --help`; the least of several starts, each a process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+
+from ..measure import Sizes
+from ..processes import ROOT, environment
+
+READY = """
+import time; begun = time.perf_counter()
+import pathlib
+from adapters.local.wiring import LocalTenant, Secrets, open_store
+from factory_core.config import FactoryConfig
+config = FactoryConfig(tenant="b", intentProvider="linear", clarificationChannel="slack", outputTarget="github")
+here = pathlib.Path({path!r})
+names = ("LINEAR_WEBHOOK_SECRET", "SLACK_SIGNING_SECRET", "GITHUB_WEBHOOK_SECRET")
+file, presence = open_store(config, here)
+LocalTenant(config, Secrets(dict.fromkeys(names, "s")), file, presence, here, {{}})
+print((time.perf_counter() - begun) * 1000)
+"""
+FLOOR_READY = """
+import time; begun = time.perf_counter()
+import json, pathlib, sqlite3
+from bench.floors.ledger import Ledger
+ledger = Ledger(pathlib.Path({path!r}) / "ledger.db")
+print((time.perf_counter() - begun) * 1000)
+"""
+PROGRAMS: Mapping[str, Sequence[str]] = {
+    "floor.python": (sys.executable, "-c", "pass"),
+    "factory.help": (str(Path(sys.executable).with_name("factory")), "--help"),
+    "factory.import.core": (sys.executable, "-c", "import factory_core.factory"),
+    "factory.import.server": (sys.executable, "-c", "import adapters.local.server"),
+}
+
+
+def starts(path: Path, sizes: Sizes) -> Mapping[str, float]:
+    """Milliseconds; the imports over a bare interpreter."""
+    took: dict[str, list[float]] = {name: [] for name in PROGRAMS}
+    for _ in range(sizes.starts):
+        for name, command in PROGRAMS.items():
+            begun = perf_counter()
+            _run(command)
+            took[name].append((perf_counter() - begun) * 1000)
+    least = {name: min(each) for name, each in took.items()}
+    for name in ("factory.import.core", "factory.import.server"):
+        least[name] -= least["floor.python"]
+    return least | _inits(path, sizes)
+
+
+def _inits(path: Path, sizes: Sizes) -> Mapping[str, float]:
+    """As the process itself counts it: from its first line to a factory that can accept events."""
+    said: dict[str, list[float]] = {"floor.init": [], "factory.init": []}
+    for number in range(sizes.starts):
+        for name, program in (("floor.init", FLOOR_READY), ("factory.init", READY)):
+            home = path / f"{name}-{number}"
+            home.mkdir()
+            said[name].append(float(_run((sys.executable, "-c", program.format(path=str(home))))))
+    return {name: min(each) for name, each in said.items()}
+
+
+def _run(command: Sequence[str]) -> str:
+    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True).stdout

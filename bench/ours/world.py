@@ -1,0 +1,119 @@
+"""A factory over a SQLite file, with the outside world in memory, so that nothing but the factory is measured."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from adapters.local.sqlite_file import SqliteFile, create_file
+from adapters.local.sqlite_state_store import SqliteStateStore
+from adapters.memory.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
+from adapters.providers.linear.webhook import LinearWebhook
+from factory_core.config import FactoryConfig
+from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
+from factory_core.dispatch.records import InFlightRecord, State
+from factory_core.dispatch.run import RunStatus
+from factory_core.dispatch.task_template import StandardTask
+from factory_core.factory import build_factory
+from factory_core.runner.perform_dispatch import Performer, RuleTriager
+from factory_core.work_item import ItemState, Source, WorkItem
+
+from ..workload import ANSWER, DESCRIPTION, SECRET, TICKET
+
+TENANT = "bench"
+CONFIG = FactoryConfig.model_validate(
+    {
+        "tenant": TENANT,
+        "intentProvider": "linear",
+        "clarificationChannel": "slack",
+        "outputTarget": "github",
+        "repositories": {"acme/shop": {}},
+        "routing": {"default": "acme/shop"},
+        "capacity": {"agents": 1000, "perRepository": 1000, "perState": {"in-review": 1000}},
+        "merge": {"policy": "on-green"},
+        "agents": {"engine": "console"},
+    }
+)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class World:
+    """`file` counts the commits; what people and vendors do, the methods play."""
+
+    def __init__(self, path: Path) -> None:
+        create_file(path)
+        self.file = SqliteFile(path)
+        self.store = SqliteStateStore(self.file, TENANT, now)
+        self.tracker, self.channel, self.target = RecordingTracker(), RecordingChannel(), RecordingTarget()
+        self.fleet = RecordingFleet(now)
+        self._woken: dict[str, list[InFlightRecord]] = {}
+        performer = Performer(
+            CONFIG, self.store, now, tracker=self.tracker, channel=self.channel, target=self.target, fleet=self.fleet,
+            triager=RuleTriager(CONFIG), template=StandardTask(CONFIG),
+        )  # fmt: skip
+        hears = {"linear": LinearWebhook((SECRET,), CONFIG)}
+        self.factory = build_factory(CONFIG, self.store, performer, now, webhooks=hears, holder="b", wake=self._wake)
+
+    def _wake(self, record: InFlightRecord) -> None:
+        self._woken.setdefault(record.work_item_id, []).append(record)
+
+    async def hear(self, event: Event, key: str) -> None:
+        """The event, and everything that follows from it."""
+        await self.factory.accept(event)
+        await self.perform(key)
+
+    async def perform(self, key: str) -> None:
+        while self._woken.get(key):
+            await self.factory.perform(self._woken[key].pop())
+        self._woken.pop(key, None)
+
+    async def record(self, key: str) -> InFlightRecord:
+        found = await self.store.get_in_flight(key)
+        assert found is not None
+        return found
+
+    async def start(self, key: str) -> str:
+        """A vague ticket becomes ready; the thread in which the factory asked."""
+        source = Source(provider="linear", external_id=key)
+        item = WorkItem(
+            id=key, key=key, title=TICKET["title"], description=DESCRIPTION, state=ItemState.READY, source=source
+        )
+        self.tracker.items[key] = item
+        await self.hear(ItemChanged(id=f"i{key}", work_item_id=key, at=now(), item=item), key)
+        asked = (await self.record(key)).clarification
+        assert asked is not None
+        return asked.thread_id
+
+    async def answer(self, key: str, thread: str, text: str) -> None:
+        """Found by the thread alone, as a webhook of the chat has it."""
+        said = Reply(id=f"r{key}", author="U1", text=text, at=now())
+        await self.hear(ReplyReceived(id=said.id, at=now(), thread_id=thread, reply=said), key)
+
+    async def call_off(self, key: str, thread: str) -> None:
+        """The person closes the ticket and says so: the end of the wait is the end of the item."""
+        known = self.tracker.items.pop(key)
+        self.tracker.items[key] = known.model_copy(update={"state": ItemState.CANCELLED})
+        await self.answer(key, thread, ANSWER)
+
+    async def peers_lifecycle(self, key: str) -> None:
+        """Start, a durable wait for a person, resumed by its key, end."""
+        await self.call_off(key, await self.start(key))
+        await self.ended(key)
+
+    async def ticket(self, key: str) -> None:
+        """Ready, asked, answered, an agent's run, a pull request, merged, done."""
+        await self.answer(key, await self.start(key), "Show `amount` in src/cart.py.")
+        run = next(run_id for run_id in self.fleet.live if self.fleet.orders[run_id].work_item_id == key)
+        await self.factory.finished(self.fleet.end(run, RunStatus.SUCCEEDED))
+        await self.perform(key)
+        pull = next(p for p in self.target.pull_requests.values() if p.branch.startswith(f"factory/{key}-"))
+        self.target.green(pull.number)
+        await self.hear(PullRequestChanged(id=f"g{key}", work_item_id=key, at=now(), what="check"), key)
+        await self.ended(key, State.DONE)
+
+    async def ended(self, key: str, state: State = State.CANCELLED) -> None:
+        record = await self.record(key)
+        assert record.state is state and not record.outbox, record

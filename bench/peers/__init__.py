@@ -1,0 +1,5 @@
+"""The same lifecycle in other projects, each as its own documentation recommends, and tuned in its favour.
+
+These programs run in a virtual environment of their own (`.bench/venv`) and so know nothing of this project but the
+workload: `python -m bench.peers.NAME DIRECTORY LIFECYCLES WAITING RESUMES IDLE_SECONDS` writes one JSON object.
+"""
