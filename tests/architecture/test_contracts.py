@@ -24,6 +24,7 @@ VIOLATIONS = {
         "adapters/providers/door.py",
         "adapters.registry",
     ),
+    "Only the AWS host knows its SDK": ("adapters/registry.py", "boto3"),
     "Providers do not know each other": ("adapters/providers/slack/text.py", "adapters.providers.linear.marks"),
     "A webhook is verified and parsed without I/O and without a clock": ("adapters/providers/slack/text.py", "httpx2"),
     "The sandbox speaks for the vendors, and so knows nothing of our clients": (

@@ -1,0 +1,1 @@
+"""AWS: Lambda in front, DynamoDB behind, and only here boto3."""

@@ -1,0 +1,123 @@
+"""The one door to DynamoDB: how it is opened, how long it may take, and what each of its errors means.
+
+botocore is loaded with the first call, and without boto3 around it, which a cold start would wait for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from factory_core.errors import StoreUnavailable, VersionConflict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+CONNECT, READ, TRIES, POOL = 1.0, 2.0, 2, 32  # seconds, seconds, tries, connections: a sender waits 3 to 10 s for us
+
+
+@cache
+def dynamo_client() -> DynamoDBClient:
+    """This process's client, for all threads: of AWS_REGION, or of the emulator at DYNAMODB_ENDPOINT."""
+    return new_client(endpoint=os.environ.get("DYNAMODB_ENDPOINT") or None)
+
+
+def new_client(endpoint: str | None = None, **more: Any) -> DynamoDBClient:
+    """`more` goes to botocore: a region, keys. Proxies are the environment's, as for every AWS program."""
+    from botocore.config import Config
+    from botocore.session import get_session
+
+    config = Config(
+        connect_timeout=CONNECT, read_timeout=READ, max_pool_connections=POOL, tcp_keepalive=True,
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+    )  # fmt: skip
+    client = get_session().create_client("dynamodb", endpoint_url=endpoint, config=config, **more)
+    return cast("DynamoDBClient", client)
+
+
+def asked(client: Callable[[], DynamoDBClient], table: str, operation: str, request: Mapping[str, Any]) -> Any:
+    """What DynamoDB answers. Raises VersionConflict where a condition did not hold, else StoreUnavailable."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    region = "no region"
+    try:
+        opened = client()
+        region = opened.meta.region_name
+        return getattr(opened, operation)(**request)
+    except ClientError as error:
+        raise _refusal(error.response, table, region) from None
+    except BotoCoreError as error:
+        raise _unreachable(error, table) from None
+
+
+class Meaning(NamedTuple):
+    """Of some of AWS's error codes: why, and the fix. `after`: seconds until it may work."""
+
+    codes: str
+    why: str
+    fix: str
+    after: float | None = None
+
+
+MEANINGS = (
+    Meaning(
+        "ResourceNotFoundException",
+        "there is no such table in {region}",
+        "In Terraform: `terraform apply` makes the table; AWS_REGION and the name must be what it printed",
+    ),
+    Meaning(
+        "ProvisionedThroughputExceededException ThrottlingException RequestLimitExceeded ThrottledException",
+        "DynamoDB asks for fewer requests",
+        "In AWS: look at the table's throttled requests in CloudWatch; an on-demand table grows by itself in minutes",
+        1.0,
+    ),
+    Meaning(
+        "AccessDeniedException",
+        "this role may not do that with the table",
+        "In Terraform: `terraform apply` gives the factory's roles their rights; run the factory under one of them",
+    ),
+    Meaning(
+        "ExpiredTokenException ExpiredToken RequestExpired",
+        "the credentials have expired",
+        "In the shell: `aws sso login`, or put fresh credentials in the environment",
+    ),
+    Meaning(
+        "UnrecognizedClientException InvalidSignatureException InvalidClientTokenId SignatureDoesNotMatch "
+        "MissingAuthenticationTokenException IncompleteSignatureException IncompleteSignature AuthFailure",
+        "AWS does not know the credentials",
+        "In the shell: `aws sts get-caller-identity` shows whose they are; correct AWS_PROFILE or the keys",
+    ),
+    Meaning(
+        "ValidationException",
+        "the table is laid out for another release of the factory",
+        "In Terraform: `terraform apply` of this release on a new table; the old table stays for the old release",
+    ),
+)
+ELSE = Meaning("", "DynamoDB could not do it", "In AWS: the health of DynamoDB in {region} is on health.aws.amazon.com")
+
+
+def _refusal(response: Any, table: str, region: str) -> StoreUnavailable | VersionConflict:
+    code: str = response["Error"].get("Code", "")
+    if code == "ConditionalCheckFailedException":
+        return VersionConflict()
+    why, fix, after = next((m[1:] for m in MEANINGS if code in m.codes.split()), ELSE[1:])
+    return StoreUnavailable(
+        f"the table {table} cannot be used",
+        why=f"{why.format(region=region)} ({code})",
+        fix=fix.format(region=region),
+        after=after,
+    )
+
+
+def _unreachable(error: Exception, table: str) -> StoreUnavailable:
+    """No answer came, or nothing was asked."""
+    kind = type(error).__name__
+    fix = {
+        "NoRegionError": "In the environment: set AWS_REGION to the region of the table",
+        "NoCredentialsError": "In the shell: `aws sso login`, or run the factory under a role that may use the table",
+        "PartialCredentialsError": "In the environment: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither",
+        "ProfileNotFound": "In the environment: set AWS_PROFILE to a profile of ~/.aws/config",
+    }.get(kind, "In the environment: see that AWS_REGION is right, and that the network lets the factory reach AWS")
+    return StoreUnavailable(f"the table {table} cannot be reached", why=f"{error} ({kind})", fix=fix)

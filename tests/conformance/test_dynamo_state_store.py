@@ -1,0 +1,49 @@
+"""DynamoStateStore keeps the laws of the port, on moto's server or whatever DYNAMODB_ENDPOINT names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from adapters.aws.dynamo_body import pack
+from adapters.aws.dynamo_items import ITEM, place
+from adapters.aws.dynamo_state_store import DynamoStateStore
+from factory_core.ports import StateStore
+from tests.aws.emulators import any_dynamodb, client_of, new_table
+
+from .state_store_laws import HandClock, StateStoreLaws
+
+
+class DynamoWorld:
+    def __init__(self, client: Any) -> None:
+        self.clock = HandClock()
+        self.client, self.table = client, new_table(client)
+
+    async def open(self, tenant: str) -> StateStore:
+        return DynamoStateStore(lambda: self.client, self.table, tenant, self.clock)
+
+    async def plant(self, tenant: str, work_item_id: str, version: int, body: str) -> None:
+        item = place(tenant, f"{ITEM}{work_item_id}") | {
+            "version": {"N": str(version)},
+            "body": {"B": pack(body, "it")},
+        }
+        self.client.put_item(TableName=self.table, Item=item)
+
+    def cut(self) -> None:
+        self.client = client_of("http://127.0.0.1:1")
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with any_dynamodb() as endpoint:
+        yield client_of(endpoint)
+
+
+class TestDynamoStateStore(StateStoreLaws):
+    @pytest.fixture
+    def world(self, client: Any) -> Iterator[DynamoWorld]:
+        world = DynamoWorld(client)
+        yield world
+        client.delete_table(TableName=world.table)
