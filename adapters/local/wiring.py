@@ -21,6 +21,7 @@ from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.local_engines.engines import ENGINES
 from ..fleets.local_engines.fleet import LocalFleet
 from ..fleets.local_engines.git import http_credential
+from ..providers.door import says_no
 from ..registry import declared
 from .background import Background, sweep, tick
 from .presence import Presence
@@ -111,7 +112,8 @@ class LocalTenant:
     async def _note_answer(self, response: httpx2.Response) -> None:
         """For the health page: which vendor answered well, and when."""
         asked = str(response.request.url)
-        for name in self.vendors if response.is_success else ():
+        well = response.is_success and not says_no(await response.aread())
+        for name in self.vendors if well else ():
             if asked.startswith(getattr(self.config, name).url):
                 self.factory.answered(name)
 

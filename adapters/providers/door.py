@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 import httpx2
@@ -39,6 +40,15 @@ async def send(
     if response.status_code == 429 or response.status_code >= 500:
         raise later(vendor, f"it answered {response.status_code}", after=delay(response))
     return response
+
+
+def says_no(body: bytes) -> bool:
+    """Is it a refusal that came with a 200? Slack's `ok: false`, or the `errors` of GraphQL."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and (said.get("ok") is False or bool(said.get("errors")))
 
 
 def later(vendor: str, why: str, *, after: float | None = None) -> Retryable:

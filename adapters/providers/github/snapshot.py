@@ -29,8 +29,8 @@ def pull_request(
     return PullRequest(
         repository=repository, number=found, url=text(pull, "html_url"), branch=text(pull, "head", "ref"),
         base=text(pull, "base", "ref"), head_sha=text(pull, "head", "sha"),
-        state="open" if state == "open" else "closed", draft=truth(pull, "draft"), merged=truth(pull, "merged"), mergeable=truth(pull, "mergeable"), checks=checks, reviews=reviews,
-        merged_by=text(pull, "merged_by", "login"),
+        state="open" if state == "open" else "closed", draft=truth(pull, "draft"), merged=truth(pull, "merged"),
+        mergeable=truth(pull, "mergeable"), checks=checks, reviews=reviews, merged_by=text(pull, "merged_by", "login"),
     )  # fmt: skip
 
 

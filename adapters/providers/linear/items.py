@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
+from adapters.providers.door import later
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.errors import Terminal
@@ -13,8 +17,10 @@ from factory_core.work_item import ItemState, WorkItem
 
 from .client import LinearClient, shaped
 from .connection import check_connection
-from .issue import NOT_BEGUN, IssueNode, Node, WorkflowState, read_issue
+from .issue import NOT_BEGUN, IssueNode, Named, Node, WorkflowState, read_issue
 from .marks import marked, own_id
+
+logger = logging.getLogger("factory.linear")
 
 
 class IssueAnswer(Node):
@@ -35,12 +41,26 @@ class PageInfo(Node):
 
 
 class Issues(Node):
-    nodes: tuple[IssueNode, ...]
+    nodes: tuple[Any, ...]  # each is read by itself: one that cannot be read hides none of the others
     page_info: PageInfo
 
 
 class IssuesAnswer(Node):
     issues: Issues
+
+
+class Moved(Node):
+    """Where Linear shows the issue after it was moved."""
+
+    state: Named | None = None
+
+
+class Update(Node):
+    issue: Moved | None = None
+
+
+class UpdateAnswer(Node):
+    issue_update: Update
 
 
 class LinearWorkItemProvider:
@@ -63,15 +83,19 @@ class LinearWorkItemProvider:
         """Newest first, 50 labels each: a page of 50 costs about a third of what one query may."""
         asked = {"filter": self._ready_since(since), "after": cursor or None, "first": limit}
         issues = shaped(IssuesAnswer, await self._client.post("ReadyIssues", asked)).issues
-        items = (read_issue(node, self._linear) for node in issues.nodes)
+        items = (self._listed(node) for node in issues.nodes)
         ready = tuple(item for item in items if item and self.is_ready_for_dispatch(item))
         return ItemPage(ready, (issues.page_info.end_cursor or "") if issues.page_info.has_next_page else "")
 
     async def set_state(self, item: WorkItem, state: ItemState) -> None:
+        """Raises Retryable when Linear says that it is done and shows the issue elsewhere."""
         if item.state is state:
             return
         state_id = await self._state_id(item.key.rpartition("-")[0], state)
-        await self._client.post("IssueSetState", {"id": item.source.external_id, "stateId": state_id})
+        data = await self._client.post("IssueSetState", {"id": item.source.external_id, "stateId": state_id})
+        moved = shaped(UpdateAnswer, data).issue_update.issue
+        if moved is None or moved.state is None or moved.state.id != state_id:
+            raise later("Linear", f"it answered success, and does not show {item.key} as {state}")
 
     async def post_comment(self, item_id: str, body: str, key: str) -> None:
         given = {"id": own_id(key), "issueId": item_id, "body": marked(body)}
@@ -90,6 +114,13 @@ class LinearWorkItemProvider:
     async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
         """The address itself is the key: Linear keeps one attachment an address."""
         await self._client.post("AttachmentLinkGitHubPR", {"issueId": item_id, "url": url})
+
+    def _listed(self, node: object) -> WorkItem | None:
+        try:
+            return read_issue(IssueNode.model_validate(node), self._linear)
+        except ValidationError as error:
+            logger.warning("a listed issue cannot be read: %s", error.errors()[0]["loc"], extra={"action": "sweep"})
+            return None
 
     def _ready_since(self, since: datetime) -> dict[str, Any]:
         """IssueFilter: by the state's name, or delegated to us and not begun."""

@@ -95,7 +95,7 @@ class SmallLinear:
                 return {"workflowStates": {"nodes": [{"id": i, "name": n, "type": t} for i, n, t in names]}}
             case "IssueSetState":
                 self.issue["state"] = {"id": given["stateId"], "name": "?", "type": "started"}
-                return {"issueUpdate": {"success": True}}
+                return {"issueUpdate": {"success": True, "issue": self.issue}}
             case "IssueSetDelegate":
                 self.issue["delegate"] = {"id": given["delegateId"]}
                 return {"issueUpdate": {"success": True}}
