@@ -23,9 +23,10 @@ from adapters.registry import VENDORS
 from factory_cli.main import COMMANDS
 from factory_cli.topics import TOPICS
 from factory_core import errors
-from factory_core.config import FactoryConfig, Section
+from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
+from factory_core.section import Section
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))

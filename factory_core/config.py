@@ -8,18 +8,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from .errors import ConfigProblem
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _duration(value: object) -> object:
-    """`90s`, `30m`, `4h`, `7d`; a bare number is seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", value) if isinstance(value, str) else None
-    return float(match[1]) * _UNITS[match[2]] if match else value
+from .section import Duration, Section, Span
 
 
 def _pattern(value: str) -> str:
@@ -30,8 +23,6 @@ def _pattern(value: str) -> str:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
-Span = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 MergePolicy = Literal["never", "on-green", "on-green-with-review"]
 SlotState = Literal["running", "in-review"]
 MappedState = Literal["ready", "dispatched", "in-review", "done"]
@@ -43,12 +34,6 @@ def _review_column() -> dict[SlotState, int]:
 
 def _state_names() -> dict[MappedState, str]:
     return {"ready": "Ready for Agent", "dispatched": "In Progress", "in-review": "In Review", "done": "Done"}
-
-
-class Section(BaseModel):
-    """Keys are camelCase in the file and snake_case in the code; an unknown key is a mistake, not a wish."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
 
 class Repository(Section):
@@ -130,9 +115,9 @@ class Merge(Section):
 
 
 class Agents(Section):
-    """The caps under which any agent runs."""
+    """Where agents run, and the caps under which any of them does."""
 
-    fleet: str = "local"
+    fleet: Literal["local", "workers"] = "local"  # workers: `factory worker` on other machines takes the runs
     engine: str = "claude"
     model: str = ""
     max_turns: int = Field(default=100, ge=1)
@@ -143,6 +128,20 @@ class Agents(Section):
     cooldown: Duration = timedelta(seconds=60)
     start_within: Duration = timedelta(minutes=10)
     pass_environment: tuple[str, ...] = ()  # names added to the allow-list
+
+
+class Workers(Section):
+    """Runs on other machines: how long one may be silent before its run is given to another."""
+
+    lease: Annotated[Span, Field(ge=timedelta(seconds=15))] = timedelta(minutes=5)  # a third of it is for the stop
+    heartbeat: Span = timedelta(seconds=15)  # a stop is heard with the next one
+    confirm_within: Span = timedelta(seconds=30)  # a worker that took a run and says no more
+
+    @model_validator(mode="after")
+    def _some_heartbeats_may_get_lost(self) -> Workers:
+        if self.heartbeat * 3 > self.lease:
+            raise ValueError("lease must be at least three times heartbeat")
+        return self
 
 
 class Runner(Section):
@@ -156,6 +155,7 @@ class Runner(Section):
     longest_delay: Duration = timedelta(minutes=5)
     keep_finished: Duration = timedelta(days=7)
     review_check_every: Span = timedelta(minutes=30)
+    remind_blocked_after: Duration = timedelta(days=3)  # once, of an item that needs a person; 0: never
 
     @model_validator(mode="after")
     def _lease_outlasts_an_effect(self) -> Runner:
@@ -227,6 +227,7 @@ class FactoryConfig(Section):
     capacity: Capacity = Capacity()
     merge: Merge = Merge()
     agents: Agents = Agents()
+    workers: Workers = Workers()
     runner: Runner = Runner()
     sweep: Sweep = Sweep()
     linear: Linear = Linear()

@@ -10,6 +10,7 @@ from ..work_item import Frozen
 
 
 class RunStatus(StrEnum):
+    WAITING = "waiting"  # in line for a worker; nothing is spent
     STARTING = "starting"
     RUNNING = "running"
     SUCCEEDED = "succeeded"  # there are commits on the branch
@@ -22,7 +23,7 @@ class RunStatus(StrEnum):
     LOST = "lost"  # no process, no result
 
 
-ENDED = frozenset(RunStatus) - {RunStatus.STARTING, RunStatus.RUNNING}
+ENDED = frozenset(RunStatus) - {RunStatus.WAITING, RunStatus.STARTING, RunStatus.RUNNING}
 
 
 class Usage(Frozen):

@@ -12,7 +12,7 @@ from factory_core.dispatch.effects import ReadItem, StartAgent
 from factory_core.dispatch.pull_request import Check, PullRequest, Review
 from factory_core.dispatch.records import Block, Clarification, InFlightRecord, State, Summary
 from factory_core.dispatch.routing import Route
-from factory_core.dispatch.run import Run, RunReport, RunStatus
+from factory_core.dispatch.run import ENDED, Run, RunReport, RunStatus
 from factory_core.dispatch.triage import Verdict
 from factory_core.work_item import ItemState
 
@@ -64,7 +64,7 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.AgentFinished: tuple(
         {"report": RunReport(run_id=run_id, work_item_id="ACME-1", status=status, words="Which one?")}
         for status in RunStatus
-        if status not in {RunStatus.STARTING, RunStatus.RUNNING}
+        if status in ENDED
         for run_id in (RUN.run_id, "ACME-1.b.9", "a.zombie.1")
     ),
     events.PullRequestOpened: ({"pull_request": PULL},),

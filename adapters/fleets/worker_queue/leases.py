@@ -1,0 +1,96 @@
+"""What workers do to the line of runs: take one, keep it, end it. Each step is a pure one of the core, saved."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from factory_core.config import Workers
+from factory_core.dispatch import queued_run as steps
+from factory_core.dispatch.queued_run import QueuedRun, RunState, Worker
+from factory_core.dispatch.run import RunReport
+from factory_core.errors import Terminal, VersionConflict
+from factory_core.ports import Clock
+from factory_core.run_queue import RunQueue
+
+LOOKED_AT = 100  # runs of the line in one look
+
+
+class Leases:
+    """One tenant's. Set `finished` before use: it is awaited for each run that ended, and once more after a crash."""
+
+    def __init__(self, queue: RunQueue, clock: Clock, rules: Workers) -> None:
+        self.queue, self.clock, self.rules = queue, clock, rules
+        self.finished: Callable[[RunReport], Awaitable[None]] = _nobody
+
+    async def claim(self, worker: Worker) -> QueuedRun | None:
+        """The run that has waited longest for such a worker, offered to it; None when there is none."""
+        now = self.clock()
+        await self.queue.put_worker(worker.model_copy(update={"seen_at": now}))
+        for run_id in await self.queue.due_runs(now, LOOKED_AT):
+            run = await self.settle(run_id)
+            if run is None or not steps.can_take(run, worker, now, self.rules):
+                continue
+            try:
+                return await self.queue.put_run(steps.offer(run, worker, now, self.rules))
+            except VersionConflict:
+                continue  # another worker was faster
+        return None
+
+    async def heartbeat(
+        self, run_id: str, worker: Worker, epoch: int, said: RunReport, tail: Sequence[str]
+    ) -> QueuedRun:
+        """Raises RunLost when the worker must end its agent; `stop_wanted` in the answer asks for the same."""
+        now = self.clock()
+        await self.queue.put_worker(worker.model_copy(update={"seen_at": now}))
+        return await self._held(run_id, lambda run: steps.heartbeat(run, worker.id, epoch, said, tail, now, self.rules))
+
+    async def report(self, run_id: str, worker: Worker, epoch: int, said: RunReport, head: str) -> None:
+        """Return when the end is saved and told. Raises RunLost."""
+        now = self.clock()
+        await self._told(await self._held(run_id, lambda run: steps.report(run, worker.id, epoch, said, head, now)))
+
+    async def settle(self, run_id: str) -> QueuedRun | None:
+        """The run as it stands, with what time has done to it, and its end told."""
+        run = await self.change(run_id, lambda run: steps.expire(run, self.clock()))
+        return await self._told(run) if run else None
+
+    async def settle_due(self) -> int:
+        """For the host's tick: leases that have run out, ends that were not told. How many runs were looked at."""
+        due = await self.queue.due_runs(self.clock(), LOOKED_AT)
+        for run_id in due:
+            await self.settle(run_id)
+        return len(due)
+
+    async def change(self, run_id: str, step: Callable[[QueuedRun], QueuedRun]) -> QueuedRun | None:
+        """Apply the step to the newest version, however often somebody else saves first."""
+        while (run := await self.queue.get_run(run_id)) is not None:
+            changed = step(run)
+            if changed == run:
+                return run
+            try:
+                return await self.queue.put_run(changed)
+            except VersionConflict:
+                continue
+        return None
+
+    async def _held(self, run_id: str, step: Callable[[QueuedRun], QueuedRun]) -> QueuedRun:
+        run = await self.change(run_id, step)
+        if run is None:
+            raise steps.lost(run_id, "nobody here knows it")
+        return run
+
+    async def _told(self, run: QueuedRun) -> QueuedRun:
+        if run.state is not RunState.ENDED or run.told or run.report is None:
+            return run
+        await self.finished(run.report)
+        return await self.change(run.run_id, steps.told) or run
+
+
+async def _nobody(report: RunReport) -> None:
+    raise Terminal(f"Nobody hears that {report.run_id} ended", why="finished is not set", fix="factory serve")
+
+
+def seen_since(now: datetime, rules: Workers) -> datetime:
+    """Who was not heard for so long is not there: an idle worker asks at least once a minute."""
+    return now - max(3 * rules.heartbeat, 2 * rules.confirm_within)
