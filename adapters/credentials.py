@@ -41,10 +41,10 @@ def missing_secrets(config: FactoryConfig, secrets: Secrets) -> list[Missing]:
     return [Missing(name, secret, secrets.names(secret)[0]) for name, secret in wanted if not secrets.several(secret)]
 
 
-def refuse_missing_secrets(missing: Sequence[Missing]) -> None:
+def refuse_missing_secrets(missing: Sequence[Missing], *looked_in: str) -> None:
     """Raise MissingSecrets with the whole list, if there is one."""
     if missing:
-        raise MissingSecrets(missing)
+        raise MissingSecrets(missing, *looked_in)
 
 
 class Secrets:

@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
-from factory_core.errors import StoreUnavailable
+from factory_core.errors import UnreadableRecord
+from factory_core.work_item import Frozen
 
 SCHEMA_VERSION = 1
 SCHEMA = (
@@ -41,6 +42,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OUTBOX = TypeAdapter(tuple[Planned, ...])
 PAGE = 500
 
+Model = TypeVar("Model", bound=Frozen)
 Stored = TypeVar("Stored", InFlightRecord, ClarificationRecord, Batch)
 
 
@@ -148,14 +150,14 @@ def encode(record: InFlightRecord | ClarificationRecord | Batch) -> str:
     return f'{body[:-1]},"outbox":{OUTBOX.dump_json(record.outbox, exclude_none=True).decode()}}}'
 
 
-def decode(model: type[Stored], body: str) -> Stored:
-    """Raise StoreUnavailable for a body that this release cannot read."""
+def decode(model: type[Model], body: str) -> Model:
+    """Raise UnreadableRecord for a body that this release cannot read."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"
-        raise StoreUnavailable(
+        raise UnreadableRecord(
             f"a stored {model.__name__} cannot be read",
             why=f"{where}: {first['msg']}; it is damaged, or a newer release of the factory wrote it",
             fix="In the shell: run the newest release of the factory that ever used this store",

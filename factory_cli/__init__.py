@@ -1,3 +1,3 @@
 """`factory …`: arguments in, text or JSON out, no decisions."""
 
-VERSION = "0.1.0"
+from factory_core import VERSION as VERSION

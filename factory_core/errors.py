@@ -93,6 +93,12 @@ class StoreUnavailable(Retryable):
     code = "E-STORE"
 
 
+class UnreadableRecord(StoreUnavailable):
+    """One record is damaged, or of a newer release; the store itself is well, and so are the others."""
+
+    code = "E-RECORD"
+
+
 class OwnFault(Retryable):
     """A fault of the factory's own, not a vendor's weather: tried a few times, then parked for a person."""
 

@@ -16,9 +16,8 @@ from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_lar
 from .intake.signatures import REMEMBERED
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
 from .runner.check_in import claim_sweep, mend_slots, remember_sweep, wake_due
-from .runner.drive import Runner
+from .runner.drive import Perform, Runner
 from .runner.outcomes import ended
-from .runner.perform_dispatch import Performer
 from .runner.sweep import Sources, Sweep
 
 logger = logging.getLogger("factory.intake")
@@ -165,7 +164,7 @@ class Factory:
 def build_factory(
     config: FactoryConfig,
     store: StateStore,
-    performer: Performer,
+    perform: Perform,
     clock: Clock,
     *,
     webhooks: Mapping[str, Webhook],
@@ -180,5 +179,5 @@ def build_factory(
     `holder` names this process in leases; `wake` must see to it that perform() runs for the record it is given, soon
     and without making the caller wait. `sources` are asked for missed events; without them nobody looks for any.
     """
-    runner = Runner(store, performer, config, clock, holder=holder, wake=wake, is_gone=is_gone)
+    runner = Runner(store, perform, config, clock, holder=holder, wake=wake, is_gone=is_gone)
     return Factory(config, store, runner, clock, webhooks, reader, wake, sources)

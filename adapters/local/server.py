@@ -5,8 +5,6 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-from base64 import b64decode
-from binascii import Error as NotBase64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
@@ -24,6 +22,7 @@ from factory_core.status_page import Page, item_page, page, stale_page
 from factory_core.status_report import StatusReport
 
 from ..assembly import utc_now
+from ..visitors import page_response, visitor
 from .wiring import LocalTenant
 
 logger = logging.getLogger("factory.server")
@@ -129,8 +128,7 @@ class Site:
         named_so = _OWN_NAME.fullmatch(request.headers.get("host", "")) is not None
         if from_here and named_so and not _FORWARDED & set(request.headers):
             return True
-        kind, _, given = request.headers.get("authorization", "").partition(" ")
-        password = _password(given) if kind.lower() == "basic" else given
+        password = visitor(request.headers.get("authorization", "")).password
         return bool(self._token) and hmac.compare_digest(password.encode(), self._token.encode())
 
 
@@ -145,22 +143,12 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _password(given: str) -> str:
-    try:
-        return b64decode(given, validate=True).decode().partition(":")[2]
-    except (NotBase64, UnicodeDecodeError):
-        return ""
-
-
 def _response(said: HttpResponse) -> Response:
     return Response(said.body, said.status, dict(said.headers), said.content_type)
 
 
 def _page(drawn: Page, request: Request, status: int = 200) -> Response:
-    headers = drawn.headers
-    if status == 200 and request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    return Response(drawn.html, status, headers)
+    return _response(page_response(drawn, request.headers.get("if-none-match"), status))
 
 
 async def _problem(request: Request, problem: Exception) -> Response:

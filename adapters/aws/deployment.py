@@ -1,0 +1,42 @@
+"""One factory on AWS by its names: where its table, queues, configuration and secrets are. No secret is in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from factory_core.errors import ConfigProblem
+
+
+class Deployment(NamedTuple):
+    """As infra/terraform/aws names it all. `runs_queue` and `dead_effects` are queues' addresses."""
+
+    name: str
+    table: str
+    runs_queue: str = ""
+    dead_effects: str = ""
+
+    def parameter(self, tenant: str) -> str:
+        """The SSM parameter with the tenant's factory.config.yaml."""
+        return f"/factory/{self.name}/tenants/{tenant}/config"
+
+    def secret(self, tenant: str) -> str:
+        """The secret in Secrets Manager: JSON, a secret's name to its value, or to a list while it is being changed."""
+        return f"factory/{self.name}/{tenant}"
+
+
+def deployment_of(environment: Mapping[str, str]) -> Deployment:
+    """Raise ConfigProblem when the function's environment does not say which factory it belongs to."""
+    missing = [name for name in ("FACTORY_NAME", "FACTORY_TABLE") if not environment.get(name)]
+    if missing:
+        raise ConfigProblem(
+            "this function does not know its factory",
+            why=f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not in its environment",
+            fix="In infra/terraform/aws: run terraform apply",
+        )
+    return Deployment(
+        environment["FACTORY_NAME"],
+        environment["FACTORY_TABLE"],
+        environment.get("FACTORY_RUNS_QUEUE", ""),
+        environment.get("FACTORY_DEAD_EFFECTS", ""),
+    )

@@ -1,0 +1,58 @@
+"""The public door: a webhook is answered after what it means is saved and before anything is done about it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from factory_core.errors import NotFound, Problem
+from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
+
+from ...assembly import utc_now
+from ..http import request_of, response_of
+from ..process import process
+
+logger = logging.getLogger("factory.aws")
+_HOOK = re.compile(r"/hooks/([^/]+)/([^/]+)")
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """An HTTP event in, an HTTP answer out; 503 when it could not be saved, so that the sender sends it again."""
+    return process().run(_answered(event))
+
+
+async def _answered(event: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        request = request_of(event, utc_now())
+        hook = _HOOK.fullmatch(request.path) if request.method == "POST" else None
+        said = await (_heard(hook[1], hook[2], request) if hook else _shown(request))
+    except Problem as problem:
+        logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused"})
+        said = problem_response(problem)
+    return response_of(said)
+
+
+async def _heard(tenant: str, provider: str, request: HttpRequest) -> HttpResponse:
+    try:
+        said = await (await process().tenants(tenant)).ears.handle_webhook(provider, request)
+    except Problem as problem:
+        logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused", "tenant": tenant})
+        said = problem_response(problem)
+    ms = round((utc_now() - request.received_at).total_seconds() * 1000)
+    logger.info("%s in %s ms", said.status, ms, extra={"action": "answered", "tenant": tenant, "ms": ms})
+    process().measure({_counted_as(said.status): 1})
+    return said
+
+
+def _counted_as(status: int) -> str:
+    return "WebhooksAccepted" if status < 400 else "WebhooksRefused" if status < 500 else "WebhooksFailed"
+
+
+async def _shown(request: HttpRequest) -> HttpResponse:
+    if request.method != "GET":
+        raise NotFound("nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect")
+    from ..pages import shown  # no webhook pays for the pages
+
+    return await shown(request, process())

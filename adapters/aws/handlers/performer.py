@@ -1,0 +1,93 @@
+"""Performs what the table's stream tells of. A record of the stream is a hint: what is due stands in the table.
+
+So a repeated hint, a late one and one out of order cost a read and do nothing, and one that is dropped is found by the
+check-in. Only while the table or a tenant's configuration cannot be read is it given back to the stream. A record that
+nobody can read, or a fault of ours over one item, holds up no other: its name goes to the dead-letter queue.
+https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from factory_core.errors import Problem, UnreadableRecord
+
+from ..clients import in_our_words
+from ..dynamo_items import ITEM
+from ..process import process, time_is_up
+
+logger = logging.getLogger("factory.aws")
+
+
+class Hint(NamedTuple):
+    """Something is to be done for this item; `sequence` is the stream's name for having said so."""
+
+    tenant: str
+    item: str
+    sequence: str
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """A batch of the stream in; out come those of it that must be told again."""
+    again = process().run(_performed(event, time_is_up(context)))
+    return {"batchItemFailures": [{"itemIdentifier": sequence} for sequence in again]}
+
+
+async def _performed(event: Mapping[str, Any], until: datetime) -> list[str]:
+    hints = [hint for record in event["Records"] if (hint := _hint(record))]
+    items: dict[str, dict[str, str]] = defaultdict(dict)
+    for hint in hints:
+        items[hint.tenant].setdefault(hint.item, hint.sequence)
+    told = [_of_tenant(tenant, wanted, until) for tenant, wanted in items.items()]
+    return [sequence for again in await asyncio.gather(*told) for sequence in again]
+
+
+async def _of_tenant(name: str, wanted: Mapping[str, str], until: datetime) -> list[str]:
+    """Perform for these items, and give the sequence numbers of those that must be told again."""
+    try:
+        hands = (await process().tenants(name)).hands
+    except Problem as problem:
+        logger.error("%s: %s", problem.what, problem.why, extra={"action": "perform", "tenant": name})
+        return list(wanted.values()) if problem.retryable else []
+    hands.counts = counts = Counter[str]()
+    failed = await hands.perform(wanted, until)
+    dead = {item: error for item, error in failed.items() if not _passes(error)}
+    for item, error in failed.items():
+        logger.error(
+            "%s: %s", item, error, extra={"action": "perform", "tenant": name, "item": item, "dead": item in dead}
+        )
+    if dead:
+        counts["UnreadableRecords"] += len(dead)
+        await asyncio.to_thread(_bury, name, dead)
+    process().measure(counts)
+    return [sequence for item, sequence in wanted.items() if item in failed and item not in dead]
+
+
+def _passes(error: BaseException) -> bool:
+    """Will it be well when the stream tells it again?"""
+    return isinstance(error, Problem) and error.retryable and not isinstance(error, UnreadableRecord)
+
+
+def _bury(tenant: str, dead: Mapping[str, BaseException]) -> None:
+    for item, error in dead.items():
+        why = f"{error}: {error.why}" if isinstance(error, Problem) else type(error).__name__
+        letter = {"tenant": tenant, "item": item, "why": why}
+        with in_our_words("the dead-letter queue cannot be written"):
+            process().clients.sqs.send_message(
+                QueueUrl=process().deployment.dead_effects, MessageBody=json.dumps(letter)
+            )
+
+
+def _hint(record: Mapping[str, Any]) -> Hint | None:
+    """None for what is no item of ours: a removal, another kind of row."""
+    stream = record["dynamodb"]
+    kind, _, item = stream["Keys"]["sk"]["S"].partition("#")
+    if f"{kind}#" != ITEM or record["eventName"] == "REMOVE":
+        return None
+    return Hint(stream["Keys"]["pk"]["S"], item, stream["SequenceNumber"])

@@ -1,0 +1,54 @@
+"""What one execution environment keeps from call to call: its loop, its name in leases, the tenants that it knows.
+
+Made with the first call, not at import: only then is there an environment, and time costs nobody anything before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import uuid
+from collections.abc import Coroutine, Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, TypeVar
+
+from ..assembly import utc_now
+from . import metrics
+from .clients import Clients
+from .deployment import deployment_of
+from .tenants import Tenants
+
+T = TypeVar("T")
+MARGIN = timedelta(seconds=5)  # for the last save, and for the answer
+
+
+class Process:
+    """See process()."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        logging.getLogger("factory").setLevel(environment.get("FACTORY_LOG_LEVEL", "INFO"))
+        self.deployment, self.clients = deployment_of(environment), Clients()
+        self.tenants = Tenants(self.deployment, self.clients, f"aws-{uuid.uuid4().hex[:12]}")
+        self._loop = asyncio.Runner()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Connections live as long as the loop, and so this process has one."""
+        return self._loop.run(work)
+
+    def measure(self, values: Mapping[str, float]) -> None:
+        """Lambda passes on what is printed, and CloudWatch finds the metrics in it."""
+        if values:
+            print(metrics.line(values, self.deployment.name, utc_now()), flush=True)
+
+
+@cache
+def process() -> Process:
+    """This process's own. Raises ConfigProblem when the function's environment is incomplete."""
+    return Process(os.environ)
+
+
+def time_is_up(context: Any) -> datetime:
+    """When to begin nothing more: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
+    return utc_now() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - MARGIN

@@ -1,0 +1,86 @@
+"""The tenants of this process: configuration from SSM, secrets from Secrets Manager, built anew when one changes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import NamedTuple
+
+from factory_core.config import FactoryConfig
+from factory_core.errors import ConfigProblem, NotFound
+
+from ..assembly import utc_now
+from ..config_text import config_of
+from .clients import Clients, in_our_words
+from .deployment import Deployment
+from .remembered import Remembered
+from .secrets import read_secrets, secrets_of
+from .wiring import AwsTenant
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+class Texts(NamedTuple):
+    config: str
+    secrets: str
+
+
+class Tenants:
+    """A name in, its tenant out; a minute after its configuration or a secret changed, the new one."""
+
+    def __init__(self, deployment: Deployment, clients: Clients, holder: str) -> None:
+        self._deployment, self._clients, self._holder = deployment, clients, holder
+        self._texts = Remembered(self._read, utc_now)
+        self._built: dict[str, tuple[Texts, AwsTenant]] = {}
+
+    async def __call__(self, name: str) -> AwsTenant:
+        """Raise NotFound, ConfigProblem or NeedsPerson when it cannot be served, Retryable while AWS is away."""
+        if not _NAME.fullmatch(name):
+            raise _unknown(name)
+        texts = await self._texts(name)
+        known = self._built.get(name)
+        if known and known[0] == texts:
+            return known[1]
+        self._built[name] = (texts, self._build(name, texts))
+        if known:
+            await known[1].close()
+        return self._built[name][1]
+
+    def _build(self, name: str, texts: Texts) -> AwsTenant:
+        config = read_tenant(texts.config, name, self._deployment)
+        secrets = secrets_of(texts.secrets, self._deployment.secret(name))
+        return AwsTenant(config, secrets, self._deployment, self._clients, self._holder)
+
+    async def _read(self, name: str) -> Texts:
+        return Texts(
+            *await asyncio.gather(
+                asyncio.to_thread(read_config_text, self._clients, self._deployment, name),
+                asyncio.to_thread(read_secrets, self._clients, self._deployment, name),
+            )
+        )
+
+
+def read_config_text(clients: Clients, deployment: Deployment, tenant: str) -> str:
+    """Raise NotFound when there is no such tenant, Retryable when SSM cannot be asked."""
+    name = deployment.parameter(tenant)
+    with in_our_words(f"the configuration of {tenant} cannot be read"):
+        asked = clients.ssm
+        try:
+            text: str = asked.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        except asked.exceptions.ParameterNotFound:
+            raise _unknown(tenant) from None
+        return text
+
+
+def read_tenant(text: str, tenant: str, deployment: Deployment) -> FactoryConfig:
+    """The configuration under the tenant's own name; raise ConfigProblem when it says another."""
+    file = deployment.parameter(tenant)
+    config = config_of(text, file)
+    if config.tenant not in {tenant, FactoryConfig.model_fields["tenant"].default}:
+        why = f"it says {config.tenant!r}, and stands under {tenant!r}"
+        raise ConfigProblem(f"{file}: tenant", why=why, fix=f"In factory.config.yaml: set tenant to {tenant}")
+    return config.model_copy(update={"tenant": tenant})
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"no tenant {name[:63]!r} here", why="the address names it", fix="factory deploy aws --dry-run")

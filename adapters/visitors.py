@@ -1,0 +1,38 @@
+"""What every host does for who looks at its pages: read the password that came along, spare a page that is known."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from typing import NamedTuple
+
+from factory_core.intake.http import HttpResponse
+from factory_core.status_page import Page
+
+
+class Visitor(NamedTuple):
+    """`user` is empty for a bearer's token."""
+
+    user: str = ""
+    password: str = ""
+
+
+def visitor(authorization: str) -> Visitor:
+    """Who the header `Authorization` says is asking; nobody where it makes no sense."""
+    kind, _, given = authorization.partition(" ")
+    if kind.lower() != "basic":
+        return Visitor(password=given)
+    try:
+        user, _, password = b64decode(given, validate=True).decode().partition(":")
+    except (NotBase64, UnicodeDecodeError):
+        return Visitor()
+    return Visitor(user, password)
+
+
+def page_response(drawn: Page, if_none_match: str | None, status: int = 200) -> HttpResponse:
+    """The page, or 304 when the visitor has this very one."""
+    headers = drawn.headers
+    kind = headers.pop("Content-Type")
+    if status == 200 and if_none_match == headers["ETag"]:
+        return HttpResponse(status=304, content_type=kind, headers=headers)
+    return HttpResponse(status=status, body=drawn.html.encode(), content_type=kind, headers=headers)
