@@ -1,0 +1,49 @@
+# The check-in: every minute, with the names of the tenants. It wakes what is due and finds what the stream dropped.
+resource "aws_scheduler_schedule" "check_in" {
+  name                = "factory-${var.name}-check-in"
+  schedule_expression = "rate(1 minute)"
+  kms_key_arn         = aws_kms_key.factory.arn
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_function.factory["check_in"].arn
+    role_arn = aws_iam_role.scheduler.arn
+    input    = jsonencode({ tenants = keys(var.tenants) })
+
+    retry_policy {
+      maximum_retry_attempts       = 3
+      maximum_event_age_in_seconds = 300 # five later ticks have come by then
+    }
+
+    dead_letter_config {
+      arn = aws_sqs_queue.dead["ticks"].arn
+    }
+  }
+}
+
+resource "aws_iam_role" "scheduler" {
+  name = "factory-${var.name}-scheduler"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "scheduler" {
+  role = aws_iam_role.scheduler.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Action = "lambda:InvokeFunction", Resource = aws_lambda_function.factory["check_in"].arn },
+      { Effect = "Allow", Action = "sqs:SendMessage", Resource = aws_sqs_queue.dead["ticks"].arn },
+    ]
+  })
+}
