@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from factory_core.dispatch.effects import Planned
+from factory_core.dispatch.queued_run import QueuedRun, Worker
 from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from factory_core.errors import UnreadableRecord
 from factory_core.work_item import Frozen
@@ -35,15 +36,26 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS clarifications_past ON clarifications (tenant, deadline)",
     """CREATE TABLE IF NOT EXISTS batches (
         tenant TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID""",
+    # A run holds the whole task, so its table is clustered by rowid, too.
+    """CREATE TABLE IF NOT EXISTS runs (
+        tenant TEXT NOT NULL, run_id TEXT NOT NULL, work_item_id TEXT NOT NULL, version INTEGER NOT NULL, due_at INTEGER,
+        body TEXT NOT NULL, PRIMARY KEY (tenant, run_id))""",
+    "CREATE INDEX IF NOT EXISTS runs_due ON runs (tenant, due_at, run_id) WHERE due_at IS NOT NULL",
+    "CREATE INDEX IF NOT EXISTS runs_of_item ON runs (tenant, work_item_id)",
+    """CREATE TABLE IF NOT EXISTS workers (
+        tenant TEXT NOT NULL, id TEXT NOT NULL, seen_at INTEGER NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (tenant, id)) WITHOUT ROWID""",
 )
-"""Safe to run again, in one transaction. Times are microseconds since 1970 in UTC."""
+"""Safe to run again, in one transaction: so a file of an older release gets the tables that are new, and that release
+can still use it. Times are microseconds since 1970 in UTC."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OUTBOX = TypeAdapter(tuple[Planned, ...])
 PAGE = 500
 
 Model = TypeVar("Model", bound=Frozen)
-Stored = TypeVar("Stored", InFlightRecord, ClarificationRecord, Batch)
+Stored = TypeVar("Stored", InFlightRecord, ClarificationRecord, Batch, QueuedRun, Worker)
+Versioned = TypeVar("Versioned", InFlightRecord, ClarificationRecord, Batch, QueuedRun)
 
 
 class Statement(NamedTuple):
@@ -137,12 +149,55 @@ def _update(sql: str, version: int, *values: str | int | None) -> Statement:
     return Statement(f"{sql} AND version = ?", (version, *values, version - 1), swaps=True)
 
 
-def successor(record: Stored) -> Stored:
+def select_run(tenant: str, run_id: str) -> Statement:
+    return Statement("SELECT body FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id))
+
+
+def select_due_runs(tenant: str, now: datetime, limit: int) -> Statement:
+    return Statement(
+        "SELECT run_id FROM runs WHERE tenant = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
+        (tenant, microseconds(now), limit),
+    )
+
+
+def select_runs_of(tenant: str, work_item_id: str) -> Statement:
+    return Statement("SELECT body FROM runs WHERE tenant = ? AND work_item_id = ?", (tenant, work_item_id))
+
+
+def select_workers(tenant: str, since: datetime) -> Statement:
+    """A tenant has a handful of them."""
+    return Statement("SELECT body FROM workers WHERE tenant = ? AND seen_at >= ?", (tenant, microseconds(since)))
+
+
+def put_run(tenant: str, saved: QueuedRun) -> Change:
+    due_at = microseconds(saved.due_at) if saved.due_at else None
+    item = saved.order.work_item_id if saved.order else ""
+    if saved.version == 1:
+        sql = "INSERT INTO runs (version, due_at, work_item_id, body, tenant, run_id) VALUES (?, ?, ?, ?, ?, ?)"
+        return (_insert(sql, 1, due_at, item, encode(saved), tenant, saved.run_id),)
+    sql = "UPDATE runs SET version = ?, due_at = ?, work_item_id = ?, body = ? WHERE tenant = ? AND run_id = ?"
+    return (_update(sql, saved.version, due_at, item, encode(saved), tenant, saved.run_id),)
+
+
+def delete_run(tenant: str, run_id: str) -> Change:
+    return (Statement("DELETE FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)),)
+
+
+def put_worker(tenant: str, worker: Worker) -> Change:
+    """Sweeps first: a worker that was not seen for so long is not coming back under this id."""
+    seen = worker.seen_at or EPOCH
+    old = microseconds(seen - timedelta(days=30)) if seen > EPOCH else 0
+    sweep = Statement("DELETE FROM workers WHERE tenant = ? AND seen_at < ?", (tenant, old))
+    sql = "INSERT OR REPLACE INTO workers (tenant, id, seen_at, body) VALUES (?, ?, ?, ?)"
+    return (sweep, Statement(sql, (tenant, worker.id, microseconds(seen), encode(worker))))
+
+
+def successor(record: Versioned) -> Versioned:
     """The record as a put stores it: with the next version."""
     return record.model_copy(update={"version": record.version + 1})
 
 
-def encode(record: InFlightRecord | ClarificationRecord | Batch) -> str:
+def encode(record: InFlightRecord | ClarificationRecord | Batch | QueuedRun | Worker) -> str:
     """JSON without defaults, except in the outbox: there the default `kind` tells one effect from another."""
     if not isinstance(record, InFlightRecord) or not record.outbox:
         return record.model_dump_json(exclude_defaults=True)
