@@ -25,8 +25,8 @@ check: $(READY)  ## format, lint, types, import contracts, pure tests: under a m
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n $(WORKERS) -m pure
 
-bench: $(READY)  ## this machine's rates beside the floor: medians of interleaved rounds
-	@$(BIN)/python -m bench
+bench: $(READY) .bench/.ready  ## this machine's floor, this project and its peers: medians of interleaved rounds
+	@$(BIN)/python -m bench $(ARGS)
 
 format: $(READY)  ## write the code as `make check` wants it
 	$(BIN)/ruff format .
@@ -41,7 +41,7 @@ lock: $(READY)  ## write requirements.lock anew from pyproject.toml
 	  --output-file requirements.lock pyproject.toml
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info $(JAVASCRIPT:/.ready=)
+	rm -rf .venv .bench .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info $(JAVASCRIPT:/.ready=)
 
 # The virtual environment: the locked packages by their hashes, then the project itself.
 $(READY): requirements.lock pyproject.toml
@@ -55,6 +55,18 @@ $(READY): requirements.lock pyproject.toml
 tests/%/node_modules/.ready: tests/%/package-lock.json
 	@if command -v npm >/dev/null && (cd tests/$* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); \
 	 then touch $@; else echo "No npm packages for tests/$*: the tests that need them will be skipped"; fi
+
+# The benchmark's peers, apart from everything of ours. What cannot be had is named as absent.
+EXTRA := import sys, tomllib; print(*tomllib.load(sys.stdin.buffer)["project"]["optional-dependencies"]["bench"], sep="\n")
+.bench/.ready: pyproject.toml bench/peers/package-lock.json
+	@mkdir -p .bench && cp bench/peers/package.json bench/peers/package-lock.json .bench
+	@echo "Installing the benchmark's peers into .bench"
+	@$(BIN)/python -m venv .bench/venv && $(BIN)/python -c '$(EXTRA)' < pyproject.toml > .bench/peers.txt
+	@.bench/venv/bin/python -m pip install --quiet --disable-pip-version-check -r .bench/peers.txt \
+	  || echo "The peers' packages cannot be had: the benchmark names them as absent"
+	@cd .bench && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null \
+	  || echo "Restate's server cannot be had: the benchmark names it as absent"
+	@touch $@
 
 .PHONY: browser
 browser:

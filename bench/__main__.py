@@ -1,73 +1,41 @@
-"""`python -m bench`: the rates of this machine beside the floor, as medians of interleaved rounds."""
+"""`python -m bench`: this machine's floor, this project and its peers, interleaved, as medians with their spread."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
-import statistics
+import re
 import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 
-from .floors import sqlite_event
-from .lifecycles import lifecycles
-from .webhooks import acks
-
-COMMITS: list[float] = []
-
-
-def _lifecycles(path: Path, count: int, at_once: int) -> float:
-    rate, commits = lifecycles(path / "factory.db", count, at_once)
-    if at_once == 1:
-        COMMITS.append(commits)
-    return rate
-
-
-MEASURES: dict[str, Callable[[Path], float]] = {
-    "floor: SQLite event, FULL": lambda path: sqlite_event(path / "floor.db", 2000),
-    "floor: 32 events a commit": lambda path: sqlite_event(path / "floor32.db", 6400, 32),
-    "webhook to ack, 1 connection": lambda path: acks(path, 500, 1),
-    "webhook to ack, 32 connections": lambda path: acks(path, 2000, 32),
-    "lifecycles, 1 at once": lambda path: _lifecycles(path, 60, 1),
-    "lifecycles, 32 at once": lambda path: _lifecycles(path, 128, 32),
-}
+from .document import document, text
+from .measure import QUICK, Sizes
+from .measures import MEASURES
+from .page import write
+from .rounds import play
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--format", choices=("text", "json"), default="text")
-    args = parser.parse_args()
-    figures: dict[str, list[float]] = {name: [] for name in MEASURES}
-    for number in range(args.rounds):
-        for name, measure in MEASURES.items():
-            print(f"round {number + 1} of {args.rounds}: {name}", file=sys.stderr)
-            with tempfile.TemporaryDirectory(prefix="factory-bench-") as directory:
-                figures[name].append(measure(Path(directory)))
-    floor = statistics.median(figures["floor: SQLite event, FULL"])
-    rows = [
-        {
-            "measure": name, "per_second": round(statistics.median(rates), 1), "lowest": round(min(rates), 1),
-            "highest": round(max(rates), 1), "of_floor": round(statistics.median(rates) / floor, 3),
-        }
-        for name, rates in figures.items()
-    ]  # fmt: skip
-    about = {"python": platform.python_version(), "machine": platform.machine(), "rounds": args.rounds}
-    commits = round(statistics.median(COMMITS), 1)
-    if args.format == "json":
-        print(json.dumps({"schema": "factory.bench/1", **about, "commits_per_lifecycle": commits, "rows": rows}))
-        return 0
-    print(
-        f"{'per second, median of ' + str(args.rounds):36}{'median':>10}{'lowest':>10}{'highest':>10}{'of floor':>10}"
-    )
-    for line in rows:
-        print(
-            f"{line['measure']:36}{line['per_second']:>10}{line['lowest']:>10}{line['highest']:>10}{line['of_floor']:>10}"
-        )
-    print(f"\nCommits per lifecycle, 1 at once: {commits}")
+    args = _arguments()
+    sizes = QUICK if args.quick else Sizes()
+    chosen = [one for one in MEASURES if re.search(args.only, one.name)]
+    if not chosen:
+        print(f"Nothing is named {args.only!r}: {', '.join(one.name for one in MEASURES)}", file=sys.stderr)
+        return 2
+    said = document(chosen, play(chosen, args.rounds, sizes), args.rounds, sizes)
+    print(json.dumps(said, ensure_ascii=False) if args.format == "json" else text(said))
+    if args.write:
+        write(said)
     return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="steady rounds to keep (default: 5)")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="measures whose name this expression finds")
+    parser.add_argument("--quick", action="store_true", help="tiny counts: shows that it runs, and nothing else")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--write", action="store_true", help="and write the figures into docs/benchmarks.md")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

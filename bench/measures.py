@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .floors import asgi, rates
 from .measure import Figure, Measure
-from .ours import lifecycles, resume, serving, starts, webhooks
+from .ours import acks, lifecycles, resume, serving, starts, store, webhooks
 from .peers.played import PEERS, measure
 
 PER_SECOND, MS, BYTES, MB, PERCENT, COUNT = "/s", "ms", "B", "MB", "%", ""
@@ -19,7 +19,7 @@ OURS = (
         "floor.event": Figure("floor: durable event", PER_SECOND),
         "floor.event.x32": Figure("floor: durable event, 32 to a commit", PER_SECOND, "floor.event"),
     }, rates.event),
-    Measure("store", {"factory.event": Figure("store event", PER_SECOND, "floor.event")}, webhooks.store),
+    Measure("store", {"factory.event": Figure("store event", PER_SECOND, "floor.event")}, store.store),
     Measure("commits", {
         "factory.commits.webhook": Figure("commits per webhook", COUNT),
         "factory.commits.redelivery": Figure("commits per webhook that comes again", COUNT),
@@ -35,7 +35,7 @@ OURS = (
     Measure("acks", {
         "factory.ack.c1": Figure("webhook to ack, 1 connection", PER_SECOND, "floor.http.event.c1"),
         "factory.ack.c32": Figure("webhook to ack, 32 connections", PER_SECOND, "floor.http.event.c32"),
-    }, webhooks.acks),
+    }, acks.acks),
     Measure("floor-lifecycle", {
         "floor.lifecycle.c1": Figure("floor: lifecycles, 1 at once", PER_SECOND),
         "floor.lifecycle.c32": Figure("floor: lifecycles, 32 to each commit", PER_SECOND),

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic, sleep
+from types import MappingProxyType
 from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,14 +44,18 @@ class Child(NamedTuple):
                     yield fields
 
 
-def environment(**more: str) -> Mapping[str, str]:
+def environment(more: Mapping[str, str] = MappingProxyType({})) -> Mapping[str, str]:
     """Nothing of whoever started us but what every program needs."""
-    return {name: os.environ[name] for name in KEPT if name in os.environ} | more
+    return {name: os.environ[name] for name in KEPT if name in os.environ} | dict(more)
 
 
 @contextmanager
 def running(
-    command: Sequence[str], cwd: Path = ROOT, patience: float = 60, end: signal.Signals = signal.SIGKILL, **more: str
+    command: Sequence[str],
+    cwd: Path = ROOT,
+    patience: float = 60,
+    end: signal.Signals = signal.SIGKILL,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Child]:
     """Started, and ready when it has written its first line; ended by `end`, with all that it started."""
     with _started(command, cwd, subprocess.PIPE, end, more) as (process, log):
@@ -63,7 +68,9 @@ def running(
 
 
 @contextmanager
-def listening(command: Sequence[str], port: int, patience: float = 60, **more: str) -> Iterator[Child]:
+def listening(
+    command: Sequence[str], port: int, patience: float = 60, more: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Child]:
     """The same for programs that say nothing: ready when they listen on `port`."""
     with _started(command, ROOT, subprocess.DEVNULL, signal.SIGKILL, more) as (process, log):
         until = monotonic() + patience
@@ -79,7 +86,7 @@ def _started(
     command: Sequence[str], cwd: Path, stdout: int, end: signal.Signals, more: Mapping[str, str]
 ) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     with TemporaryFile("w+") as log, subprocess.Popen(
-        command, cwd=cwd, env=environment(**more), stdin=subprocess.DEVNULL, stdout=stdout, stderr=log, text=True,
+        command, cwd=cwd, env=environment(more), stdin=subprocess.DEVNULL, stdout=stdout, stderr=log, text=True,
         start_new_session=True,
     ) as process:  # fmt: skip
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import statistics
 import sys
 import tempfile
@@ -99,7 +98,6 @@ def _look(place: Path, sizes: Sizes) -> float:
 @contextmanager
 def _empty(place: Path) -> Iterator[Path]:
     gc.collect()
-    os.sync()  # nobody pays for what another wrote
     with tempfile.TemporaryDirectory(dir=place) as directory:
         yield Path(directory)
 

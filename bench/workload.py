@@ -8,7 +8,7 @@ import json
 from time import time
 from typing import Any
 
-SECRET = "bench-secret"  # noqa: S105  (of servers that live for one measurement)
+SECRET = "bench-secret"
 DESCRIPTION = "The total in the cart is wrong when a voucher is used. " * 16
 TICKET = {"title": "The cart is off", "description": DESCRIPTION, "padding": ""}
 TICKET["padding"] = "." * (1000 - len(json.dumps(TICKET)))
@@ -35,7 +35,8 @@ def _issue(number: int) -> dict[str, Any]:
         "labels": [{"id": f"label-{n}", "color": "#4ea7fc", "name": n, "parentId": None} for n in labels],
         "teamId": "team-1", "team": {"id": "team-1", "key": "ACME", "name": "Acme"}, "previousIdentifiers": [],
         "creatorId": ada["id"], "creator": ada, "assigneeId": ada["id"], "assignee": ada, "delegateId": None,
-        "stateId": "state-2", "state": {"id": "state-2", "color": "#f2c94c", "name": "Ready for Agent", "type": "unstarted"},
+        "stateId": "state-2",
+        "state": {"id": "state-2", "color": "#f2c94c", "name": "Ready for Agent", "type": "unstarted"},
         "projectId": "p-1", "project": {"id": "p-1", "name": "Shop", "url": "https://linear.example/acme/project/shop"},
         "reactionData": [], "subscriberIds": [_person(n)["id"] for n in ("Ada Moreau", "Jo Park", "Sam Lee")],
         "identifier": f"ACME-{number}", "url": f"https://linear.example/acme/issue/ACME-{number}/the-cart-is-off",
@@ -45,13 +46,14 @@ def _issue(number: int) -> dict[str, Any]:
 
 def webhook(number: int) -> bytes:
     """The body that Linear would send when issue `number` becomes ready: 4,096 bytes."""
+    data = _issue(number)
     letter = {
         "action": "update", "type": "Issue", "createdAt": "2026-01-04T10:00:00.050Z", "actor": _person("Ada Moreau"),
-        "data": _issue(number), "updatedFrom": {"updatedAt": "2026-01-04T09:59:00.000Z", "stateId": "state-1"},
+        "data": data, "updatedFrom": {"updatedAt": "2026-01-04T09:59:00.000Z", "stateId": "state-1"},
         "webhookTimestamp": round(time() * MILLISECONDS), "webhookId": "7ed324e1-06db-4432-9417-4de1dccb3603",
     }  # fmt: skip
-    letter["data"]["descriptionData"] = ""
-    letter["data"]["descriptionData"] = "d" * (4096 - len(json.dumps(letter)))
+    data["descriptionData"] = ""
+    data["descriptionData"] = "d" * (4096 - len(json.dumps(letter)))
     return json.dumps(letter).encode()
 
 

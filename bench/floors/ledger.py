@@ -15,10 +15,13 @@ BODY = json.dumps(TICKET)
 ORDER = json.dumps({"kind": "ask", "text": "What is the total to be? " * 6})
 SCHEMA = """
 CREATE TABLE heard (id TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE record (id TEXT PRIMARY KEY, version INTEGER NOT NULL, waits_on TEXT, state TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE record (
+  id TEXT PRIMARY KEY, version INTEGER NOT NULL, waits_on TEXT, state TEXT NOT NULL, body TEXT NOT NULL);
 CREATE UNIQUE INDEX record_waits ON record (waits_on) WHERE waits_on IS NOT NULL;
 CREATE TABLE outbox (n INTEGER PRIMARY KEY, id TEXT NOT NULL, body TEXT NOT NULL);
 """
+LOAD = "SELECT version, body FROM record WHERE id = ?"
+SWAP = "UPDATE record SET version = version + 1, waits_on = ?, state = ?, body = ? WHERE id = ? AND version = ?"
 
 
 class Ledger:
@@ -43,22 +46,28 @@ class Ledger:
         """The whole event; False when it was heard before, and then nothing is written."""
         if not self.sql.execute("INSERT INTO heard VALUES (?) ON CONFLICT DO NOTHING", (heard,)).rowcount:
             return False
-        known = self.sql.execute("SELECT version, body FROM record WHERE id = ?", (item,)).fetchone()
+        known = self._load(item)
         if known is None:
             self.sql.execute("INSERT INTO record VALUES (?, 1, NULL, ?, ?)", (item, state, BODY))
         else:
-            swap = "UPDATE record SET version = version + 1, waits_on = NULL, state = ?, body = ? WHERE id = ? AND version = ?"
-            if not self.sql.execute(swap, (state, known[1], item, known[0])).rowcount:
-                raise sqlite3.IntegrityError("somebody else saved first")
+            self._swap(item, known, state, None)
         self.sql.execute("INSERT INTO outbox (id, body) VALUES (?, ?)", (item, order))
         return True
 
     def carried_out(self, item: str, state: str, waits_on: str | None = None) -> None:
         """The order was carried out: out of the outbox, and the record moves on."""
         self.sql.execute("DELETE FROM outbox WHERE n = (SELECT n FROM outbox WHERE id = ? ORDER BY n LIMIT 1)", (item,))
-        version, body = self.sql.execute("SELECT version, body FROM record WHERE id = ?", (item,)).fetchone()
-        swap = "UPDATE record SET version = version + 1, waits_on = ?, state = ?, body = ? WHERE id = ? AND version = ?"
-        if not self.sql.execute(swap, (waits_on, state, body, item, version)).rowcount:
+        known = self._load(item)
+        assert known is not None
+        self._swap(item, known, state, waits_on)
+
+    def _load(self, item: str) -> tuple[int, str] | None:
+        found: tuple[int, str] | None = self.sql.execute(LOAD, (item,)).fetchone()
+        return found
+
+    def _swap(self, item: str, known: tuple[int, str], state: str, waits_on: str | None) -> None:
+        version, body = known
+        if not self.sql.execute(SWAP, (waits_on, state, body, item, version)).rowcount:
             raise sqlite3.IntegrityError("somebody else saved first")
 
     def waiting_on(self, key: str) -> str:
@@ -66,7 +75,7 @@ class Ledger:
         return str(item)
 
     def count(self, table: str) -> int:
-        (rows,) = self.sql.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608  (names of ours)
+        (rows,) = self.sql.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(rows)
 
     def close(self) -> None:

@@ -1,17 +1,21 @@
-"""A store in which many items wait for an answer: one is led there for real, the others are its copies under other names."""
+"""A store in which many items wait for an answer: one is led there, the others are its copies."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from adapters import record_sql
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 
+from ..processes import ROOT
 from .world import TENANT, World, now
 
 FIRST = "ACME-0"
@@ -26,20 +30,26 @@ def thread_of(number: int) -> str:
 
 
 def gather(path: Path, count: int) -> Path:
-    """`path` with so many that wait; made once beside the rounds' own directories, and copied."""
-    kept = next(up for up in path.parents if up.name.startswith("work-")).resolve() / f"crowd-{count}.db"
-    if not kept.exists():
-        making = path.with_suffix(".making")
-        record, waits = asyncio.run(_lead(making))
-        with closing(sqlite3.connect(making, isolation_level=None)) as connection:
-            connection.execute("BEGIN")
-            for statement in _copies(record, waits, count):
-                connection.execute(statement.sql, statement.values)
-            connection.execute("COMMIT")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        making.rename(kept)
-    shutil.copy(kept, path)
+    """`path` becomes a store with so many that wait."""
+    shutil.copy(Path(_made(count).name) / "crowd.db", path)
+    with path.open("rb") as copied:
+        os.fsync(copied.fileno())  # before anything is timed
     return path
+
+
+@cache
+def _made(count: int) -> TemporaryDirectory[str]:
+    """Made once in a run; gone with it."""
+    kept = TemporaryDirectory(dir=ROOT / ".bench", prefix="crowd-")
+    file = Path(kept.name) / "crowd.db"
+    record, waits = asyncio.run(_lead(file))
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        for statement in _copies(record, waits, count):
+            connection.execute(statement.sql, statement.values)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return kept
 
 
 async def _lead(path: Path) -> tuple[InFlightRecord, ClarificationRecord]:

@@ -64,7 +64,7 @@ def _serving(path: Path, waiting: int) -> Iterator[tuple[Child, float]]:
     command = [sys.executable, "-c", program, "serve", f"--port={port}", "--no-check"]
     secrets = dict.fromkeys((*NAMES, *TOKENS), SECRET)
     begun = perf_counter()
-    with running(command, cwd=path, **secrets) as server:
+    with running(command, cwd=path, more=secrets) as server:
         rate(port, [posted(HEARD)], 1)
         yield server, begun
 

@@ -1,4 +1,4 @@
-"""What it costs to begin: imports, a ready factory, and `factory --help`; the least of several starts, each a process."""
+"""What it costs to begin: imports, a ready factory, and `factory --help`: the least of several starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from ..processes import ROOT, environment
 READY = """
 import time; begun = time.perf_counter()
 import pathlib
-from adapters.local.wiring import LocalTenant, Secrets, open_store
+from adapters.credentials import Secrets
+from adapters.local.wiring import LocalTenant, open_store
 from factory_core.config import FactoryConfig
 config = FactoryConfig(tenant="b", intentProvider="linear", clarificationChannel="slack", outputTarget="github")
 here = pathlib.Path({path!r})
@@ -52,7 +53,7 @@ def starts(path: Path, sizes: Sizes) -> Mapping[str, float]:
     return least | _inits(path, sizes)
 
 
-def _inits(path: Path, sizes: Sizes) -> Mapping[str, float]:
+def _inits(path: Path, sizes: Sizes) -> dict[str, float]:
     """As the process itself counts it: from its first line to a factory that can accept events."""
     said: dict[str, list[float]] = {"floor.init": [], "factory.init": []}
     for number in range(sizes.starts):

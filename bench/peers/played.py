@@ -43,7 +43,7 @@ class Peer:
         counts = (sizes.peer_lifecycles, sizes.peer_waiting, min(sizes.resumes, 20), sizes.idle_seconds)
         command = [str(PYTHON), "-m", f"bench.peers.{self.name}", str(path), *map(str, counts)]
         try:
-            with running(command, patience=PATIENCE, end=signal.SIGTERM, **QUIET) as done:
+            with running(command, patience=PATIENCE, end=signal.SIGTERM, more=QUIET) as done:
                 return {f"{self.name}.{name}": value for name, value in json.loads(done.said).items()}
         except NotReady as problem:
             raise Absent(str(problem)) from None
@@ -58,7 +58,12 @@ def _version(name: str) -> str:
 PEERS = (
     Peer("dbos", "DBOS", ("dbos",)),
     Peer("langgraph", "LangGraph + SqliteSaver", ("langgraph", "langgraph-checkpoint-sqlite")),
-    Peer("restate", "Restate", ("restate-sdk", "hypercorn"), "node_modules/@restatedev/restate-server-*/bin/restate-server"),
+    Peer(
+        "restate",
+        "Restate",
+        ("restate-sdk", "hypercorn"),
+        "node_modules/@restatedev/restate-server-*/bin/restate-server",
+    ),
 )
 
 

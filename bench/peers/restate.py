@@ -11,14 +11,11 @@ from time import perf_counter
 
 BEGUN = perf_counter()
 
-import asyncio  # noqa: E402
 import json  # noqa: E402
-import os  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import AsyncIterator  # noqa: E402
 from contextlib import ExitStack, asynccontextmanager  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
 
 import restate  # noqa: E402
 
@@ -76,7 +73,14 @@ async def opened(directory: Path) -> AsyncIterator[Peer]:
     (directory / "hypercorn.toml").write_text(HYPERCORN.format(port=service))
     data = directory / "data"
     with ExitStack() as stack:
-        served = [sys.executable, "-m", "hypercorn", "--config", directory / "hypercorn.toml", "bench.peers.restate:app"]
+        served = [
+            sys.executable,
+            "-m",
+            "hypercorn",
+            "--config",
+            directory / "hypercorn.toml",
+            "bench.peers.restate:app",
+        ]
         hears = stack.enter_context(listening([str(word) for word in served], service))
         program = next(PACKAGES.glob("restate-server-*/bin/restate-server"))
         server = [str(program), "--no-logo", "--base-dir", str(data), "--listen-mode", "tcp"]
@@ -85,7 +89,7 @@ async def opened(directory: Path) -> AsyncIterator[Peer]:
             "RESTATE_BIND_IP": "127.0.0.1", "RESTATE_BIND_PORT": str(node), "RESTATE_ADVERTISED_HOST": "127.0.0.1",
             "RESTATE_INGRESS__BIND_PORT": str(ingress), "RESTATE_ADMIN__BIND_PORT": str(admin),
         }  # fmt: skip
-        keeps = stack.enter_context(listening(server, ingress, **settings))
+        keeps = stack.enter_context(listening(server, ingress, more=settings))
         await Wire(admin).call("POST", "/deployments", {"uri": f"http://127.0.0.1:{service}"})
         yield Peer((hears.pid, keeps.pid), Wire(ingress), data)
 
