@@ -66,9 +66,9 @@ def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryC
     record = record.but(item=Summary.of(event.item), tracker=event.item.state, route=verdict.route)
     if not verdict.eligible:
         fix = f"In {event.item.source.provider.title()}: change the labels, or do it by hand"
-        return block(record, at, Block(reason="ineligible", why=f"{verdict.why}.", fix=fix))
+        return block(record, at, Block(reason="ineligible", why=f"{verdict.why}.", fix=fix), config)
     if verdict.route is None:
-        return block(record, at, _unroutable(event))
+        return block(record, at, _unroutable(event), config)
     if not verdict.clear:
         return ask(
             record,
@@ -93,6 +93,7 @@ def ask(record: InFlightRecord, at: datetime, question: str, why: str, config: F
             record,
             at,
             Block(reason="still-unclear", why=stuck, fix=f"In the ticket of {record.key}: say it in the description"),
+            config,
         )
     thread = record.clarification.thread_id if record.clarification else ""
     url = record.clarification.url if record.clarification else ""

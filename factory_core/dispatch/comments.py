@@ -83,6 +83,10 @@ def blocked(block: Block) -> str:
     return f"The factory stops here: {block.why}\n\nWhat to do: {block.fix}"
 
 
+def still_blocked(block: Block, waited: str) -> str:
+    return f"This has waited for a person for {waited}: {block.why}\n\nWhat to do: {block.fix}"
+
+
 def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
     """The one comment at the end, for people."""
     pull_request = record.pull_request

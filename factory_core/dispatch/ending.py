@@ -63,15 +63,23 @@ def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig
     return noted.to(State.CANCELLED, at, *effects, within=config.runner.keep_finished)
 
 
-def block(record: InFlightRecord, at: datetime, reason: Block, *effects: Effect) -> Transition:
-    """It needs a person: said once in a comment, with what to do. The slot is free meanwhile."""
+def block(record: InFlightRecord, at: datetime, reason: Block, config: FactoryConfig, *effects: Effect) -> Transition:
+    """It needs a person: said once in a comment, with what to do, and later once more. The slot is free meanwhile."""
     told = f"block:{short(reason.reason + reason.why)}"
     said: list[Effect] = [] if told in record.handled else [PostComment(body=comments.blocked(reason))]
     freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
     noted = record.note(at, "factory", f"Stopped: {reason.why}").but(handled=(*record.handled, told)[-100:])
-    return noted.to(
-        State.BLOCKED, at, *effects, *freed, *disarm(record), *said, block=reason, armed=False, waits_for=""
-    )
+    orders, within = (*effects, *freed, *disarm(record), *said), config.runner.remind_blocked_after or None
+    return noted.to(State.BLOCKED, at, *orders, within=within, block=reason, armed=False, waits_for="")
+
+
+def remind_of_block(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition | None:
+    """Nobody has acted: said once more on the ticket. After that it rests until somebody does."""
+    if record.block is None:
+        return None
+    waited = comments.duration(event.at - (record.since or event.at))
+    noted = record.note(event.at, "factory", f"Reminded: stopped for {waited}.")
+    return noted.to(State.BLOCKED, event.at, PostComment(body=comments.still_blocked(record.block, waited)))
 
 
 def disarm(record: InFlightRecord) -> tuple[Effect, ...]:
@@ -152,7 +160,7 @@ def block_or_note(record: InFlightRecord, event: EffectFailed, config: FactoryCo
     why = f"{event.effect.replace('_', ' ')} did not work: {event.why}"
     lifts = event.effect in {"read_pull_request", "merge_pull_request"}
     reason = Block(reason="effect-failed", why=why, fix=event.fix, gate_lifts=lifts)
-    return block(record, event.at, reason, *(StopAgent(run_id=run) for run in runs))
+    return block(record, event.at, reason, config, *(StopAgent(run_id=run) for run in runs))
 
 
 def note_failure(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:

@@ -72,13 +72,15 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
             record,
             at,
             Block(reason="pull-request-gone", why="Its pull request is gone.", fix=_retry(record), gate_lifts=True),
+            config,
         )
     record = record.but(pull_request=_small(pull_request))
     if pull_request.merged:
         return finish(record, at, config)
     if pull_request.state == "closed":
         why = f"A person closed pull request #{pull_request.number} without merging it."
-        return block(record, at, Block(reason="pull-request-closed", why=why, fix=_retry(record), gate_lifts=True))
+        closed = Block(reason="pull-request-closed", why=why, fix=_retry(record), gate_lifts=True)
+        return block(record, at, closed, config)
     if record.tracker is ItemState.DONE:
         return cancel(record, at, "a person moved the ticket to done", config)
     return _by_gate(record, gate(pull_request, config.merge, record.base), pull_request, at, config)
@@ -117,7 +119,8 @@ def back_to_review(record: InFlightRecord, event: MergeRefused, config: FactoryC
     noted = record.note(event.at, "factory", f"Not merged: {event.reason}")
     if refusals >= MOST_REFUSALS:
         why = f"The code host refused {refusals} times to merge it. Last: {event.reason}"
-        return block(noted, event.at, Block(reason="merge-refused", why=why, fix=_retry(record), gate_lifts=True))
+        refused = Block(reason="merge-refused", why=why, fix=_retry(record), gate_lifts=True)
+        return block(noted, event.at, refused, config)
     handled = (*record.handled, f"{refusal}{refusals}")[-100:]
     return noted.to(State.IN_REVIEW, event.at, within=LOOK_SOON, handled=handled)
 
@@ -127,7 +130,8 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
     waited = event.at - (record.since or event.at)
     if waited >= config.merge.give_up_after:
         why = f"Nobody acted on its pull request for {comments.duration(waited)}."
-        return block(record, event.at, Block(reason="review-unanswered", why=why, fix=_retry(record), gate_lifts=True))
+        unanswered = Block(reason="review-unanswered", why=why, fix=_retry(record), gate_lifts=True)
+        return block(record, event.at, unanswered, config)
     effects: list[Effect] = [*record.once(ReadPullRequest())]
     if waited >= config.merge.remind_after and "reminded" not in record.handled:
         where = record.pull_request.url if record.pull_request else ""
@@ -158,7 +162,7 @@ def follow_up(
         why = f"Still not right after {record.round} follow-ups. Last: {last}"
         untold = tuple(text[:MOST_TEXT] for text in words)[-20:]
         stopped = Block(reason=reason, why=why, fix=_retry(record), untold=untold, gate_lifts=True)
-        return block(record, at, stopped)
+        return block(record, at, stopped, config)
     told = (*record.feedback, *(text[:MOST_TEXT] for text in words))[-20:]
     return queue(record.but(feedback=told, round=record.round + 1, attempt=0), at)
 

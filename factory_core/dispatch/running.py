@@ -92,7 +92,7 @@ def _asked(record: InFlightRecord, report: RunReport, at: datetime, config: Fact
 
 def _no_change(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     why = f"The agent ended well and changed nothing. {report.words[:300]}".strip()
-    return block(record, at, Block(reason="no-change", why=why, fix=_retry(record)))
+    return block(record, at, Block(reason="no-change", why=why, fix=_retry(record)), config)
 
 
 def _failed(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
@@ -101,7 +101,7 @@ def _failed(record: InFlightRecord, report: RunReport, at: datetime, config: Fac
     if record.attempt < config.agents.max_attempts:
         return _start(noted, at, config, after=config.agents.cooldown)
     stopped = f"Stopped after {record.attempt} tries. Last: {why}"
-    return block(noted, at, Block(reason="attempts-exhausted", why=stopped, fix=_retry(record)))
+    return block(noted, at, Block(reason="attempts-exhausted", why=stopped, fix=_retry(record)), config)
 
 
 def _limited(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
@@ -116,14 +116,14 @@ def _limited(record: InFlightRecord, report: RunReport, at: datetime, config: Fa
 
 def _capped(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     why = f"Stopped at its own cap: {report.why}"
-    return block(record, at, Block(reason="budget-run", why=why, fix=_retry(record)))
+    return block(record, at, Block(reason="budget-run", why=why, fix=_retry(record)), config)
 
 
 def _stopped(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     """By a person; but a run that never began was stopped by our own look at it, whose word may come later."""
     if report.started_at is None:
         return _failed(record, report, at, config)
-    return block(record, at, Block(reason="stopped", why="Somebody stopped the agent.", fix=_retry(record)))
+    return block(record, at, Block(reason="stopped", why="Somebody stopped the agent.", fix=_retry(record)), config)
 
 
 _AFTER: dict[RunStatus, Callable[[InFlightRecord, RunReport, datetime, FactoryConfig], Transition]] = {

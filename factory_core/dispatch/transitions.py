@@ -34,6 +34,7 @@ from .ending import (
     close_late_thread,
     forget,
     note_failure,
+    remind_of_block,
     retry,
     stop,
     stop_late_agent,
@@ -170,6 +171,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(BLOCKED, AbortRequested, abort),
     row(BLOCKED, StopRequested, stop),
     row(BLOCKED, EffectFailed, note_failure),
+    row(BLOCKED, CheckedIn, remind_of_block),
     # it is over, until a person says otherwise
     *rows(OVER, ItemChanged, read_if_reopened),
     *rows(OVER, ItemRead, reopen_if_ready),
@@ -212,7 +214,6 @@ IGNORED = ignored(
     ((MERGING,), [PullRequestOpened, PullRequestChanged], "the merge's own outcome tells"),
     ((MERGING,), [CommentAdded, ItemChanged, ItemRead], "too late: the merge is under way"),
     ((TRIAGING, WAITING, *AT_WORK, IN_REVIEW, MERGING, DONE), [RetryRequested], "it is moving, or done"),
-    ((BLOCKED,), [CheckedIn], "it rests until a person acts"),
     ((BLOCKED,), [Triaged, AgentFinished, StartRefused, *_SLOT], "what was under way when it stopped"),
     ((BLOCKED,), [MergeRefused], "what was under way when it stopped"),
     (

@@ -113,3 +113,35 @@ def test_what_stops_an_item_again_after_a_retry_is_said_again() -> None:
         assert (await world.state(), len(world.said())) == (State.BLOCKED, 2)
 
     run(story())
+
+
+def test_who_does_not_act_is_reminded_once_and_then_left_alone() -> None:
+    """Three days without anybody: the ticket says it once more, with the fix; then it rests, and an edit goes on."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket(project="Mobile"))
+        for _ in range(20):
+            await world.later(timedelta(days=1))
+        record = await world.record()
+        assert (record.state, record.deadline, record.wake_at) == (State.BLOCKED, None, None)
+        first, second = world.said()
+        assert first.startswith("The factory stops here: No repository is mapped")
+        assert second.startswith("This has waited for a person for 3 d: No repository is mapped")
+        await world.add(ticket())
+        assert await world.state() is State.RUNNING
+
+    run(story())
+
+
+@pytest.mark.parametrize("after", ["0s", "1h"])
+def test_when_it_reminds_of_a_block_is_the_configurations(after: str) -> None:
+    """Nought is never."""
+
+    async def story() -> None:
+        world = World(runner={"remindBlockedAfter": after})
+        await world.add(ticket(project="Mobile"))
+        await world.later(timedelta(hours=2))
+        assert len(world.said()) == (1 if after == "0s" else 2)
+
+    run(story())
