@@ -26,12 +26,9 @@ def _publish(space: Workspace) -> str:
         head = space.commit_of(space.mirror, space.finished)
         last = space.commit_of(space.mirror, space.published)
         if last and _contains(space, last, head):
+            _push_unless_behind(space, last)  # it stands there, unless somebody deleted the branch
             return last
-        try:
-            _push(space, head)
-        except GitFailed as error:
-            if not last or not any(mark in str(error) for mark in ("non-fast-forward", "fetch first")):
-                raise
+        if not _push_unless_behind(space, head):
             _push(space, head, f"--force-with-lease=refs/heads/{space.order.branch}:{last}")
         space.local(space.mirror, "update-ref", space.published, head)
         return head
@@ -42,6 +39,17 @@ def _contains(space: Workspace, commit: str, ancestor: str) -> bool:
         space.local(space.mirror, "merge-base", "--is-ancestor", ancestor, commit)
     except GitFailed:
         return False
+    return True
+
+
+def _push_unless_behind(space: Workspace, head: str) -> bool:
+    """Push; False when the branch holds other commits."""
+    try:
+        _push(space, head)
+    except GitFailed as error:
+        if any(mark in str(error) for mark in ("non-fast-forward", "fetch first")):
+            return False
+        raise
     return True
 
 
