@@ -6,6 +6,7 @@ botocore is loaded with the first call, and without boto3 around it, which a col
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -15,7 +16,7 @@ from factory_core.errors import StoreUnavailable, VersionConflict
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-CONNECT, READ, TRIES, POOL = 1.0, 2.0, 2, 32  # seconds, seconds, tries, connections: a sender waits 3 to 10 s for us
+PATIENCE, TRIES, POOL = 2.0, 2, 32  # seconds for an answer, tries, connections: a sender waits 3 to 10 s for us
 
 
 @cache
@@ -24,13 +25,13 @@ def dynamo_client() -> DynamoDBClient:
     return new_client(endpoint=os.environ.get("DYNAMODB_ENDPOINT") or None)
 
 
-def new_client(endpoint: str | None = None, **more: Any) -> DynamoDBClient:
+def new_client(endpoint: str | None = None, patience: float = PATIENCE, **more: Any) -> DynamoDBClient:
     """`more` goes to botocore: a region, keys. Proxies are the environment's, as for every AWS program."""
     from botocore.config import Config
     from botocore.session import get_session
 
     config = Config(
-        connect_timeout=CONNECT, read_timeout=READ, max_pool_connections=POOL, tcp_keepalive=True,
+        connect_timeout=patience / 2, read_timeout=patience, max_pool_connections=POOL, tcp_keepalive=True,
         retries={"mode": "standard", "total_max_attempts": TRIES},
     )  # fmt: skip
     client = get_session().create_client("dynamodb", endpoint_url=endpoint, config=config, **more)
@@ -89,12 +90,15 @@ MEANINGS = (
         "AWS does not know the credentials",
         "In the shell: `aws sts get-caller-identity` shows whose they are; correct AWS_PROFILE or the keys",
     ),
-    Meaning(
-        "ValidationException",
-        "the table is laid out for another release of the factory",
-        "In Terraform: `terraform apply` of this release on a new table; the old table stays for the old release",
-    ),
 )
+LAYOUT = Meaning(
+    "ValidationException",
+    "the table is laid out for another release of the factory",
+    "In Terraform: `terraform apply` of this release on a new table; the old table stays for the old release",
+)
+LAYOUT_WORDS = re.compile(
+    "index|schema|key element", re.IGNORECASE
+)  # DynamoDB has one code for all that it calls invalid
 ELSE = Meaning("", "DynamoDB could not do it", "In AWS: the health of DynamoDB in {region} is on health.aws.amazon.com")
 
 
@@ -102,12 +106,13 @@ def _refusal(response: Any, table: str, region: str) -> StoreUnavailable | Versi
     code: str = response["Error"].get("Code", "")
     if code == "ConditionalCheckFailedException":
         return VersionConflict()
-    why, fix, after = next((m[1:] for m in MEANINGS if code in m.codes.split()), ELSE[1:])
+    other_layout = code == LAYOUT.codes and LAYOUT_WORDS.search(response["Error"].get("Message", ""))
+    meaning = LAYOUT if other_layout else next((m for m in MEANINGS if code in m.codes.split()), ELSE)
     return StoreUnavailable(
         f"the table {table} cannot be used",
-        why=f"{why.format(region=region)} ({code})",
-        fix=fix.format(region=region),
-        after=after,
+        why=f"{meaning.why.format(region=region)} ({code})",
+        fix=meaning.fix.format(region=region),
+        after=meaning.after,
     )
 
 

@@ -27,7 +27,7 @@ KEYS = {"region_name": "us-east-1", "aws_access_key_id": "AKIATEST", "aws_secret
 
 
 def client_of(endpoint: str) -> Any:
-    return new_client(endpoint, **KEYS)
+    return new_client(endpoint, patience=60, **KEYS)  # an emulator shares the machine with other tests
 
 
 def new_table(client: Any) -> str:

@@ -1,8 +1,12 @@
-"""DynamoStateStore keeps the laws of the port, on moto's server or whatever DYNAMODB_ENDPOINT names."""
+"""DynamoStateStore keeps the laws of the port, on moto's server or whatever DYNAMODB_ENDPOINT names.
+
+One call after the other: moto lets two conditional puts win at once. tests/aws/test_dynamo_races.py is about many.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,13 +20,18 @@ from tests.aws.emulators import any_dynamodb, client_of, new_table
 from .state_store_laws import HandClock, StateStoreLaws
 
 
+async def in_turn(call: Callable[[], Any]) -> Any:
+    await asyncio.sleep(0)
+    return call()
+
+
 class DynamoWorld:
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, call: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
         self.clock = HandClock()
-        self.client, self.table = client, new_table(client)
+        self.client, self.table, self.call = client, new_table(client), call
 
     async def open(self, tenant: str) -> StateStore:
-        return DynamoStateStore(lambda: self.client, self.table, tenant, self.clock)
+        return DynamoStateStore(lambda: self.client, self.table, tenant, self.clock, self.call)
 
     async def plant(self, tenant: str, work_item_id: str, version: int, body: str) -> None:
         item = place(tenant, f"{ITEM}{work_item_id}") | {
@@ -44,6 +53,6 @@ def client() -> Iterator[Any]:
 class TestDynamoStateStore(StateStoreLaws):
     @pytest.fixture
     def world(self, client: Any) -> Iterator[DynamoWorld]:
-        world = DynamoWorld(client)
+        world = DynamoWorld(client, in_turn)
         yield world
         client.delete_table(TableName=world.table)
