@@ -28,7 +28,9 @@ class Process:
     """See process()."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        logging.getLogger("factory").setLevel(environment.get("FACTORY_LOG_LEVEL", "INFO"))
+        logging.getLogger("factory").setLevel(logging.INFO)
+        for library in ("botocore", "httpx2", "httpcore2"):
+            logging.getLogger(library).setLevel(logging.WARNING)
         self.deployment, self.clients = deployment_of(environment), Clients()
         self.tenants = Tenants(self.deployment, self.clients, f"aws-{uuid.uuid4().hex[:12]}")
         self._loop = asyncio.Runner()

@@ -8,7 +8,7 @@ from typing import Any
 from factory_core.errors import NeedsPerson
 
 from ..credentials import Secrets
-from .clients import Clients, in_our_words
+from .clients import in_our_words
 from .deployment import Deployment
 
 
@@ -22,14 +22,13 @@ class NoSecrets(NeedsPerson):
         super().__init__(f"the secret {name} cannot be used", why=why, fix=f"In the shell: {put}", see="docs/aws.md")
 
 
-def read_secrets(clients: Clients, deployment: Deployment, tenant: str) -> str:
+def read_secrets(client: Any, deployment: Deployment, tenant: str) -> str:
     """The secret's text as it stands. Raise NoSecrets when there is none, Retryable when it cannot be asked."""
     name = deployment.secret(tenant)
     with in_our_words(f"the secret {name} cannot be read"):
-        asked = clients.secretsmanager
         try:
-            text: str = asked.get_secret_value(SecretId=name)["SecretString"]
-        except asked.exceptions.ResourceNotFoundException:
+            text: str = client.get_secret_value(SecretId=name)["SecretString"]
+        except client.exceptions.ResourceNotFoundException:
             raise NoSecrets(name, "nobody has put a value in") from None
         return text
 

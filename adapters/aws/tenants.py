@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from factory_core.config import FactoryConfig
 from factory_core.errors import ConfigProblem, NotFound
@@ -54,20 +54,19 @@ class Tenants:
     async def _read(self, name: str) -> Texts:
         return Texts(
             *await asyncio.gather(
-                asyncio.to_thread(read_config_text, self._clients, self._deployment, name),
-                asyncio.to_thread(read_secrets, self._clients, self._deployment, name),
+                asyncio.to_thread(read_config_text, self._clients.ssm, self._deployment, name),
+                asyncio.to_thread(read_secrets, self._clients.secretsmanager, self._deployment, name),
             )
         )
 
 
-def read_config_text(clients: Clients, deployment: Deployment, tenant: str) -> str:
+def read_config_text(client: Any, deployment: Deployment, tenant: str) -> str:
     """Raise NotFound when there is no such tenant, Retryable when SSM cannot be asked."""
     name = deployment.parameter(tenant)
     with in_our_words(f"the configuration of {tenant} cannot be read"):
-        asked = clients.ssm
         try:
-            text: str = asked.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-        except asked.exceptions.ParameterNotFound:
+            text: str = client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        except client.exceptions.ParameterNotFound:
             raise _unknown(tenant) from None
         return text
 

@@ -1,0 +1,42 @@
+"""The workers' door: factory.worker/1 over the line of runs in the table. No claim is held open: that would be paid."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from factory_core.errors import NeedsPerson, Problem, Refused
+from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
+
+from ...assembly import utc_now
+from ...fleets.worker_queue.endpoint import WorkerEndpoint, nobody_here
+from ...registry import Secret
+from ..http import request_of, response_of
+from ..process import process
+
+TOKEN = Secret("worker token", ("FACTORY_WORKER_TOKEN",), "any long random text")
+_FLEET = re.compile(r"/fleet/([^/]+)/.+")
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """An HTTP event in, an HTTP answer out."""
+    return process().run(_answered(event))
+
+
+async def _answered(event: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return response_of(await _said(request_of(event, utc_now())))
+    except Problem as problem:
+        return response_of(problem_response(problem))
+
+
+async def _said(request: HttpRequest) -> HttpResponse:
+    named = _FLEET.fullmatch(request.path)
+    if named is None:
+        return nobody_here()
+    try:
+        tenant = await process().tenants(named[1])
+    except (Refused, NeedsPerson):
+        return nobody_here()
+    return await WorkerEndpoint(tenant.leases, tenant.secrets.several(TOKEN)).handle(request)
