@@ -23,7 +23,8 @@ def document(measures: Sequence[Measure], played: Sequence[Round], rounds: int, 
         "at": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "versions": versions(),
-        "peers": {peer.title: _peer(peer.name, measures, played) | {"versions": peer.versions()} for peer in PEERS},
+        "peers": {peer.title: peer.versions() for peer in PEERS},
+        "absent": _absent(measures, played),
         "rounds": {
             "asked": rounds,
             "kept": len(steady),
@@ -35,10 +36,10 @@ def document(measures: Sequence[Measure], played: Sequence[Round], rounds: int, 
     }
 
 
-def _peer(name: str, measures: Sequence[Measure], played: Sequence[Round]) -> dict[str, Any]:
-    planned = next((one for one in measures if one.name == name), None)
-    failed = [one.absent[name] for one in kept(played) if name in one.absent]
-    return {"absent": "not asked for" if planned is None else planned.absent or "; ".join(failed)}
+def _absent(measures: Sequence[Measure], played: Sequence[Round]) -> dict[str, str]:
+    """What could not be taken at all, and what failed in some round."""
+    failed = {name: why for one in kept(played) for name, why in one.absent.items()}
+    return {one.name: one.absent for one in measures if one.absent} | failed
 
 
 def _figure(name: str, figure: Figure, played: Sequence[Round], sizes: Sizes) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def text(said: dict[str, Any]) -> str:
     parts = [_columns(("measure", "median", "lowest", "highest", "ratio"), figures)]
     if goals:
         parts.append(_columns(("reach", "what", "wanted", "measured", ""), goals))
-    parts += [f"{name}: absent: {peer['absent']}" for name, peer in said["peers"].items() if peer["absent"]]
+    parts += [f"{name}: absent: {why}" for name, why in said["absent"].items()]
     return "\n\n".join([*parts, ground(said)])
 
 

@@ -18,7 +18,8 @@ def write(said: dict[str, Any]) -> None:
 
 
 def generated(said: dict[str, Any]) -> str:
-    peers = [(name, _versions(peer["versions"]), peer["absent"]) for name, peer in said["peers"].items()]
+    peers = [(name, _versions(versions)) for name, versions in said["peers"].items()]
+    absent = [f"Absent: {name}: {why.splitlines()[0]}" for name, why in said["absent"].items()]
     goals = [(g["goal"], g["words"], g["wanted"], show(g["measured"]), MET[g["met"]]) for g in said["reach"]]
     figures = [
         (f["words"], show(f["median"], f["unit"]), f"{show(f['lowest'])} … {show(f['highest'])}", _ratio(f, said))
@@ -34,7 +35,7 @@ def generated(said: dict[str, Any]) -> str:
             f"{where} {ground(said)}",
             "### Reach", _table(("goal", "what", "wanted", "measured", ""), goals),
             "### Figures", _table(("measure", "median", "spread", "ratio"), figures),
-            "### Peers", _table(("peer", "versions", "absent"), peers),
+            "### Peers", _table(("peer", "versions"), peers), *absent,
         )
     )  # fmt: skip
 

@@ -16,6 +16,8 @@ from time import monotonic, sleep
 from types import MappingProxyType
 from typing import IO, NamedTuple
 
+from .measure import Absent
+
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ("PATH", "LANG", "HOME", "TMPDIR", "VIRTUAL_ENV")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -99,7 +101,7 @@ def _started(
                     process.wait(5)
 
 
-class NotReady(RuntimeError):
+class NotReady(Absent):
     """A program that did not come up, or ended; with the end of what it said."""
 
 

@@ -37,10 +37,10 @@ class Round:
 
 
 def play(measures: Sequence[Measure], rounds: int, sizes: Sizes) -> list[Round]:
-    """Until so many rounds were steady, or twice as many were played."""
+    """Until so many rounds were steady, or there were too many others."""
     played: list[Round] = []
     with _place() as place:
-        while sum(one.steady for one in played) < rounds and len(played) < 2 * rounds:
+        while sum(one.steady for one in played) < rounds and len(played) < sizes.replays * rounds:
             said = f"round {len(played) + 1}, {sum(one.steady for one in played)} of {rounds} kept"
             played.append(_round(measures, sizes, place, said))
             if not played[-1].steady:

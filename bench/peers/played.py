@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 
-from ..measure import Absent, Figure, Measure, Sizes
-from ..processes import ROOT, NotReady, environment, running
+from ..measure import Figure, Measure, Sizes
+from ..processes import ROOT, running
 
 PYTHON = ROOT / ".bench" / "venv" / "bin" / "python"
 PATIENCE = 300.0  # seconds for one session
@@ -26,33 +26,25 @@ class Peer:
 
     def missing(self) -> str:
         """Why it cannot be played here; empty when it can."""
-        if not PYTHON.exists():
-            return "not installed: `make bench` does that"
-        if not all(self.versions().values()):
-            return f"not installed: {', '.join(name for name, version in self.versions().items() if not version)}"
+        absent = [name for name, version in self.versions().items() if not version]
         if self.binary and not list((ROOT / ".bench").glob(self.binary)):
-            return "its server is not installed"
-        return ""
+            absent.append(self.binary)
+        return f"`make bench` could not install {', '.join(absent)}" if absent else ""
 
-    def versions(self) -> Mapping[str, str]:
-        if not PYTHON.exists():
-            return dict.fromkeys(self.needs, "")
+    def versions(self) -> dict[str, str]:
         return {name: _version(name) for name in self.needs}
 
     def play(self, path: Path, sizes: Sizes) -> Mapping[str, float]:
         counts = (sizes.peer_lifecycles, sizes.peer_waiting, min(sizes.resumes, 20), sizes.idle_seconds)
         command = [str(PYTHON), "-m", f"bench.peers.{self.name}", str(path), *map(str, counts)]
-        try:
-            with running(command, patience=PATIENCE, end=signal.SIGTERM, more=QUIET) as done:
-                return {f"{self.name}.{name}": value for name, value in json.loads(done.said).items()}
-        except NotReady as problem:
-            raise Absent(str(problem)) from None
+        with running(command, patience=PATIENCE, end=signal.SIGTERM, more=QUIET) as done:
+            return {f"{self.name}.{name}": value for name, value in json.loads(done.said).items()}
 
 
 def _version(name: str) -> str:
-    program = f"import importlib.metadata as m; print(m.version({name!r}))"
-    done = subprocess.run([PYTHON, "-c", program], capture_output=True, text=True, check=False, env=environment())
-    return done.stdout.strip()
+    """In the peers' environment; empty when it is not there."""
+    places = [str(place) for place in PYTHON.parents[1].glob("lib/python*/site-packages")]
+    return next((found.version for found in distributions(name=name, path=places)), "")
 
 
 PEERS = (

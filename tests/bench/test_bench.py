@@ -1,4 +1,4 @@
-"""The benchmark says what it did: its floors are durable and deduplicate, its document has its shape, a bad round is dropped."""
+"""The benchmark's floors are durable and deduplicate, its document has its shape, and a restless round is dropped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from bench.floors.rates import lifecycles
 from bench.measure import QUICK, Absent, Figure, Measure, Sizes
 from bench.measures import FIGURES, MEASURES
 from bench.page import PAGE, generated
-from bench.peers.played import PEERS
 from bench.reach import GOALS, Goal
 from bench.rounds import Round, kept, median, play, ratio
 from bench.workload import posted, webhook
@@ -51,7 +50,11 @@ def test_the_floors_event_is_on_the_disk_when_it_is_over(ledger: Ledger, tmp_pat
 
 def test_the_floors_event_counts_once(ledger: Ledger) -> None:
     with ledger:
-        assert [ledger.event("e-1", "A-1"), ledger.event("e-1", "A-1"), ledger.event("e-2", "A-1")] == [True, False, True]
+        assert [ledger.event("e-1", "A-1"), ledger.event("e-1", "A-1"), ledger.event("e-2", "A-1")] == [
+            True,
+            False,
+            True,
+        ]
     assert (ledger.count("heard"), ledger.count("outbox")) == (2, 2)
     assert ledger.sql.execute("SELECT version FROM record").fetchall() == [(2,)]
 
@@ -86,7 +89,15 @@ def test_every_goal_compares_figures_that_some_measure_gives() -> None:
 
 def test_a_quick_run_gives_one_document_and_counts_what_is_promised() -> None:
     """As a program, without servers and peers: the other parts are the same code with other numbers."""
-    command = [sys.executable, "-m", "bench", "--quick", "--rounds=1", "--format=json", f"--only=^({'|'.join(COUNTED)})$"]
+    command = [
+        sys.executable,
+        "-m",
+        "bench",
+        "--quick",
+        "--rounds=1",
+        "--format=json",
+        f"--only=^({'|'.join(COUNTED)})$",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     said = json.loads(done.stdout)
     assert said["schema"] == "factory.bench/2"
@@ -95,7 +106,7 @@ def test_a_quick_run_gives_one_document_and_counts_what_is_promised() -> None:
     assert (figures["factory.commits.webhook"], figures["factory.commits.redelivery"]) == (1, 0)
     assert figures["floor.lifecycle.commits"] == 4
     assert all(value > 0 for name, value in figures.items() if name != "factory.commits.redelivery")
-    assert {peer["absent"] for peer in said["peers"].values()} == {"not asked for"}
+    assert said["absent"] == {}
     assert "round 1" in done.stderr and said["rounds"]["asked"] == 1
 
 
@@ -124,7 +135,11 @@ def test_a_ratio_is_taken_within_each_round() -> None:
 
 def test_a_goal_without_its_figures_is_neither_met_nor_missed() -> None:
     rounds = [Round({"a": 10, "b": 5}, [1])]
-    goal, missed, unknown = (Goal("9", "", "a", "≥", 2, "b"), Goal("9", "", "a", "<", 10), Goal("9", "", "a", "≥", 2, "x"))
+    goal, missed, unknown = (
+        Goal("9", "", "a", "≥", 2, "b"),
+        Goal("9", "", "a", "<", 10),
+        Goal("9", "", "a", "≥", 2, "x"),
+    )
     assert (goal.met(rounds), missed.met(rounds), unknown.met(rounds)) == (True, False, None)
 
 
@@ -132,10 +147,10 @@ def test_what_cannot_be_taken_is_named() -> None:
     def fails(path: Path, sizes: Sizes) -> Mapping[str, float]:
         raise Absent("it is not here")
 
-    peer = PEERS[0]
-    said = document([Measure(peer.name, {}, fails)], play([Measure(peer.name, {}, fails)], 1, QUICK), 1, QUICK)
-    assert said["peers"][peer.title]["absent"].startswith("it is not here")
-    assert f"{peer.title}: absent: it is not here" in text(said)
+    measures = [Measure("far", {}, fails), Measure("peer", {}, fails, absent="it is not installed")]
+    said = document(measures, play(measures, 1, QUICK), 1, QUICK)
+    assert said["absent"] == {"far": "it is not here", "peer": "it is not installed"}
+    assert "peer: absent: it is not installed" in text(said)
 
 
 def test_the_page_shows_every_goal_and_every_measure() -> None:
