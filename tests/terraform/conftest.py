@@ -18,7 +18,7 @@ from .schema import provider_of, schema_of
 HERE = Path(__file__).parent
 MODULE = HERE.parents[1] / "infra/terraform/aws"
 BINDINGS = HERE / "node_modules/@cdktf/provider-aws"
-TOOLS = HERE / ".venv/bin"
+TOOLS, READY = HERE / ".venv/bin", HERE / ".venv/.ready"
 
 Ran = subprocess.CompletedProcess[str]
 Terraform = Callable[..., Ran]
@@ -26,7 +26,7 @@ Terraform = Callable[..., Ran]
 
 @pytest.fixture(scope="session")
 def checkov() -> Path:
-    if not (TOOLS / "checkov").exists():
+    if not READY.exists():
         pytest.skip("checkov is not installed: make test")
     return TOOLS / "checkov"
 
@@ -39,7 +39,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     quiet = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
     if os.environ.get("FACTORY_TERRAFORM_PROVIDER") == "real":
         return quiet
-    if not BINDINGS.exists() or not (TOOLS / "python").exists():
+    if not BINDINGS.exists() or not READY.exists():
         pytest.skip("the provider's bindings are not installed: make test")
     home = tmp_path_factory.mktemp("terraform")
     settings = home / "terraformrc"
@@ -76,6 +76,6 @@ def module(tmp_path: Path) -> Path:
 def terraform(environment: dict[str, str]) -> Terraform:
     def run(folder: Path, *words: str) -> Ran:
         line = ["terraform", f"-chdir={folder}", *words, "-no-color"]
-        return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300)
 
     return run

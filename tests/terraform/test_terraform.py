@@ -50,12 +50,12 @@ def test_the_module_is_as_it_was_meant(terraform: Terraform, module: Path) -> No
     assert terraform(module, "init", "-backend=false", "-input=false").returncode == 0
     ran = terraform(module, "test")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert ran.stdout.count("... pass") > 10
+    assert "Success! 4 passed, 0 failed." in ran.stdout
 
 
 LOOSENED = (
     ("alarms.tf", "alarm_actions       = [aws_sns_topic.alarms.arn]", "alarm_actions = []"),
-    ("schedule.tf", 'aws_sqs_queue.dead["ticks"].arn\n    }', 'aws_sqs_queue.dead["runs"].arn\n    }'),
+    ("schedule.tf", 'aws_sqs_queue.dead["ticks"].arn\n    }', 'aws_sqs_queue.dead["effects"].arn\n    }'),
     ("permissions.tf", '["ssm:GetParameter"]', '["ssm:*"]'),
     ("queues.tf", '  name                      = "factory-${var.name}-dead-${each.key}"\n  kms_master_key_id         = aws_kms_key.factory.arn\n',
      '  name = "factory-${var.name}-dead-${each.key}"\n'),
@@ -67,7 +67,8 @@ def test_the_tests_see_what_is_loosened(terraform: Terraform, module: Path) -> N
     for file, right, wrong in LOOSENED:
         _spoil(module / file, right, wrong)
     assert terraform(module, "init", "-backend=false", "-input=false").returncode == 0
-    said = terraform(module, "test").stderr
+    told = terraform(module, "test", "-filter=tests/factory.tftest.hcl").stderr
+    said = " ".join(told.split())  # Terraform breaks its lines
     for law in (
         "an alarm reaches the topic and says what to do",
         "a tick that failed is tried again, then kept",
@@ -84,8 +85,8 @@ def _spoil(path: Path, right: str, wrong: str) -> None:
 
 
 def test_every_finding_has_its_answer_in_writing(checkov: Path, tmp_path: Path) -> None:
-    line = [checkov, "--directory", MODULE, "--framework", "terraform", "--skip-download", "--quiet", "--output", "json"]
-    ran = subprocess.run(line, capture_output=True, text=True, timeout=120, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
+    line = [checkov, "--directory", MODULE, "--framework", "terraform", "--skip-download", "--output", "json"]
+    ran = subprocess.run(line, capture_output=True, text=True, timeout=300, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"})
     told = json.loads(ran.stdout)
     assert [(one["check_id"], one["resource"]) for one in told["results"]["failed_checks"]] == []
     assert told["summary"]["parsing_errors"] == 0

@@ -8,7 +8,7 @@ locals {
     ["Performer behind the table, ms", "Maximum", [["AWS/Lambda", "IteratorAge", "FunctionName", local.called["performer"]]]],
     ["Errors", "Sum", [for name in values(local.called) : ["AWS/Lambda", "Errors", "FunctionName", name]]],
     ["Throttles", "Sum", [for name in values(local.called) : ["AWS/Lambda", "Throttles", "FunctionName", name]]],
-    ["Runs that wait for a worker", "Maximum", [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.runs.name]]],
+    ["Effects performed and failed", "Sum", [for metric in ["EffectsPerformed", "EffectsFailed"] : [local.metrics, metric, "factory", var.name]]],
     ["Dead letters", "Maximum", [for queue in aws_sqs_queue.dead : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name]]],
     ["Table, units", "Sum", [for metric in ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"] : ["AWS/DynamoDB", metric, "TableName", aws_dynamodb_table.factory.name]]],
   ]

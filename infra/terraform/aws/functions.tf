@@ -28,10 +28,9 @@ resource "aws_lambda_function" "factory" {
 
   environment {
     variables = {
-      FACTORY_NAME            = var.name
-      FACTORY_TABLE           = aws_dynamodb_table.factory.name
-      FACTORY_RUNS_QUEUE      = aws_sqs_queue.runs.url
-      POWERTOOLS_SERVICE_NAME = each.key
+      FACTORY_NAME         = var.name
+      FACTORY_TABLE        = aws_dynamodb_table.factory.name
+      FACTORY_DEAD_EFFECTS = aws_sqs_queue.dead["effects"].url
     }
   }
 

@@ -1,15 +1,18 @@
-# What each function may do, on what. `rights` are the calls that the function's code makes, neither more nor fewer: a test
-# compares the two. `platform` is what Lambda itself does in the function's name.
+# What each function may do, on what. `everyone` and `own` are the calls that the functions' code makes, neither more nor fewer:
+# a test compares them. `platform` is what Lambda itself does in a function's name.
 
 locals {
-  records = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
-  tenants = { config = ["ssm:GetParameter"], secrets = ["secretsmanager:GetSecretValue"] }
+  everyone = {
+    table   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
+    config  = ["ssm:GetParameter"]
+    secrets = ["secretsmanager:GetSecretValue"]
+  }
 
-  rights = {
-    ingress   = merge(local.tenants, { table = local.records })
-    performer = merge(local.tenants, { table = local.records, runs = ["sqs:SendMessage"] })
-    check_in  = merge(local.tenants, { table = local.records, runs = ["sqs:SendMessage"] })
-    fleet     = merge(local.tenants, { table = local.records, runs = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"] })
+  own = {
+    ingress   = {}
+    performer = { dead_effects = ["sqs:SendMessage"] }
+    check_in  = {}
+    fleet     = {}
   }
 
   platform = {
@@ -25,7 +28,6 @@ locals {
   reach = {
     table        = [aws_dynamodb_table.factory.arn, "${aws_dynamodb_table.factory.arn}/index/due"]
     stream       = [aws_dynamodb_table.factory.stream_arn]
-    runs         = [aws_sqs_queue.runs.arn]
     dead_effects = [aws_sqs_queue.dead["effects"].arn]
     config       = [for parameter in aws_ssm_parameter.tenant : parameter.arn]
     secrets      = [for secret in aws_secretsmanager_secret.tenant : secret.arn]
@@ -53,7 +55,7 @@ resource "aws_iam_role_policy" "function" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
-      [for noun, actions in merge(local.rights[each.key], local.platform[each.key]) : {
+      [for noun, actions in merge(local.everyone, local.own[each.key], local.platform[each.key]) : {
         Sid      = replace(title(replace(noun, "_", " ")), " ", "")
         Effect   = "Allow"
         Action   = actions

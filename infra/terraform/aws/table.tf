@@ -7,7 +7,7 @@ resource "aws_dynamodb_table" "factory" {
   range_key                   = "sk"
   deletion_protection_enabled = var.deletion_protection
 
-  # The performer needs what now stands, not what stood before: half the bytes of NEW_AND_OLD_IMAGES.
+  # The filter of the stream looks for `work` in what now stands; nobody asks what stood before.
   stream_enabled   = true
   stream_view_type = "NEW_IMAGE"
 
@@ -22,7 +22,7 @@ resource "aws_dynamodb_table" "factory" {
   }
 
   attribute {
-    name = "due_at"
+    name = "wake_at"
     type = "N"
   }
 
@@ -30,7 +30,7 @@ resource "aws_dynamodb_table" "factory" {
   global_secondary_index {
     name            = "due"
     hash_key        = "pk"
-    range_key       = "due_at"
+    range_key       = "wake_at"
     projection_type = "KEYS_ONLY"
   }
 

@@ -14,8 +14,8 @@ variable "tenants" {
   type        = map(string)
 
   validation {
-    condition     = length(var.tenants) > 0 && alltrue([for tenant in keys(var.tenants) : can(regex("^[a-z0-9][a-z0-9-]{0,39}$", tenant))])
-    error_message = "tenants: at least one; a tenant's name is 1 to 40 of a-z, 0-9 and -."
+    condition     = length(var.tenants) > 0 && alltrue([for tenant in keys(var.tenants) : can(regex("^[a-z0-9][a-z0-9-]{0,62}$", tenant))])
+    error_message = "tenants: at least one; a tenant's name is 1 to 63 of a-z, 0-9 and -."
   }
 
   validation {

@@ -11,7 +11,8 @@ variables {
   alarm_email = "oncall@acme.example"
 }
 
-run "the_door_is_narrow_and_keeps_a_log" {
+run "a_factory_of_two_tenants" {
+  # the door is narrow and keeps a log
   assert {
     condition     = alltrue([for settings in aws_apigatewayv2_stage.factory.default_route_settings : settings.throttling_rate_limit == 25 && settings.throttling_burst_limit == 50])
     error_message = "requests are throttled"
@@ -28,9 +29,8 @@ run "the_door_is_narrow_and_keeps_a_log" {
     condition     = output.webhooks.acme.linear == "${aws_apigatewayv2_api.factory.api_endpoint}/hooks/acme/linear" && keys(output.webhooks) == ["acme", "umbrella"]
     error_message = "the addresses to register are printed for each tenant"
   }
-}
 
-run "the_memory_is_kept" {
+  # the memory is kept
   assert {
     condition     = aws_dynamodb_table.factory.deletion_protection_enabled && aws_dynamodb_table.factory.billing_mode == "PAY_PER_REQUEST"
     error_message = "the table is protected and costs what is used"
@@ -47,13 +47,12 @@ run "the_memory_is_kept" {
     condition     = aws_ssm_parameter.tenant["acme"].name == "/factory/main/tenants/acme/config" && aws_secretsmanager_secret.tenant["acme"].name == "factory/main/acme"
     error_message = "the functions look for configuration and secrets under these names"
   }
-}
 
-run "everything_at_rest_is_under_our_key" {
+  # everything at rest is under our key
   assert {
     condition = alltrue(concat(
       [for encryption in aws_dynamodb_table.factory.server_side_encryption : encryption.enabled && encryption.kms_key_arn == aws_kms_key.factory.arn],
-      [for queue in concat([aws_sqs_queue.runs], values(aws_sqs_queue.dead)) : queue.kms_master_key_id == aws_kms_key.factory.arn],
+      [for queue in values(aws_sqs_queue.dead) : queue.kms_master_key_id == aws_kms_key.factory.arn],
       [for secret in aws_secretsmanager_secret.tenant : secret.kms_key_id == aws_kms_key.factory.arn],
       [for parameter in aws_ssm_parameter.tenant : parameter.type == "SecureString" && parameter.key_id == aws_kms_key.factory.arn],
       [for group in concat([aws_cloudwatch_log_group.access], values(aws_cloudwatch_log_group.function)) : group.kms_key_id == aws_kms_key.factory.arn],
@@ -61,9 +60,8 @@ run "everything_at_rest_is_under_our_key" {
     ))
     error_message = "table, queues, secrets, configuration, logs and alarms are under a key that rotates"
   }
-}
 
-run "no_work_is_lost" {
+  # no work is lost
   assert {
     condition = (
       aws_lambda_event_source_mapping.performer.event_source_arn == aws_dynamodb_table.factory.stream_arn
@@ -86,13 +84,8 @@ run "no_work_is_lost" {
     condition     = jsondecode(one(aws_scheduler_schedule.check_in.target).input) == { tenants = ["acme", "umbrella"] }
     error_message = "a tick names the tenants"
   }
-  assert {
-    condition     = jsondecode(aws_sqs_queue.runs.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead["runs"].arn, maxReceiveCount = 5 }
-    error_message = "a run that no worker could take is kept"
-  }
-}
 
-run "the_functions_are_bounded_and_watched" {
+  # the functions are bounded and watched
   assert {
     condition = alltrue([for made in aws_lambda_function.factory :
       made.architectures == tolist(["arm64"]) && made.runtime == "python3.14" && made.reserved_concurrent_executions > 0
@@ -108,9 +101,8 @@ run "the_functions_are_bounded_and_watched" {
     condition     = { for made in aws_lambda_function.factory : made.handler => made.reserved_concurrent_executions } == { "adapters.aws.handlers.check_in.handler" = 1, "adapters.aws.handlers.fleet.handler" = 10, "adapters.aws.handlers.ingress.handler" = 20, "adapters.aws.handlers.performer.handler" = 10 }
     error_message = "one check-in at a time"
   }
-}
 
-run "nobody_may_more_than_he_needs" {
+  # nobody may more than he needs
   assert {
     condition = alltrue(flatten([for policy in aws_iam_role_policy.function : [for statement in jsondecode(policy.policy).Statement :
       statement.Sid == "Traces" || !contains(statement.Resource, "*")
@@ -131,13 +123,12 @@ run "nobody_may_more_than_he_needs" {
     ])
     error_message = "the key serves nobody without a condition"
   }
-}
 
-run "what_hurts_a_user_pages" {
+  # what hurts a user pages
   assert {
     condition = toset(concat(keys(aws_cloudwatch_metric_alarm.factory), ["check-in-silent"])) == toset([
       "effects-wait", "stream-behind", "check-in-fails", "check-in-silent", "webhooks-refused",
-      "dead-runs", "dead-effects", "dead-ticks",
+      "dead-effects", "dead-ticks",
       "throttled-ingress", "throttled-performer", "throttled-check-in", "throttled-fleet",
     ])
     error_message = "the list of what pages"
@@ -156,40 +147,12 @@ run "what_hurts_a_user_pages" {
     condition     = aws_sns_topic_subscription.email[0].topic_arn == aws_sns_topic.alarms.arn
     error_message = "somebody is told"
   }
-}
 
-run "a_dead_queue_that_is_watched_is_one_that_is" {
+  # a dead queue that is watched is one that is
   assert {
     condition = alltrue([for key, queue in aws_sqs_queue.dead :
       aws_cloudwatch_metric_alarm.factory["dead-${key}"].dimensions == tomap({ QueueName = queue.name })
     ])
     error_message = "the alarms name the queues"
   }
-}
-
-run "a_new_account_needs_no_quota" {
-  variables {
-    concurrency = { ingress = -1, performer = -1, check_in = -1, fleet = -1 }
-    alarm_email = ""
-  }
-  assert {
-    condition     = alltrue([for made in aws_lambda_function.factory : made.reserved_concurrent_executions == -1])
-    error_message = "nothing is reserved when nothing can be"
-  }
-}
-
-run "a_function_is_not_switched_off_by_mistake" {
-  command = plan
-  variables {
-    concurrency = { ingress = 0 }
-  }
-  expect_failures = [var.concurrency]
-}
-
-run "a_factory_without_a_tenant_is_none" {
-  command = plan
-  variables {
-    tenants = {}
-  }
-  expect_failures = [var.tenants]
 }
