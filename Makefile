@@ -1,21 +1,21 @@
 # `make demo` and `make test` do all their own set-up: a Python ≥ 3.11 and git are enough. `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format docs lock clean
+.PHONY: help demo test check bench format docs lock aws-package aws-lock clean
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
 READY := .venv/.ready
-JAVASCRIPT := $(patsubst %/package.json,%/node_modules/.ready,$(wildcard tests/*/package.json tests/*/*/package.json))
+JAVASCRIPT := $(patsubst %/package.json,%/node_modules/.ready,$(wildcard tests/*/package.json tests/*/*/package.json infra/*/package.json))
 WORKERS ?= auto
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "  make %-11s %s\n", $$1, $$2 }'
 
 demo: $(READY)  ## see tickets become merged pull requests, on this machine alone
 	@$(BIN)/factory demo
 
-test: $(READY) $(JAVASCRIPT) browser  ## everything; with CI=true a skip is a failure
+test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser  ## everything; with CI=true a skip is a failure
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: $(READY)  ## format, lint, types, import contracts, pure tests: under a minute
@@ -35,13 +35,20 @@ format: $(READY)  ## write the code as `make check` wants it
 docs: $(READY)  ## write the generated parts of the documentation anew
 	$(BIN)/python docs/generate.py
 
+LOCK := $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+
 lock: $(READY)  ## write requirements.lock anew from pyproject.toml
-	$(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --extra dev --generate-hashes --no-header \
-	  --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
-	  --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+
+aws-lock: $(READY)  ## write infra/aws-requirements.lock anew, in the versions of requirements.lock
+	$(LOCK) --constraint requirements.lock --output-file infra/aws-requirements.lock infra/aws-requirements.in
+
+aws-package: $(READY) infra/lambda_python/node_modules/.ready  ## build what Lambda runs: dist/factory-aws-{arm64,x86_64}.zip
+	@$(BIN)/python infra/aws_package.py
 
 clean:  ## remove what the other targets made
-	rm -rf .venv .bench .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info $(JAVASCRIPT:/.ready=)
+	rm -rf .venv .bench .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info dist tests/terraform/.venv $(JAVASCRIPT:/.ready=)
 
 # The virtual environment: the locked packages by their hashes, then the project itself.
 $(READY): requirements.lock pyproject.toml
@@ -52,9 +59,15 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 # What some tests want beyond Python. Where it cannot be had, they are skipped by name.
-tests/%/node_modules/.ready: tests/%/package-lock.json
-	@if command -v npm >/dev/null && (cd tests/$* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); \
-	 then touch $@; else echo "No npm packages for tests/$*: the tests that need them will be skipped"; fi
+%/node_modules/.ready: %/package-lock.json
+	@if command -v npm >/dev/null && (cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); \
+	 then touch $@; else echo "No npm packages for $*: the tests that need them will be skipped"; fi
+
+tests/terraform/.venv/.ready: tests/terraform/requirements.lock $(READY)
+	@echo "Installing the tests' tools for Terraform into tests/terraform/.venv"
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 # The benchmark's peers, apart from everything of ours. What cannot be had is named as absent.
 EXTRA := import sys, tomllib; print(*tomllib.load(sys.stdin.buffer)["project"]["optional-dependencies"]["bench"], sep="\n")
