@@ -169,7 +169,7 @@ class Sweep(Section):
     """The search for missed events: how often, and what it may cost."""
 
     every: Duration = timedelta(minutes=10)  # 0: never
-    calls: int = Field(default=20, ge=1)  # to each of its sources, in one sweep
+    calls: int = Field(default=20, ge=2)  # to each of its sources, in one sweep; one lists, the next one acts
 
 
 class Linear(Section):
