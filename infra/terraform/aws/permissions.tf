@@ -3,7 +3,7 @@
 
 locals {
   everyone = {
-    table   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
+    table   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
     config  = ["ssm:GetParameter"]
     secrets = ["secretsmanager:GetSecretValue"]
   }
