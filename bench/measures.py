@@ -38,7 +38,7 @@ OURS = (
     }, acks.acks),
     Measure("floor-lifecycle", {
         "floor.lifecycle.c1": Figure("floor: lifecycles, 1 at once", PER_SECOND),
-        "floor.lifecycle.c32": Figure("floor: lifecycles, 32 to each commit", PER_SECOND),
+        "floor.lifecycle.c32": Figure("floor: lifecycles, 32 at once, group commit", PER_SECOND),
         "floor.lifecycle.commits": Figure("floor: commits per lifecycle", COUNT),
         "floor.lifecycle.rows": Figure("floor: rows per lifecycle", COUNT),
         "floor.lifecycle.bytes": Figure("floor: disk per lifecycle", BYTES),

@@ -21,6 +21,7 @@ from ..http_client import rate
 from ..measure import Sizes
 from ..processes import module, running
 from ..workload import SECRET, posted
+from .group import OneCommitATick
 from .ledger import Ledger
 
 OK = [(b"content-type", b"application/json"), (b"content-length", b"12")]
@@ -40,17 +41,10 @@ def one_commit_each(ledger: Ledger) -> Keep:
 
 
 def one_commit_a_tick(ledger: Ledger) -> Keep:
-    """What one tick of the event loop brings shares a commit."""
-    waiting: list[tuple[str, str]] = []
+    group = OneCommitATick(ledger)
 
     async def keep(heard: str, item: str) -> None:
-        waiting.append((heard, item))
-        await asyncio.sleep(0)
-        if waiting:
-            with ledger:
-                for event in waiting:
-                    ledger.event(*event)
-            waiting.clear()
+        await group.keep(lambda: ledger.event(heard, item))
 
     return keep
 

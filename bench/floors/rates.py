@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
 
 from ..measure import Sizes
+from .group import OneCommitATick, Step
 from .ledger import BODY, Ledger
 
 TOGETHER = 32
@@ -33,32 +35,46 @@ def event(path: Path, sizes: Sizes) -> Mapping[str, float]:
     return said
 
 
-def lifecycles(ledger: Ledger, first: int, count: int, group: int) -> float:
-    """Start, question asked and durable wait, resumed by its key, done: 4 commits, or 4 for each group."""
+def steps(ledger: Ledger, key: str) -> tuple[Step, ...]:
+    """Start, question asked and durable wait, resumed by its key, done: 4 commits, or a share of 4."""
+    return (
+        lambda: ledger.event(f"start-{key}", key),
+        lambda: ledger.carried_out(key, "waiting", waits_on=f"thread-{key}"),
+        lambda: ledger.event(f"reply-{key}", ledger.waiting_on(f"thread-{key}"), "ending"),
+        lambda: ledger.carried_out(key, "done"),
+    )
 
-    def each(step: Callable[[str], object], keys: range) -> None:
-        with ledger:
-            for number in keys:
-                step(f"A-{number}")
 
-    begun = perf_counter()
-    for at in range(first, first + count, group):
-        keys = range(at, at + group)
-        each(lambda key: ledger.event(f"start-{key}", key), keys)
-        each(lambda key: ledger.carried_out(key, "waiting", waits_on=f"thread-{key}"), keys)
-        each(lambda key: ledger.event(f"reply-{key}", ledger.waiting_on(f"thread-{key}"), "ending"), keys)
-        each(lambda key: ledger.carried_out(key, "done"), keys)
-    return count / (perf_counter() - begun)
+def one_by_one(ledger: Ledger, keys: Iterable[str]) -> None:
+    for key in keys:
+        for step in steps(ledger, key):
+            with ledger:
+                step()
+
+
+async def at_once(ledger: Ledger, keys: Iterator[str]) -> None:
+    """32 under way, and one commit for what a tick of the event loop brings."""
+    group = OneCommitATick(ledger)
+
+    async def worker() -> None:
+        for key in keys:
+            for step in steps(ledger, key):
+                await group.keep(step)
+
+    await asyncio.gather(*(worker() for _ in range(TOGETHER)))
 
 
 def lifecycle(path: Path, sizes: Sizes) -> Mapping[str, float]:
     ledger = Ledger(path / "floor.db")
     ledger.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     empty = (path / "floor.db").stat().st_size
-    count = sizes.lifecycles // TOGETHER * TOGETHER
-    alone = lifecycles(ledger, 0, count, 1)
-    commits = ledger.commits / count
-    together = lifecycles(ledger, count, count, TOGETHER)
+    count = sizes.lifecycles
+    begun = perf_counter()
+    one_by_one(ledger, (f"A-{n}" for n in range(count)))
+    alone, commits = count / (perf_counter() - begun), ledger.commits / count
+    begun = perf_counter()
+    asyncio.run(at_once(ledger, (f"B-{n}" for n in range(count))))
+    together = count / (perf_counter() - begun)
     rows = sum(map(ledger.count, ("heard", "record", "outbox"))) / (2 * count)
     ledger.close()
     disk = ((path / "floor.db").stat().st_size - empty) / (2 * count)

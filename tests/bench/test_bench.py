@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from bench.document import document, text
 from bench.floors.ledger import BODY, Ledger
-from bench.floors.rates import lifecycles
+from bench.floors.rates import at_once, one_by_one
 from bench.measure import QUICK, Absent, Figure, Measure, Sizes
 from bench.measures import FIGURES, MEASURES
 from bench.page import PAGE, generated
@@ -66,12 +67,17 @@ def test_what_fails_in_the_floor_leaves_nothing(ledger: Ledger) -> None:
     assert (ledger.count("heard"), ledger.count("record"), ledger.count("outbox")) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(("group", "commits"), [(1, 32), (4, 8)])
-def test_the_floors_lifecycle_ends_done_in_four_commits(ledger: Ledger, group: int, commits: int) -> None:
-    assert lifecycles(ledger, 0, 8, group) > 0
-    assert ledger.commits == commits
+def test_the_floors_lifecycle_ends_done_in_four_commits(ledger: Ledger) -> None:
+    one_by_one(ledger, [f"A-{n}" for n in range(8)])
+    assert ledger.commits == 32
     assert ledger.sql.execute("SELECT DISTINCT state, waits_on, version FROM record").fetchall() == [("done", None, 4)]
     assert (ledger.count("record"), ledger.count("heard"), ledger.count("outbox")) == (8, 16, 0)
+
+
+def test_the_floors_lifecycles_that_are_under_way_together_share_their_commits(ledger: Ledger) -> None:
+    asyncio.run(at_once(ledger, iter([f"A-{n}" for n in range(64)])))
+    assert ledger.commits == 8
+    assert ledger.sql.execute("SELECT DISTINCT state, version FROM record").fetchall() == [("done", 4)]
 
 
 def test_everybody_is_given_bodies_of_the_same_size() -> None:
