@@ -52,14 +52,15 @@ def test_a_force_push_between_gate_and_merge_is_judged_anew() -> None:
     async def story() -> None:
         world = await in_review()
         world.target.green(1)
-        merge = world.target.merge
+        read = world.target.read_pull_request
 
-        async def overtaken(pull_request: PullRequest, sha: str, method: str) -> str:
+        async def overtaken(repository: str, number: int) -> PullRequest | None:
+            seen = await read(repository, number)
+            world.target.read_pull_request = read  # type: ignore[method-assign]
             world.target.change(1, head_sha="theirs", checks=(Check(name="ci", status="pending"),))
-            world.target.merge = merge  # type: ignore[method-assign]
-            return await merge(pull_request, sha, method)
+            return seen
 
-        world.target.merge = overtaken  # type: ignore[method-assign]
+        world.target.read_pull_request = overtaken  # type: ignore[method-assign]
         await world.hear(world.pull())
         await world.later(timedelta(seconds=61))
         assert await world.state() is State.IN_REVIEW and world.target.merges == []

@@ -63,8 +63,9 @@ def test_a_call_that_never_answers_is_left_after_its_time_and_told() -> None:
             return await (asyncio.Event().wait() if item_id == "ACME-1" else read(item_id))
 
         world.tracker.read_item = hangs  # type: ignore[method-assign]
-        await world.add(ticket("ACME-1"))
-        await world.add(ticket("ACME-2"))
+        async with asyncio.timeout(2):
+            await world.add(ticket("ACME-1"))
+            await world.add(ticket("ACME-2"))
         record = await world.record()
         assert (record.state, await world.state("ACME-2")) == (State.TRIAGING, State.RUNNING)
         assert record.outbox[0].why.startswith("no outcome within") and not record.lease.holder
@@ -182,8 +183,8 @@ def test_a_sweep_that_is_ended_each_time_over_the_same_source_still_comes_round(
     """A host that kills it after each source: what the others had found out stays, and the next one goes on there."""
 
     async def story() -> None:
-        world = SweptWorld(sweep={"calls": 1})
-        world.tracker.items = {key: ticket(key) for key in (f"ACME-{n:03}" for n in range(120))}
+        world = SweptWorld(sweep={"calls": 2})
+        world.tracker.items = {key: ticket(key) for key in (f"ACME-{n:03}" for n in range(250))}
 
         async def killed(item_id: str) -> Any:
             raise asyncio.CancelledError
@@ -196,7 +197,7 @@ def test_a_sweep_that_is_ended_each_time_over_the_same_source_still_comes_round(
             with pytest.raises(asyncio.CancelledError):
                 await world.factory.sweep()
         world.tracker.read_item = visit  # type: ignore[method-assign]
-        assert len([record async for record in world.store.list_in_flight()]) == 121
+        assert len([record async for record in world.store.list_in_flight()]) == 251
 
     run(story())
 
