@@ -86,8 +86,9 @@ def is_news(record: InFlightRecord | None, item: WorkItem) -> bool:
 
 
 def _left(record: InFlightRecord) -> bool:
-    """Did the ticket leave our columns when the item ended?"""
-    return record.tracker not in OURS or record.state is State.DONE
+    """Did the ticket leave our columns when the item ended? One that ended before anybody looked was just made ready."""
+    elsewhere = record.tracker is not None and record.tracker not in OURS
+    return elsewhere or record.state is State.DONE
 
 
 def _read(record: InFlightRecord, event: ItemChanged) -> Transition:

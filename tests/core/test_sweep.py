@@ -359,6 +359,23 @@ def test_what_a_person_stopped_here_stays_stopped_though_its_ticket_says_ready()
     run(main())
 
 
+def test_what_a_person_stopped_before_its_first_triage_stays_stopped() -> None:
+    """The worker died over the triage, and nobody ever read the ticket: neither the search nor an old hint starts it."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        item = world.tracker.items["ACME-1"] = ticket(updated_at=world.now)
+        await world.factory.accept(hint := world.changed(item))
+        world.woken.clear()
+        world.now += timedelta(seconds=30)
+        await world.hear(AbortRequested(id="abort", work_item_id="ACME-1", at=world.now, by="Maya"))
+        assert (await world.sweep()).started == 0
+        await world.hear(hint.model_copy(update={"id": "once more"}))
+        assert await world.state() is State.CANCELLED and world.fleet.orders == {}
+
+    run(main())
+
+
 @pytest.mark.parametrize("ended", ["merged", "taken back"])
 def test_an_item_that_was_reopened_unheard_begins_anew(ended: str) -> None:
     """The ticket had left our columns and stands in ready again: found, once; a second sweep finds it at work."""
