@@ -68,7 +68,7 @@ def own_files() -> set[Path]:
     wanted = set(handlers).union(*(graph.find_upstream_modules(handler) for handler in handlers))
     around = {".".join(name.split(".")[:depth]) for name in wanted for depth in range(1, name.count(".") + 2)}
     modules = {_file(name) for name in around}
-    return modules | {data for module in modules for data in module.parent.rglob("*.graphql")}
+    return modules | {data for module in modules for data in module.parent.glob("operations/*")}
 
 
 def _file(module: str) -> Path:
@@ -89,10 +89,10 @@ def _compile(first: Path, *others: Path) -> None:
 def _zip(package: Path, target: Path) -> None:
     """Sorted, with one time and one mode for all."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in sorted(path for path in package.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(path.relative_to(package).as_posix(), LONG_AGO)
+        for name in sorted(path.relative_to(package).as_posix() for path in package.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(name, LONG_AGO)
             entry.external_attr, entry.compress_type = 0o100644 << 16, zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
+            archive.writestr(entry, (package / name).read_bytes())
 
 
 if __name__ == "__main__":
