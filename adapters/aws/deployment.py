@@ -9,11 +9,10 @@ from factory_core.errors import ConfigProblem
 
 
 class Deployment(NamedTuple):
-    """As infra/terraform/aws names it all. `runs_queue` and `dead_effects` are queues' addresses."""
+    """As infra/terraform/aws names it all. `dead_effects` is a queue's address."""
 
     name: str
     table: str
-    runs_queue: str = ""
     dead_effects: str = ""
 
     def parameter(self, tenant: str) -> str:
@@ -37,6 +36,5 @@ def deployment_of(environment: Mapping[str, str]) -> Deployment:
     return Deployment(
         environment["FACTORY_NAME"],
         environment["FACTORY_TABLE"],
-        environment.get("FACTORY_RUNS_QUEUE", ""),
         environment.get("FACTORY_DEAD_EFFECTS", ""),
     )

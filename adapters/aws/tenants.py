@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from factory_core.config import FactoryConfig
 from factory_core.errors import ConfigProblem, NotFound
+from factory_core.ports import Clock
 
 from ..assembly import utc_now
 from ..config_text import config_of
@@ -28,9 +29,9 @@ class Texts(NamedTuple):
 class Tenants:
     """A name in, its tenant out; a minute after its configuration or a secret changed, the new one."""
 
-    def __init__(self, deployment: Deployment, clients: Clients, holder: str) -> None:
+    def __init__(self, deployment: Deployment, clients: Clients, holder: str, clock: Clock = utc_now) -> None:
         self._deployment, self._clients, self._holder = deployment, clients, holder
-        self._texts = Remembered(self._read, utc_now)
+        self._texts = Remembered(self._read, clock)
         self._built: dict[str, tuple[Texts, AwsTenant]] = {}
 
     async def __call__(self, name: str) -> AwsTenant:

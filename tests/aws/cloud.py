@@ -25,7 +25,6 @@ from botocore.session import get_session
 from adapters.aws.deployment import Deployment
 from adapters.aws.dynamo_state_store import DynamoStateStore
 from adapters.aws.table import definition
-from adapters.sandbox.signing import Vendor
 from factory_core.dispatch.records import InFlightRecord
 from tests.scenarios.sandbox_thread import World
 from tests.scenarios.server_process import HOOKS, TOKENS, free_port, now, until
@@ -52,7 +51,8 @@ class Cloud:
 
     def __init__(self, folder: Path, endpoint: str, roughly: random.Random | None = None) -> None:
         self.folder, self.endpoint, self._roughly = folder, endpoint, roughly
-        self.deployment = Deployment("test", "factory-test", "", self._queue("dead-effects"))
+        name = f"t{secrets.token_hex(4)}"
+        self.deployment = Deployment(name, f"factory-{name}", self._queue(f"factory-{name}-dead-effects"))
         flows = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         self.client("dynamodb").create_table(**definition(self.deployment.table), StreamSpecification=flows)
         self.secrets: dict[str, dict[str, Any]] = {}
@@ -60,7 +60,8 @@ class Cloud:
         self.told: list[dict[str, Any]] = []  # every record that the performer was told of
         self.crashes: list[str] = []
         self._over = threading.Event()
-        self._beside: list[threading.Thread] = []
+        self._streams = self.client("dynamodbstreams")
+        self._at = self._begin()
         self.url = ""
 
     def client(self, service: str) -> Any:
@@ -121,28 +122,37 @@ class Cloud:
     # what AWS does by itself
 
     @contextlib.contextmanager
-    def running(self, *, tick_every: float = 0.5) -> Iterator[Cloud]:
-        """The door is open, the stream flows, the schedule ticks."""
+    def open(self) -> Iterator[Cloud]:
+        """The door is open; what AWS does besides is the test's business."""
         door = _Door(self)
         self.url = f"http://127.0.0.1:{door.server_port}"
-        flow = self._stream()
-        self._beside = [
-            threading.Thread(target=door.serve_forever),
-            threading.Thread(target=self._repeat, args=(flow, 0.05)),
-            threading.Thread(target=self._repeat, args=(self.tick, tick_every)),
-        ]
-        for thread in self._beside:
-            thread.start()
+        answering = threading.Thread(target=door.serve_forever)
+        answering.start()
         try:
             yield self
         finally:
-            self._over.set()
             door.shutdown()
-            for thread in self._beside:
-                thread.join(60)
+            answering.join(60)
             door.server_close()
             for function in self.functions.values():
                 function.close()
+
+    @contextlib.contextmanager
+    def running(self, *, tick_every: float = 0.5) -> Iterator[Cloud]:
+        """The door is open, the stream flows, the schedule ticks."""
+        beside = [
+            threading.Thread(target=self._repeat, args=(self._flow, 0.05)),
+            threading.Thread(target=self._repeat, args=(self.tick, tick_every)),
+        ]
+        with self.open():
+            for thread in beside:
+                thread.start()
+            try:
+                yield self
+            finally:
+                self._over.set()
+                for thread in beside:
+                    thread.join(60)
 
     def tick(self) -> None:
         """The schedule's target gets exactly its input; a function error is tried again by the next tick."""
@@ -160,25 +170,27 @@ class Cloud:
             self.crashes.append(str(error))
             return None
 
-    def _stream(self) -> Callable[[], None]:
-        """One look at the stream: new records with work in them go to the performer until it has taken them all."""
-        streams = self.client("dynamodbstreams")
-        arn = streams.list_streams(TableName=self.deployment.table)["Streams"][0]["StreamArn"]
-        shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-        at = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    def fresh(self) -> list[dict[str, Any]]:
+        """What the stream has to tell since the last look, through the filter of infra/terraform/aws/stream.tf."""
+        got = self._streams.get_records(ShardIterator=self._at)
+        self._at = got["NextShardIterator"]
+        return [stream_record(one) for one in got["Records"] if "work" in one["dynamodb"].get("NewImage", {})]
 
-        def look() -> None:
-            nonlocal at
-            got = streams.get_records(ShardIterator=at)
-            at = got["NextShardIterator"]
-            batch = [stream_record(one) for one in got["Records"] if "work" in one["dynamodb"].get("NewImage", {})]
-            if self._roughly and batch:
-                batch += self._roughly.sample(self.told, min(2, len(self.told)))
-                self._roughly.shuffle(batch)
-            while batch and not self._over.is_set():
-                batch = self._left(batch, self.perform(batch))
+    def _flow(self) -> None:
+        """Tell the performer until it has taken all."""
+        batch = self.fresh()
+        if self._roughly and batch:
+            batch += self._roughly.sample(self.told, min(2, len(self.told)))
+            self._roughly.shuffle(batch)
+        while batch and not self._over.is_set():
+            batch = self._left(batch, self.perform(batch))
 
-        return look
+    def _begin(self) -> str:
+        arn = self._streams.list_streams(TableName=self.deployment.table)["Streams"][0]["StreamArn"]
+        shard = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        asked = self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+        begin: str = asked["ShardIterator"]
+        return begin
 
     def _left(self, batch: list[dict[str, Any]], said: Any) -> list[dict[str, Any]]:
         """After a crash the whole batch; else from the first record that failed on."""
@@ -246,28 +258,20 @@ class _Request(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def cloud(folder: Path, roughly: random.Random | None = None) -> Iterator[Cloud]:
-    """An account with an empty table; nothing runs in it yet."""
+def aws(folder: Path) -> Iterator[str]:
+    """The endpoint of AWS's services, one answer at a time."""
     port = free_port()
     with (folder / "moto.log").open("wb") as log:
         moto = subprocess.Popen([sys.executable, "-c", ONE_AT_A_TIME, str(port)], stdout=log, stderr=log)
     try:
-        yield _when_up(lambda: Cloud(folder, f"http://127.0.0.1:{port}", roughly), port)
+        until(lambda: _listens(port))
+        yield f"http://127.0.0.1:{port}"
     finally:
         moto.kill()
         moto.wait(10)
 
 
-def _when_up(make: Callable[[], Cloud], port: int) -> Cloud:
-    def up() -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return True
-        return False
-
-    until(up)
-    return make()
-
-
-def hook_secret(cloud: Cloud, vendor: Vendor, tenant: str = "acme") -> str:
-    value = cloud.secrets[tenant][HOOKS[vendor]]
-    return value if isinstance(value, str) else str(value[0])
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False

@@ -13,7 +13,7 @@ from tests.scenarios.counting import ANSWER, VAGUE
 from tests.scenarios.sandbox_thread import World, world
 from tests.scenarios.server_process import config_of
 
-from .cloud import Cloud, cloud
+from .cloud import Cloud, aws
 from .worker import Worker
 
 QUICK = {"firstDelay": "0.1s", "lease": "4s", "effectTimeout": "3s"}
@@ -23,9 +23,15 @@ def config(w: World, tenant: str = "acme") -> dict[str, object]:
     return config_of(w, tenant=tenant, agents={"fleet": "workers", "engine": "console"}, runner=QUICK)
 
 
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with aws(tmp_path_factory.mktemp("aws")) as url:
+        yield url
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[tuple[World, Cloud, Worker]]:
-    with world() as w, cloud(tmp_path, random.Random(7)) as c, c.running():
+def stage(tmp_path: Path, endpoint: str) -> Iterator[tuple[World, Cloud, Worker]]:
+    with world() as w, Cloud(tmp_path, endpoint, random.Random(7)).running() as c:
         c.add_tenant("acme", config(w))
         c.subscribe(w, "acme")
         repository = Path(w.state()["github"]["repositories"]["acme/shop"]["path"])
@@ -62,7 +68,7 @@ def test_from_webhook_to_done(stage: tuple[World, Cloud, Worker]) -> None:
     key = w.ticket("The cart is confusing", VAGUE)
     w.reply(asked(c, key), ANSWER)
     is_done_once(w, c, worker, key)
-    assert c.crashes == [] and c.dead_letters() == []
+    assert c.told and c.crashes == [] and c.dead_letters() == []
 
 
 @pytest.mark.parametrize(
