@@ -8,7 +8,7 @@ from typing import NamedTuple
 from factory_core.config import FactoryConfig
 from factory_core.errors import NeedsPerson
 
-from .registry import Secret, declared
+from .registry import WORKERS, Secret, declared
 
 
 class Missing(NamedTuple):
@@ -36,8 +36,9 @@ class MissingSecrets(NeedsPerson):
 
 
 def missing_secrets(config: FactoryConfig, secrets: Secrets) -> list[Missing]:
-    """Every webhook secret that is not there: without it no sender could be told from a stranger."""
+    """Every secret that is not there and without which no sender, and no worker, could be told from a stranger."""
     wanted = [(name, vendor.webhook_secret) for name, vendor in declared(config).items()]
+    wanted += [("workers", WORKERS)] if config.agents.fleet == "workers" else []
     return [Missing(name, secret, secrets.names(secret)[0]) for name, secret in wanted if not secrets.several(secret)]
 
 

@@ -38,8 +38,8 @@ SCHEMA = (
         tenant TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID""",
     # A run holds the whole task, so its table is clustered by rowid, too.
     """CREATE TABLE IF NOT EXISTS runs (
-        tenant TEXT NOT NULL, run_id TEXT NOT NULL, work_item_id TEXT NOT NULL, version INTEGER NOT NULL, due_at INTEGER,
-        body TEXT NOT NULL, PRIMARY KEY (tenant, run_id))""",
+        tenant TEXT NOT NULL, run_id TEXT NOT NULL, work_item_id TEXT NOT NULL, version INTEGER NOT NULL,
+        due_at INTEGER, body TEXT NOT NULL, PRIMARY KEY (tenant, run_id))""",
     "CREATE INDEX IF NOT EXISTS runs_due ON runs (tenant, due_at, run_id) WHERE due_at IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS runs_of_item ON runs (tenant, work_item_id)",
     """CREATE TABLE IF NOT EXISTS workers (

@@ -40,6 +40,9 @@ class Secret(NamedTuple):
     where: str
 
 
+WORKERS = Secret("token", ("FACTORY_WORKER_TOKEN",), "factory connect workers makes one")
+"""What every worker of a tenant shows; two, with a comma between, while it is being rotated."""
+
 Role = Callable[[Access, FactoryConfig], Any]
 
 

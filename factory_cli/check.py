@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 import httpx2
 
-from adapters.assembly import check_connections, ports_of
+from adapters.assembly import check_connections, ports_of, utc_now
 from adapters.credentials import missing_secrets
-from adapters.registry import declared
+from adapters.registry import WORKERS, declared
 from factory_core.connections import ConnectionStatus, ProviderConnection
+from factory_core.overview import workers_line
 
 from .output import Output, aligned
-from .place import Place, config_argument, place_of
+from .place import Place, config_argument, place_of, workers_at
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +36,10 @@ async def ask(place: Place) -> list[ProviderConnection]:
 
 
 async def look(place: Place) -> list[ProviderConnection]:
-    """The same, and whether the secrets are here at all."""
+    """The same, and whether the secrets are here at all; with agents on other machines, who is there to run them."""
     lacks = _lacking(place)
-    return [_needs(one, lacks[one.provider]) if lacks[one.provider] else one for one in await ask(place)]
+    found = [_needs(one, lacks[one.provider]) if lacks[one.provider] else one for one in await ask(place)]
+    return [*found, await workers_connection(place)] if place.config.agents.fleet == "workers" else found
 
 
 def _lacking(place: Place) -> dict[str, list[str]]:
@@ -46,8 +48,18 @@ def _lacking(place: Place) -> dict[str, list[str]]:
     tokens = {name: vendor.token for name, vendor in vendors.items() if not place.secrets.find(vendor.token)}
     lacks = {name: [place.secrets.names(tokens[name])[0]] if name in tokens else [] for name in vendors}
     for provider, _, variable in missing_secrets(place.config, place.secrets):
-        lacks[provider].append(variable)
+        lacks.setdefault(provider, []).append(variable)
     return lacks
+
+
+async def workers_connection(place: Place) -> ProviderConnection:
+    """Workers as one of the connections: ready when they can be let in; who was heard is the account."""
+    if not place.secrets.several(WORKERS):
+        found = ProviderConnection(provider="workers", status=ConnectionStatus.NEEDS_AUTH)
+        return _needs(found, [place.secrets.names(WORKERS)[0]])
+    line = workers_line(await workers_at(place), utc_now(), place.config.workers)
+    heard = f", the last at {line.last_event_at:%Y-%m-%d %H:%M:%S} UTC" if line.last_event_at else ""
+    return ProviderConnection(provider="workers", status=ConnectionStatus.CONNECTED, account=f"{line.note}{heard}")
 
 
 def _needs(found: ProviderConnection, variables: Sequence[str]) -> ProviderConnection:
@@ -61,6 +73,8 @@ def table(found: Sequence[ProviderConnection], out: Output, *, verbose: bool = F
 
 
 def _line(one: ProviderConnection, out: Output, verbose: bool) -> str:
+    if one.ready and one.provider == "workers":
+        return f"{out.mark('ok')} may connect: {one.account}"
     if one.ready:
         return f"{out.mark('ok')} connected" + (f" as {one.account}" if verbose and one.account else "")
     said = one.words if verbose or not one.error or one.status is ConnectionStatus.ERROR else str(one.status)

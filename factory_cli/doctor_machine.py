@@ -12,12 +12,15 @@ from typing import Literal, NamedTuple
 
 import httpx2
 
+from adapters.assembly import utc_now
 from adapters.fleets.local_engines.engines import ENGINES
 from adapters.local.sqlite_file import SqliteFile
+from factory_core.dispatch.queued_run import present
 from factory_core.errors import Problem
 from factory_core.status_report.spelling import one_line
 
-from .place import Place, relative
+from .check import workers_connection
+from .place import Place, relative, workers_at
 
 PATIENCE = 5.0  # seconds that any one look may take
 MOST_OFF = 30.0  # seconds; Slack and relayfile count a time stamp of 300 as an old recording
@@ -32,7 +35,8 @@ class Finding(NamedTuple):
 
 
 async def machine(place: Place) -> list[Finding]:
-    return [_config(place), await _clock(place), await _git(), *await _engines(place), await _store(place)]
+    agents = [await _workers(place)] if place.config.agents.fleet == "workers" else await _engines(place)
+    return [_config(place), await _clock(place), await _git(), *agents, await _store(place)]
 
 
 def _config(place: Place) -> Finding:
@@ -88,6 +92,16 @@ async def _engine(place: Place, name: str) -> Finding:
         return Finding("This machine", "ok", name, "needs nothing")
     said = await _first_line(name, "--version")
     return Finding("This machine", "ok" if said else "fail", name, said or "not found", "" if said else fix)
+
+
+async def _workers(place: Place) -> Finding:
+    """Agents run elsewhere: is anybody there to run them?"""
+    found = await workers_connection(place)
+    if not found.ready:
+        return Finding("Workers", "fail", "token", found.error, found.fix)
+    there = present(await workers_at(place), utc_now(), place.config.workers)
+    fix = "" if there else "In the shell of another machine: factory worker --url … --tenant … (docs/workers.md)"
+    return Finding("Workers", "ok" if there else "warn", "heard", found.account, fix)
 
 
 async def _first_line(*command: str) -> str:

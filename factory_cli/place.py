@@ -11,15 +11,20 @@ from typing import NamedTuple
 
 from adapters.assembly import utc_now
 from adapters.credentials import Secrets
+from adapters.fleets.local_engines.fleet import LocalFleet
+from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
 from adapters.local.credentials import environment_with_file, prefix_of
-from adapters.local.sqlite_file import SqliteFile
+from adapters.local.sqlite_file import SqliteFile, create_file
 from adapters.local.sqlite_state_store import SqliteStateStore
-from adapters.local.wiring import load_config
+from adapters.local.wiring import leases_of, load_config
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.effects import Planned
+from factory_core.dispatch.queued_run import Worker
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import ConfigProblem, Refused, StoreUnavailable
 from factory_core.factory import Factory
+from factory_core.ports import Fleet
+from factory_core.run_queue import WorkerFleet
 from factory_core.runner.drive import Outcome, Runner
 
 from .output import Output
@@ -104,6 +109,29 @@ def factory_at(place: Place) -> Iterator[Factory]:
         store = SqliteStateStore(file, place.config.tenant, utc_now)
         runner = Runner(store, _leave, place.config, utc_now, holder="", wake=_nobody)
         yield Factory(place.config, store, runner, utc_now, {}, None, _nobody)
+
+
+@contextmanager
+def fleet_at(place: Place) -> Iterator[Fleet]:
+    """What is known here of runs and workers; nothing is started by it."""
+    if place.config.agents.fleet == "local":
+        yield LocalFleet(place.home / "fleet" / place.config.tenant, environment=os.environ, clock=utc_now)
+        return
+    create_file(place.store)  # one of an older release has no room for runs yet
+    with closing(SqliteFile(place.store)) as file:
+        yield WorkerQueueFleet(leases_of(place.config, file), _untold)
+
+
+async def workers_at(place: Place) -> Sequence[Worker]:
+    """Who was heard within the last day; nobody where no factory has run."""
+    if not place.store.exists():
+        return ()
+    with fleet_at(place) as fleet:
+        return await fleet.workers() if isinstance(fleet, WorkerFleet) else ()
+
+
+async def _untold(run_id: str) -> None:
+    raise AssertionError("this fleet starts nothing")
 
 
 async def _leave(record: InFlightRecord, planned: Planned) -> Outcome:

@@ -54,9 +54,10 @@ async def _serve(places: Sequence[Place], args: argparse.Namespace, out: Output)
         if not args.no_check:
             refuse_to_start([one for place in places for one in await look(place)])
         tenants = _tenants(places, stack)
-        app = Site(tenants, VERSION, places[0].environment.get("FACTORY_STATUS_TOKEN", "")).app()
-        stopped = stop_signals()
-        await stack.enter_async_context(served(app, listening, lifespan="on", access_log=False, log_level="warning"))
+        site = Site(tenants, VERSION, places[0].environment.get("FACTORY_STATUS_TOKEN", ""))
+        stopped, serving = stop_signals(), {"lifespan": "on", "access_log": False, "log_level": "warning"}
+        await stack.enter_async_context(served(site.app(), listening, **serving))
+        stack.callback(site.hang_up)
         _banner(places, host, listening.getsockname()[1], out)
         return await stopped
 
@@ -112,8 +113,10 @@ def _banner(places: Sequence[Place], host: str, port: int, out: Output) -> None:
         names = ",".join(place.config.providers())
         lines.append(f"  Webhooks   {url}/hooks/{place.config.tenant}/{{{names}}}")
     engines = ", ".join(dict.fromkeys(place.config.agents.engine for place in places))
+    remote = [place.config.tenant for place in places if place.config.agents.fleet == "workers"]
     lines.append(f"  Store      {first.store.kind}, {relative(places[0].store)}")
     lines.append(f"  Agents     up to {sum(p.config.capacity.agents for p in places)}, {engines}")
+    lines += [f"  Workers    factory worker --url {url} --tenant {tenant}" for tenant in remote]
     lines.append("Ready. (^C to quit; agents go on, and the next start finds them)")
     store = {"kind": first.store.kind, "path": str(places[0].store)}
     out.answer(

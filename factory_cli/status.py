@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from adapters.assembly import utc_now
-from adapters.fleets.local_engines.fleet import LocalFleet
 from factory_core.dispatch.records import ENDED, State
 from factory_core.factory import Factory
 from factory_core.overview import item_overview, overview
+from factory_core.ports import Fleet
 from factory_core.status_report import ItemReport, StatusReport, item_words, rows, words
 
 from . import VERSION
 from .output import Output
-from .place import Place, UnknownItem, config_argument, factory_at, place_of
+from .place import Place, UnknownItem, config_argument, factory_at, fleet_at, place_of
 
 LOOK_EVERY = 1.0  # seconds
 NOT_FINISHED = 8
@@ -41,8 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     place = place_of(args.config, out)
-    with factory_at(place) as factory:
-        fleet = LocalFleet(place.home / "fleet" / place.config.tenant, environment=os.environ, clock=utc_now)
+    with factory_at(place) as factory, fleet_at(place) as fleet:
 
         async def look() -> Shown:
             if args.key:
@@ -55,14 +52,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return shown.code if args.exit_status else 0
 
 
-async def _tenant(factory: Factory, fleet: LocalFleet, place: Place, out: Output, *, everything: bool) -> Shown:
+async def _tenant(factory: Factory, fleet: Fleet, place: Place, out: Output, *, everything: bool) -> Shown:
     report = await overview(factory, fleet, VERSION, place.config.store.kind)
     text = words(_of_the_store(report), all=everything) if out.terminal else rows(report)
     busy = bool(report.items or report.queue)
     return Shown(report.model_dump(mode="json"), text, NOT_FINISHED if busy else 0)
 
 
-async def _item(factory: Factory, fleet: LocalFleet, key: str) -> Shown:
+async def _item(factory: Factory, fleet: Fleet, key: str) -> Shown:
     report = await item_overview(factory, fleet, key, VERSION)
     if report is None:
         raise UnknownItem

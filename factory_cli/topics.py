@@ -37,13 +37,14 @@ Environment; what is set here wins over the .env file beside the configuration
   SLACK_BOT_TOKEN          Slack's bot token          SLACK_SIGNING_SECRET
   GITHUB_TOKEN             GitHub's token             GITHUB_WEBHOOK_SECRET
   RELAYFILE_TOKEN          relayfile's token          RELAYFILE_WEBHOOK_SECRET
+  FACTORY_WORKER_TOKEN     what workers on other machines show to the factory
   XDG_STATE_HOME           where reports of the factory's own faults are kept
   NO_COLOR, TERM=dumb      no colour
   CI=true                  never ask
 
 With several configurations in one server each name begins with its tenant:
-ACME_LINEAR_API_KEY. While a webhook secret is being rotated, write the old and
-the new with a comma between.""",
+ACME_LINEAR_API_KEY. While a webhook secret or the workers' token is being
+rotated, write the old and the new with a comma between.""",
     "states": """\
 States of a ticket
 

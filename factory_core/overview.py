@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 
 from pydantic import Field
 
+from .config import Workers
+from .dispatch.queued_run import Worker, present
 from .dispatch.records import Batch, InFlightRecord, State
 from .dispatch.run import RunReport
 from .errors import Problem
 from .factory import Factory, Heard
 from .ports import Fleet
+from .run_queue import WorkerFleet
 from .runner.sweep import report_words
 from .status_report import ItemReport, Line, StatusReport, item_report, report
 from .work_item import Frozen
@@ -44,6 +48,8 @@ async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str
     )
     vendors = [_line(name, factory.heard.get(name, Heard())) for name in factory.config.providers()]
     lines = [*vendors, store, checked, *([_sweep_line(batch)] if factory.config.sweep.every else [])]
+    if isinstance(fleet, WorkerFleet):
+        lines.append(workers_line(await fleet.workers(), factory.clock(), factory.config.workers))
     known = [record for record in records if record.state is not State.NEW]
     return report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
 
@@ -96,6 +102,19 @@ def _sweep_line(batch: Batch) -> Line:
     failed = bool(found and found.failed)
     note, fix = report_words(found) if found else "", "factory check" if failed else ""
     return Line(name="sweep", status="ok" if at and not failed else "unknown", last_event_at=at, note=note, fix=fix)
+
+
+def workers_line(seen: Sequence[Worker], now: datetime, rules: Workers) -> Line:
+    """How many are there, or when the last one was; without one, what is in line waits."""
+    there, last = present(seen, now, rules), max((one.seen_at for one in seen if one.seen_at), default=None)
+    if not there:
+        return Line(
+            name="workers", status="down", last_event_at=last, note="none was heard", fix="factory worker --help"
+        )
+    slots = sum(one.slots for one in there)
+    engines = ", ".join(sorted({name for one in there for name in one.engines}))
+    note = f"{len(there)} heard lately, {slots} {'slot' if slots == 1 else 'slots'}: {engines}"
+    return Line(name="workers", status="ok", last_event_at=last, note=note)
 
 
 async def _run(record: InFlightRecord, fleet: Fleet) -> RunReport | None:

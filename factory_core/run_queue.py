@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .dispatch.queued_run import QueuedRun, Worker
 
@@ -43,4 +43,13 @@ class RunQueue(Protocol):
 
     async def workers(self, since: datetime) -> Sequence[Worker]:
         """Who was seen since then, in no order. Older ones may be forgotten."""
+        ...
+
+
+@runtime_checkable
+class WorkerFleet(Protocol):
+    """A fleet whose agents run elsewhere."""
+
+    async def workers(self) -> Sequence[Worker]:
+        """Who was heard within the last day; present() says who is there."""
         ...

@@ -12,7 +12,10 @@ from factory_core.config import Runner
 from factory_core.errors import Problem
 from factory_core.factory import Factory
 
+from ..fleets.worker_queue.leases import Leases
+
 logger = logging.getLogger("factory.local")
+WATCH = 1.0  # seconds between two looks at the workers' leases
 TICK = 0.5  # seconds; a tick that finds nothing due costs one indexed read
 
 
@@ -60,6 +63,18 @@ async def sweep(factory: Factory) -> None:
         except Exception:  # the outermost frame, as above
             logger.exception("sweep failed", extra={"action": "sweep"})
         await asyncio.sleep(TICK)
+
+
+async def watch(leases: Leases) -> None:
+    """Take runs from workers that fell silent, and tell ends that nobody told, for ever."""
+    while True:
+        try:
+            await leases.settle_due()
+        except Problem as problem:
+            logger.error("workers: %s: %s", problem.what, problem.why, extra={"action": "leases"})
+        except Exception:  # the outermost frame, as above
+            logger.exception("the look at the leases failed", extra={"action": "leases"})
+        await asyncio.sleep(WATCH)
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -22,6 +24,7 @@ from factory_core.status_page import Page, item_page, page, stale_page
 from factory_core.status_report import StatusReport
 
 from ..assembly import utc_now
+from ..fleets.worker_queue.endpoint import nobody_here
 from ..visitors import page_response, visitor
 from .wiring import LocalTenant
 
@@ -45,6 +48,7 @@ class Site:
     def app(self) -> Starlette:
         routes = [
             Route("/hooks/{tenant}/{provider}", self.hook, methods=["POST"]),
+            Route("/fleet/{tenant}/{rest:path}", self.door, methods=["POST"]),
             Route("/healthz", self.healthz),
             Route("/status.json", self.status_json),
             Route("/items/{key}", self.item),
@@ -63,9 +67,7 @@ class Site:
         """One webhook: 200 only after what it means is on disk."""
         try:
             factory = self._factory(request.path_params["tenant"])
-            read = HttpRequest(
-                path=request.url.path, headers=dict(request.headers), body=await _body(request), received_at=utc_now()
-            )
+            read = await _read(request)
         except Problem as problem:
             return _response(problem_response(problem))
         except ClientDisconnect:
@@ -74,6 +76,24 @@ class Site:
         ms = round(took.total_seconds() * 1000)
         logger.info("%s in %s ms", said.status, ms, extra={"action": "answered", "status": said.status, "ms": ms})
         return _response(said)
+
+    async def door(self, request: Request) -> Response:
+        """One request of a worker. Where no workers are let in, it hears what one with a wrong token hears."""
+        tenant = self._tenants.get(request.path_params["tenant"])
+        if tenant is None or tenant.door is None:
+            return _response(nobody_here())
+        try:
+            work = tenant.door.handle(await _read(request))
+            if request.path_params["rest"] == "claim":
+                work = _while_heard(request, work)
+            return _response(await work)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody hears it
+
+    def hang_up(self) -> None:
+        """Claims that are held open are answered now: the server is about to end."""
+        for tenant in self._tenants.values():
+            tenant.bell.hang_up()
 
     async def healthz(self, request: Request) -> Response:
         found = {name: await health(tenant.factory) for name, tenant in self._tenants.items()}
@@ -130,6 +150,27 @@ class Site:
             return True
         password = visitor(request.headers.get("authorization", "")).password
         return bool(self._token) and hmac.compare_digest(password.encode(), self._token.encode())
+
+
+async def _while_heard(request: Request, work: Coroutine[Any, Any, HttpResponse]) -> HttpResponse:
+    """The answer; raises ClientDisconnect when nobody waits for it: no run is offered to the dead."""
+    answering, gone = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise ClientDisconnect
+        return await answering
+    finally:
+        for one in (answering, gone):
+            one.cancel()
+        await asyncio.gather(answering, gone, return_exceptions=True)
+
+
+async def _read(request: Request) -> HttpRequest:
+    """Raises TooLarge."""
+    return HttpRequest(
+        path=request.url.path, headers=dict(request.headers), body=await _body(request), received_at=utc_now()
+    )
 
 
 async def _body(request: Request) -> bytes:

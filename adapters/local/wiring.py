@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx2
 
@@ -13,20 +13,28 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import ConfigProblem, StoreUnavailable
 from factory_core.factory import build_factory
+from factory_core.ports import Fleet
 from factory_core.runner.sweep import Sources
 
 from ..assembly import performer_of, ports_of, utc_now, webhooks_of
 from ..config_text import config_of
 from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.local_engines.engines import ENGINES
-from ..fleets.local_engines.fleet import LocalFleet
-from ..fleets.local_engines.git import http_credential
+from ..fleets.local_engines.fleet import Credentials, LocalFleet
+from ..fleets.local_engines.git import for_host
+from ..fleets.worker_queue.endpoint import WorkerEndpoint
+from ..fleets.worker_queue.fleet import WorkerQueueFleet
+from ..fleets.worker_queue.leases import Leases
 from ..providers.door import says_no
-from ..registry import declared
-from .background import Background, sweep, tick
+from ..registry import WORKERS, declared
+from .background import Background, sweep, tick, watch
+from .doorbell import Doorbell
 from .presence import Presence
 from .sqlite_file import SqliteFile, create_file
+from .sqlite_run_queue import SqliteRunQueue
 from .sqlite_state_store import SqliteStateStore
+
+HOLD = timedelta(seconds=25)  # a worker's claim, while nothing is in line; many proxies hang up after 30 s
 
 
 def load_config(path: Path) -> FactoryConfig:
@@ -71,13 +79,14 @@ class LocalTenant:
         self.store = SqliteStateStore(file, config.tenant, utc_now)
         self.http = httpx2.AsyncClient(event_hooks={"response": [self._note_answer]})
         self.background = Background()
-        self.fleet = LocalFleet(
-            home / "fleet" / config.tenant,
-            environment=environment,
-            clock=utc_now,
-            credentials=self._git_credentials,
-            pass_environment=config.agents.pass_environment,
-        )
+        self.here: LocalFleet | None = None
+        self.leases: Leases | None = None
+        self.door: WorkerEndpoint | None = None  # for workers, when agents run on other machines
+        self.bell = Doorbell()  # at that door
+        if config.agents.fleet == "workers":
+            self.fleet: Fleet = self._workers(file)
+        else:
+            self.fleet = self.here = self._local_fleet(home, environment)
         self.ports = ports_of(config, secrets, self.http)
         performer = performer_of(config, self.store, self.ports, self.fleet)
         self.factory = build_factory(
@@ -92,12 +101,17 @@ class LocalTenant:
             wake=self._wake,
             is_gone=presence.is_gone,
         )
-        self.fleet.finished = self.factory.finished
+        for told in (self.here, self.leases):
+            if told:
+                told.finished = self.factory.finished
         self._clockwork: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> LocalTenant:
-        await self.fleet.adopt()
-        beside = (tick(self.factory, self.config.runner), sweep(self.factory))
+        beside = [tick(self.factory, self.config.runner), sweep(self.factory)]
+        if self.here:
+            await self.here.adopt()
+        if self.leases:
+            beside.append(watch(self.leases))
         self._clockwork = [asyncio.create_task(work) for work in beside]
         return self
 
@@ -106,8 +120,24 @@ class LocalTenant:
             work.cancel()
         await asyncio.gather(*self._clockwork, return_exceptions=True)
         await self.background.close()
-        await self.fleet.close()
+        if self.here:
+            await self.here.close()
         await self.http.aclose()
+
+    def _local_fleet(self, home: Path, environment: Mapping[str, str]) -> LocalFleet:
+        return LocalFleet(
+            home / "fleet" / self.config.tenant,
+            environment=environment,
+            clock=utc_now,
+            credentials=git_credentials(self.secrets, self.config),
+            pass_environment=self.config.agents.pass_environment,
+        )
+
+    def _workers(self, file: SqliteFile) -> WorkerQueueFleet:
+        self.leases = leases_of(self.config, file)
+        tokens = self.secrets.several(WORKERS)
+        self.door = WorkerEndpoint(self.leases, tokens, hold=HOLD, wait=self.bell.wait, again=timedelta(0))
+        return WorkerQueueFleet(self.leases, self.bell.ring)
 
     async def _note_answer(self, response: httpx2.Response) -> None:
         """For the health page: which vendor answered well, and when."""
@@ -120,11 +150,15 @@ class LocalTenant:
     def _wake(self, record: InFlightRecord) -> None:
         self.background.start(self.factory.perform(record))
 
-    def _git_credentials(self, clone_url: str) -> Mapping[str, str]:
-        """The code host's token, for the code host alone."""
-        token = self.secrets.find(self.vendors[self.config.output_target].token)
-        ours = {urlsplit(self.config.github.git_url).netloc}
-        return http_credential("x-access-token", token) if token and urlsplit(clone_url).netloc in ours else {}
+
+def git_credentials(secrets: Secrets, config: FactoryConfig) -> Credentials:
+    """The code host's token, for the code host alone."""
+    token = secrets.find(declared(config)[config.output_target].token)
+    return for_host(config.github.git_url, token)
+
+
+def leases_of(config: FactoryConfig, file: SqliteFile) -> Leases:
+    return Leases(SqliteRunQueue(file, config.tenant), utc_now, config.workers)
 
 
 def open_store(config: FactoryConfig, beside: Path) -> tuple[SqliteFile, Presence]:

@@ -50,6 +50,12 @@ class Worker(Frozen):
     seen_at: datetime | None = None
 
 
+def present(workers: Sequence[Worker], now: datetime, rules: Workers) -> list[Worker]:
+    """Those heard lately: an idle one asks twice a minute, a busy one sends heartbeats."""
+    since = now - max(4 * rules.heartbeat, timedelta(minutes=1))
+    return [worker for worker in workers if worker.seen_at and worker.seen_at >= since]
+
+
 class QueuedRun(Frozen):
     """One order and who works on it. `version` is the store's; `epoch` fences holders that lost it."""
 

@@ -211,11 +211,13 @@ class Performer:
         report, now = await self._fleet.look(effect.run_id), self._clock()
         if report is None:
             report = _lost(record, effect.run_id, "the fleet has never heard of it", now)
-        elif report.status is RunStatus.STARTING and _since(record, now) > self._config.agents.start_within:
+        elif report.status is RunStatus.WAITING:
+            return Outcome()  # for a worker: that has no limit and costs no attempt
+        elif report.status is RunStatus.STARTING and _since(record, report, now) > self._config.agents.start_within:
             await self._fleet.stop(effect.run_id)
             report = _lost(record, effect.run_id, "it was accepted and never started", now)
         elif report.status not in ENDED:
-            if _since(record, now) > self._config.agents.max_duration + OVERDUE:
+            if _since(record, report, now) > self._config.agents.max_duration + OVERDUE:
                 await self._fleet.stop(effect.run_id)
             return Outcome()
         return Outcome(ended(report, now))
@@ -279,5 +281,6 @@ def _lost(record: InFlightRecord, run_id: str, why: str, now: datetime) -> RunRe
     return RunReport(run_id=run_id, work_item_id=record.work_item_id, status=RunStatus.LOST, why=why, ended_at=now)
 
 
-def _since(record: InFlightRecord, now: datetime) -> timedelta:
-    return now - (record.run.started_at if record.run else now)
+def _since(record: InFlightRecord, report: RunReport, now: datetime) -> timedelta:
+    """How long it has had; a fleet that knows when it began, after a time in line, says so."""
+    return now - (report.started_at or (record.run.started_at if record.run else now))

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -73,14 +73,18 @@ class LocalFleet:
             if held is not None:
                 await asyncio.to_thread(spawn, run, held, errand)
         self._follow(run, order.run_id)
-        return await self.look(order.run_id) or _starting(order, self._clock())
+        return await self.look(order.run_id) or _starting(order)
 
     async def look(self, run_id: str) -> RunReport | None:
         run = self._run(run_id)
         order = run.order()
         if order is None:
             return None
-        return run.result() or await self._lost(run, order) or run.progress() or _starting(order, self._clock())
+        return run.result() or await self._lost(run, order) or run.progress() or _starting(order)
+
+    def fence(self, run_id: str, at: float) -> None:
+        """The run ends by itself when boot_clock() passes `at`, whether or not this process lives. Move it to renew."""
+        self._run(run_id).save_fence(at)
 
     async def stop(self, run_id: str) -> None:
         """Returns when it has ended; raises Retryable when that takes much longer than the grace."""
@@ -202,7 +206,7 @@ class LocalFleet:
             if done := run.result():  # written between the first look and the lock
                 return done
             begun = run.progress()
-            lost = (begun or _starting(order, self._clock())).model_copy(
+            lost = (begun or _starting(order)).model_copy(
                 update={"status": RunStatus.LOST, "ended_at": self._clock(), "why": "its supervisor is gone"}
             )
             if begun:
@@ -238,8 +242,8 @@ async def _nobody(report: RunReport) -> None:
     raise Terminal(f"Nobody hears that {report.run_id} ended", why="finished is not set", fix="factory serve")
 
 
-def _starting(order: RunOrder, now: datetime) -> RunReport:
-    return RunReport(run_id=order.run_id, work_item_id=order.work_item_id, status=RunStatus.STARTING, started_at=now)
+def _starting(order: RunOrder) -> RunReport:
+    return RunReport(run_id=order.run_id, work_item_id=order.work_item_id, status=RunStatus.STARTING)
 
 
 def _deadline(seconds: float) -> Callable[[], None]:

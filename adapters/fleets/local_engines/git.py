@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 Tick = Callable[[], None]
 """Called several times a second while git works; it may raise to end it."""
@@ -52,6 +53,12 @@ def http_credential(user: str, password: str) -> dict[str, str]:
         "GIT_CONFIG_KEY_0": "http.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: Basic {pair}",
     }
+
+
+def for_host(url: str, token: str) -> Callable[[str], Mapping[str, str]]:
+    """Clone address → the extra environment: the token for this one host, nothing for any other."""
+    ours, signed = urlsplit(url).netloc, http_credential("x-access-token", token) if token else {}
+    return lambda clone_url: signed if urlsplit(clone_url).netloc == ours else {}
 
 
 def _wait(process: subprocess.Popen[str], tick: Tick) -> tuple[str, str]:

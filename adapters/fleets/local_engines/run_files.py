@@ -2,7 +2,8 @@
 
 order.json (fleet) → progress.json (supervisor, while it lives) → result.json (supervisor; the fleet only for a run
 whose supervisor is dead) → reported (fleet). `lock` is held by the living supervisor: the kernel lets it go when the
-process dies, whatever way, so no process id is ever trusted.
+process dies, whatever way, so no process id is ever trusted. `fence` (fleet) is for runs under a lease: the supervisor
+ends the run when boot_clock() passes it.
 """
 
 from __future__ import annotations
@@ -77,6 +78,19 @@ class RunFiles:
 
     def save_seen(self, seen: Seen) -> None:
         _write(seen, self.path / "seen.json")
+
+    def fence(self) -> float | None:
+        """When the run must have ended, by boot_clock(); None: whenever it likes."""
+        try:
+            return float((self.path / "fence").read_text())
+        except FileNotFoundError:
+            return None
+
+    def save_fence(self, at: float) -> None:
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = self.path / "fence.new"
+        draft.write_text(repr(at))
+        draft.replace(self.path / "fence")
 
     def lock(self) -> int | None:
         """The descriptor that holds the run's lock, None while a supervisor holds it. Closing it lets go."""

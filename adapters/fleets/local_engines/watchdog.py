@@ -8,6 +8,7 @@ from pathlib import Path
 
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 
+from .boot_clock import boot_clock
 from .engine import Engine, Seen, short
 from .run_files import RunFiles
 
@@ -61,6 +62,8 @@ class Watchdog:
         order, usage, now = self._order, self.seen.usage, time.monotonic()
         if self._run.stop.exists():
             raise Ended(RunStatus.STOPPED, "it was stopped")
+        if (fence := self._run.fence()) is not None and boot_clock() > fence:
+            raise Ended(RunStatus.LOST, "the factory was not heard for so long that the run may be another worker's")
         if now - self._began > order.max_duration.total_seconds():
             raise Ended(RunStatus.CAPPED, f"it ran for {_words(order.max_duration)}, which is the most it may")
         if self.report.status is RunStatus.RUNNING and now - self._moved > self._idle_after.total_seconds():

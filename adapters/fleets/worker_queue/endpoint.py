@@ -85,6 +85,7 @@ class WorkerEndpoint:
 
     async def _claim(self, asked: Claim) -> ClaimAnswer:
         left, worker = self._hold.total_seconds(), _worker(asked.worker)
+        await self._leases.heard(worker)
         while (run := await self._leases.claim(worker)) is None and left > 0:
             await self._wait(min(left, LOOK_AGAIN))
             left -= LOOK_AGAIN
@@ -93,7 +94,9 @@ class WorkerEndpoint:
         return ClaimAnswer(run=_offered(run))
 
     async def _heartbeat(self, run_id: str, said: Heartbeat) -> HeartbeatAnswer:
-        run = await self._leases.heartbeat(run_id, _worker(said.worker), said.epoch, said.report, said.tail)
+        worker = _worker(said.worker)
+        await self._leases.heard(worker)
+        run = await self._leases.heartbeat(run_id, worker, said.epoch, said.report, said.tail)
         left = (run.until - self._leases.clock()).total_seconds() if run.until else 0.0
         every = self._leases.rules.heartbeat.total_seconds()
         return HeartbeatAnswer(stop=run.stop_wanted, lease_s=max(left, 0.0), heartbeat_s=every)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 from factory_core.dispatch import queued_run as steps
 from factory_core.dispatch.queued_run import RunState, Worker
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable, Terminal, VersionConflict
 
-from .leases import Leases, seen_since
+from .leases import Leases
 
 
 class WorkerQueueFleet:
-    """Implements ports.Fleet and ports.WorkerFleet. `tell` lets workers know that a run is in line, at least once."""
+    """Implements ports.Fleet and run_queue.WorkerFleet. `tell` lets workers know of a run in line, at least once."""
 
     def __init__(self, leases: Leases, tell: Callable[[str], Awaitable[None]]) -> None:
         self.leases, self._tell = leases, tell
@@ -70,8 +71,7 @@ class WorkerQueueFleet:
             await self._queue.delete_run(run.run_id)
 
     async def workers(self) -> Sequence[Worker]:
-        """Those that are there now."""
-        return await self._queue.workers(seen_since(self._clock(), self.leases.rules))
+        return await self._queue.workers(self._clock() - timedelta(days=1))
 
     async def _put(self, order: RunOrder) -> None:
         before = await self._queue.get_run(order.previous_run) if order.previous_run else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 
 from factory_core.config import Workers
 from factory_core.dispatch import queued_run as steps
@@ -23,10 +22,13 @@ class Leases:
         self.queue, self.clock, self.rules = queue, clock, rules
         self.finished: Callable[[RunReport], Awaitable[None]] = _nobody
 
+    async def heard(self, worker: Worker) -> None:
+        """The worker is there."""
+        await self.queue.put_worker(worker.model_copy(update={"seen_at": self.clock()}))
+
     async def claim(self, worker: Worker) -> QueuedRun | None:
         """The run that has waited longest for such a worker, offered to it; None when there is none."""
         now = self.clock()
-        await self.queue.put_worker(worker.model_copy(update={"seen_at": now}))
         for run_id in await self.queue.due_runs(now, LOOKED_AT):
             run = await self.settle(run_id)
             if run is None or not steps.can_take(run, worker, now, self.rules):
@@ -42,7 +44,6 @@ class Leases:
     ) -> QueuedRun:
         """Raises RunLost when the worker must end its agent; `stop_wanted` in the answer asks for the same."""
         now = self.clock()
-        await self.queue.put_worker(worker.model_copy(update={"seen_at": now}))
         return await self._held(run_id, lambda run: steps.heartbeat(run, worker.id, epoch, said, tail, now, self.rules))
 
     async def report(self, run_id: str, worker: Worker, epoch: int, said: RunReport, head: str) -> None:
@@ -89,8 +90,3 @@ class Leases:
 
 async def _nobody(report: RunReport) -> None:
     raise Terminal(f"Nobody hears that {report.run_id} ended", why="finished is not set", fix="factory serve")
-
-
-def seen_since(now: datetime, rules: Workers) -> datetime:
-    """Who was not heard for so long is not there: an idle worker asks at least once a minute."""
-    return now - max(3 * rules.heartbeat, 2 * rules.confirm_within)

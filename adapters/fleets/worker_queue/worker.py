@@ -1,0 +1,232 @@
+"""A worker: takes runs from the factory, has them done by the local fleet, and says how they go.
+
+It trusts its lease only as long as its own clock says, counted from before it asked for it; every run carries that
+moment as its fence, and its supervisor ends the agent there even when this process is dead or frozen. A third of the
+lease is left for the stop. Nothing is pushed, and nothing begun, unless the lease is known to be held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from factory_core.dispatch.queued_run import RunLost
+from factory_core.dispatch.run import ENDED, RunOrder, RunReport, RunStatus
+from factory_core.errors import Problem, Retryable, Terminal
+
+from ..local_engines.boot_clock import boot_clock
+from ..local_engines.fleet import LocalFleet
+from .client import FactoryClient
+from .kept import Kept
+from .protocol import HeartbeatAnswer, Offered
+
+log = logging.getLogger("factory.worker")
+TRUSTED = 2 / 3  # of a lease
+LONGEST_DELAY = 30.0  # seconds between two tries to reach the factory
+
+
+@dataclass
+class Held:
+    """A run that is ours, as far as we know until `fence` (by boot_clock)."""
+
+    claim: Offered
+    fence: float = 0.0
+    begun: bool = False  # by this process
+    lost: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def order(self) -> RunOrder:
+        return self.claim.order
+
+
+class QueueWorker:
+    """`fleet` is this worker's alone, and its `finished` becomes ours."""
+
+    def __init__(
+        self, client: FactoryClient, fleet: LocalFleet, kept: Kept, slots: int, clock: Callable[[], float] = boot_clock
+    ) -> None:
+        self._client, self._fleet, self._kept, self._slots, self._clock = client, fleet, kept, slots, clock
+        self._held: dict[str, Held] = {}
+        self._holding: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Event()
+        self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        fleet.finished = self.finished
+
+    async def run(self, *, once: bool = False) -> None:
+        """Work until cancelled; `once`: until one claim was answered and every run that is held has ended.
+
+        The first contact may raise what only a person can mend (NeedsPerson, Refused); later, everything is weather.
+        """
+        for claim in self._kept.claims():
+            self._hold(claim)
+        await self._fleet.adopt()
+        work = asyncio.create_task(self._work(once))
+        try:
+            await asyncio.wait({work, self._fault}, return_when=asyncio.FIRST_COMPLETED)
+            await (work if work.done() else self._fault)
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            await self._drain()
+
+    async def finished(self, report: RunReport) -> None:
+        """The local fleet's word that a run ended: push what there is, and report. A Problem: once more, later."""
+        held = self._held.get(report.run_id)
+        if held is None or held.lost:
+            return
+        report, head = await self._published(held, report)
+        try:
+            await self._client.report(report.run_id, held.claim.epoch, report, head)
+            _say(held, f"ended: {report.status}", report.why)
+        except RunLost as lost:
+            _say(held, "ended, and is not ours any more", lost.why)
+        self._drop(held)
+
+    async def _work(self, once: bool) -> None:
+        await self._take(once)
+        await asyncio.gather(*self._holding)
+
+    async def _take(self, once: bool) -> None:
+        known, delay = False, 1.0
+        while True:
+            await self._has_room()
+            try:
+                answer = await self._client.claim()
+            except Problem as problem:
+                if not known and (once or not isinstance(problem, Retryable)):
+                    raise
+                delay = await _pause(problem, delay, "no run can be claimed")
+                continue
+            known, delay = True, 1.0
+            if answer.run:
+                self._kept.keep(answer.run)
+                self._hold(answer.run)
+            if once:
+                return
+            if not answer.run:
+                await asyncio.sleep(answer.retry_after_s)
+
+    async def _has_room(self) -> None:
+        while len(self._held) >= self._slots:
+            self._room.clear()
+            await self._room.wait()
+
+    def _hold(self, claim: Offered) -> None:
+        held = self._held[claim.order.run_id] = Held(claim)
+        task = asyncio.create_task(self._keep(held), name=f"hold {claim.order.run_id}")
+        self._holding.add(task)
+        task.add_done_callback(self._note_end)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """A fault of ours ends the worker, so that it is seen: the next start adopts what lives."""
+        self._holding.discard(task)
+        if not task.cancelled() and (fault := task.exception()) and not self._fault.done():
+            self._fault.set_exception(fault)
+
+    async def _keep(self, held: Held) -> None:
+        """Heartbeats, from the confirmation of the offer until the end is told."""
+        delay = 1.0
+        while not held.over.is_set():
+            try:
+                answer = await self._beat(held)
+                await self._obey(held, answer)
+            except RunLost as lost:
+                if not held.over.is_set():  # else its end was told while we asked
+                    await self._let_go(held, lost.why)
+                return
+            except Problem as problem:
+                delay = await _pause(problem, delay, held.order.work_item_id)
+                continue
+            delay = 1.0
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(held.over.wait(), answer.heartbeat_s)
+
+    async def _beat(self, held: Held) -> HeartbeatAnswer:
+        run_id, asked = held.order.run_id, self._clock()
+        known = await self._fleet.look(run_id)
+        tail = await self._fleet.tail(run_id)
+        answer = await self._client.heartbeat(run_id, held.claim.epoch, known or _starting(held.order), tail)
+        held.fence = asked + answer.lease_s * TRUSTED
+        self._fleet.fence(run_id, held.fence)
+        return answer
+
+    async def _obey(self, held: Held, answer: HeartbeatAnswer) -> None:
+        """Begin what is confirmed, stop what is to be stopped; a run that a predecessor began is begun but once."""
+        if answer.stop and await self._fleet.look(held.order.run_id) is None:
+            await self.finished(_ended(held.order, RunStatus.STOPPED, "it was stopped before it began"))
+        elif answer.stop:
+            await self._fleet.stop(held.order.run_id)
+        elif not held.begun:
+            await self._begin(held)
+            held.begun = True
+
+    async def _begin(self, held: Held) -> None:
+        order = held.order
+        try:
+            if held.claim.elsewhere and await self._fleet.look(order.run_id) is None:
+                await self._fleet.forget(order.work_item_id)
+            await self._fleet.start(order)
+            _say(held, f"{order.title[:60]!r} in {order.repository}, {order.engine}")
+        except Terminal as problem:
+            await self.finished(_ended(order, RunStatus.FAILED, f"{problem.what}: {problem.why}"))
+
+    async def _published(self, held: Held, report: RunReport) -> tuple[RunReport, str]:
+        if report.status is not RunStatus.SUCCEEDED:
+            return report, ""
+        if self._clock() > held.fence:
+            why = "the factory was not heard, and may have given the run to another worker"
+            raise Retryable(f"{report.run_id} cannot be pushed yet", why=why, fix="factory worker --help")
+        try:
+            return report, await self._fleet.publish(report.run_id)
+        except Terminal as problem:
+            return report.model_copy(update={"status": RunStatus.FAILED, "why": f"{problem.what}: {problem.why}"}), ""
+
+    async def _let_go(self, held: Held, why: str) -> None:
+        _say(held, "is not ours any more", why)
+        held.lost = True
+        known = await self._fleet.look(held.order.run_id)
+        if known is not None and known.status not in ENDED:
+            with contextlib.suppress(Retryable):  # its fence ends it, too
+                await self._fleet.stop(held.order.run_id)
+        self._drop(held)
+
+    def _drop(self, held: Held) -> None:
+        self._kept.drop(held.order.run_id)
+        self._held.pop(held.order.run_id, None)
+        held.over.set()
+        self._room.set()
+
+    async def _drain(self) -> None:
+        """Agents live on under their supervisors; a last heartbeat gives the next start the most time to find them."""
+        for task in self._holding:
+            task.cancel()
+        await asyncio.gather(*self._holding, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            last = (self._beat(held) for held in self._held.values() if held.fence)
+            await asyncio.wait_for(asyncio.gather(*last, return_exceptions=True), 5.0)
+        await self._fleet.close()
+
+
+async def _pause(problem: Problem, delay: float, about: str) -> float:
+    """Say it, wait (not in step with the other workers), and give the next delay."""
+    log.warning("%s: %s: %s", about, problem.what, problem.why)
+    await asyncio.sleep(getattr(problem, "after", None) or delay * random.uniform(0.5, 1.0))  # noqa: S311
+    return min(delay * 2, LONGEST_DELAY)
+
+
+def _say(held: Held, what: str, why: str = "") -> None:
+    about = {"action": "run", "item": held.order.work_item_id}
+    log.info("%s %s%s", held.order.work_item_id, what, f" ({why})" if why else "", extra=about)
+
+
+def _starting(order: RunOrder) -> RunReport:
+    return RunReport(run_id=order.run_id, work_item_id=order.work_item_id, status=RunStatus.STARTING)
+
+
+def _ended(order: RunOrder, status: RunStatus, why: str) -> RunReport:
+    return RunReport(run_id=order.run_id, work_item_id=order.work_item_id, status=status, why=why)

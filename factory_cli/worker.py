@@ -1,0 +1,118 @@
+"""Take runs from a factory elsewhere and have them done here: until ^C, and then agents go on for the next start.
+
+Needs git, an engine, and in the environment (or in .env here) FACTORY_WORKER_TOKEN, and GITHUB_TOKEN to push with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import shutil
+import socket
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from adapters.assembly import utc_now
+from adapters.credentials import Secrets
+from adapters.fleets.local_engines.engines import ENGINES
+from adapters.fleets.local_engines.fleet import LocalFleet
+from adapters.fleets.local_engines.git import for_host
+from adapters.fleets.worker_queue.client import FactoryClient
+from adapters.fleets.worker_queue.kept import Kept
+from adapters.fleets.worker_queue.protocol import Speaker
+from adapters.fleets.worker_queue.worker import QueueWorker
+from adapters.local.credentials import environment_with_file
+from adapters.local.server import LOOPBACK
+from adapters.registry import VENDORS, WORKERS
+from factory_core.errors import NeedsPerson
+
+from . import VERSION
+from .arguments import Usage
+from .output import Output
+from .serve_log import log_to
+from .stopping import stop_signals
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", required=True, help="the factory's address, https://…")
+    parser.add_argument("--tenant", default="default", help="as the factory's configuration names it")
+    parser.add_argument("--slots", type=int, default=1, help="how many agents at once (default: 1)")
+    parser.add_argument("--home", metavar="DIRECTORY", default="", help="for work trees (default: .factory/worker)")
+    parser.add_argument("--git-url", default="https://github.com", help="the one host that GITHUB_TOKEN is shown to")
+    parser.add_argument("--once", action="store_true", help="take one run if there is one, see it to its end, leave")
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help="of standard error")
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    _check(args)
+    known = environment_with_file(out.environment, Path(".env"))
+    secrets = Secrets(known)
+    if not secrets.find(WORKERS):
+        raise NeedsPerson(
+            "Not starting: this worker has no token.",
+            why="FACTORY_WORKER_TOKEN is not set in the environment, and not in .env here",
+            fix="In your environment: set it to what `factory connect workers` has stored beside the configuration",
+        )
+    log_to(out, verbose=True, as_json=args.log_format == "json" or out.as_json)
+    home = Path(args.home or f".factory/worker/{args.tenant}").absolute()
+    with closing(Kept(home)) as kept:
+        return asyncio.run(_work(args, out, known, secrets, home, kept))
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raise Usage for what cannot work, and for an address to which the token would travel in the open."""
+    address = urlsplit(args.url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise Usage("factory worker: --url is no address.", why="https://… is missing", fix="factory worker --help")
+    if address.scheme == "http" and address.hostname not in LOOPBACK:
+        why = "the token would travel unencrypted to another machine"
+        raise Usage("factory worker: --url must begin with https://.", why=why, fix="factory worker --help")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", args.tenant):
+        why = "small letters, digits and hyphens make one"
+        raise Usage("factory worker: --tenant is no tenant.", why=why, fix="factory worker --help")
+    if not 1 <= args.slots <= 1000:
+        raise Usage("factory worker: --slots cannot be that.", why="1 to 1000 are", fix="factory worker --help")
+
+
+async def _work(
+    args: argparse.Namespace, out: Output, known: Mapping[str, str], secrets: Secrets, home: Path, kept: Kept
+) -> int:
+    engines = tuple(name for name in ENGINES if name == "console" or shutil.which(name))
+    name = socket.gethostname()[:100]
+    speaker = Speaker(id=kept.worker_id, name=name, version=VERSION, engines=engines, slots=args.slots)
+    push = for_host(args.git_url, secrets.find(VENDORS["github"].token))
+    fleet = LocalFleet(home, environment=os.environ, clock=utc_now, credentials=push)
+    async with httpx2.AsyncClient() as http:
+        client = FactoryClient(http, args.url, args.tenant, secrets.find(WORKERS), speaker)
+        worker, stopped = QueueWorker(client, fleet, kept, args.slots), stop_signals()
+        _banner(args, speaker, out)
+        working = asyncio.create_task(worker.run(once=args.once))
+        ends: set[asyncio.Future[Any]] = {working, stopped}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            return await stopped
+        await working
+    return 0
+
+
+def _banner(args: argparse.Namespace, speaker: Speaker, out: Output) -> None:
+    lines = [
+        f"factory worker {VERSION}, {speaker.id}",
+        f"  Factory    {args.url}, tenant {args.tenant}",
+        f"  Agents     up to {args.slots}: {', '.join(speaker.engines)}",
+        "Ready. (^C to quit; agents go on for a while, and the next start finds them)",
+    ]
+    document = {
+        "schema": "factory.worker.started/1", "version": VERSION, "worker": speaker.id, "url": args.url,
+        "tenant": args.tenant, "slots": args.slots, "engines": list(speaker.engines),
+    }  # fmt: skip
+    out.answer(document, "\n".join(lines))

@@ -1,0 +1,136 @@
+"""Agents on other machines: whatever dies meanwhile, each run lives once, and every ticket ends done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from factory_core.dispatch.queued_run import RunState
+from factory_core.dispatch.records import State
+
+from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
+from .sandbox_thread import World, world
+from .server_process import Home, Server, until
+from .worker_process import WorkerProcess, at_work, factory_with_workers, queued
+
+SLOW = f"{CLEAR}\nconsole: sleep 3\n"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Home, Server]]:
+    with world() as w, factory_with_workers(w, tmp_path_factory.mktemp("workers")) as (home, server):
+        yield w, home, server
+
+
+def starts(worker: WorkerProcess, key: str) -> list[int]:
+    """How often an agent was started in each of the item's runs."""
+    outputs = [run / "output.jsonl" for run in worker.runs() if run.name.startswith(f"{key}.")]
+    return [path.read_text().count('"started"') for path in outputs if path.exists()]
+
+
+def test_tickets_are_merged_by_an_agent_elsewhere(served: tuple[World, Home, Server]) -> None:
+    """A clear ticket, and a vague one after its answer; nothing runs in the server, and the pages know the worker."""
+    w, home, server = served
+    with at_work(WorkerProcess(home, server)) as (worker,):
+        clear, vague = w.ticket("Rename total to amount", CLEAR), w.ticket("The cart is confusing", VAGUE)
+        w.reply(home.asked(vague), ANSWER)
+        rested = home.rests(clear, vague)
+        assert [rested[key].state for key in (clear, vague)] == [State.DONE, State.DONE]
+        assert (counted(w, home, clear), counted(w, home, vague)) == (DONE_CLEAR, DONE_VAGUE)
+        (line,) = [line for line in server.get("/status.json").json()["lines"] if line["name"] == "workers"]
+        assert (line["status"], line["note"]) == ("ok", "1 heard lately, 2 slots: console")
+        said = worker.said()
+        assert re.search(rf"{clear} 'Rename total to amount' in acme/shop, console", said), said
+        assert f"{clear} ended: succeeded" in said
+
+
+def test_a_worker_that_is_killed_finds_its_agent_again(served: tuple[World, Home, Server]) -> None:
+    """kill -9 mid-run: the agent goes on, the next worker adopts it under the same epoch, and it ran once."""
+    w, home, server = served
+    with at_work(WorkerProcess(home, server)) as (worker,):
+        key = w.ticket("Rename total to amount", SLOW)
+        until(lambda: starts(worker, key) == [1])
+        worker.kill()
+        worker.start()
+        assert home.rests(key)[key].state is State.DONE
+        assert (counted(w, home, key), starts(worker, key)) == (DONE_CLEAR, [1])
+
+
+def test_a_deploy_of_the_worker_costs_no_run(served: tuple[World, Home, Server]) -> None:
+    """SIGTERM: it leaves with 0 and at once, its agent works on, and the next start takes it over."""
+    w, home, server = served
+    with at_work(WorkerProcess(home, server)) as (worker,):
+        key = w.ticket("Rename total to amount", SLOW)
+        until(lambda: starts(worker, key) == [1])
+        assert worker.stop() == 0
+        assert home.record(key).state is State.RUNNING  # type: ignore[union-attr]
+        worker.start()
+        assert home.rests(key)[key].state is State.DONE
+        assert (counted(w, home, key), starts(worker, key)) == (DONE_CLEAR, [1])
+
+
+def test_a_server_that_is_killed_hears_the_end_from_its_worker(served: tuple[World, Home, Server]) -> None:
+    """kill -9 of the server mid-run: the worker goes on, and reports to the next server."""
+    w, home, server = served
+    with at_work(WorkerProcess(home, server)) as (worker,):
+        key = w.ticket("Rename total to amount", SLOW)
+        until(lambda: starts(worker, key) == [1])
+        server.kill()
+        (run,) = [run for run in worker.runs() if run.name.startswith(f"{key}.")]
+        until((run / "result.json").exists)
+        server.start()
+        assert home.rests(key)[key].state is State.DONE
+        assert (counted(w, home, key), starts(worker, key)) == (DONE_CLEAR, [1])
+
+
+def test_two_workers_and_one_run(served: tuple[World, Home, Server]) -> None:
+    """Both ask, one gets it."""
+    w, home, server = served
+    with at_work(WorkerProcess(home, server), WorkerProcess(home, server, name="-b")) as workers:
+        key = w.ticket("Rename total to amount", CLEAR)
+        assert home.rests(key)[key].state is State.DONE
+        assert sorted(starts(worker, key) for worker in workers) == [[], [1]]
+
+
+def test_a_person_who_takes_the_ticket_back_stops_the_agent_elsewhere(tmp_path: Path) -> None:
+    """The stop reaches the worker with its next heartbeat; the run is stopped, and the slot is free."""
+    quick = {"heartbeat": "0.3s"}
+    with (
+        world() as w,
+        factory_with_workers(w, tmp_path, workers=quick) as (home, server),
+        contextlib.ExitStack() as stack,
+    ):
+        (worker,) = stack.enter_context(at_work(WorkerProcess(home, server)))
+        key = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: hang\n")
+        until(lambda: starts(worker, key) == [1])
+        w.call(w.sandbox.linear.change_issue, key, state="Canceled")
+        assert home.rests(key)[key].state is State.CANCELLED
+        (run,) = asyncio.run(queued(home, key))
+        assert (run.state, run.report and run.report.status) == (RunState.ENDED, "stopped")
+        assert home.batch().slots == {}
+
+
+def test_without_a_worker_a_ticket_waits_and_once_takes_one(served: tuple[World, Home, Server]) -> None:
+    """`--once`: one run, and it leaves with 0; with nothing in line it leaves at once."""
+    w, home, server = served
+    key = w.ticket("Rename total to amount", CLEAR)
+    until(lambda: asyncio.run(queued(home, key)))
+    worker = WorkerProcess(home, server).start("--once")
+    assert worker.process is not None and worker.process.wait(60) == 0, worker.said()
+    assert home.rests(key)[key].state is State.DONE
+    assert counted(w, home, key) == DONE_CLEAR
+
+
+def test_a_worker_with_a_wrong_token_is_told_so_and_leaves(served: tuple[World, Home, Server]) -> None:
+    """Exit 4, and what to do; the same for a tenant that does not exist."""
+    _, home, server = served
+    worker = WorkerProcess(home, server, name="-stranger")
+    worker.environment["FACTORY_WORKER_TOKEN"] = "0" * 32
+    worker.start()
+    assert worker.process is not None and worker.process.wait(60) == 4
+    assert "does not let this worker in" in worker.said() and "factory connect workers" in worker.said()
