@@ -10,8 +10,8 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Terminal
 
+from .code_host import SimulatedTarget
 from .schedule import HOUR, RunPlan
-from .vendors import SimulatedTarget
 from .world import World
 
 ENDS: dict[RunPlan, tuple[float, RunStatus]] = {

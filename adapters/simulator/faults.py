@@ -139,11 +139,26 @@ class FaultyStore:
         def put() -> InFlightRecord:
             self._conflict()
             call: Any = self._store.put_in_flight(record, batch=batch, clarification=clarification)
-            saved: InFlightRecord = at_once(call)
+            try:
+                saved: InFlightRecord = at_once(call)
+            except VersionConflict:
+                self._see_lone_companions(clarification)
+                raise
             self._seen.saved(saved, batch, clarification, self._process)
             return saved
 
         return await self._do(put)
+
+    def _see_lone_companions(self, clarification: ClarificationRecord | None) -> None:
+        """A store without transactions keeps the companions of a record that lost."""
+        reading: Any = self._store.get_batch()
+        batch: Batch = at_once(reading)
+        if batch.version != self._seen.batch.version:
+            self._seen.batched(batch)
+        asking: Any = self._store.get_waiting_clarification(clarification.thread_id) if clarification else None
+        thread = at_once(asking) if asking else None
+        if thread:
+            self._seen.kept(thread)
 
     async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
         def delete() -> None:
@@ -186,6 +201,8 @@ class FaultyStore:
             self._conflict()
             call: Any = self._store.put_batch(batch)
             saved: Batch = at_once(call)
+            if self._seen.batch.sweep.report is None:
+                self._process.searchers[self._tenant].reported(saved.sweep.report)
             self._seen.batched(saved)
             return saved
 

@@ -22,6 +22,12 @@ OUTSIDE_LAWS: Mapping[str, str] = {
     "merges-by-policy": "Where only people may merge, only people do.",
     "tenants": "No agent is told anything of another tenant.",
     "forgets-only-what-ended": "Only the record of what has ended is forgotten.",
+    "found-in-time": "What was dropped is found by looking for it, within a bounded number of looks.",
+    "search-keeps-its-budget": "A look for missed events asks each source no oftener than it may.",
+    "search-keeps-its-interval": "Looks for missed events are their interval apart, however many processes there are.",
+    "search-starts-only-news": "It starts what nobody knows, and of what had ended only what a person touched since.",
+    "search-counts-what-it-found": "It reports just what it gave to the factory.",
+    "arms-its-own-heads": "The code host is told to merge by itself only a head that an agent pushed, and by its name.",
     "comes-to-rest": "Everything comes to rest, in bounded steps and bounded time.",
     "no-fault-of-its-own": "No task of a process ends by a mistake in the code.",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,8 +45,10 @@ class Ledger:
         self.config = simulation.configs[tenant]
         self.records: dict[str, InFlightRecord] = {}
         self.versions: dict[str, list[InFlightRecord]] = {}
+        self._written: dict[str, list[float]] = {}  # when each version was
         self.forgotten: dict[str, InFlightRecord] = {}
         self.threads: dict[str, ClarificationRecord] = {}
+        self.ended_at: dict[str, float] = {}  # by item, in seconds since the schedule began
         self.batch = Batch()
         self.planned: set[str] = set()  # every key that was ever stored
 
@@ -61,7 +63,10 @@ class Ledger:
         self.forgotten.pop(item, None)
         before = self.records.get(item) or InFlightRecord(work_item_id=item)
         self.records[item] = after
+        if after.state in ENDED and before.state is not after.state:
+            self.ended_at[item] = self._simulation.loop.time()
         self.versions.setdefault(item, []).append(after)
+        self._written.setdefault(item, []).append(self._simulation.loop.time())
         for planned in after.outbox:
             self.planned.update((planned.key, planned.run_id))
         self._simulation.wrote(self.tenant, before, after, process)
@@ -83,6 +88,10 @@ class Ledger:
         """Its record, or the one that was forgotten when it had ended."""
         return self.records.get(item) or self.forgotten.get(item)
 
+    def seen(self, item: str) -> Iterator[tuple[InFlightRecord, float]]:
+        """Every version, and when it was written, in seconds since the schedule began."""
+        return zip(self.versions.get(item, ()), self._written.get(item, ()), strict=True)
+
     def kept(self, thread: ClarificationRecord) -> None:
         self.threads[thread.thread_id] = thread
 
@@ -91,6 +100,9 @@ class Ledger:
             self._simulation.broken(
                 "version-grows-by-one", f"the batch went from {self.batch.version} to {batch.version}"
             )
+        begun, again = self.batch.sweep.at, batch.sweep.at
+        if begun and again and begun != again and abs(again - begun) < self.config.sweep.every:
+            self._simulation.broken("search-keeps-its-interval", f"a look began {again - begun} after the one before")
         self.batch = batch
         limits = self.config.capacity
         running = [slot for slot in batch.slots.values() if slot.state == "running"]

@@ -9,7 +9,8 @@ from multiprocessing import get_context
 
 from factory_core.work_item import Frozen
 
-from .schedule import Schedule, draw
+from .draw import draw
+from .schedule import Schedule
 from .shrink import shrunk
 from .simulation import Simulation
 from .stores import STORES

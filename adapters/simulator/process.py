@@ -7,15 +7,16 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from factory_core.dispatch.events import Event
 from factory_core.dispatch.task_template import StandardTask
-from factory_core.errors import Problem, Refused
+from factory_core.errors import Problem
 from factory_core.factory import Factory, build_factory
-from factory_core.intake.http import HttpRequest
-from factory_core.ports import Inbound
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 
 from .faults import FaultyPort, FaultyStore
+from .post import Webhooks
 from .schedule import Fault
+from .sources import LOOK, Look, Searcher, sources
 
 if TYPE_CHECKING:
     from .simulation import Simulation
@@ -32,6 +33,7 @@ class Process:
         self.paused_until = 0.0
         self.late_by = 0.0  # seconds that the call under way was held up by a pause
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.searchers = {tenant: Searcher(self, tenant) for tenant in simulation.schedule.tenants}
         self.factories = {tenant: self._factory(tenant) for tenant in simulation.schedule.tenants}
 
     def clock(self) -> datetime:
@@ -45,7 +47,17 @@ class Process:
         task.add_done_callback(lambda _: work.close())  # it may have died before it began
         return task
 
+    def check_in(self, tenant: int, ahead: timedelta = timedelta(0)) -> None:
+        """Cron's tick: what is due, and the search for missed events when it is time for it."""
+
+        async def looking() -> None:
+            LOOK.set(Look())
+            await self.factories[tenant].check_in(ahead=ahead)
+
+        self.start(looking())
+
     async def _contained(self, work: Coroutine[Any, Any, Any]) -> Any:
+        LOOK.set(None)  # what a look set off is not the look itself
         try:
             return await work
         except Problem:
@@ -95,32 +107,26 @@ class Process:
         simulation = self.simulation
         outside, config = simulation.outside[tenant], simulation.configs[tenant]
         store: Any = FaultyStore(self, tenant, simulation.open_store(tenant, self.number))
-        tracker, channel, target, fleet = (
-            FaultyPort(self, tenant, port) for port in (outside.tracker, outside.channel, outside.target, outside.fleet)
-        )
+        tracker, channel, target, fleet, relay = (FaultyPort(self, tenant, port) for port in outside[1:])
+        searcher = self.searchers[tenant]
+        asked = sources(searcher, tracker, channel, target, relay if simulation.schedule.rules.relay else None)
         performer = Performer(
             config, store, self.clock, tracker=tracker, channel=channel, target=target, fleet=fleet,
             triager=RuleTriager(config), template=StandardTask(config),
         )  # fmt: skip
-        return build_factory(
-            config, store, performer, self.clock, webhooks={"outside": Deliveries(simulation)}, holder=self.name,
-            wake=lambda record: self._wake(tenant, record),
+        factory = build_factory(
+            config, store, performer, self.clock, webhooks={"outside": Webhooks(simulation.post)}, holder=self.name,
+            wake=lambda record: self._wake(tenant, record), sources=asked,
             is_gone=simulation.is_gone if simulation.schedule.knows_dead else lambda holder: False,
         )  # fmt: skip
+        accept = factory.accept
+
+        async def accepting(event: Event) -> None:
+            simulation.post.heard(tenant, event)
+            await searcher.give(accept, event)
+
+        factory.accept = accepting  # type: ignore[method-assign]
+        return factory
 
     def _wake(self, tenant: int, record: Any) -> None:
         self.start(self.factories[tenant].perform(record))
-
-
-class Deliveries:
-    """The webhooks of the simulated vendors: the body is the event's number."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-
-    def events_in(self, request: HttpRequest) -> Inbound:
-        number = request.body.decode()
-        event = self._simulation.events.get(int(number))
-        if event is None:
-            raise Refused(f"no delivery {number}", why="the simulation never sent it", fix="factory simulate --help")
-        return Inbound(delivery_id=number, events=(event,))

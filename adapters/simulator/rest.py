@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from factory_core.dispatch.pull_request import item_of_branch
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.work_item import ItemState
 
-from .schedule import DAY, RunPlan
+from .schedule import RunPlan
 from .world import OURS, Truth
 
 if TYPE_CHECKING:
     from .simulation import Simulation
 
-GIVE_UP = 7 * DAY
+SESSION_WAITS = 10.0  # seconds
+DISARMED_WITHIN = 1_800.0  # seconds, in which a vendor may be away
 FAILING: frozenset[RunPlan] = frozenset({"fails", "dies", "never-starts"})
 TAKEN_BACK = frozenset({ItemState.OTHER, ItemState.CANCELLED, ItemState.DONE})
 
@@ -52,7 +54,7 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
     """An item that no person disturbs ends as its plan alone says, whatever went wrong on the way."""
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, truth in outside.world.truths.items():
-        if truth.plan.acts or truth.lied:
+        if truth.plan.acts or truth.plan.again or truth.lied:
             continue
         if "twice" in truth.plan.runs and simulation.schedule.faults:
             continue  # the first word of a run's end may be lost, and then the second, another one, counts
@@ -86,6 +88,36 @@ def done_is_done_in_the_tracker(simulation: Simulation, tenant: int) -> Iterator
         item = world.truths[key].item
         if record.state is State.DONE and item and item.state in OURS and not world.truths[key].lied:
             yield f"{key} is done, and its ticket is {item.state}"
+
+
+def nothing_stays_armed(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """What stopped is not left for the code host to merge, and was not merged by it."""
+    target, ledger = simulation.outside[tenant].target, simulation.ledgers[tenant]
+    for number in target.armed:
+        item = item_of_branch(target.pulls[number].branch)
+        record = ledger.last(item)
+        if target.pulls[number].state == "open" and record and record.state is not State.DONE:
+            yield f"{item} is {record.state}, and #{number} is still armed"
+    for item, at in target.merged_at.items():
+        by = [by for number, by in target.merged.items() if item_of_branch(target.pulls[number].branch) == item]
+        record, stopped = ledger.last(item), ledger.ended_at.get(item, at)
+        if by[-1] == "host" and record and record.state is State.CANCELLED and at > stopped + DISARMED_WITHIN:
+            yield f"{item} was merged by the code host after it was cancelled"
+
+
+def sessions_are_answered(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """Every agent session that was heard of is acknowledged, within ten seconds if nothing went wrong."""
+    world, ledger = simulation.outside[tenant].world, simulation.ledgers[tenant]
+    for session, item in world.sessions.items():
+        heard = [seen for record, seen in ledger.seen(item) if record.session_id == session]
+        acted = {act.kind for act in world.truths[item].plan.acts} - {"delegate", "edit", "note", "comment", "push"}
+        if not heard or acted or world.truths[item].lied:
+            continue
+        if session not in world.acknowledged:
+            yield f"{session} of {item} was never acknowledged"
+        elif not simulation.schedule.faults and world.acknowledged[session] > min(heard) + SESSION_WAITS:
+            late = world.acknowledged[session] - min(heard)
+            yield f"{session} of {item} was acknowledged after {late:.0f} s"
 
 
 def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
@@ -122,6 +154,8 @@ def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
             if tries == config.agents.max_attempts:
                 return State.BLOCKED, "attempts-exhausted"
         elif run != "limited":
+            if plan.ignored and not red and config.merge.policy != "on-green":
+                return State.BLOCKED, "review-unanswered"
             if not red and not requested:
                 return State.DONE, ""
             reason = "ci-failed" if red else "review-failed"
@@ -166,7 +200,7 @@ def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[st
         "ci-failed": truth.plan.red > 0,
         "review-failed": truth.plan.requested > 0 or "comment" in acts,
         "pull-request-closed": "close" in acts,
-        "review-unanswered": bool(acts & {"push", "close"}),
+        "review-unanswered": truth.plan.ignored or bool(acts & {"push", "close"}),
     }
     return causes.get(reason, False)
 
@@ -178,4 +212,6 @@ REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     undisturbed_items_follow_their_plan,
     told_where_people_look,
     done_is_done_in_the_tracker,
+    nothing_stays_armed,
+    sessions_are_answered,
 )

@@ -5,8 +5,6 @@ Times are seconds since the schedule began. A schedule read back from its JSON p
 
 from __future__ import annotations
 
-import math
-from random import Random
 from typing import Any, Literal
 
 from pydantic import Field
@@ -21,8 +19,9 @@ RunPlan = Literal[
     "succeeds", "slow", "twice", "fails", "asks", "no-change", "limited", "capped", "never-starts", "dies", "late"
 ]
 ActKind = Literal[
-    "edit", "note", "cancel", "park", "done", "ready", "comment", "stop", "abort", "retry", "close", "merge", "push"
-]
+    "edit", "note", "cancel", "park", "done", "ready", "comment", "stop", "abort", "retry", "close", "merge", "push",
+    "delegate",
+]  # fmt: skip
 FaultKind = Literal[
     "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale"
 ]
@@ -57,6 +56,9 @@ class Ticket(Frozen):
     red: int = 0  # heads whose check fails
     requested: int = 0  # green heads for which a reviewer asks for changes
     acts: tuple[Act, ...] = ()
+    ignored: bool = False  # nobody ever reviews its pull request
+    again: float = 0.0  # so long after its merge a person puts it back to ready, once
+    session: bool = False  # it is given to the factory in an agent session of the tracker
 
 
 class Fault(Frozen):
@@ -81,6 +83,9 @@ class Rules(Frozen):
     reviews: int = 10
     policy: Literal["never", "on-green", "on-green-with-review"] = "on-green"
     auto: bool = False
+    sweeps: float = HOUR  # between two looks for missed events
+    calls: int = 20  # to each source in one of them
+    relay: bool = False  # what was missed is read from a relay, and not from lists of the vendors
 
 
 class Schedule(Frozen):
@@ -118,126 +123,7 @@ class Schedule(Frozen):
                 "auto": rules.auto and rules.policy != "on-green-with-review",
                 "requiredChecks": ["ci"],
             },
-            "runner": {"reviewCheckEvery": "6h" if rules.policy == "never" else "30m"},
+            "runner": {"reviewCheckEvery": "30m" if rules.policy == "on-green" else "6h"},
+            "sweep": {"every": rules.sweeps, "calls": rules.calls},
         }
         return FactoryConfig.model_validate(document)
-
-
-def draw(seed: int, store: str = "memory") -> Schedule:
-    """The schedule of this number; one in eight has no faults."""
-    chance = Random(seed)  # noqa: S311 (the same seed, the same schedule)
-    tenants = chance.choice((1, 1, 2))
-    processes = chance.choice((1, 2, 2, 3))
-    tickets = tuple(_ticket(chance, n, tenants) for n in range(chance.randint(1, 5)))
-    faults = () if chance.random() < 0.12 else tuple(_fault(chance, processes) for _ in range(chance.randint(1, 9)))
-    return Schedule(
-        seed=seed,
-        order=chance.randrange(2**31),
-        store=store,
-        rules=Rules(
-            agents=chance.choice((1, 2, 2, 3)),
-            per_repository=chance.choice((1, 1, 2)),
-            reviews=chance.choice((1, 2, 10)),
-            policy=chance.choice(("on-green", "on-green", "on-green-with-review", "never")),
-            auto=chance.random() < 0.2,
-        ),
-        skew=tuple(round(chance.uniform(-3, 3), 3) if chance.random() < 0.5 else 0.0 for _ in range(processes)),
-        knows_dead=chance.random() < 0.5,
-        tickets=tickets,
-        faults=faults,
-    )
-
-
-def _ticket(chance: Random, n: int, tenants: int) -> Ticket:
-    kinds: tuple[Kind, ...] = ("clear", "clear", "clear", "vague", "vague", "unroutable", "ineligible")
-    plans: tuple[RunPlan, ...] = (
-        "succeeds",
-        "succeeds",
-        "slow",
-        "twice",
-        "fails",
-        "fails",
-        "asks",
-        "no-change",
-        "limited",
-        "capped",
-        "never-starts",
-        "dies",
-        "late",
-    )
-    runs = tuple(chance.choice(plans) for _ in range(chance.choice((0, 0, 1, 1, 2, 4))))
-    answers = tuple(_answer(chance) for _ in range(chance.choice((0, 1, 1, 2, 4))))
-    return Ticket(
-        tenant=n % tenants,
-        key=f"ACME-{n // tenants + 1}",
-        kind=chance.choice(kinds),
-        project=chance.choice(("Shop", "Shop", "API")),
-        priority=chance.randrange(5),
-        begins=round(chance.choice((0.0, chance.uniform(0, 5), chance.uniform(0, 4 * HOUR))), 3),
-        runs=runs,
-        answers=answers,
-        red=chance.choice((0, 0, 0, 1, 2)),
-        requested=chance.choice((0, 0, 0, 1, 3)),
-        acts=tuple(_act(chance) for _ in range(chance.choice((0, 0, 0, 1, 1, 2, 3)))),
-    )
-
-
-def _answer(chance: Random) -> Answer:
-    return Answer(after=_span(chance, 1, 8 * DAY), useful=chance.random() < 0.7, twice=chance.random() < 0.2)
-
-
-def _act(chance: Random) -> Act:
-    kinds: tuple[ActKind, ...] = (
-        "edit",
-        "note",
-        "cancel",
-        "cancel",
-        "park",
-        "done",
-        "ready",
-        "ready",
-        "comment",
-        "comment",
-        "stop",
-        "abort",
-        "retry",
-        "retry",
-        "close",
-        "merge",
-        "push",
-        "push",
-    )
-    return Act(kind=chance.choice(kinds), after=_span(chance, 0.1, 9 * DAY))
-
-
-def _fault(chance: Random, processes: int) -> Fault:
-    kinds: tuple[FaultKind, ...] = (
-        "duplicate",
-        "delay",
-        "drop",
-        "crash",
-        "crash",
-        "crash",
-        "pause",
-        "pause",
-        "conflict",
-        "down",
-        "busy",
-        "error",
-        "hang",
-        "stale",
-    )
-    kind = chance.choice(kinds)
-    longest = {"delay": 3 * DAY, "duplicate": 3 * DAY, "pause": 10 * 60, "down": HOUR, "busy": 600, "hang": 90}
-    return Fault(
-        kind=kind,
-        nth=int(_span(chance, 1, 120)),
-        process=chance.randrange(processes),
-        seconds=_span(chance, 0.1, longest[kind]) if kind in longest else 0.0,
-        done=chance.random() < 0.5,
-    )
-
-
-def _span(chance: Random, least: float, most: float) -> float:
-    """Short spans are as likely as long ones."""
-    return round(least * math.exp(chance.random() * math.log(most / least)), 2)

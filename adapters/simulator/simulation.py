@@ -7,29 +7,28 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from factory_core.dispatch.events import Event
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.dispatch.run import RunReport
-from factory_core.intake.http import HttpRequest
 
-from .acknowledged import lost
 from .agents import SimulatedFleet
+from .code_host import SimulatedTarget
 from .history import Happening, Violation, quiet
 from .ledger import Ledger
 from .loop import SimulatedLoop
+from .post import Post
 from .process import Process
+from .relay import SimulatedRelay
 from .rest import REST_LAWS
 from .schedule import DAY, HOUR, Fault, Schedule
-from .stores import STORES
-from .vendors import SimulatedChannel, SimulatedTarget, SimulatedTracker
+from .stores import EVERY
+from .vendors import SimulatedChannel, SimulatedTracker
 from .world import World
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
-RETRIES = (60.0, HOUR, 6 * HOUR)  # after a webhook that was not answered with 2xx; the last again and again
-SWEPT_AFTER = 30 * HOUR  # when a dropped delivery is found after all
 RESTARTS_AFTER = 20.0
 MOST_STEPS = 40_000
 LONGEST = 120 * DAY
@@ -46,6 +45,7 @@ class Outside(NamedTuple):
     channel: SimulatedChannel
     target: SimulatedTarget
     fleet: SimulatedFleet
+    relay: SimulatedRelay
 
 
 class Simulation:
@@ -58,7 +58,7 @@ class Simulation:
         self.violation: Violation | None = None
         self._chance, order = (Random(schedule.order + n) for n in (1, 0))  # noqa: S311 (chance that can be repeated)
         self.loop = SimulatedLoop(order)  # type: ignore[abstract]
-        self.events: dict[int, Event] = {}
+        self.post = Post(self)
         self.down_until = 0.0
         self.pending = 0
         self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
@@ -66,7 +66,7 @@ class Simulation:
         self._gone: set[str] = set()
         self._tick_at, self._ticked_at, self._gap = float("inf"), -1.0, 1.0
         self.configs = {tenant: schedule.config(tenant) for tenant in schedule.tenants}
-        self.open_store = STORES[schedule.store](self.clock)
+        self.open_store = EVERY[schedule.store](self.clock)
         self.outside = {tenant: self._outside(tenant) for tenant in schedule.tenants}
         self.ledgers = {tenant: Ledger(self, tenant) for tenant in schedule.tenants}
         self.processes = [Process(self, number, 1) for number in range(len(schedule.skew))]
@@ -129,12 +129,12 @@ class Simulation:
         def restart() -> None:
             born = self.processes[process.number] = Process(self, process.number, process.life + 1)
             self.tell(None, "", f"{born.name} starts")
-            for tenant, factory in born.factories.items():
-                born.start(factory.check_in(ahead=self.configs[tenant].runner.lease))
+            for tenant in born.factories:
+                born.check_in(tenant, ahead=self.configs[tenant].runner.lease)
 
         self.later(RESTARTS_AFTER, restart)
 
-    # deliveries
+    # the world's time
 
     def later(self, seconds: float, then: Callable[[], None]) -> None:
         self.pending += 1
@@ -146,63 +146,13 @@ class Simulation:
 
         self.loop.call_later(seconds, come)
 
-    def deliver(self, tenant: int, event: Event) -> None:
-        """The sender's side: at once, or as the schedule's faults have it."""
-        number = len(self.events) + 1
-        self.events[number] = event
-        fault = self.next_fault("delivery")
-        kind = fault.kind if fault else ""
-        if fault:
-            self.tell(tenant, event.work_item_id, f"delivery {number} meets: {kind} {fault.seconds} s")
-        first = {"delay": fault.seconds if fault else 0.0, "drop": SWEPT_AFTER}.get(kind, 0.2)
-        self.later(first, lambda: self._arrive(tenant, number, 0))
-        if fault and kind == "duplicate":
-            self.later(fault.seconds, lambda: self._arrive(tenant, number, 0))
-
     def report(self, tenant: int, report: RunReport) -> None:
         """A fleet tells of a run's end once, to whoever is there; if that fails, the factory has to ask."""
-        alive = self._alive()
+        alive = self.alive()
         if alive:
             alive.start(alive.factories[tenant].finished(report))
 
-    def _arrive(self, tenant: int, number: int, tries: int) -> None:
-        process = self._alive()
-        if process is None:
-            self.later(RESTARTS_AFTER, lambda: self._arrive(tenant, number, tries))
-            return
-        self.pending += 1
-        self.count("delivery")
-
-        def answered(task: asyncio.Task[Any]) -> None:
-            self.pending -= 1
-            if task.cancelled() or task.exception() or not task.result():
-                again = RETRIES[min(tries, len(RETRIES) - 1)]
-                self.later(again, lambda: self._arrive(tenant, number, tries + 1))
-
-        process.start(self._post(process, tenant, number)).add_done_callback(answered)
-
-    async def _post(self, process: Process, tenant: int, number: int) -> bool:
-        event, ledger = self.events[number], self.ledgers[tenant]
-        since = len(ledger.versions.get(event.work_item_id, ()))
-        self._heard_of(tenant, event)
-        request = HttpRequest(body=str(number).encode(), received_at=process.clock())
-        response = await process.factories[tenant].handle_webhook("outside", request)
-        if response.status != 200:
-            return False
-        if lost(ledger, event, since):
-            self.broken("acknowledged-is-kept", f"{event.work_item_id}: {event.id} was answered 200 and is not known")
-        return True
-
-    def _heard_of(self, tenant: int, event: Event) -> None:
-        """What a person did is a cause to speak anew when it is heard, not only when it is done."""
-        world, channel = self.outside[tenant].world, self.outside[tenant].channel
-        if event.id in world.by_people:
-            key = event.work_item_id or channel.about[getattr(event, "thread_id", "")]
-            known = self.ledgers[tenant].records.get(key)
-            if known is None or not known.knows(event):
-                world.truths[key].caused(self.loop.time())
-
-    def _alive(self) -> Process | None:
+    def alive(self) -> Process | None:
         alive = [process for process in self.processes if not process.dead and process.paused_until <= self.loop.time()]
         return alive[int(self._chance.random() * len(alive))] if alive else None
 
@@ -230,12 +180,12 @@ class Simulation:
 
     def check_in(self) -> None:
         """One process looks, sometimes all at once."""
-        one = self._alive()
+        one = self.alive()
         everybody = self._chance.random() < 0.2
         for process in self.processes:
             if process is one or (everybody and not process.dead):
-                for factory in process.factories.values():
-                    process.start(factory.check_in())
+                for tenant in process.factories:
+                    process.check_in(tenant)
 
     async def _main(self) -> None:
         while not self._at_rest():
@@ -264,12 +214,14 @@ class Simulation:
     def _outside(self, tenant: int) -> Outside:
         tickets = tuple(ticket for ticket in self.schedule.tickets if ticket.tenant == tenant)
         world = World(
-            tenant, tickets, now=self.loop.time, clock=self.clock, deliver=self.deliver, later=self.later,
+            tenant, tickets, now=self.loop.time, clock=self.clock, deliver=self.post.deliver, later=self.later,
             told=self.tell, broken=self.broken,
         )  # fmt: skip
-        target = SimulatedTarget(world, self.schedule.rules.policy)
+        again = partial(self.post.send, tenant)
+        target = SimulatedTarget(world, self.schedule.rules.policy, again)
         fleet = SimulatedFleet(world, target, self.configs[tenant], self.report)
-        return Outside(world, SimulatedTracker(world), SimulatedChannel(world), target, fleet)
+        relay = SimulatedRelay(again)
+        return Outside(world, SimulatedTracker(world), SimulatedChannel(world), target, fleet, relay)
 
 
 def _sort(fault: Fault) -> str:

@@ -1,15 +1,14 @@
-"""The tracker, the channel and the code host of one simulated tenant: each call is one moment, and is done or not."""
+"""The tracker and the channel of one simulated tenant: each call is one moment, and is done or not."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from datetime import datetime
 
-from factory_core.dispatch.pull_request import Check, PullRequest, Review, item_of_branch
-from factory_core.ports import Thread
+from factory_core.dispatch.events import ReplyReceived
+from factory_core.ports import ItemPage, Thread
 from factory_core.work_item import ItemState, WorkItem
 
-from .schedule import HOUR
-from .world import OURS, Truth, World
+from .world import OURS, World
 
 QUESTION = "Answer in this thread; the ticket waits for it."
 OVERLAP = 45.0  # seconds: what a person did so shortly before our write may be overwritten, as trackers have no swap
@@ -36,6 +35,12 @@ class SimulatedTracker:
 
     def is_ready_for_dispatch(self, item: WorkItem) -> bool:
         return item.state is ItemState.READY
+
+    async def ready_items(self, since: datetime, cursor: str, limit: int) -> ItemPage:
+        """By key."""
+        items = [truth.item for key, truth in sorted(self._world.truths.items()) if truth.item and key > cursor]
+        ready = [item for item in items if item.state is ItemState.READY and (item.updated_at or since) >= since]
+        return ItemPage(tuple(ready[:limit]), ready[limit - 1].id if len(ready) > limit else "")
 
     async def set_state(self, item: WorkItem, state: ItemState) -> None:
         world, truth = self._world, self._world.truths[item.id]
@@ -64,7 +69,7 @@ class SimulatedTracker:
         self._done.add(f"{item_id} {url}")
 
     async def acknowledge_session(self, session_id: str, key: str) -> None:
-        self._done.add(key)
+        self._world.acknowledged.setdefault(session_id, self._world.now())
 
 
 class SimulatedChannel:
@@ -88,6 +93,9 @@ class SimulatedChannel:
             self._said.add(key)
             self._stands(thread_id, text)
 
+    async def replies(self, thread_id: str) -> tuple[ReplyReceived, ...]:
+        return tuple(said for said in self._world.said if said.thread_id == thread_id)
+
     def _stands(self, thread: str, text: str) -> None:
         world, key = self._world, self.about[thread]
         world.tell(key, f"factory writes in {thread}: {text[:80]}")
@@ -98,178 +106,3 @@ class SimulatedChannel:
             world.broken("asked-once", f"{key} was asked twice, and nothing had happened between")
         truth.questions += 1
         world.asked(key, thread)
-
-
-@dataclass
-class Branch:
-    """A pushed branch: its head, how often it moved, and the commits that were ever green."""
-
-    item: str
-    head: str = ""
-    moves: int = 0
-    green: set[str] = field(default_factory=set)
-    red: set[str] = field(default_factory=set)
-    reviews: tuple[Review, ...] = ()
-
-
-class SimulatedTarget:
-    """Branches and pull requests. Checks come an hour after a push, a reviewer's word an hour after the checks."""
-
-    def __init__(self, world: World, policy: str) -> None:
-        self._world, self._policy = world, policy
-        self._branches: dict[str, Branch] = {}
-        self._reds: dict[str, int] = {}
-        self._requests: dict[str, int] = {}
-        self.pulls: dict[int, PullRequest] = {}
-        self.merged: dict[int, str] = {}  # number → who
-        self.merged_at: dict[str, float] = {}  # item → when
-        self.stale, self._unsure = False, 0
-        world.act_on_code = self._act
-
-    def push(self, branch: str, item: str) -> str:
-        """A new head, whose checks will run."""
-        known = self._branches.setdefault(branch, Branch(item))
-        known.moves += 1
-        known.head = sha = f"{branch.rpartition('/')[2][-12:]}.{known.moves}"
-        self._world.tell(item, f"{branch} is pushed: {sha}")
-        self._world.later(HOUR, lambda: self._checked(known, sha))
-        self._hint(item, "synchronize")
-        return sha
-
-    async def find_pull_request(self, repository: str, branch: str) -> PullRequest | None:
-        return next((self._shown(pull) for pull in reversed(self.pulls.values()) if pull.branch == branch), None)
-
-    async def read_pull_request(self, repository: str, number: int) -> PullRequest | None:
-        pull = self.pulls.get(number)
-        shown = self._shown(pull) if pull else None
-        if shown and self.stale:  # the host has not computed it yet
-            self._unsure += 1
-            return shown.model_copy(update={("mergeable", "checks", "reviews")[self._unsure % 3]: None})
-        return shown
-
-    async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
-        for pull in self.pulls.values():
-            if pull.branch == branch and pull.state == "open":
-                return self._shown(pull)
-        item, number = item_of_branch(branch), len(self.pulls) + 1
-        if any(pull.state == "open" and item_of_branch(pull.branch) == item for pull in self.pulls.values()):
-            truth = self._world.truths[item]
-            if truth.reopened_at < 0:
-                self._world.broken("one-pull-request", f"{item} has two open pull requests")
-        url = f"https://code.example/{repository}/pull/{number}"
-        self.pulls[number] = PullRequest(
-            repository=repository,
-            number=number,
-            branch=branch,
-            base=base,
-            url=url,
-            draft=False,
-            merged=False,
-            mergeable=True,
-        )
-        self._world.tell(item, f"pull request #{number} is opened: {title}")
-        self._hint(item, "opened")
-        return self._shown(self.pulls[number])
-
-    async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
-        current = self._shown(self.pulls[pull_request.number])
-        if current.merged:
-            return ""
-        if current.state == "closed" or current.head_sha != sha:
-            return "the head moved" if current.state == "open" else "it is closed"
-        self._check_merge(current)
-        self._merge(current, "factory")
-        return ""
-
-    async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None:
-        """Noted only: the factory merges by itself as well."""
-
-    async def disable_auto_merge(self, pull_request: PullRequest) -> None:
-        """Noted only."""
-
-    async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:
-        found = await self.find_pull_request(repository, branch)
-        return found is not None and (bool(found.merged) or found.state == "open")
-
-    def clone_address(self, repository: str) -> str:
-        return f"https://code.example/{repository}.git"
-
-    def _check_merge(self, pull: PullRequest) -> None:
-        branch, item = self._branches[pull.branch], item_of_branch(pull.branch)
-        if self._policy == "never":
-            self._world.broken("merges-by-policy", f"#{pull.number} of {item} was merged, and only people may")
-        if pull.head_sha not in branch.green:
-            self._world.broken("merges-green-heads", f"{pull.head_sha} of {item} was merged before its checks passed")
-
-    def _merge(self, pull: PullRequest, by: str) -> None:
-        item = item_of_branch(pull.branch)
-        if pull.number in self.merged:
-            self._world.broken("merged-once", f"#{pull.number} of {item} was merged twice")
-        self.merged[pull.number] = by
-        self.merged_at[item] = self._world.now()
-        self._world.truths[item].caused(self._world.now())
-        self.pulls[pull.number] = self.pulls[pull.number].model_copy(update={"merged": True, "state": "closed"})
-        self._world.tell(item, f"{by} merges #{pull.number} at {pull.head_sha}")
-        self._hint(item, "merged")
-
-    def _shown(self, pull: PullRequest) -> PullRequest:
-        branch = self._branches[pull.branch]
-        seen = branch.head in branch.green or branch.head in branch.red
-        check = Check(
-            name="ci",
-            status="completed" if seen else "pending",
-            conclusion="success" if branch.head in branch.green else "failure" if seen else "",
-        )
-        return pull.model_copy(update={"head_sha": branch.head, "checks": (check,), "reviews": branch.reviews})
-
-    def _checked(self, branch: Branch, sha: str) -> None:
-        truth = self._world.truths[branch.item]
-        failed = self._reds.get(branch.item, 0) < truth.plan.red
-        if failed:
-            self._reds[branch.item] = self._reds.get(branch.item, 0) + 1
-        (branch.red if failed else branch.green).add(sha)
-        self._world.tell(branch.item, f"the checks of {sha} {'failed' if failed else 'passed'}")
-        truth.caused(self._world.now())
-        self._hint(branch.item, "check_run.completed")
-        if not failed and branch.head == sha:
-            self._world.later(HOUR, lambda: self._reviewed(branch, sha))
-
-    def _reviewed(self, branch: Branch, sha: str) -> None:
-        pull = next((p for p in self.pulls.values() if self._branches[p.branch] is branch and p.state == "open"), None)
-        if pull is None or branch.head != sha:
-            return
-        truth, given = self._world.truths[branch.item], self._requests.get(branch.item, 0)
-        wants = given < truth.plan.requested
-        self._requests[branch.item] = given + wants
-        verdict = Review(
-            id=f"review-{self._world.fresh()}",
-            author="Reva",
-            commit=sha,
-            state="changes_requested" if wants else "approved",
-            body=f"Please mend case {given}." if wants else "",
-        )
-        branch.reviews = (*branch.reviews, verdict)
-        truth.caused(self._world.now())
-        self._world.tell(branch.item, f"a reviewer of {sha}: {verdict.state}")
-        self._hint(branch.item, "review")
-        if not wants and self._policy == "never":
-            self._merge(self._shown(pull), "person")
-
-    def _act(self, truth: Truth, kind: str) -> None:
-        pull = next(
-            (p for p in self.pulls.values() if item_of_branch(p.branch) == truth.plan.key and p.state == "open"), None
-        )
-        if pull is None:
-            return
-        truth.caused(self._world.now())
-        if kind == "push":
-            self.push(pull.branch, truth.plan.key)
-        elif kind == "merge":
-            self._merge(self._shown(pull), "person")
-        else:
-            self._world.tell(truth.plan.key, f"a person closes #{pull.number}")
-            self.pulls[pull.number] = pull.model_copy(update={"state": "closed"})
-            self._hint(truth.plan.key, "closed")
-
-    def _hint(self, item: str, what: str) -> None:
-        self._world.pull_hint(item, what)

@@ -43,6 +43,8 @@ class Truth:
     revision: int = 0
     last_by: str = "person"  # who moved the ticket last
     moved_at: float = 0.0  # when a person last moved it
+    touched_at: float = 0.0  # when a person last changed anything of it
+    put_back: bool = False  # after a merge, as planned
     reopened_at: float = -1.0
     halted_at: float = -1.0  # when stop or abort was last heard
     lied: bool = False  # a stale read was given
@@ -81,6 +83,9 @@ class World:
         self._deliver, self._told, self.broken = deliver, told, broken
         self.truths = {ticket.key: Truth(ticket) for ticket in tickets}
         self._count = 0
+        self.said: list[ReplyReceived] = []  # in every thread, oldest first
+        self.sessions: dict[str, str] = {}  # the tracker's agent sessions → item
+        self.acknowledged: dict[str, float] = {}  # session → when
         self.by_people: set[str] = set()  # ids of events; when they are heard, the factory may speak anew
         self.act_on_code: Callable[[Truth, str], None] = lambda truth, kind: None
         for ticket in tickets:
@@ -109,6 +114,7 @@ class World:
         if by == "person":
             self.by_people.add(f"{key}:{truth.revision}")
             truth.caused(self.now())
+            truth.touched_at = self.now()
             if "state" in changes:
                 truth.moved_at = self.now()
         self.tell(key, f"{by} changes the ticket: " + ", ".join(f"{n} {_brief(value)}" for n, value in changes.items()))
@@ -118,6 +124,21 @@ class World:
         """What the tracker's webhook says of the ticket as it is now."""
         truth = self.truths[key]
         self.send(ItemChanged(id=f"{key}:{truth.revision}", work_item_id=key, at=self.clock(), item=truth.item))
+
+    def delegate(self, key: str) -> None:
+        """A person gives the ticket to the factory in the tracker's own way: in a session that waits for its word."""
+        truth, n = self.truths[key], self.fresh()
+        session = f"session-{n}"
+        self.sessions[session] = key
+        self.tell(key, f"a person opens {session}")
+        self.send(ItemChanged(id=session, work_item_id=key, at=self.clock(), item=truth.item, session_id=session))
+
+    def reopen_later(self, key: str) -> None:
+        """It was merged; a person may want it done anew."""
+        truth = self.truths[key]
+        if truth.plan.again and not truth.put_back:
+            truth.put_back = True
+            self.later(truth.plan.again, self._acting(key, "ready"))
 
     def pull_hint(self, key: str, what: str) -> None:
         self.send(PullRequestChanged(id=f"pull:{self.fresh()}", work_item_id=key, at=self.clock(), what=what))
@@ -148,7 +169,8 @@ class World:
         said = Reply(id=f"message-{n}", author="U1", text=text, at=self.clock())
         self.tell(key, f"a person answers in {thread_id}: {text}")
         self.by_people.add(said.id)
-        self.send(ReplyReceived(id=said.id, at=self.clock(), thread_id=thread_id, reply=said))
+        self.said.append(ReplyReceived(id=said.id, at=self.clock(), thread_id=thread_id, reply=said))
+        self.send(self.said[-1])
 
     def _begin(self, plan: Ticket) -> Callable[[], None]:
         def begin() -> None:
@@ -158,11 +180,13 @@ class World:
                 id=plan.key, key=plan.key, title=f"{title} (of tenant-{self.tenant})", state=ItemState.READY,
                 description="Please look." if plan.kind == "vague" else CLEAR,
                 project="Nowhere" if plan.kind == "unroutable" else plan.project, priority=plan.priority,
+                updated_at=self.clock(),
                 labels=("exec:pair",) if plan.kind == "ineligible" else (), reporter="Maya Chen", reporter_id="maya",
                 source=Source(provider="linear", external_id=f"uuid-{self.tenant}-{plan.key}"),
             )  # fmt: skip
+            truth.touched_at = self.now()
             self.tell(plan.key, f"a person makes the ticket ready: {truth.item.title}")
-            self.hint(plan.key)
+            self.delegate(plan.key) if plan.session else self.hint(plan.key)
 
         return begin
 
@@ -176,7 +200,9 @@ class World:
         assert item is not None
         about: dict[str, Any] = {"id": f"{kind}-{self.fresh()}", "work_item_id": key, "at": self.clock()}
         self.by_people.add(about["id"])
-        if kind == "edit":
+        if kind == "delegate":
+            self.delegate(key)
+        elif kind == "edit":
             self.change(key, "person", description=f"{CLEAR}\nEdit {self.fresh()}.")
         elif kind == "note":
             self.change(key, "person", description=f"{item.description}\nNote {self.fresh()}.")

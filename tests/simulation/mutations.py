@@ -11,7 +11,8 @@ from importlib import import_module
 from types import FunctionType
 from typing import NamedTuple
 
-from adapters.simulator.schedule import Act, Answer, Fault, Rules, Schedule, Ticket, draw
+from adapters.simulator.draw import draw
+from adapters.simulator.schedule import Act, Answer, Fault, Rules, Schedule, Ticket
 
 STEPS = "factory_core.dispatch."
 RUNNER = "factory_core.runner."
@@ -126,6 +127,57 @@ def paused(n: int) -> Schedule:
     )
 
 
+def stopped(n: int) -> Schedule:
+    """A person stops a ticket that stays in ready while another one goes on."""
+    tickets = (
+        Ticket(key="ACME-1", kind="vague", acts=(Act(kind="abort", after=60.0 + n),)),
+        Ticket(key="ACME-2", runs=("slow",)),
+    )
+    return Schedule(seed=n, order=n, tickets=tickets, rules=Rules(sweeps=600.0))
+
+
+def searched(n: int) -> Schedule:
+    """Five tickets wait for words, and a look may ask twice."""
+    tickets = tuple(Ticket(key=f"ACME-{k}", kind="vague", begins=float(n)) for k in range(1, 6))
+    return Schedule(seed=n, order=n, tickets=tickets, rules=Rules(sweeps=600.0, calls=2))
+
+
+def relayed(n: int) -> Schedule:
+    """Three answers at once, of which two are only in the relay's feed; or a ticket of which there is only a letter."""
+    answers = (Answer(after=700.0 + n),)
+    tickets = tuple(Ticket(key=f"ACME-{k}", kind="vague", answers=answers) for k in range(1, 4))
+    faults = (Fault(kind="drop", nth=1, done=True),) if n % 2 else tuple(Fault(kind="drop", nth=k) for k in (5, 6))
+    return Schedule(seed=n, order=n, tickets=tickets, rules=Rules(sweeps=600.0, calls=2, relay=True), faults=faults)
+
+
+def dropped(n: int) -> Schedule:
+    """The nth delivery never comes: of a ticket that is asked about, merged and reopened, or taken back."""
+    tickets = (
+        Ticket(key="ACME-1", kind="vague", answers=(Answer(after=900.0),), again=2_000.0),
+        Ticket(key="ACME-2", kind="ineligible", acts=(Act(kind="cancel", after=600.0),)),
+    )
+    faults = (Fault(kind="drop", nth=1 + n),)
+    return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), rules=Rules(sweeps=600.0), faults=faults)
+
+
+def unheard(n: int) -> Schedule:
+    """A row of the code host's deliveries never comes, and a look may ask twice."""
+    tickets = tuple(Ticket(key=f"ACME-{k}", project=("Shop", "API")[k % 2], ignored=True) for k in range(1, 5))
+    rules = Rules(policy="on-green-with-review", sweeps=600.0, calls=2)
+    faults = tuple(Fault(kind="drop", nth=10 + n + k) for k in range(12))
+    return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), rules=rules, faults=faults)
+
+
+def armed(n: int) -> Schedule:
+    """The code host merges by itself, unless a person takes the ticket back before its checks have passed."""
+    acts = (Act(kind="cancel", after=1_000.0 + 40 * n),) if n % 2 else ()
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", acts=acts),), rules=Rules(auto=True))
+
+
+def in_session(n: int) -> Schedule:
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", session=True),))
+
+
 MUTATIONS = (
     Mutation("the store skips the version check", "adapters.memory.state_store:_wins",
              "version == (entry.version if entry else 0)", "True"),
@@ -206,6 +258,26 @@ MUTATIONS = (
              "waiting = _missing_check(pull_request.checks, rules.required_checks)", 'waiting = ""'),
     Mutation("the merge policy is passed over", STEPS + "merge_gate:_missing", 'rules.policy == "never"', "False"),
     Mutation("a block is not said", STEPS + "ending:block", "if told in record.handled", "if True"),
+    Mutation("the search starts what a person stopped", RUNNER + "sweep:Sweep._start_ready", "is_news(record, item)", "True", stopped),
+    Mutation("the search passes over its budget", RUNNER + "sweep:Sweep._spend", "if self._left < calls", "if False", searched),
+    Mutation("every process searches at every tick", RUNNER + "check_in:claim_sweep",
+             "batch.sweep.at and abs(now - batch.sweep.at) < every", "False", searched),
+    Mutation("the search counts twice", RUNNER + "sweep:Sweep._give", "+= record is not None", "+= 2", dropped),
+    Mutation("a cursor is saved before what it covers was accepted", RUNNER + "sweep:Sweep._read_feed",
+             "for change in changes:", "for change in changes:\n            self._cursors['feed'] = changes[-1].cursor", relayed),
+    Mutation("dead letters are left where they are", RUNNER + "sweep:Sweep._redeliver",
+             "await sender.redeliver_failed(since, self._left)", "__import__('factory_core.ports').ports.Redelivered(0, True)", relayed),
+    Mutation("what could not be asked for again is passed over", RUNNER + "sweep:Sweep._redeliver",
+             "if done.complete", "if True", unheard),
+    Mutation("lost answers are not searched for", RUNNER + "sweep:Sweep._read_thread",
+             "if event.reply.id not in known", "if False", dropped),
+    Mutation("what was taken back is not searched for", RUNNER + "visits:_id", "if record.state in FOLLOWED", "if False", dropped),
+    Mutation("what was reopened is not searched for", STEPS + "following:is_news", "return ended and", "return False and", dropped),
+    Mutation("auto-merge is armed without its pin", RUNNER + "perform_dispatch:Performer._enable_auto_merge",
+             "effect.sha, self", "'', self", armed),
+    Mutation("what was stopped stays armed", STEPS + "ending:disarm", "if record.armed", "if False", armed),
+    Mutation("a session is not acknowledged", STEPS + "asking:look_at_it",
+             "if event.session_id else []", "if False else []", in_session),
     Mutation("the outbox is not cleared", STEPS + "records:InFlightRecord.settle", "if planned.key != key", "if True"),
 )  # fmt: skip
 

@@ -10,8 +10,9 @@ from random import SystemRandom
 
 import pytest
 
+from adapters.simulator.draw import draw
 from adapters.simulator.many import Played, failure_of, play_many
-from adapters.simulator.schedule import Schedule, draw
+from adapters.simulator.schedule import Schedule
 from adapters.simulator.simulation import Simulation
 from adapters.simulator.stores import STORES
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEDULES = 3_000
 HALVES = 2  # one for each worker of the test run
 DIGESTS = """
-from adapters.simulator.schedule import draw
+from adapters.simulator.draw import draw
 from adapters.simulator.simulation import Simulation
 for seed in range(200):
     print(Simulation(draw(seed)).play().digest())

@@ -1,0 +1,220 @@
+"""The code host of one simulated tenant: branches, checks, reviewers, and merges, some of which it does by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from factory_core.dispatch.pull_request import Check, PullRequest, Review, item_of_branch
+from factory_core.errors import Terminal
+from factory_core.ports import Redelivered
+
+from .schedule import HOUR
+from .world import Truth, World
+
+
+@dataclass
+class Branch:
+    """A pushed branch: its head, how often it moved, and the commits that were ever green."""
+
+    item: str
+    head: str = ""
+    moves: int = 0
+    green: set[str] = field(default_factory=set)
+    red: set[str] = field(default_factory=set)
+    by_people: set[str] = field(default_factory=set)
+    reviews: tuple[Review, ...] = ()
+
+
+class SimulatedTarget:
+    """Branches and pull requests. Checks come an hour after a push, a reviewer's word an hour after the checks."""
+
+    def __init__(self, world: World, policy: str, again: Callable[[int], None]) -> None:
+        self._world, self._policy, self._again = world, policy, again
+        self.failed: list[tuple[datetime, int]] = []  # deliveries that never got through
+        self.armed: dict[int, str] = {}  # pull request → the head that it was armed for
+        self.late_by = 0.0
+        self._branches: dict[str, Branch] = {}
+        self._reds: dict[str, int] = {}
+        self._requests: dict[str, int] = {}
+        self.pulls: dict[int, PullRequest] = {}
+        self.merged: dict[int, str] = {}  # number → who
+        self.merged_at: dict[str, float] = {}  # item → when
+        self.stale, self._unsure = False, 0
+        world.act_on_code = self._act
+
+    def push(self, branch: str, item: str, by: str = "factory") -> str:
+        """A new head, whose checks will run."""
+        known = self._branches.setdefault(branch, Branch(item))
+        known.moves += 1
+        known.head = sha = f"{branch.rpartition('/')[2][-12:]}.{known.moves}"
+        if by == "person":
+            known.by_people.add(sha)
+        self._world.tell(item, f"{branch} is pushed: {sha}")
+        self._world.later(HOUR, lambda: self._checked(known, sha))
+        self._hint(item, "synchronize")
+        return sha
+
+    async def find_pull_request(self, repository: str, branch: str) -> PullRequest | None:
+        return next((self._shown(pull) for pull in reversed(self.pulls.values()) if pull.branch == branch), None)
+
+    async def read_pull_request(self, repository: str, number: int) -> PullRequest | None:
+        pull = self.pulls.get(number)
+        shown = self._shown(pull) if pull else None
+        if shown and self.stale:  # the host has not computed it yet
+            self._unsure += 1
+            return shown.model_copy(update={("mergeable", "checks", "reviews")[self._unsure % 3]: None})
+        return shown
+
+    async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
+        for pull in self.pulls.values():
+            if pull.branch == branch and pull.state == "open":
+                return self._shown(pull)
+        item, number = item_of_branch(branch), len(self.pulls) + 1
+        if any(pull.state == "open" and item_of_branch(pull.branch) == item for pull in self.pulls.values()):
+            truth = self._world.truths[item]
+            if truth.reopened_at < 0:
+                self._world.broken("one-pull-request", f"{item} has two open pull requests")
+        url = f"https://code.example/{repository}/pull/{number}"
+        self.pulls[number] = PullRequest(
+            repository=repository,
+            number=number,
+            branch=branch,
+            base=base,
+            url=url,
+            draft=False,
+            merged=False,
+            mergeable=True,
+        )
+        self._world.tell(item, f"pull request #{number} is opened: {title}")
+        self._hint(item, "opened")
+        return self._shown(self.pulls[number])
+
+    async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
+        current = self._shown(self.pulls[pull_request.number])
+        if current.merged:
+            return ""
+        if current.state == "closed" or current.head_sha != sha:
+            return "the head moved" if current.state == "open" else "it is closed"
+        self._check_merge(current)
+        self._merge(current, "factory")
+        return ""
+
+    async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None:
+        """It merges when the checks pass. Where they have passed there is nothing to wait for, and it does not."""
+        pull = self.pulls[pull_request.number]
+        branch, item = self._branches[pull.branch], item_of_branch(pull.branch)
+        if self._policy == "never":
+            self._world.broken("merges-by-policy", f"#{pull.number} of {item} was armed, and only people may merge")
+        if not sha or sha in branch.by_people:
+            self._world.broken("arms-its-own-heads", f"#{pull.number} of {item} was armed for {sha or 'any head'}")
+        if branch.head != sha:
+            raise Terminal(f"#{pull.number} is not armed", why="its head moved", fix="factory status")
+        if pull.state == "open" and sha not in branch.green:
+            self._world.tell(item, f"#{pull.number} is armed for {sha}")
+            self.armed[pull.number] = sha
+
+    async def disable_auto_merge(self, pull_request: PullRequest) -> None:
+        if self.armed.pop(pull_request.number, ""):
+            self._world.tell(item_of_branch(pull_request.branch), f"#{pull_request.number} is armed no more")
+
+    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
+        """The longest waiting first; each is asked for once."""
+        waiting = [(at, number) for at, number in self.failed if at >= since]
+        for at, number in waiting[:calls]:
+            self.failed.remove((at, number))
+            self._again(number)
+        return Redelivered(len(waiting[:calls]), len(waiting) <= calls)
+
+    async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:
+        found = await self.find_pull_request(repository, branch)
+        return found is not None and (bool(found.merged) or found.state == "open")
+
+    def clone_address(self, repository: str) -> str:
+        return f"https://code.example/{repository}.git"
+
+    def _check_merge(self, pull: PullRequest) -> None:
+        branch, item = self._branches[pull.branch], item_of_branch(pull.branch)
+        if self._policy == "never":
+            self._world.broken("merges-by-policy", f"#{pull.number} of {item} was merged, and only people may")
+        if pull.head_sha not in branch.green:
+            self._world.broken("merges-green-heads", f"{pull.head_sha} of {item} was merged before its checks passed")
+
+    def _merge(self, pull: PullRequest, by: str) -> None:
+        item = item_of_branch(pull.branch)
+        if pull.number in self.merged:
+            self._world.broken("merged-once", f"#{pull.number} of {item} was merged twice")
+        self.merged[pull.number] = by
+        self.merged_at[item] = self._world.now()
+        self._world.truths[item].caused(self._world.now())
+        self.pulls[pull.number] = self.pulls[pull.number].model_copy(update={"merged": True, "state": "closed"})
+        self.armed.pop(pull.number, "")
+        self._world.tell(item, f"{by} merges #{pull.number} at {pull.head_sha}")
+        self._world.reopen_later(item)
+        self._hint(item, "merged")
+
+    def _shown(self, pull: PullRequest) -> PullRequest:
+        branch = self._branches[pull.branch]
+        seen = branch.head in branch.green or branch.head in branch.red
+        check = Check(
+            name="ci",
+            status="completed" if seen else "pending",
+            conclusion="success" if branch.head in branch.green else "failure" if seen else "",
+        )
+        return pull.model_copy(update={"head_sha": branch.head, "checks": (check,), "reviews": branch.reviews})
+
+    def _checked(self, branch: Branch, sha: str) -> None:
+        truth = self._world.truths[branch.item]
+        failed = self._reds.get(branch.item, 0) < truth.plan.red
+        if failed:
+            self._reds[branch.item] = self._reds.get(branch.item, 0) + 1
+        (branch.red if failed else branch.green).add(sha)
+        self._world.tell(branch.item, f"the checks of {sha} {'failed' if failed else 'passed'}")
+        truth.caused(self._world.now())
+        self._hint(branch.item, "check_run.completed")
+        for number in [n for n in self.armed if self._branches[self.pulls[n].branch] is branch]:
+            if branch.head in branch.green and self.pulls[number].state == "open":
+                self._merge(self._shown(self.pulls[number]), "host")
+        if not failed and branch.head == sha:
+            self._world.later(HOUR, lambda: self._reviewed(branch, sha))
+
+    def _reviewed(self, branch: Branch, sha: str) -> None:
+        pull = next((p for p in self.pulls.values() if self._branches[p.branch] is branch and p.state == "open"), None)
+        if pull is None or branch.head != sha or self._world.truths[branch.item].plan.ignored:
+            return
+        truth, given = self._world.truths[branch.item], self._requests.get(branch.item, 0)
+        wants = given < truth.plan.requested
+        self._requests[branch.item] = given + wants
+        verdict = Review(
+            id=f"review-{self._world.fresh()}",
+            author="Reva",
+            commit=sha,
+            state="changes_requested" if wants else "approved",
+            body=f"Please mend case {given}." if wants else "",
+        )
+        branch.reviews = (*branch.reviews, verdict)
+        truth.caused(self._world.now())
+        self._world.tell(branch.item, f"a reviewer of {sha}: {verdict.state}")
+        self._hint(branch.item, "review")
+        if not wants and self._policy == "never":
+            self._merge(self._shown(pull), "person")
+
+    def _act(self, truth: Truth, kind: str) -> None:
+        pull = next(
+            (p for p in self.pulls.values() if item_of_branch(p.branch) == truth.plan.key and p.state == "open"), None
+        )
+        if pull is None:
+            return
+        truth.caused(self._world.now())
+        if kind == "push":
+            self.push(pull.branch, truth.plan.key, by="person")
+        elif kind == "merge":
+            self._merge(self._shown(pull), "person")
+        else:
+            self._world.tell(truth.plan.key, f"a person closes #{pull.number}")
+            self.pulls[pull.number] = pull.model_copy(update={"state": "closed"})
+            self._hint(truth.plan.key, "closed")
+
+    def _hint(self, item: str, what: str) -> None:
+        self._world.pull_hint(item, what)

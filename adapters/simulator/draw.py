@@ -1,0 +1,161 @@
+"""Draws a schedule from a number: how often what happens, and how long it takes."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+from .schedule import DAY, HOUR, Act, ActKind, Answer, Fault, FaultKind, Kind, Rules, RunPlan, Schedule, Ticket
+
+
+def draw(seed: int, store: str = "memory") -> Schedule:
+    """The schedule of this number; one in eight has no faults."""
+    chance = Random(seed)  # noqa: S311 (the same seed, the same schedule)
+    tenants = chance.choice((1, 1, 2))
+    processes = chance.choice((1, 2, 2, 3))
+    tickets = tuple(_ticket(chance, n, tenants) for n in range(chance.randint(1, 5)))
+    faults = () if chance.random() < 0.12 else tuple(_fault(chance, processes) for _ in range(chance.randint(1, 9)))
+    drawn = Schedule(
+        seed=seed,
+        order=chance.randrange(2**31),
+        store=store,
+        rules=Rules(
+            agents=chance.choice((1, 2, 2, 3)),
+            per_repository=chance.choice((1, 1, 2)),
+            reviews=chance.choice((1, 2, 10)),
+            policy=chance.choice(("on-green", "on-green", "on-green-with-review", "never")),
+            auto=chance.random() < 0.2,
+        ),
+        skew=tuple(round(chance.uniform(-3, 3), 3) if chance.random() < 0.5 else 0.0 for _ in range(processes)),
+        knows_dead=chance.random() < 0.5,
+        tickets=tickets,
+        faults=faults,
+    )
+    return _widened(drawn, Random(-seed - 1))  # noqa: S311
+
+
+def _widened(drawn: Schedule, chance: Random) -> Schedule:
+    """With the rarer things, which have a chance of their own: a number keeps the rest of its schedule."""
+    rules = drawn.rules.model_copy(update={
+        "sweeps": chance.choice((600.0, HOUR, 6 * HOUR, 6 * HOUR)),
+        "calls": chance.choice((2, 3, 20)),
+        "relay": chance.random() < 0.3,
+        "auto": drawn.rules.auto or chance.random() < 0.15,
+    })  # fmt: skip
+    tickets = tuple(_rare(ticket, chance) for ticket in drawn.tickets)
+    faults = tuple(_stretched(fault, chance) for fault in drawn.faults)
+    return drawn.model_copy(update={"rules": rules, "tickets": tickets, "faults": faults})
+
+
+def _rare(ticket: Ticket, chance: Random) -> Ticket:
+    """One ticket in eight takes five times as long: longer than any deadline. One in six comes in a session."""
+    times = 5 if chance.random() < 0.12 else 1
+    acts = tuple(act.model_copy(update={"after": act.after * times}) for act in ticket.acts)
+    answers = tuple(answer.model_copy(update={"after": answer.after * times}) for answer in ticket.answers)
+    if chance.random() < 0.1:
+        acts = (*acts, Act(kind="delegate", after=_span(chance, 0.1, DAY)))
+    return ticket.model_copy(update={
+        "acts": acts, "answers": answers, "session": chance.random() < 0.16, "ignored": chance.random() < 0.08,
+        "again": _span(chance, 1, 12 * DAY) if chance.random() < 0.12 else 0.0,
+    })  # fmt: skip
+
+
+def _stretched(fault: Fault, chance: Random) -> Fault:
+    """A delivery may come after its record was forgotten."""
+    long = fault.kind in ("delay", "duplicate") and chance.random() < 0.15
+    return fault.model_copy(update={"seconds": fault.seconds * 5}) if long else fault
+
+
+def _ticket(chance: Random, n: int, tenants: int) -> Ticket:
+    kinds: tuple[Kind, ...] = ("clear", "clear", "clear", "vague", "vague", "unroutable", "ineligible")
+    plans: tuple[RunPlan, ...] = (
+        "succeeds",
+        "succeeds",
+        "slow",
+        "twice",
+        "fails",
+        "fails",
+        "asks",
+        "no-change",
+        "limited",
+        "capped",
+        "never-starts",
+        "dies",
+        "late",
+    )
+    runs = tuple(chance.choice(plans) for _ in range(chance.choice((0, 0, 1, 1, 2, 4))))
+    answers = tuple(_answer(chance) for _ in range(chance.choice((0, 1, 1, 2, 4))))
+    return Ticket(
+        tenant=n % tenants,
+        key=f"ACME-{n // tenants + 1}",
+        kind=chance.choice(kinds),
+        project=chance.choice(("Shop", "Shop", "API")),
+        priority=chance.randrange(5),
+        begins=round(chance.choice((0.0, chance.uniform(0, 5), chance.uniform(0, 4 * HOUR))), 3),
+        runs=runs,
+        answers=answers,
+        red=chance.choice((0, 0, 0, 1, 2)),
+        requested=chance.choice((0, 0, 0, 1, 3)),
+        acts=tuple(_act(chance) for _ in range(chance.choice((0, 0, 0, 1, 1, 2, 3)))),
+    )
+
+
+def _answer(chance: Random) -> Answer:
+    return Answer(after=_span(chance, 1, 8 * DAY), useful=chance.random() < 0.7, twice=chance.random() < 0.2)
+
+
+def _act(chance: Random) -> Act:
+    kinds: tuple[ActKind, ...] = (
+        "edit",
+        "note",
+        "cancel",
+        "cancel",
+        "park",
+        "done",
+        "ready",
+        "ready",
+        "comment",
+        "comment",
+        "stop",
+        "abort",
+        "retry",
+        "retry",
+        "close",
+        "merge",
+        "push",
+        "push",
+    )
+    return Act(kind=chance.choice(kinds), after=_span(chance, 0.1, 9 * DAY))
+
+
+def _fault(chance: Random, processes: int) -> Fault:
+    kinds: tuple[FaultKind, ...] = (
+        "duplicate",
+        "delay",
+        "drop",
+        "crash",
+        "crash",
+        "crash",
+        "pause",
+        "pause",
+        "conflict",
+        "down",
+        "busy",
+        "error",
+        "hang",
+        "stale",
+    )
+    kind = chance.choice(kinds)
+    longest = {"delay": 3 * DAY, "duplicate": 3 * DAY, "pause": 10 * 60, "down": HOUR, "busy": 600, "hang": 90}
+    return Fault(
+        kind=kind,
+        nth=int(_span(chance, 1, 120)),
+        process=chance.randrange(processes),
+        seconds=_span(chance, 0.1, longest[kind]) if kind in longest else 0.0,
+        done=chance.random() < 0.5,
+    )
+
+
+def _span(chance: Random, least: float, most: float) -> float:
+    """Short spans are as likely as long ones."""
+    return round(least * math.exp(chance.random() * math.log(most / least)), 2)

@@ -1,0 +1,118 @@
+"""What the outside tells the factory: deliveries that come at once, late, twice, again, or never.
+
+Nobody repeats what was dropped. The product's own search has to find it; only what no search can find is said again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, ReplyReceived
+from factory_core.errors import Refused
+from factory_core.intake.http import HttpRequest
+from factory_core.ports import Inbound
+
+from .acknowledged import lost
+from .missed import Missed
+from .schedule import HOUR, Fault
+
+if TYPE_CHECKING:
+    from .process import Process
+    from .simulation import Simulation
+
+RETRIES = (60.0, HOUR, 6 * HOUR)  # after a webhook that was not answered with 2xx; the last again and again
+SAID_AGAIN = 30 * HOUR  # when what no search can find is said once more
+NOBODY_THERE = 20.0
+
+
+class Post:
+    """Every sender of every tenant. A delivery's number is its id and its body."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self.events: dict[int, Event] = {}
+
+    def deliver(self, tenant: int, event: Event) -> None:
+        """The sender's side: at once, or as the schedule's faults have it."""
+        simulation, number = self._simulation, len(self.events) + 1
+        self.events[number] = event
+        relay = simulation.outside[tenant].relay
+        relay.told(number, event)
+        fault = simulation.next_fault("delivery")
+        kind = fault.kind if fault else ""
+        if fault:
+            simulation.tell(tenant, event.work_item_id, f"delivery {number} meets: {kind} {fault.seconds} s")
+        if fault and kind == "drop":
+            self._drop(tenant, number, fault)
+            return
+        self.send(tenant, number, fault.seconds if fault and kind == "delay" else 0.2)
+        if fault and kind == "duplicate":
+            self.send(tenant, number, fault.seconds)
+
+    def send(self, tenant: int, number: int, after: float = 0.2) -> None:
+        self._simulation.later(after, lambda: self._arrive(tenant, number, 0))
+
+    def heard(self, tenant: int, event: Event) -> None:
+        """What a person did is a cause to speak anew when it is heard, not only when it is done."""
+        outside = self._simulation.outside[tenant]
+        if event.id in outside.world.by_people or event.id.startswith("sweep:"):
+            key = event.work_item_id or outside.channel.about[getattr(event, "thread_id", "")]
+            known = self._simulation.ledgers[tenant].records.get(key)
+            if known is None or not known.knows(event):
+                outside.world.truths[key].caused(self._simulation.loop.time())
+
+    def _drop(self, tenant: int, number: int, fault: Fault) -> None:
+        """It never arrives by itself: who could know of it?"""
+        event, outside = self.events[number], self._simulation.outside[tenant]
+        if self._simulation.schedule.rules.relay:
+            outside.relay.drop(number, letter=fault.done)
+        elif isinstance(event, PullRequestChanged):
+            outside.target.failed.append((self._simulation.clock(), number))
+        elif not isinstance(event, ItemChanged | ReplyReceived) or event.id in outside.world.sessions:
+            self.send(tenant, number, SAID_AGAIN)
+            return
+        Missed(self._simulation, tenant, event).look()
+
+    def _arrive(self, tenant: int, number: int, tries: int) -> None:
+        simulation = self._simulation
+        process = simulation.alive()
+        if process is None:
+            simulation.later(NOBODY_THERE, lambda: self._arrive(tenant, number, tries))
+            return
+        simulation.pending += 1
+        simulation.count("delivery")
+
+        def answered(task: asyncio.Task[Any]) -> None:
+            simulation.pending -= 1
+            if task.cancelled() or task.exception() or not task.result():
+                again = RETRIES[min(tries, len(RETRIES) - 1)]
+                simulation.later(again, lambda: self._arrive(tenant, number, tries + 1))
+
+        process.start(self._deliver(process, tenant, number)).add_done_callback(answered)
+
+    async def _deliver(self, process: Process, tenant: int, number: int) -> bool:
+        event, ledger = self.events[number], self._simulation.ledgers[tenant]
+        since = len(ledger.versions.get(event.work_item_id, ()))
+        request = HttpRequest(body=str(number).encode(), received_at=process.clock())
+        response = await process.factories[tenant].handle_webhook("outside", request)
+        if response.status != 200:
+            return False
+        if lost(ledger, event, since):
+            why = f"{event.work_item_id}: {event.id} was answered 200 and is not known"
+            self._simulation.broken("acknowledged-is-kept", why)
+        return True
+
+
+class Webhooks:
+    """ports.Webhook of all simulated vendors: the body is the event's number."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+
+    def events_in(self, request: HttpRequest) -> Inbound:
+        number = request.body.decode()
+        event = self._post.events.get(int(number))
+        if event is None:
+            raise Refused(f"no delivery {number}", why="the simulation never sent it", fix="factory simulate --help")
+        return Inbound(delivery_id=number, events=(event,))
