@@ -1,7 +1,7 @@
 """`make aws-package`: the zips that Lambda runs, the same bytes from the same sources on every machine.
 
-In it is what the handlers import, by the import graph; the wheels that infra/aws-requirements.lock names, by their hashes;
-and all of it compiled by the Python that will run it, so that no cold start compiles (Lambda's folder cannot be written to).
+In it is what the handlers import, by the import graph; the wheels that infra/aws-requirements.lock names, by their
+hashes; and all of it compiled by the Python that will run it, for Lambda's folder cannot be written to.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(folder: Path) -> None:
 def _install(package: Path, machine: str) -> None:
     """The wheels; and nothing of botocore's data but what its client for our services reads."""
     platforms = [word for glibc in GLIBC for word in ("--platform", f"{glibc}_{machine}")]
-    subprocess.run(
+    subprocess.run(  # noqa: S603
         [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps",
          "--require-hashes", "--requirement", ROOT / "infra/aws-requirements.lock", "--only-binary", ":all:",
          *platforms, "--python-version", PYTHON, "--implementation", "cp", "--target", package],
@@ -78,7 +78,10 @@ def _file(module: str) -> Path:
 
 def _compile(first: Path, *others: Path) -> None:
     """Once: the architectures differ in what C and Rust became, not in their Python."""
-    subprocess.run(["node", ROOT / "infra/lambda_python/compile.mjs", first], check=True)
+    subprocess.run(  # noqa: S603
+        ["node", ROOT / "infra/lambda_python/compile.mjs", first],  # noqa: S607
+        check=True,
+    )
     for path in first.rglob("*.pyc"):
         for other in others:
             target = other / path.relative_to(first)

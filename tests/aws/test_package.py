@@ -1,4 +1,4 @@
-"""The zips that Lambda runs: the same bytes each time, small, compiled for their Python, and with all that is imported."""
+"""The zips that Lambda runs: the same bytes each time, small, compiled for their Python, with all that is imported."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def test_every_module_is_compiled_by_the_runtime_that_runs_it(package: zipfile.Z
 
 def test_terraform_runs_it_with_the_python_that_it_was_made_for() -> None:
     plain = hcl2.SerializationOptions(strip_string_quotes=True)
-    [resource] = hcl2.loads((ROOT / "infra/terraform/aws/functions.tf").read_text(), serialization_options=plain)["resource"]
+    [resource] = hcl2.loads((ROOT / "infra/terraform/aws/functions.tf").read_text(), serialization_options=plain)[
+        "resource"
+    ]
     assert resource["aws_lambda_function"]["factory"]["runtime"] == f"python{PYTHON}"
 
 
@@ -80,7 +82,9 @@ def test_nothing_is_in_it_that_no_function_needs(package: zipfile.ZipFile) -> No
                  "adapters/fleets/local_engines", "adapters/cloudflare", "factory_cli"):  # fmt: skip
         assert not {name for name in own if name.startswith(part)}, part
     assert not {name for name in package.namelist() if "/tests/" in name or name.startswith("tests/")}
-    services = {name.split("/")[2] for name in package.namelist() if name.startswith("botocore/data/") and name.count("/") > 2}
+    services = {
+        name.split("/")[2] for name in package.namelist() if name.startswith("botocore/data/") and name.count("/") > 2
+    }
     assert services == set(SERVICES)
 
 

@@ -1,4 +1,7 @@
-"""Terraform on a copy of the module, with the provider's schema alone; FACTORY_TERRAFORM_PROVIDER=real: with the provider."""
+"""Terraform on a copy of the module, with a provider that is its schema alone.
+
+FACTORY_TERRAFORM_PROVIDER=real: with the provider itself, where its registry can be reached.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def _mirror(home: Path) -> Path:
     """A folder laid out as Terraform wants it, with our provider under the real one's name."""
-    used = [pair for path in MODULE.glob("*.tf") for pair in re.findall(r'^(resource|data) "(\w+)"', path.read_text(), re.M)]
+    used = [
+        pair for path in MODULE.glob("*.tf") for pair in re.findall(r'^(resource|data) "(\w+)"', path.read_text(), re.M)
+    ]
     (home / "schema.json").write_text(json.dumps(schema_of(BINDINGS, used)))
     name, version = provider_of(BINDINGS)
     program = home / "mirror" / name / version / _platform() / f"terraform-provider-aws_v{version}"

@@ -1,4 +1,4 @@
-"""The rights of each function are the calls that its code makes, neither more nor fewer; and the table is one and the same."""
+"""A function's rights are the calls that its code makes, neither more nor fewer; and the table is one and the same."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_a_function_may_do_what_its_code_does_and_nothing_else(function: str) ->
 def test_lambda_itself_may_read_the_stream_and_bury_what_fails() -> None:
     granted = _local("permissions.tf", "platform")
     wanted = {name: _spelt(PLATFORM.get(name, {})) for name in FUNCTIONS}
-    assert {name: {noun: set(actions) for noun, actions in rights.items()} for name, rights in granted.items()} == wanted
+    assert {
+        name: {noun: set(actions) for noun, actions in rights.items()} for name, rights in granted.items()
+    } == wanted
 
 
 def test_a_right_reaches_what_it_is_for_and_no_further() -> None:
@@ -73,12 +75,14 @@ def test_the_table_is_the_one_that_the_store_was_tested_on() -> None:
     [resource] = _parsed("table.tf")["resource"]
     made, wanted = resource["aws_dynamodb_table"]["factory"], definition("any")
     index = made["global_secondary_index"][0]
-    keys = [{"AttributeName": made[key], "KeyType": kind} for key, kind in (("hash_key", "HASH"), ("range_key", "RANGE"))]
+    keys = [
+        {"AttributeName": made[key], "KeyType": kind} for key, kind in (("hash_key", "HASH"), ("range_key", "RANGE"))
+    ]
     assert made["billing_mode"] == wanted["BillingMode"]
     assert keys == wanted["KeySchema"]
-    assert [
-        {"AttributeName": one["name"], "AttributeType": one["type"]} for one in made["attribute"]
-    ] == wanted["AttributeDefinitions"]
+    assert [{"AttributeName": one["name"], "AttributeType": one["type"]} for one in made["attribute"]] == wanted[
+        "AttributeDefinitions"
+    ]
     assert [
         {
             "IndexName": index["name"],
@@ -97,12 +101,12 @@ def test_the_functions_find_their_factory_by_the_names_they_are_given() -> None:
     given = resource["aws_lambda_function"]["factory"]["environment"][0]["variables"]
     found = deployment_of({name: name for name in given})
     assert found == Deployment("FACTORY_NAME", "FACTORY_TABLE", dead_effects="FACTORY_DEAD_EFFECTS")
-    named = {block: next(iter(made.values()))["name"] for kind in ("configuration.tf", "secrets.tf")
-             for block, made in _parsed(kind)["resource"][0].items()}  # fmt: skip
-    factory = Deployment("${var.name}", "any")
+    resources = [_parsed(file)["resource"][0] for file in ("configuration.tf", "secrets.tf")]
+    named = {kind: made["tenant"]["name"] for resource in resources for kind, made in resource.items()}
     assert named == {
-        "aws_ssm_parameter": factory.parameter("${each.key}"), "aws_secretsmanager_secret": factory.secret("${each.key}")
-    }  # fmt: skip
+        "aws_ssm_parameter": found._replace(name="${var.name}").parameter("${each.key}"),
+        "aws_secretsmanager_secret": found._replace(name="${var.name}").secret("${each.key}"),
+    }
 
 
 def test_the_alarms_listen_to_metrics_that_are_said() -> None:
@@ -148,7 +152,9 @@ def _words(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute):
                 yield node.func.attr
-            yield from (word.value for word in node.args if isinstance(word, ast.Constant) and isinstance(word.value, str))
+            yield from (
+                word.value for word in node.args if isinstance(word, ast.Constant) and isinstance(word.value, str)
+            )
 
 
 def _spelt(rights: dict[str, set[str]]) -> dict[str, set[str]]:
