@@ -91,7 +91,7 @@ def ground(said: dict[str, Any]) -> str:
     dropped = (
         f"; dropped {len(rounds['dropped'])}, whose floor varied by {rounds['dropped']}" if rounds["dropped"] else ""
     )
-    return f"Medians of {rounds['kept']} rounds{dropped}."
+    return f"Medians of steady rounds: {rounds['kept']}{dropped}."
 
 
 def show(value: float | None, unit: str = "") -> str:

@@ -35,7 +35,7 @@ class Peer:
         return {name: _version(name) for name in self.needs}
 
     def play(self, path: Path, sizes: Sizes) -> Mapping[str, float]:
-        counts = (sizes.peer_lifecycles, sizes.peer_waiting, min(sizes.resumes, 20), sizes.idle_seconds)
+        counts = (sizes.peer_lifecycles, sizes.peer_waiting, min(sizes.resumes, 10), sizes.idle_seconds)
         command = [str(PYTHON), "-m", f"bench.peers.{self.name}", str(path), *map(str, counts)]
         with running(command, patience=PATIENCE, end=signal.SIGTERM, more=QUIET) as done:
             return {f"{self.name}.{name}": value for name, value in json.loads(done.said).items()}
