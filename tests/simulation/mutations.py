@@ -52,10 +52,11 @@ def interrupted(n: int) -> Schedule:
 
 
 def early(n: int) -> Schedule:
-    """The thread stands, nobody was told so, and the reporter is quick."""
+    """The thread stands, nobody was told so, the reporter is quick, and nobody searches."""
     answers = (Answer(after=0.1 + n / 50, useful=False, twice=True),)
     ticket = Ticket(key="ACME-1", kind="vague", answers=answers)
-    return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,), faults=(Fault(kind="error", nth=2, done=True),))
+    faults = (Fault(kind="error", nth=2, done=True),)
+    return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,), rules=Rules(sweeps=0.0), faults=faults)
 
 
 def clueless(n: int) -> Schedule:
