@@ -8,7 +8,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, ReplyReceived
+from factory_core.dispatch.events import (
+    AbortRequested,
+    Event,
+    ItemChanged,
+    PullRequestChanged,
+    ReplyReceived,
+    RetryRequested,
+    StopRequested,
+)
 from factory_core.errors import Refused
 from factory_core.intake.http import HttpRequest
 from factory_core.ports import Inbound
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 RETRIES = (60.0, HOUR, 6 * HOUR)  # after a webhook that was not answered with 2xx; the last again and again
 SAID_AGAIN = 30 * HOUR  # when what no search can find is said once more
 NOBODY_THERE = 20.0
+ORDERS = (StopRequested, AbortRequested, RetryRequested)
 
 
 class Post:
@@ -37,8 +46,8 @@ class Post:
         """The sender's side: at once, or as the schedule's faults have it."""
         simulation, number = self._simulation, len(self.events) + 1
         self.events[number] = event
-        relay = simulation.outside[tenant].relay
-        relay.told(number, event)
+        if self._is_shown(tenant, event):
+            simulation.outside[tenant].relay.told(number, event)
         fault = simulation.next_fault("delivery")
         kind = fault.kind if fault else ""
         if fault:
@@ -65,14 +74,20 @@ class Post:
     def _drop(self, tenant: int, number: int, fault: Fault) -> None:
         """It never arrives by itself: who could know of it?"""
         event, outside = self.events[number], self._simulation.outside[tenant]
-        if self._simulation.schedule.rules.relay:
-            outside.relay.drop(number, letter=fault.done)
-        elif isinstance(event, PullRequestChanged):
-            outside.target.failed.append((self._simulation.clock(), number))
-        elif not isinstance(event, ItemChanged | ReplyReceived) or event.id in outside.world.sessions:
+        relayed, shown = self._simulation.schedule.rules.relay, self._is_shown(tenant, event)
+        if isinstance(event, ORDERS) or not (relayed or shown):
             self.send(tenant, number, SAID_AGAIN)
             return
+        if relayed:
+            outside.relay.drop(number, letter=fault.done or not shown)
+        elif isinstance(event, PullRequestChanged):
+            outside.target.failed.append((self._simulation.clock(), number))
         Missed(self._simulation, tenant, event).look()
+
+    def _is_shown(self, tenant: int, event: Event) -> bool:
+        """Can one who looks see it: in the vendor's lists, or in a relay's feed?"""
+        session = event.id in self._simulation.outside[tenant].world.sessions
+        return isinstance(event, ItemChanged | ReplyReceived | PullRequestChanged) and not session
 
     def _arrive(self, tenant: int, number: int, tries: int) -> None:
         simulation = self._simulation

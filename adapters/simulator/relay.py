@@ -8,7 +8,7 @@ from datetime import datetime
 from factory_core.dispatch.events import Event, ReplyReceived
 from factory_core.ports import Change, Pointer, Redelivered
 
-PAGE = 5
+PAGE = 20
 
 
 class SimulatedRelay:

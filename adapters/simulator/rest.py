@@ -184,7 +184,7 @@ def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *,
     if state is State.FAILED:
         return "" if truth.answered_last < truth.asked_last else "it was given up although somebody had answered"
     reason = record.block.reason if record and record.block else ""
-    return "" if _needs_a_person(reason, truth, set(plans), acts) else f"it is blocked for {reason!r} without a cause"
+    return "" if _needs_a_person(reason, truth, set(plans), acts) else f"it is {state} for {reason!r} without a cause"
 
 
 def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[str]) -> bool:
