@@ -1,0 +1,244 @@
+"""A worker with real agents against the factory's side of the protocol, and a network between that can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from fleet_stand import code_host, fleet, git, order, until
+
+from adapters.fleets.local_engines.boot_clock import boot_clock
+from adapters.fleets.local_engines.run_files import RunFiles
+from adapters.fleets.worker_queue.client import FactoryClient
+from adapters.fleets.worker_queue.endpoint import WorkerEndpoint
+from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
+from adapters.fleets.worker_queue.kept import Kept
+from adapters.fleets.worker_queue.leases import Leases
+from adapters.fleets.worker_queue.protocol import Speaker
+from adapters.fleets.worker_queue.worker import QueueWorker
+from adapters.memory.run_queue import InMemoryRunQueue
+from factory_core.config import Workers
+from factory_core.dispatch.queued_run import QueuedRun, RunState
+from factory_core.dispatch.run import RunReport, RunStatus
+from factory_core.intake.http import HttpRequest
+
+RULES = Workers.model_construct(
+    lease=timedelta(seconds=4), heartbeat=timedelta(seconds=0.2), confirm_within=timedelta(seconds=3)
+)
+HANG = "console: hang"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Factory:
+    """The side that hands out runs; `cut` is a network that carries nothing."""
+
+    def __init__(self) -> None:
+        self.queue, self.ends, self.cut, self.refused = InMemoryRunQueue(), list[RunReport](), False, 0
+        self.leases = Leases(self.queue, now, RULES)
+        self.leases.finished = self._finished
+        self.fleet = WorkerQueueFleet(self.leases, self._tell)
+        self.door = WorkerEndpoint(self.leases, ["secret"], again=timedelta(seconds=0.1))
+
+    async def answer(self, request: httpx2.Request) -> httpx2.Response:
+        if self.cut:
+            raise httpx2.ConnectError("no route")
+        read = HttpRequest(
+            path=request.url.path, headers=dict(request.headers), body=request.content, received_at=now()
+        )
+        said = await self.door.handle(read)
+        self.refused += said.status == 409
+        return httpx2.Response(said.status, content=said.body, headers=dict(said.headers))
+
+    async def run(self, run_id: str) -> QueuedRun:
+        found = await self.queue.get_run(run_id)
+        assert found is not None
+        return found
+
+    async def _finished(self, report: RunReport) -> None:
+        self.ends.append(report)
+
+    async def _tell(self, run_id: str) -> None:
+        """Workers ask by themselves."""
+
+
+class Machine:
+    """A worker's machine: its process can be ended and started again over the same directory."""
+
+    def __init__(self, factory: Factory, home: Path, name: str = "anna") -> None:
+        self._factory, self.home, self._name = factory, home, name
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Machine:
+        self._kept = Kept(self.home)
+        self._http = httpx2.AsyncClient(transport=httpx2.MockTransport(self._factory.answer))
+        speaker = Speaker(id=f"{self._name}-0001", engines=("console",))
+        client = FactoryClient(self._http, "https://factory.example", "acme", "secret", speaker)
+        self.fleet, _ = fleet(self.home)
+        self._task = asyncio.create_task(QueueWorker(client, self.fleet, self._kept, 2).run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        await self._http.aclose()
+        self._kept.close()
+
+    def result(self, run_id: str) -> RunReport | None:
+        return RunFiles(self.home / "runs" / run_id).result()
+
+
+def an_order(bare: Path, run_id: str, **changes: Any) -> Any:
+    return order(bare, run_id=run_id, **changes)
+
+
+def test_a_worker_pushes_and_the_report_carries_the_head(tmp_path: Path) -> None:
+    """The branch is there before the run is told to have ended, and publish() gives what stands on it."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        factory = Factory()
+        async with Machine(factory, tmp_path / "anna"):
+            await factory.fleet.start(an_order(bare, "R-1"))
+            await until(lambda: factory.ends)
+        (report,) = factory.ends
+        assert (report.status, report.work_item_id, report.usage.turns) == (RunStatus.SUCCEEDED, "ACME-142", 3)
+        assert await factory.fleet.publish("R-1") == git(bare, "rev-parse", "factory/ACME-142-rename")
+
+    asyncio.run(play())
+
+
+def test_a_network_that_is_away_for_longer_than_the_lease(tmp_path: Path) -> None:
+    """The agent ends before its lease does, what it says later is refused, and the next try goes well elsewhere."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        factory = Factory()
+        async with Machine(factory, tmp_path / "anna") as anna:
+            await factory.fleet.start(an_order(bare, "R-1", task=HANG))
+            await until(lambda: (anna.home / "runs/R-1/output.jsonl").exists())
+            factory.cut = True
+            lease = await factory.run("R-1")
+            await until(lambda: anna.result("R-1"))
+            ended = anna.result("R-1")
+            assert ended and ended.ended_at and lease.until and ended.ended_at < lease.until
+            assert ended.status is RunStatus.LOST
+            while not factory.ends:
+                await factory.leases.settle_due()
+                await asyncio.sleep(0.05)
+            assert (factory.ends[0].status, now() >= lease.until) == (RunStatus.LOST, True)
+            await factory.fleet.start(an_order(bare, "R-2", previous_run="R-1"))
+            factory.cut = False
+            await until(lambda: factory.refused and not list((anna.home / "claims").glob("*.json")))
+            await until(lambda: len(factory.ends) == 2)
+        assert [end.status for end in factory.ends] == [RunStatus.LOST, RunStatus.SUCCEEDED]
+        assert (await factory.run("R-1")).report == factory.ends[0]
+
+    asyncio.run(play())
+
+
+def test_a_worker_that_does_not_come_back_leaves_no_agent_alive(tmp_path: Path) -> None:
+    """Nobody renews the lease, and the supervisor alone ends the run in time."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        factory = Factory()
+        async with Machine(factory, tmp_path / "anna") as anna:
+            await factory.fleet.start(an_order(bare, "R-1", task=HANG))
+            await until(lambda: (anna.home / "runs/R-1/output.jsonl").exists())
+        lease = await factory.run("R-1")
+        await until(lambda: anna.result("R-1"))
+        ended = anna.result("R-1")
+        assert ended and ended.ended_at and lease.until and ended.ended_at < lease.until
+
+    asyncio.run(play())
+
+
+def test_a_worker_that_comes_back_in_time_goes_on_with_its_run(tmp_path: Path) -> None:
+    """Its claim is kept on disk with the epoch: adopted, renewed, reported once."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        factory = Factory()
+        async with Machine(factory, tmp_path / "anna") as anna:
+            await factory.fleet.start(an_order(bare, "R-1", task="console: sleep 2"))
+            await until(lambda: (anna.home / "runs/R-1/output.jsonl").exists())
+        async with Machine(factory, tmp_path / "anna"):
+            await until(lambda: factory.ends)
+        assert [end.status for end in factory.ends] == [RunStatus.SUCCEEDED]
+        assert ((await factory.run("R-1")).epoch, factory.refused) == (1, 0)
+
+    asyncio.run(play())
+
+
+def test_an_offer_whose_answer_got_lost_starts_nothing_twice(tmp_path: Path) -> None:
+    """Somebody claimed and was never heard of again: after a while another worker has it, under a higher epoch."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        factory = Factory()
+        await factory.fleet.start(an_order(bare, "R-1"))
+        ghost = Speaker(id="ghost-0001", engines=("console",))
+        http = httpx2.AsyncClient(transport=httpx2.MockTransport(factory.answer))
+        claimed = await FactoryClient(http, "https://factory.example", "acme", "secret", ghost).claim()
+        assert claimed.run and claimed.run.epoch == 1
+        async with Machine(factory, tmp_path / "anna"):
+            await until(lambda: factory.ends)
+        run = await factory.run("R-1")
+        assert (run.epoch, run.holder, run.state) == (2, "anna-0001", RunState.ENDED)
+        assert factory.ends[0].status is RunStatus.SUCCEEDED
+        await http.aclose()
+
+    asyncio.run(play())
+
+
+def test_an_item_that_another_worker_went_on_with_is_begun_from_what_that_one_pushed(tmp_path: Path) -> None:
+    """Anna did the first run, Bert the second while Anna was away: Anna's old work tree does not come back."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        factory = Factory()
+        for run_id, before, name in (("R-1", "", "anna"), ("R-2", "R-1", "bert"), ("R-3", "R-2", "anna")):
+            await factory.fleet.start(an_order(bare, run_id, previous_run=before, task=f"Now {run_id}."))
+            done = len(factory.ends) + 1
+            async with Machine(factory, tmp_path / name, name):
+                await until(lambda done=done: len(factory.ends) == done)  # type: ignore[misc]
+        assert [end.status for end in factory.ends] == [RunStatus.SUCCEEDED] * 3
+        written = git(bare, "show", "factory/ACME-142-rename:changes/ACME-142.md")
+        assert [f"Now R-{n}." in written for n in (1, 2, 3)] == [True, True, True]
+
+    asyncio.run(play())
+
+
+def test_an_engine_never_sees_the_workers_token(tmp_path: Path) -> None:
+    """It is in the worker's environment, and no agent's."""
+    home = tmp_path / "home"
+    made, _ = fleet(home, environment={"FACTORY_WORKER_TOKEN": "hush", "PATH": "/usr/bin:/bin", "HOME": str(home)})
+    assert "hush" not in str(made._engine_environment) and "hush" not in str(made._git_environment)
+
+
+def test_a_fence_ends_a_run_and_moving_it_renews_it(tmp_path: Path) -> None:
+    """By a clock that no process sets, so that it holds while the worker is dead."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        made, reports = fleet(tmp_path / "home")
+        made.fence("ACME-142:1", boot_clock() + 60)
+        await made.start(order(bare, task=HANG))
+        await until(lambda: list((tmp_path / "home/runs").glob("*/output.jsonl")))
+        await asyncio.sleep(0.2)
+        assert reports == []
+        made.fence("ACME-142:1", boot_clock() - 1)
+        await until(lambda: reports)
+        assert reports[0].status is RunStatus.LOST
+        await made.close()
+
+    asyncio.run(play())
