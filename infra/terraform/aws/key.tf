@@ -28,10 +28,11 @@ resource "aws_kms_key_policy" "factory" {
         Sid       = "OurRolesThroughTheServicesThatHoldTheData"
         Effect    = "Allow"
         Principal = { AWS = concat([for role in aws_iam_role.function : role.arn], [aws_iam_role.scheduler.arn]) }
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource  = "*"
+        # What DynamoDB wants of a caller: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        Action   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+        Resource = "*"
         Condition = { StringEquals = { "kms:ViaService" = [
-          for service in ["dynamodb", "sqs", "secretsmanager", "ssm", "scheduler"] : "${service}.${local.region}.amazonaws.com"
+          for service in ["dynamodb", "sqs", "secretsmanager", "ssm"] : "${service}.${local.region}.amazonaws.com"
         ] } }
       },
       {
