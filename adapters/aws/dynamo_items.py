@@ -40,12 +40,12 @@ def get(table: str, tenant: str, sk: str) -> GetItemInputTypeDef:
 
 
 def put_in_flight(table: str, tenant: str, saved: InFlightRecord, now: datetime) -> PutItemInputTypeDef:
-    """`saved` is what successor() made, here and below."""
+    """`saved` is what successor() made, here and below. `work` wakes a performer: not while one is at it."""
     more: Attributes = {}
     if saved.wake_at:
         more["moment"] = _number(saved.wake_at)
         more["wake_at"] = more["moment"] if saved.wake_at > now + SOON else {"N": "0"}
-    if saved.outbox and (saved.outbox[0].not_before or now) <= now:
+    if saved.outbox and not saved.lease.holder and (saved.outbox[0].not_before or now) <= now:
         more["work"] = {"N": str(saved.lease.epoch)}
     return _swap(table, place(tenant, f"{ITEM}{saved.work_item_id}") | more, saved, saved.work_item_id)
 

@@ -4,7 +4,7 @@ pk      sk           what
 tenant  item#<id>    a record: version, body; while it waits for a moment: moment, wake_at; while work is due: work
 tenant  thread#<id>  a clarification: version, body, deadline, expires_at
 tenant  batch        the batch: version, body
-tenant  run#<id>     kept free for runs
+tenant#runs  …       runs and workers: dynamo_run_queue says how
 """
 
 from __future__ import annotations
