@@ -1,0 +1,57 @@
+"""What a cold start may import, and what that costs beside what every function of this kind pays."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.architecture.tree import ROOT
+
+NEVER = {
+    "starlette", "uvicorn", "graphql", "sqlite3", "yaml", "boto3", "aws_lambda_powertools", "typer", "rich",
+    "adapters.local", "adapters.sandbox", "adapters.demo", "adapters.simulator", "adapters.memory",
+    "adapters.fleets.local_engines", "factory_cli",
+}  # fmt: skip
+LATER = {"httpx2", "botocore", "factory_core.status_page", "factory_core.overview", "adapters.fleets"}
+"""What the first webhook may need, or a page, and no import of a module does."""
+
+MODELS = "import factory_core.config, factory_core.dispatch.records"
+CLIENT = "import boto3; boto3.client('dynamodb', region_name='us-east-1')"
+GOAL = 0.60
+
+
+@pytest.mark.parametrize(
+    ("function", "never"),
+    [("ingress", NEVER | LATER), ("performer", NEVER | LATER), ("check_in", NEVER | LATER - {"factory_core.overview"}),
+     ("fleet", NEVER | LATER - {"adapters.fleets"})],
+)  # fmt: skip
+def test_a_cold_start_imports_nothing_that_it_may_not_need(function: str, never: set[str]) -> None:
+    program = f"import sys, adapters.aws.handlers.{function}; print(*sorted(sys.modules))"
+    loaded = set(_run(program).split())
+    allowed = {"factory_core.status_report"} if function == "check_in" else set()
+    assert never & loaded - allowed == set()
+
+
+def test_the_door_is_open_in_less_than_models_and_a_client_take() -> None:
+    """Medians of interleaved rounds; a machine that is busy with other things is given another half."""
+    programs = {"bare": "pass", "door": "import adapters.aws.handlers.ingress", "floor": f"{MODELS}; {CLIENT}"}
+    took: dict[str, list[float]] = {name: [] for name in programs}
+    for _ in range(5):
+        for name, program in programs.items():
+            begun = time.perf_counter()
+            _run(program)
+            took[name].append(time.perf_counter() - begun)
+    bare, door, floor = (statistics.median(took[name]) for name in ("bare", "door", "floor"))
+    ratio = (door - bare) / (floor - bare)
+    print(f"ingress {ratio:.2f} of (models + boto3 DynamoDB client); goal {GOAL:.2f}")
+    assert ratio < GOAL * 1.5
+
+
+def _run(program: str) -> str:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True).stdout
