@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from ..work_item import Frozen, ItemState, WorkItem
-from .effects import Effect, Planned
+from .effects import Effect, Planned, StartAgent
 from .events import Event, Reply
 from .pull_request import PullRequest
 from .routing import Route
@@ -179,7 +179,7 @@ class InFlightRecord(Frozen):
             Planned(
                 key=f"{self.work_item_id}:{self.born}:{n}",
                 effect=effect,
-                not_before=getattr(effect, "not_before", None),
+                not_before=effect.not_before if isinstance(effect, StartAgent) else None,
             )
             for n, effect in enumerate(effects, self.planned)
         )

@@ -77,7 +77,8 @@ def publish_retry_or_stop(record: InFlightRecord, event: AgentFinished, config: 
 def _published(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     noted = record.note(at, "agent", f"Finished: {report.usage.turns} turns, ${report.usage.usd:.2f}.", report.words)
     moved = SetItemState(to=ItemState.IN_REVIEW, expect=(ItemState.READY, ItemState.DISPATCHED))
-    effects = (OpenPullRequest(run_id=report.run_id, summary=report.words[:4_000]), moved, MoveSlotToReview())
+    opened = OpenPullRequest(run_id=report.run_id, summary=report.words[:4_000])
+    effects = (opened, MoveSlotToReview(), moved)  # the slot in the write that knows the pull request
     return noted.to(State.IN_REVIEW, at, *effects, within=config.runner.review_check_every)
 
 
