@@ -169,7 +169,7 @@ async def _while_heard(request: Request, work: Coroutine[Any, Any, HttpResponse]
 async def _read(request: Request) -> HttpRequest:
     """Raises TooLarge."""
     return HttpRequest(
-        path=request.url.path, headers=dict(request.headers), body=await _body(request), received_at=utc_now()
+        path=request.scope["path"], headers=dict(request.headers), body=await _body(request), received_at=utc_now()
     )
 
 
