@@ -21,7 +21,7 @@ PATIENCE, TRIES, POOL = 2.0, 2, 32  # seconds for an answer, tries, connections:
 
 @cache
 def dynamo_client() -> DynamoDBClient:
-    """This process's client, for all threads: of AWS_REGION, or of the emulator at DYNAMODB_ENDPOINT."""
+    """This process's client, for all threads: of AWS_DEFAULT_REGION, or of the emulator at DYNAMODB_ENDPOINT."""
     return new_client(endpoint=os.environ.get("DYNAMODB_ENDPOINT") or None)
 
 
@@ -66,7 +66,7 @@ MEANINGS = (
     Meaning(
         "ResourceNotFoundException",
         "there is no such table in {region}",
-        "In Terraform: `terraform apply` makes the table; AWS_REGION and the name must be what it printed",
+        "In Terraform: `terraform apply` makes the table; AWS_DEFAULT_REGION and the name must be what it printed",
     ),
     Meaning(
         "ProvisionedThroughputExceededException ThrottlingException RequestLimitExceeded ThrottledException",
@@ -120,9 +120,12 @@ def _unreachable(error: Exception, table: str) -> StoreUnavailable:
     """No answer came, or nothing was asked."""
     kind = type(error).__name__
     fix = {
-        "NoRegionError": "In the environment: set AWS_REGION to the region of the table",
+        "NoRegionError": "In the environment: set AWS_DEFAULT_REGION to the region of the table",
         "NoCredentialsError": "In the shell: `aws sso login`, or run the factory under a role that may use the table",
         "PartialCredentialsError": "In the environment: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither",
         "ProfileNotFound": "In the environment: set AWS_PROFILE to a profile of ~/.aws/config",
-    }.get(kind, "In the environment: see that AWS_REGION is right, and that the network lets the factory reach AWS")
+    }.get(
+        kind,
+        "In the environment: see that AWS_DEFAULT_REGION is right, and that the network lets the factory reach AWS",
+    )
     return StoreUnavailable(f"the table {table} cannot be reached", why=f"{error} ({kind})", fix=fix)

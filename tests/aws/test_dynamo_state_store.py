@@ -177,7 +177,7 @@ def test_a_refusal_of_dynamodb_has_a_name_and_a_fix(code: str) -> None:
 def test_a_missing_table_and_a_wrong_region_are_told_in_one_sentence(stand: Stand) -> None:
     elsewhere = new_client(**{**KEYS, "region_name": "eu-west-3"})
     problem = trouble(DynamoStateStore(lambda: elsewhere, TABLE, "acme", stand.clock, at_once))
-    assert "no such table in eu-west-3" in problem.why and "AWS_REGION" in problem.fix
+    assert "no such table in eu-west-3" in problem.why and "AWS_DEFAULT_REGION" in problem.fix
 
 
 @pytest.mark.parametrize("missing", ["key", "index"])
@@ -219,7 +219,7 @@ def test_credentials_and_region_that_are_not_set_are_named(monkeypatch: pytest.M
         store = DynamoStateStore(lambda more=more: new_client(**more), TABLE, "acme", HandClock(), at_once)
         problem = trouble(store)
         fixes[problem.why.split("(")[-1]] = problem.fix
-    assert "AWS_REGION" in fixes["NoRegionError)"] and "role" in fixes["NoCredentialsError)"]
+    assert "AWS_DEFAULT_REGION" in fixes["NoRegionError)"] and "role" in fixes["NoCredentialsError)"]
 
 
 def test_problems_quote_nothing_of_a_record(stand: Stand) -> None:

@@ -11,11 +11,10 @@ from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
 
 from ...assembly import utc_now
 from ...fleets.worker_queue.endpoint import WorkerEndpoint, nobody_here
-from ...registry import Secret
+from ...registry import WORKERS
 from ..http import request_of, response_of
 from ..process import process
 
-TOKEN = Secret("worker token", ("FACTORY_WORKER_TOKEN",), "any long random text")
 _FLEET = re.compile(r"/fleet/([^/]+)/.+")
 
 
@@ -39,4 +38,4 @@ async def _said(request: HttpRequest) -> HttpResponse:
         tenant = await process().tenants(named[1])
     except (Refused, NeedsPerson):
         return nobody_here()
-    return await WorkerEndpoint(tenant.leases, tenant.secrets.several(TOKEN)).handle(request)
+    return await WorkerEndpoint(tenant.leases, tenant.secrets.several(WORKERS)).handle(request)

@@ -1,0 +1,77 @@
+"""What of a deployment is there, and what is missing, asked of the account itself. Nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from factory_core.config import FactoryConfig
+from factory_core.errors import Problem, StoreUnavailable
+
+from ..credentials import missing_secrets
+from ..registry import declared
+from .clients import Clients
+from .deployment import Deployment
+from .dynamo_client import asked, dynamo_client
+from .secrets import NoSecrets, read_secrets, secrets_of
+from .table import definition
+from .tenants import read_config_text, read_tenant
+
+
+class Look(NamedTuple):
+    """`problem` is None where all is well."""
+
+    section: str
+    name: str
+    words: str
+    problem: Problem | None = None
+
+
+def looks(deployment: Deployment, tenants: Mapping[str, FactoryConfig], clients: Clients) -> Iterator[Look]:
+    """The table, then each tenant's configuration and secrets. Without the table nothing else is asked."""
+    try:
+        refuse_other_layout(deployment.table)
+    except StoreUnavailable as problem:
+        yield Look("aws", "table", f"{problem.what}: {problem.why}", problem)
+        return
+    yield Look("aws", "table", deployment.table)
+    for tenant, config in tenants.items():
+        yield _configuration(deployment, tenant, config, clients)
+        yield _secrets(deployment, tenant, config, clients)
+
+
+def refuse_other_layout(table: str) -> None:
+    """Raise StoreUnavailable for a table that cannot be asked, or whose keys and index are another release's."""
+    known = asked(dynamo_client, table, "describe_table", {"TableName": table})["Table"]
+    wanted = definition(table)
+    indexes = {one["IndexName"]: one["KeySchema"] for one in known.get("GlobalSecondaryIndexes", [])}
+    ours = {one["IndexName"]: one["KeySchema"] for one in wanted.get("GlobalSecondaryIndexes", [])}
+    if known["KeySchema"] != wanted["KeySchema"] or any(indexes.get(name) != keys for name, keys in ours.items()):
+        raise StoreUnavailable(
+            f"the table {table} cannot be used",
+            why="it is laid out for another release of the factory",
+            fix="In Terraform: `terraform apply` of this release under another name; the old table stays as it is",
+        )
+
+
+def _configuration(deployment: Deployment, tenant: str, config: FactoryConfig, clients: Clients) -> Look:
+    try:
+        stored = read_tenant(read_config_text(clients.ssm, deployment, tenant), tenant, deployment)
+    except Problem as problem:
+        return Look(tenant, "configuration", f"{problem.what}: {problem.why}", problem)
+    same = stored == config.model_copy(update={"tenant": tenant})
+    return Look(tenant, "configuration", deployment.parameter(tenant) + ("" if same else ", other than the file here"))
+
+
+def _secrets(deployment: Deployment, tenant: str, config: FactoryConfig, clients: Clients) -> Look:
+    name = deployment.secret(tenant)
+    try:
+        secrets = secrets_of(read_secrets(clients.secretsmanager, deployment, tenant), name)
+    except Problem as problem:
+        return Look(tenant, "secrets", f"{problem.what}: {problem.why}", problem)
+    tokens = [vendor.token.names[0] for vendor in declared(config).values() if not secrets.find(vendor.token)]
+    lacking = [*(one.name for one in missing_secrets(config, secrets)), *tokens]
+    if lacking:
+        why = f"it lacks {', '.join(lacking)}"
+        return Look(tenant, "secrets", f"{name}: {why}", NoSecrets(name, why))
+    return Look(tenant, "secrets", name)
