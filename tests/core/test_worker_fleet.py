@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from adapters.fleets.worker_queue.endpoint import WorkerEndpoint, nobody_here
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
 from adapters.fleets.worker_queue.leases import Leases
-from adapters.fleets.worker_queue.protocol import LARGEST
+from adapters.fleets.worker_queue.protocol import LARGEST, Claim, ClaimAnswer, Heartbeat, HeartbeatAnswer, Report
 from adapters.memory.run_queue import InMemoryRunQueue
 from factory_core.dispatch.queued_run import Worker
 from factory_core.dispatch.records import State
@@ -316,3 +318,19 @@ def test_a_report_is_whole() -> None:
         )
 
     run(story())
+
+
+def test_the_page_shows_the_protocol_as_it_is() -> None:
+    """Every example of docs/workers.md is a message of its kind, with no field that the protocol does not have."""
+    page = (Path(__file__).parents[2] / "docs/workers.md").read_text()
+    shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    kinds = (Claim, ClaimAnswer, Heartbeat, HeartbeatAnswer, Report)
+    for kind, example in zip(kinds, shown, strict=True):
+        assert holds(kind.model_validate(example).model_dump(mode="json", by_alias=True), example)
+
+
+def holds(whole: Any, part: Any) -> bool:
+    """Every key of the part is one of the whole, however deep."""
+    if isinstance(part, dict):
+        return all(key in whole and holds(whole[key], value) for key, value in part.items())
+    return True

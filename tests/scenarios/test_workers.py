@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from factory_core.dispatch.queued_run import RunState
@@ -16,7 +17,7 @@ from factory_core.dispatch.records import State
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
 from .sandbox_thread import World, world
 from .server_process import Home, Server, until
-from .worker_process import WorkerProcess, at_work, factory_with_workers, queued
+from .worker_process import TOKEN, WorkerProcess, at_work, factory_with_workers, queued
 
 SLOW = f"{CLEAR}\nconsole: sleep 3\n"
 
@@ -134,3 +135,16 @@ def test_a_worker_with_a_wrong_token_is_told_so_and_leaves(served: tuple[World, 
     worker.start()
     assert worker.process is not None and worker.process.wait(60) == 4
     assert "does not let this worker in" in worker.said() and "factory connect workers" in worker.said()
+
+
+def test_a_tenant_that_is_not_there_and_a_wrong_token_are_one_answer(served: tuple[World, Home, Server]) -> None:
+    """Nobody learns which tenants exist, or what waits in their lines."""
+    _, home, server = served
+    answers = {
+        (said.status_code, said.content)
+        for tenant in (home.tenant, "globex", "ACME")
+        for given in ("", "Bearer wrong", f"Basic {home.secrets[TOKEN]}")
+        for said in [httpx2.post(f"{server.url}/fleet/{tenant}/claim", headers={"authorization": given})]
+    }
+    ((status, _),) = answers
+    assert status == 401

@@ -16,7 +16,7 @@ from adapters.local.sqlite_run_queue import SqliteRunQueue
 from factory_core.dispatch.queued_run import QueuedRun
 
 from .sandbox_thread import PATIENCE, World
-from .server_process import ROOT, Home, Server, _clean, config_of, running, until
+from .server_process import ROOT, Home, Server, _clean, config_of, running
 
 TOKEN = "FACTORY_WORKER_TOKEN"
 
@@ -104,6 +104,3 @@ async def queued(home: Home, key: str) -> list[QueuedRun]:
         return list(await SqliteRunQueue(file, home.tenant).runs_of(key))
     finally:
         file.close()
-
-
-__all__ = ["TOKEN", "WorkerProcess", "at_work", "factory_with_workers", "queued", "until"]
