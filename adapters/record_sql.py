@@ -51,7 +51,7 @@ can still use it. Times are microseconds since 1970 in UTC."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OUTBOX = TypeAdapter(tuple[Planned, ...])
-PAGE = 500
+PAGE = 100  # records, decoded in a few milliseconds
 
 Model = TypeVar("Model", bound=Frozen)
 Stored = TypeVar("Stored", InFlightRecord, ClarificationRecord, Batch, QueuedRun, Worker)

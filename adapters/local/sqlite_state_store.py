@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
@@ -40,6 +41,7 @@ class SqliteStateStore:
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         after, more = "", True
         while more:
+            await asyncio.sleep(0)  # a long list keeps nobody else waiting
             rows = await self._file.read(sql.select_page(self._tenant, after))
             for (body,) in rows:
                 record = sql.decode(InFlightRecord, body)
