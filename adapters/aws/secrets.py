@@ -15,7 +15,7 @@ from .deployment import Deployment
 class NoSecrets(NeedsPerson):
     """The secret is not there, or is not the JSON that it must be; what it holds is never shown."""
 
-    code = "E-SECRET"
+    code = "E-AWS-SECRET"
 
     def __init__(self, name: str, why: str) -> None:
         put = f"run aws secretsmanager put-secret-value --secret-id {name} --secret-string file://secrets.json"
