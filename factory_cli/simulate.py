@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from adapters.simulator.many import Failure, Played, play_many, stores_named, story
 from adapters.simulator.schedule import Schedule
 from adapters.simulator.simulation import Simulation
+from adapters.simulator.stores import EVERY, STORES
 from factory_core.errors import Refused
 
 from .output import Output
@@ -21,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schedules", type=int, default=500, metavar="N", help="how many (500)")
     parser.add_argument("--seed", type=int, default=None, metavar="S", help="of the first; the next is S + 1")
     parser.add_argument("--jobs", type=int, default=2, metavar="J", help="processes (2)")
-    parser.add_argument("--store", choices=("memory", "sqlite", "all"), default="all", help="all: in turn")
+    parser.add_argument("--store", choices=(*EVERY, "all"), default="all", help=f"all: {' and '.join(STORES)} in turn")
     parser.add_argument("--save", metavar="DIRECTORY", default="", help="where shrunk schedules are kept")
     parser.add_argument("--replay", metavar="FILE", default="", help="step through a kept schedule")
 
