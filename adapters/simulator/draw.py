@@ -42,20 +42,21 @@ def _widened(drawn: Schedule, chance: Random) -> Schedule:
         "relay": chance.random() < 0.3,
         "auto": drawn.rules.auto or chance.random() < 0.15,
     })  # fmt: skip
-    tickets = tuple(_rare(ticket, chance) for ticket in drawn.tickets)
+    tickets = tuple(_rare(ticket, chance, crowded=rules.reviews < 10) for ticket in drawn.tickets)
     faults = tuple(_stretched(fault, chance) for fault in drawn.faults)
     return drawn.model_copy(update={"rules": rules, "tickets": tickets, "faults": faults})
 
 
-def _rare(ticket: Ticket, chance: Random) -> Ticket:
-    """One ticket in eight takes five times as long: longer than any deadline. One in six comes in a session."""
-    times = 5 if chance.random() < 0.12 else 1
+def _rare(ticket: Ticket, chance: Random, *, crowded: bool) -> Ticket:
+    """One ticket in eight takes four times as long: longer than any deadline. One in six comes in a session."""
+    times = 4 if chance.random() < 0.12 else 1
     acts = tuple(act.model_copy(update={"after": act.after * times}) for act in ticket.acts)
     answers = tuple(answer.model_copy(update={"after": answer.after * times}) for answer in ticket.answers)
     if chance.random() < 0.1:
         acts = (*acts, Act(kind="delegate", after=_span(chance, 0.1, DAY)))
     return ticket.model_copy(update={
-        "acts": acts, "answers": answers, "session": chance.random() < 0.16, "ignored": chance.random() < 0.08,
+        "acts": acts, "answers": answers, "session": chance.random() < 0.16,
+        "ignored": chance.random() < 0.08 and not crowded,
         "again": _span(chance, 1, 12 * DAY) if chance.random() < 0.12 else 0.0,
     })  # fmt: skip
 

@@ -53,7 +53,7 @@ class Missed:
         if isinstance(event, ItemChanged):
             newer = self._truth.revision != self._revision
             return "" if newer else overlooked(self._truth, record, self._simulation)
-        if isinstance(event, ReplyReceived) and not self._simulation.schedule.rules.relay:
+        if isinstance(event, ReplyReceived):
             return self._unread(event, record)
         return f"{event.id} was never found" if lost(self._ledger, event, self._since) else ""
 

@@ -9,12 +9,13 @@ from factory_core.dispatch.pull_request import item_of_branch
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.work_item import ItemState
 
-from .schedule import RunPlan
+from .schedule import DAY, RunPlan
 from .world import OURS, Truth
 
 if TYPE_CHECKING:
     from .simulation import Simulation
 
+HEARD_WITHIN = 14 * DAY  # a thread is known for 30 days, and a delivery may take 15
 SESSION_WAITS = 10.0  # seconds
 DISARMED_WITHIN = 1_800.0  # seconds, in which a vendor may be away
 FAILING: frozenset[RunPlan] = frozenset({"fails", "dies", "never-starts"})
@@ -45,7 +46,8 @@ def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[st
     for key, truth in outside.world.truths.items():
         record = ledger.last(key)
         plans = [run.plan for run in outside.fleet.runs.values() if run.order.work_item_id == key]
-        why = _wrong(truth, record, plans, merged=outside.target.merged_at.get(key, -1.0))
+        ended = ledger.ended_at.get(key, 0.0)
+        why = _wrong(truth, record, plans, merged=outside.target.merged_at.get(key, -1.0), ended=ended)
         if why:
             yield f"{key}: {why}"
 
@@ -58,6 +60,8 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
             continue
         if "twice" in truth.plan.runs and simulation.schedule.faults:
             continue  # the first word of a run's end may be lost, and then the second, another one, counts
+        if any(answer.after > HEARD_WITHIN for answer in truth.plan.answers) and simulation.schedule.faults:
+            continue
         state, reason = planned_end(simulation, truth)
         record = ledger.last(key)
         found = record.state if record else None
@@ -166,7 +170,7 @@ def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
     return stuck
 
 
-def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *, merged: float) -> str:
+def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *, merged: float, ended: float) -> str:
     """Why this is no place to rest, or nothing."""
     item, acts = truth.item, {str(act.kind) for act in truth.plan.acts}
     ours = item is not None and item.state in OURS
@@ -182,7 +186,9 @@ def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *,
     if not ours and state is State.BLOCKED:
         return f"a person took its ticket back ({item.state if item else 'gone'}), and it is still blocked"
     if state is State.FAILED:
-        return "" if truth.answered_last < truth.asked_last else "it was given up although somebody had answered"
+        late = truth.answered_last > ended + HEARD_WITHIN  # it may be forgotten before the word arrives
+        unanswered = late or truth.answered_last < truth.asked_last
+        return "" if unanswered else "it was given up although somebody had answered"
     reason = record.block.reason if record and record.block else ""
     return "" if _needs_a_person(reason, truth, set(plans), acts) else f"it is {state} for {reason!r} without a cause"
 

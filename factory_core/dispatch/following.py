@@ -66,29 +66,32 @@ def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConf
     A ticket that was not touched since the item ended is no reopened one: it was ready when a person pressed stop. One
     that we had seen elsewhere, or moved ourselves, was put back, whatever the tracker's clock says.
     """
-    item, ended = event.item, record.since
+    item = event.item
     if item is None or item.state is not ItemState.READY:
         return record.stay()
-    if not _left(record) and item.updated_at and ended and item.updated_at < ended:
-        return record.stay()
-    return reopen(record, event.at)
+    return reopen(record, event.at) if _left(record) or _touched(record, item) else record.stay()
 
 
 def is_news(record: InFlightRecord | None, item: WorkItem) -> bool:
     """Does it mean something that this item is ready? If nobody knows it, or it had ended and left our columns.
 
-    One that ended where it was, as by a stop, was not reopened by staying there; only an edit tells.
+    One that ended where it was, as by a stop, was not reopened by staying there; only an edit since then tells.
     """
     if record is None or record.state is State.NEW:
         return True
-    ended = record.state in ENDED
-    return ended and (_left(record) or record.item is None or Summary.of(item).digest != record.item.digest)
+    edited = record.item is None or Summary.of(item).digest != record.item.digest
+    return record.state in ENDED and (_left(record) or (edited and _touched(record, item)))
 
 
 def _left(record: InFlightRecord) -> bool:
-    """Did the ticket leave our columns when the item ended? One that ended before anybody looked was just made ready."""
+    """Did the ticket leave our columns when the item ended? One that nobody had looked at yet was just made ready."""
     elsewhere = record.tracker is not None and record.tracker not in OURS
     return elsewhere or record.state is State.DONE
+
+
+def _touched(record: InFlightRecord, item: WorkItem) -> bool:
+    """Was the ticket changed since the item ended, as far as the tracker says when?"""
+    return not (item.updated_at and record.since and item.updated_at < record.since)
 
 
 def _read(record: InFlightRecord, event: ItemChanged) -> Transition:

@@ -273,7 +273,7 @@ MUTATIONS = (
     Mutation("lost answers are not searched for", RUNNER + "sweep:Sweep._read_thread",
              "if event.reply.id not in known", "if False", dropped),
     Mutation("what was taken back is not searched for", RUNNER + "visits:_id", "if record.state in FOLLOWED", "if False", dropped),
-    Mutation("what was reopened is not searched for", STEPS + "following:is_news", "return ended and", "return False and", dropped),
+    Mutation("what was reopened is not searched for", STEPS + "following:is_news", "return record.state in ENDED", "return False", dropped),
     Mutation("auto-merge is armed without its pin", RUNNER + "perform_dispatch:Performer._enable_auto_merge",
              "effect.sha, self", "'', self", armed),
     Mutation("what was stopped stays armed", STEPS + "ending:disarm", "if record.armed", "if False", armed),
