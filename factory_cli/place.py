@@ -15,8 +15,8 @@ from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
 from adapters.local.credentials import environment_with_file, prefix_of
 from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.local.sqlite_state_store import SqliteStateStore
 from adapters.local.wiring import leases_of, load_config
+from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.queued_run import Worker

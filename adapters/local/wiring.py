@@ -27,12 +27,12 @@ from ..fleets.worker_queue.fleet import WorkerQueueFleet
 from ..fleets.worker_queue.leases import Leases
 from ..providers.door import says_no
 from ..registry import WORKERS, declared
+from ..sqlite_run_queue import SqliteRunQueue
+from ..sqlite_state_store import SqliteStateStore
 from .background import Background, sweep, tick, watch
 from .doorbell import Doorbell
 from .presence import Presence
 from .sqlite_file import SqliteFile, create_file
-from .sqlite_run_queue import SqliteRunQueue
-from .sqlite_state_store import SqliteStateStore
 
 HOLD = timedelta(seconds=25)  # a worker's claim, while nothing is in line; many proxies hang up after 30 s
 

@@ -13,8 +13,8 @@ from typing import Any
 from factory_core.ports import Clock, StateStore
 
 from ..local.sqlite_file import SqliteFile, create_file
-from ..local.sqlite_state_store import SqliteStateStore
 from ..memory.state_store import InMemoryStateStore
+from ..sqlite_state_store import SqliteStateStore
 
 Opens = Callable[[int, int], StateStore]
 """The store of a tenant as a process opens it: (tenant, process) → store; the same tenant has the same records."""

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.local.sqlite_state_store import SqliteStateStore
 from adapters.memory.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
 from adapters.providers.linear.webhook import LinearWebhook
+from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
 from factory_core.dispatch.records import InFlightRecord, State

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.local.sqlite_state_store import SqliteStateStore
+from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.dispatch.records import Block, InFlightRecord, State, Summary
 from factory_core.dispatch.run import Run
 

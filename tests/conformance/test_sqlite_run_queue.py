@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.local.sqlite_run_queue import SqliteRunQueue
-from adapters.local.sqlite_state_store import SqliteStateStore
+from adapters.sqlite_run_queue import SqliteRunQueue
+from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.dispatch.records import InFlightRecord
 
 from .run_queue_laws import NOW, RunQueueLaws, a_run

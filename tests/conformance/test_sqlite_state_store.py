@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.local.sqlite_state_store import SqliteStateStore
+from adapters.sqlite_state_store import SqliteStateStore
 
 from .state_store_laws import HandClock, StateStoreLaws
 

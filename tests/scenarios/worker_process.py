@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.local.sqlite_file import SqliteFile
-from adapters.local.sqlite_run_queue import SqliteRunQueue
+from adapters.sqlite_run_queue import SqliteRunQueue
 from factory_core.dispatch.queued_run import QueuedRun
 
 from .sandbox_thread import PATIENCE, World

@@ -19,8 +19,8 @@ from typing import TypeVar
 import pytest
 
 from adapters.local.sqlite_file import LOOK, SqliteFile, create_file
-from adapters.local.sqlite_state_store import SqliteStateStore
 from adapters.record_sql import SCHEMA_VERSION, Statement
+from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.dispatch.records import Batch, InFlightRecord
 from factory_core.errors import StoreUnavailable, VersionConflict
 
@@ -34,7 +34,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.local.sqlite_state_store import SqliteStateStore
+from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import StoreUnavailable, VersionConflict
 

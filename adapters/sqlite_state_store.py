@@ -1,26 +1,38 @@
-"""StateStore in a SQLite file: the SQL is record_sql's, the file and its group commit are sqlite_file's."""
+"""StateStore in any SQLite: a file on this machine, the storage of a Durable Object. The SQL is record_sql's."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from typing import Any, Protocol
 
 from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from factory_core.ports import Clock
 
-from .. import record_sql as sql
-from .sqlite_file import SqliteFile
+from . import record_sql as sql
+
+
+class Database(Protocol):
+    """Where the statements are executed. Both raise StoreUnavailable."""
+
+    async def read(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:
+        """The rows, as of the last change."""
+        ...
+
+    async def write(self, change: sql.Change) -> None:
+        """All of it or nothing, and durable; raise VersionConflict when somebody else saved first."""
+        ...
 
 
 class SqliteStateStore:
-    """One tenant's part of the file. Tenants that share a SqliteFile share its commits."""
+    """One tenant's part of the database. Tenants that share a SqliteFile share its commits."""
 
-    def __init__(self, file: SqliteFile, tenant: str, clock: Clock) -> None:
-        self._file, self._tenant, self._clock = file, tenant, clock
+    def __init__(self, database: Database, tenant: str, clock: Clock) -> None:
+        self._database, self._tenant, self._clock = database, tenant, clock
 
     async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
-        rows = await self._file.read(sql.select_in_flight(self._tenant, work_item_id))
+        rows = await self._database.read(sql.select_in_flight(self._tenant, work_item_id))
         return sql.decode(InFlightRecord, rows[0][0]) if rows else None
 
     async def put_in_flight(
@@ -32,17 +44,17 @@ class SqliteStateStore:
             change += sql.put_batch(self._tenant, sql.successor(batch))
         if clarification is not None:
             change += sql.put_clarification(self._tenant, sql.successor(clarification), self._clock())
-        await self._file.write(change)
+        await self._database.write(change)
         return saved
 
     async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
-        await self._file.write(sql.delete_in_flight(self._tenant, work_item_id, version))
+        await self._database.write(sql.delete_in_flight(self._tenant, work_item_id, version))
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         after, more = "", True
         while more:
             await asyncio.sleep(0)  # a long list keeps nobody else waiting
-            rows = await self._file.read(sql.select_page(self._tenant, after))
+            rows = await self._database.read(sql.select_page(self._tenant, after))
             for (body,) in rows:
                 record = sql.decode(InFlightRecord, body)
                 after = record.work_item_id
@@ -50,26 +62,26 @@ class SqliteStateStore:
             more = len(rows) == sql.PAGE
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
-        rows = await self._file.read(sql.select_clarification(self._tenant, thread_id, self._clock()))
+        rows = await self._database.read(sql.select_clarification(self._tenant, thread_id, self._clock()))
         return sql.decode(ClarificationRecord, rows[0][0]) if rows else None
 
     async def put_waiting_clarification(self, record: ClarificationRecord) -> ClarificationRecord:
         saved = sql.successor(record)
-        await self._file.write(sql.put_clarification(self._tenant, saved, self._clock()))
+        await self._database.write(sql.put_clarification(self._tenant, saved, self._clock()))
         return saved
 
     async def delete_waiting_clarification(self, thread_id: str) -> None:
-        await self._file.write(sql.delete_clarification(self._tenant, thread_id))
+        await self._database.write(sql.delete_clarification(self._tenant, thread_id))
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
-        rows = await self._file.read(sql.select_due(self._tenant, now, limit))
+        rows = await self._database.read(sql.select_due(self._tenant, now, limit))
         return [work_item_id for (work_item_id,) in rows]
 
     async def get_batch(self) -> Batch:
-        rows = await self._file.read(sql.select_batch(self._tenant))
+        rows = await self._database.read(sql.select_batch(self._tenant))
         return sql.decode(Batch, rows[0][0]) if rows else Batch()
 
     async def put_batch(self, batch: Batch) -> Batch:
         saved = sql.successor(batch)
-        await self._file.write(sql.put_batch(self._tenant, saved))
+        await self._database.write(sql.put_batch(self._tenant, saved))
         return saved
