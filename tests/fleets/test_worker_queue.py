@@ -211,6 +211,8 @@ def test_an_item_that_another_worker_went_on_with_is_begun_from_what_that_one_pu
             done = len(factory.ends) + 1
             async with Machine(factory, tmp_path / name, name):
                 await until(lambda done=done: len(factory.ends) == done)  # type: ignore[misc]
+            if run_id == "R-1":  # what never left Anna's machine
+                git(tmp_path / "anna/trees/ACME-142", "commit", "-q", "--allow-empty", "-m", "unpublished")
         assert [end.status for end in factory.ends] == [RunStatus.SUCCEEDED] * 3
         written = git(bare, "show", "factory/ACME-142-rename:changes/ACME-142.md")
         assert [f"Now R-{n}." in written for n in (1, 2, 3)] == [True, True, True]
@@ -239,6 +241,27 @@ def test_a_fence_ends_a_run_and_moving_it_renews_it(tmp_path: Path) -> None:
         made.fence("ACME-142:1", boot_clock() - 1)
         await until(lambda: reports)
         assert reports[0].status is RunStatus.LOST
+        await made.close()
+
+    asyncio.run(play())
+
+
+def test_what_nobody_came_back_to_is_forgotten(tmp_path: Path) -> None:
+    """A worker hears of no end of an item: its tree goes by age, and not while a run of it is young or untold."""
+    bare, moment = code_host(tmp_path), now()
+
+    async def play() -> None:
+        nonlocal moment
+        made, reports = fleet(tmp_path / "home", clock=lambda: moment)
+        for n in (1, 2):
+            await made.start(order(bare, run_id=f"R-{n}", work_item_id=f"ACME-{n}", branch=f"factory/ACME-{n}"))
+        await until(lambda: len(reports) == 2 and len(list((tmp_path / "home/runs").glob("*/reported"))) == 2)
+        await made.forget_old(timedelta(days=1))
+        assert len(list((tmp_path / "home/trees").glob("ACME-?"))) == 2
+        moment += timedelta(days=2)
+        (tmp_path / "home/runs/R-2/reported").unlink()
+        await made.forget_old(timedelta(days=1))
+        assert [tree.name for tree in (tmp_path / "home/trees").glob("ACME-?")] == ["ACME-2"]
         await made.close()
 
     asyncio.run(play())

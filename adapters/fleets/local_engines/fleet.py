@@ -150,6 +150,15 @@ class LocalFleet:
             shutil.rmtree(run.path)
         shutil.rmtree(self._memory(work_item_id), ignore_errors=True)
 
+    async def forget_old(self, age: timedelta) -> None:
+        """Forget items whose runs have all ended, and been told, so long ago: for who hears of no end of an item."""
+        before, fresh, old = self._clock() - age, set[str](), set[str]()
+        for run, order in self._runs():
+            report = run.result() if run.reported.exists() else None
+            (old if report and report.ended_at and report.ended_at < before else fresh).add(order.work_item_id)
+        for item in old - fresh:
+            await self.forget(item)
+
     def _run(self, run_id: str) -> RunFiles:
         return RunFiles(self._home / "runs" / directory_name(run_id))
 

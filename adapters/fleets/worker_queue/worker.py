@@ -13,6 +13,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from factory_core.dispatch.queued_run import RunLost
 from factory_core.dispatch.run import ENDED, RunOrder, RunReport, RunStatus
@@ -26,6 +27,8 @@ from .protocol import HeartbeatAnswer, Offered
 
 log = logging.getLogger("factory.worker")
 TRUSTED = 2 / 3  # of a lease
+KEEP = timedelta(days=14)  # work trees of items that nobody came back to; a later run begins from the branch
+TIDY_EVERY = 3600.0  # seconds
 LONGEST_DELAY = 30.0  # seconds between two tries to reach the factory
 
 
@@ -92,9 +95,12 @@ class QueueWorker:
         await asyncio.gather(*self._holding)
 
     async def _take(self, once: bool) -> None:
-        known, delay = False, 1.0
+        known, delay, tidied = False, 1.0, -TIDY_EVERY
         while True:
             await self._has_room()
+            if self._clock() - tidied > TIDY_EVERY:
+                await self._fleet.forget_old(KEEP)
+                tidied = self._clock()
             try:
                 answer = await self._client.claim()
             except Problem as problem:
