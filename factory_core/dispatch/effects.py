@@ -195,6 +195,9 @@ LASTING = frozenset(
 """Effects that stay planned when the item is cancelled; all others lose their point then."""
 
 
+URGENT = frozenset({"acknowledge_session"})
+"""Effects that somebody waits for within seconds: they come before what waits for a vendor or a pause."""
+
 COMPANION = {
     "take_slot": "batch",
     "move_slot_to_review": "batch",

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from ..work_item import Frozen, ItemState, WorkItem
-from .effects import Effect, Planned, StartAgent
+from .effects import URGENT, Effect, Planned, StartAgent
 from .events import Event, Reply
 from .pull_request import PullRequest
 from .routing import Route
@@ -174,7 +174,7 @@ class InFlightRecord(Frozen):
         return self.but(applied=(*self.applied, short(event.id))[-MOST_APPLIED:])
 
     def plan(self, effects: Iterable[Effect]) -> InFlightRecord:
-        """Append to the outbox, each under the next key."""
+        """Append to the outbox, each under the next key; what is urgent goes first."""
         new = tuple(
             Planned(
                 key=f"{self.work_item_id}:{self.born}:{n}",
@@ -183,7 +183,9 @@ class InFlightRecord(Frozen):
             )
             for n, effect in enumerate(effects, self.planned)
         )
-        return self.but(outbox=self.outbox + new, planned=self.planned + len(new)) if new else self
+        urgent = tuple(planned for planned in new if planned.effect.kind in URGENT)
+        rest = tuple(planned for planned in new if planned.effect.kind not in URGENT)
+        return self.but(outbox=urgent + self.outbox + rest, planned=self.planned + len(new)) if new else self
 
     def once(self, effect: Effect) -> tuple[Effect, ...]:
         """The order, unless just this one is planned already: while it cannot be done, it does not pile up."""

@@ -176,7 +176,9 @@ def armed(n: int) -> Schedule:
 
 
 def in_session(n: int) -> Schedule:
-    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", session=True),))
+    """A session at the beginning, and another one while the next try is waited for."""
+    ticket = Ticket(key="ACME-1", runs=("fails",), session=True, acts=(Act(kind="delegate", after=290.0 + n),))
+    return Schedule(seed=n, order=n, tickets=(ticket,))
 
 
 MUTATIONS = (
@@ -279,6 +281,7 @@ MUTATIONS = (
     Mutation("what was stopped stays armed", STEPS + "ending:disarm", "if record.armed", "if False", armed),
     Mutation("a session is not acknowledged", STEPS + "asking:look_at_it",
              "if event.session_id else []", "if False else []", in_session),
+    Mutation("a session waits in line", STEPS + "records:InFlightRecord.plan", "urgent + self.outbox", "self.outbox + urgent", in_session),
     Mutation("the outbox is not cleared", STEPS + "records:InFlightRecord.settle", "if planned.key != key", "if True"),
 )  # fmt: skip
 
