@@ -21,6 +21,15 @@ def config_of(text: str, file: str) -> FactoryConfig:
     return config
 
 
+def config_of_tenant(text: str, tenant: str, file: str) -> FactoryConfig:
+    """The configuration under the tenant's own name; raise ConfigProblem when it says another."""
+    config = config_of(text, file)
+    if config.tenant not in {tenant, FactoryConfig.model_fields["tenant"].default}:
+        why = f"it says {config.tenant!r}, and stands under {tenant!r}"
+        raise ConfigProblem(f"{file}: tenant", why=why, fix=f"In factory.config.yaml: set tenant to {tenant}")
+    return config.model_copy(update={"tenant": tenant})
+
+
 def _parsed(text: str, file: str) -> object:
     try:
         return json.loads(text)
@@ -29,8 +38,11 @@ def _parsed(text: str, file: str) -> object:
 
 
 def _yaml(text: str, file: str) -> object:
-    import yaml
-
+    try:
+        import yaml
+    except ModuleNotFoundError:
+        fix = "In the shell: deploy it as JSON, as `factory deploy` does"
+        raise ConfigProblem(f"{file} is not JSON", why="this host reads no YAML", fix=fix) from None
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -1,4 +1,8 @@
-"""A tenant's secrets by name, wherever the host keeps them. What is missing is named, with where to find it."""
+"""A tenant's secrets by name, wherever the host keeps them. What is missing is named, with where to find it.
+
+One tenant uses the plain names (`LINEAR_API_KEY`); where several share one list of names, each has its own
+(`ACME_LINEAR_API_KEY`), and the plain names count for none.
+"""
 
 from __future__ import annotations
 
@@ -68,3 +72,8 @@ class Secrets:
 
     def __repr__(self) -> str:
         return "Secrets(…)"
+
+
+def prefix_of(tenant: str, tenants: int) -> str:
+    """What the names of this tenant's secrets begin with."""
+    return f"{tenant.upper().replace('-', '_')}_" if tenants > 1 else ""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.assembly import utc_now
-from adapters.credentials import Secrets
+from adapters.credentials import Secrets, prefix_of
 from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
-from adapters.local.credentials import environment_with_file, prefix_of
+from adapters.local.credentials import environment_with_file
 from adapters.local.sqlite_file import SqliteFile, create_file
 from adapters.local.wiring import leases_of, load_config
 from adapters.sqlite_state_store import SqliteStateStore

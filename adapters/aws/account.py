@@ -8,6 +8,7 @@ from typing import NamedTuple
 from factory_core.config import FactoryConfig
 from factory_core.errors import Problem, StoreUnavailable
 
+from ..config_text import config_of_tenant
 from ..credentials import missing_secrets
 from ..registry import declared
 from .clients import Clients
@@ -15,7 +16,7 @@ from .deployment import Deployment
 from .dynamo_client import asked, dynamo_client
 from .secrets import NoSecrets, read_secrets, secrets_of
 from .table import definition
-from .tenants import read_config_text, read_tenant
+from .tenants import read_config_text
 
 
 class Look(NamedTuple):
@@ -56,7 +57,9 @@ def refuse_other_layout(table: str) -> None:
 
 def _configuration(deployment: Deployment, tenant: str, config: FactoryConfig, clients: Clients) -> Look:
     try:
-        stored = read_tenant(read_config_text(clients.ssm, deployment, tenant), tenant, deployment)
+        stored = config_of_tenant(
+            read_config_text(clients.ssm, deployment, tenant), tenant, deployment.parameter(tenant)
+        )
     except Problem as problem:
         return Look(tenant, "configuration", f"{problem.what}: {problem.why}", problem)
     same = stored == config.model_copy(update={"tenant": tenant})

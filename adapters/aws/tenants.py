@@ -6,12 +6,11 @@ import asyncio
 import re
 from typing import Any, NamedTuple
 
-from factory_core.config import FactoryConfig
-from factory_core.errors import ConfigProblem, NotFound
+from factory_core.errors import NotFound
 from factory_core.ports import Clock
 
 from ..assembly import utc_now
-from ..config_text import config_of
+from ..config_text import config_of_tenant
 from .clients import Clients, in_our_words
 from .deployment import Deployment
 from .remembered import Remembered
@@ -48,7 +47,7 @@ class Tenants:
         return self._built[name][1]
 
     def _build(self, name: str, texts: Texts) -> AwsTenant:
-        config = read_tenant(texts.config, name, self._deployment)
+        config = config_of_tenant(texts.config, name, self._deployment.parameter(name))
         secrets = secrets_of(texts.secrets, self._deployment.secret(name))
         return AwsTenant(config, secrets, self._deployment, self._clients, self._holder)
 
@@ -70,16 +69,6 @@ def read_config_text(client: Any, deployment: Deployment, tenant: str) -> str:
         except client.exceptions.ParameterNotFound:
             raise _unknown(tenant) from None
         return text
-
-
-def read_tenant(text: str, tenant: str, deployment: Deployment) -> FactoryConfig:
-    """The configuration under the tenant's own name; raise ConfigProblem when it says another."""
-    file = deployment.parameter(tenant)
-    config = config_of(text, file)
-    if config.tenant not in {tenant, FactoryConfig.model_fields["tenant"].default}:
-        why = f"it says {config.tenant!r}, and stands under {tenant!r}"
-        raise ConfigProblem(f"{file}: tenant", why=why, fix=f"In factory.config.yaml: set tenant to {tenant}")
-    return config.model_copy(update={"tenant": tenant})
 
 
 def _unknown(name: str) -> NotFound:

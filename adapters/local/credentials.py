@@ -1,8 +1,4 @@
-"""Where secrets lie on this machine: the environment, then .env beside the configuration.
-
-One tenant uses the plain names (`LINEAR_API_KEY`); of several tenants in one process, each has its own
-(`ACME_LINEAR_API_KEY`), and the plain names count for none.
-"""
+"""Where secrets lie on this machine: the environment, then .env beside the configuration."""
 
 from __future__ import annotations
 
@@ -26,8 +22,3 @@ def _text(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigProblem(f"{file} cannot be read", why=why, fix="In the shell: mend that file") from None
-
-
-def prefix_of(tenant: str, tenants: int) -> str:
-    """What the names of this tenant's secrets begin with."""
-    return f"{tenant.upper().replace('-', '_')}_" if tenants > 1 else ""

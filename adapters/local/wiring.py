@@ -22,6 +22,7 @@ from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.local_engines.engines import ENGINES
 from ..fleets.local_engines.fleet import Credentials, LocalFleet
 from ..fleets.local_engines.git import for_host
+from ..fleets.worker_queue.doorbell import Doorbell
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
 from ..fleets.worker_queue.leases import Leases
@@ -30,7 +31,6 @@ from ..registry import WORKERS, declared
 from ..sqlite_run_queue import SqliteRunQueue
 from ..sqlite_state_store import SqliteStateStore
 from .background import Background, sweep, tick, watch
-from .doorbell import Doorbell
 from .presence import Presence
 from .sqlite_file import SqliteFile, create_file
 
