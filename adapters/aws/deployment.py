@@ -9,11 +9,12 @@ from factory_core.errors import ConfigProblem
 
 
 class Deployment(NamedTuple):
-    """As infra/terraform/aws names it all. `dead_effects` is a queue's address."""
+    """As infra/terraform/aws names it all. `dead_effects` is a queue's address, `runs` how those of the runs begin."""
 
     name: str
     table: str
     dead_effects: str = ""
+    runs: str = ""
 
     def parameter(self, tenant: str) -> str:
         """The SSM parameter with the tenant's factory.config.yaml."""
@@ -23,10 +24,14 @@ class Deployment(NamedTuple):
         """The secret in Secrets Manager: JSON, a secret's name to its value, or to a list while it is being changed."""
         return f"factory/{self.name}/{tenant}"
 
+    def run_queue(self, tenant: str) -> str:
+        """The address of the queue that feeds the tenant's workers."""
+        return f"{self.runs}{tenant}"
+
 
 def deployment_of(environment: Mapping[str, str]) -> Deployment:
     """Raise ConfigProblem when the function's environment does not say which factory it belongs to."""
-    missing = [name for name in ("FACTORY_NAME", "FACTORY_TABLE") if not environment.get(name)]
+    missing = [name for name in ("FACTORY_NAME", "FACTORY_TABLE", "FACTORY_RUNS") if not environment.get(name)]
     if missing:
         raise ConfigProblem(
             "this function does not know its factory",
@@ -37,4 +42,5 @@ def deployment_of(environment: Mapping[str, str]) -> Deployment:
         environment["FACTORY_NAME"],
         environment["FACTORY_TABLE"],
         environment.get("FACTORY_DEAD_EFFECTS", ""),
+        environment["FACTORY_RUNS"],
     )

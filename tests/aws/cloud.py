@@ -52,7 +52,9 @@ class Cloud:
     def __init__(self, folder: Path, endpoint: str, roughly: random.Random | None = None) -> None:
         self.folder, self.endpoint, self._roughly = folder, endpoint, roughly
         name = f"t{secrets.token_hex(4)}"
-        self.deployment = Deployment(name, f"factory-{name}", self._queue(f"factory-{name}-dead-effects"))
+        dead = self._queue(f"factory-{name}-dead-effects")
+        runs = dead.replace("dead-effects", "runs-")
+        self.deployment = Deployment(name, f"factory-{name}", dead, runs)
         flows = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         self.client("dynamodb").create_table(**definition(self.deployment.table), StreamSpecification=flows)
         self.secrets: dict[str, dict[str, Any]] = {}
@@ -73,7 +75,8 @@ class Cloud:
     # what an operator does
 
     def add_tenant(self, name: str, config: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-        """As Terraform does: a parameter; and as a person does: the secret's value. What is in the secret."""
+        """As Terraform does: a parameter and a queue; as a person does: the secret's value. What is in the secret."""
+        self._queue(f"factory-{self.deployment.name}-runs-{name}")
         self.client("ssm").put_parameter(
             Name=self.deployment.parameter(name), Value=json.dumps(config), Type="SecureString", Overwrite=True
         )
@@ -213,6 +216,7 @@ class Cloud:
             "FACTORY_NAME": self.deployment.name,
             "FACTORY_TABLE": self.deployment.table,
             "FACTORY_DEAD_EFFECTS": self.deployment.dead_effects,
+            "FACTORY_RUNS": self.deployment.runs,
         }
         return Function(f"adapters.aws.handlers.{name}.handler", environment, self.folder / f"{name}.log")
 

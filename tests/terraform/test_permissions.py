@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ FUNCTIONS = sorted(path.stem for path in (ROOT / "adapters/aws/handlers").glob("
 PLAIN = hcl2.SerializationOptions(with_comments=False, strip_string_quotes=True, explicit_blocks=False)
 NOT_CALLED = {"create_table"}  # adapters/aws/table.py, for tests and emulators
 NOUNS = {"dynamodb": "table", "ssm": "config", "secretsmanager": "secrets", "sqs": "dead_effects"}
+RUNS = {"adapters.aws.run_messages", "adapters.aws.run_claims"}  # whose queue is another
 PLATFORM = {
     "performer": {
         "stream": {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"},
@@ -60,6 +62,7 @@ def test_a_right_reaches_what_it_is_for_and_no_further() -> None:
         "table": ["${aws_dynamodb_table.factory.arn}", "${aws_dynamodb_table.factory.arn}/index/due"],
         "stream": ["${aws_dynamodb_table.factory.stream_arn}"],
         "dead_effects": ['${aws_sqs_queue.dead["effects"].arn}'],
+        "runs": "${[for queue in aws_sqs_queue.runs : queue.arn]}",
         "config": "${[for parameter in aws_ssm_parameter.tenant : parameter.arn]}",
         "secrets": "${[for secret in aws_secretsmanager_secret.tenant : secret.arn]}",
     }
@@ -100,7 +103,7 @@ def test_the_functions_find_their_factory_by_the_names_they_are_given() -> None:
     [resource] = _parsed("functions.tf")["resource"]
     given = resource["aws_lambda_function"]["factory"]["environment"][0]["variables"]
     found = deployment_of({name: name for name in given})
-    assert found == Deployment("FACTORY_NAME", "FACTORY_TABLE", dead_effects="FACTORY_DEAD_EFFECTS")
+    assert found == Deployment("FACTORY_NAME", "FACTORY_TABLE", "FACTORY_DEAD_EFFECTS", "FACTORY_RUNS")
     resources = [_parsed(file)["resource"][0] for file in ("configuration.tf", "secrets.tf")]
     named = {kind: made["tenant"]["name"] for resource in resources for kind, made in resource.items()}
     assert named == {
@@ -118,9 +121,12 @@ def test_the_alarms_listen_to_metrics_that_are_said() -> None:
 
 def _called(function: str) -> dict[str, set[str]]:
     """Noun to actions: each of a client's methods that the function's modules of adapters/aws name."""
-    words = {word for tree in _trees(_modules(function)) for word in _words(tree)} - NOT_CALLED
-    called = {NOUNS[service]: {f"{service}:{methods[word]}" for word in words & set(methods)}
-              for service in SERVICES for methods in [_methods(service)]}  # fmt: skip
+    called: dict[str, set[str]] = defaultdict(set)
+    for module in _modules(function):
+        words = {word for tree in _trees({module}) for word in _words(tree)} - NOT_CALLED
+        for service in SERVICES:
+            noun, methods = "runs" if module in RUNS else NOUNS[service], _methods(service)
+            called[noun] |= {f"{service}:{methods[word]}" for word in words & set(methods)}
     return {noun: actions for noun, actions in called.items() if actions}
 
 

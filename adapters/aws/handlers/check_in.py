@@ -19,6 +19,7 @@ from factory_core.errors import ConfigProblem, Problem, Terminal
 from factory_core.overview import health
 from factory_core.work_item import Frozen
 
+from ..hands import Hands
 from ..process import process, time_is_up
 
 logger = logging.getLogger("factory.aws")
@@ -62,10 +63,9 @@ async def _checked_in(tick: Tick, until: datetime) -> dict[str, BaseException]:
 
 
 async def _one(name: str, until: datetime, values: Counter[str]) -> None:
-    hands = (await process().tenants(name)).hands
-    hands.counts = Counter[str]()
+    hands = Hands(await process().tenants(name), until)
     try:
-        for item, error in (await hands.check_in(until)).items():
+        for item, error in (await hands.check_in()).items():
             logger.error("%s: %s", item, error, extra={"action": "perform", "tenant": name, "item": item})
     except TimeoutError:
         logger.warning("the search for missed events ran out of time", extra={"action": "sweep", "tenant": name})

@@ -1,4 +1,4 @@
-"""The workers' door: factory.worker/1 over the line of runs in the table. No claim is held open: that would be paid."""
+"""The workers' door: factory.worker/1 over the line of runs in the table, which SQS feeds. No claim is held open."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ...fleets.worker_queue.endpoint import WorkerEndpoint, nobody_here
 from ...registry import WORKERS
 from ..http import request_of, response_of
 from ..process import process
+from ..run_claims import RunClaims
+from ..run_messages import RunMessages
 
 _FLEET = re.compile(r"/fleet/([^/]+)/.+")
 
@@ -38,4 +40,5 @@ async def _said(request: HttpRequest) -> HttpResponse:
         tenant = await process().tenants(named[1])
     except (Refused, NeedsPerson):
         return nobody_here()
-    return await WorkerEndpoint(tenant.leases, tenant.secrets.several(WORKERS)).handle(request)
+    claims = RunClaims(RunMessages(tenant.clients, tenant.deployment, tenant.config.tenant), tenant.leases)
+    return await WorkerEndpoint(tenant.leases, tenant.secrets.several(WORKERS), claim=claims).handle(request)

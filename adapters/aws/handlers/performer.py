@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from factory_core.errors import Problem, UnreadableRecord
 
 from ..clients import in_our_words
 from ..dynamo_items import ITEM
+from ..hands import Hands
 from ..process import process, time_is_up
 
 logger = logging.getLogger("factory.aws")
@@ -51,12 +52,11 @@ async def _performed(event: Mapping[str, Any], until: datetime) -> list[str]:
 async def _of_tenant(name: str, wanted: Mapping[str, str], until: datetime) -> list[str]:
     """Perform for these items, and give the sequence numbers of those that must be told again."""
     try:
-        hands = (await process().tenants(name)).hands
+        hands = Hands(await process().tenants(name), until)
     except Problem as problem:
         logger.error("%s: %s", problem.what, problem.why, extra={"action": "perform", "tenant": name})
         return list(wanted.values()) if problem.retryable else []
-    hands.counts = counts = Counter[str]()
-    failed = await hands.perform(wanted, until)
+    failed, counts = await hands.perform(wanted), hands.counts
     dead = {item: error for item, error in failed.items() if not _passes(error)}
     for item, error in failed.items():
         logger.error(

@@ -48,7 +48,8 @@ class WorkerEndpoint:
     """One tenant's. `tokens`: every one of them is good (two while it is being rotated); none lets nobody in.
 
     `hold` is for how long a claim is held open while nothing is in line, and `wait(seconds)` returns when something
-    was put there, or after so long. `again`: when a worker that got nothing may ask again.
+    was put there, or after so long. `again`: when a worker that got nothing may ask again. `claim`: how a run is found
+    where the queue's own index is not asked.
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class WorkerEndpoint:
         hold: timedelta = timedelta(0),
         wait: Callable[[float], Awaitable[None]] = _never,
         again: timedelta = timedelta(seconds=15),
+        claim: Callable[[Worker], Awaitable[QueuedRun | None]] | None = None,
     ) -> None:
         self._leases, self._tokens = leases, tuple(tokens)
         self._hold, self._wait, self._again = hold, wait, again
+        self._taken = claim or leases.claim
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request. Whoever has no good token learns nothing but that."""
@@ -86,7 +89,7 @@ class WorkerEndpoint:
     async def _claim(self, asked: Claim) -> ClaimAnswer:
         left, worker = self._hold.total_seconds(), _worker(asked.worker)
         await self._leases.heard(worker)
-        while (run := await self._leases.claim(worker)) is None and left > 0:
+        while (run := await self._taken(worker)) is None and left > 0:
             await self._wait(min(left, LOOK_AGAIN))
             left -= LOOK_AGAIN
         if run is None:

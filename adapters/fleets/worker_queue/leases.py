@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from factory_core.config import Workers
 from factory_core.dispatch import queued_run as steps
@@ -13,6 +14,13 @@ from factory_core.ports import Clock
 from factory_core.run_queue import RunQueue
 
 LOOKED_AT = 100  # runs of the line in one look
+
+
+class Look(NamedTuple):
+    """What a claim found of a run. `waits`: it is in line, and not for this worker."""
+
+    offered: QueuedRun | None = None
+    waits: bool = False
 
 
 class Leases:
@@ -28,16 +36,22 @@ class Leases:
 
     async def claim(self, worker: Worker) -> QueuedRun | None:
         """The run that has waited longest for such a worker, offered to it; None when there is none."""
-        now = self.clock()
-        for run_id in await self.queue.due_runs(now, LOOKED_AT):
-            run = await self.settle(run_id)
-            if run is None or not steps.can_take(run, worker, now, self.rules):
-                continue
-            try:
-                return await self.queue.put_run(steps.offer(run, worker, now, self.rules))
-            except VersionConflict:
-                continue  # another worker was faster
+        for run_id in await self.queue.due_runs(self.clock(), LOOKED_AT):
+            if run := (await self.offer(run_id, worker)).offered:
+                return run
         return None
+
+    async def offer(self, run_id: str, worker: Worker) -> Look:
+        """Offer this run to the worker, if it is in line for such a one."""
+        run, now = await self.settle(run_id), self.clock()
+        if run is None or run.state is not RunState.WAITING:
+            return Look()
+        if not steps.can_take(run, worker, now, self.rules):
+            return Look(waits=True)
+        try:
+            return Look(await self.queue.put_run(steps.offer(run, worker, now, self.rules)))
+        except VersionConflict:
+            return Look()  # another worker was faster
 
     async def heartbeat(
         self, run_id: str, worker: Worker, epoch: int, said: RunReport, tail: Sequence[str]
@@ -56,12 +70,11 @@ class Leases:
         run = await self.change(run_id, lambda run: steps.expire(run, self.clock()))
         return await self._told(run) if run else None
 
-    async def settle_due(self) -> int:
-        """For the host's tick: leases that have run out, ends that were not told. How many runs were looked at."""
+    async def settle_due(self) -> Sequence[str]:
+        """For the host's tick: leases that have run out, ends that were not told. Which runs are in line after that."""
         due = await self.queue.due_runs(self.clock(), LOOKED_AT)
-        for run_id in due:
-            await self.settle(run_id)
-        return len(due)
+        settled = [await self.settle(run_id) for run_id in due]
+        return [run.run_id for run in settled if run and run.state is RunState.WAITING]
 
     async def change(self, run_id: str, step: Callable[[QueuedRun], QueuedRun]) -> QueuedRun | None:
         """Apply the step to the newest version, however often somebody else saves first."""

@@ -31,6 +31,7 @@ resource "aws_lambda_function" "factory" {
       FACTORY_NAME         = var.name
       FACTORY_TABLE        = aws_dynamodb_table.factory.name
       FACTORY_DEAD_EFFECTS = aws_sqs_queue.dead["effects"].url
+      FACTORY_RUNS         = replace(aws_sqs_queue.dead["effects"].url, aws_sqs_queue.dead["effects"].name, local.runs)
     }
   }
 

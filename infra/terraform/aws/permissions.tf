@@ -10,9 +10,9 @@ locals {
 
   own = {
     ingress   = {}
-    performer = { dead_effects = ["sqs:SendMessage"] }
-    check_in  = {}
-    fleet     = {}
+    performer = { dead_effects = ["sqs:SendMessage"], runs = ["sqs:SendMessage", "sqs:GetQueueAttributes"] }
+    check_in  = { runs = ["sqs:SendMessage", "sqs:GetQueueAttributes"] }
+    fleet     = { runs = ["sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage"] }
   }
 
   platform = {
@@ -29,6 +29,7 @@ locals {
     table        = [aws_dynamodb_table.factory.arn, "${aws_dynamodb_table.factory.arn}/index/due"]
     stream       = [aws_dynamodb_table.factory.stream_arn]
     dead_effects = [aws_sqs_queue.dead["effects"].arn]
+    runs         = [for queue in aws_sqs_queue.runs : queue.arn]
     config       = [for parameter in aws_ssm_parameter.tenant : parameter.arn]
     secrets      = [for secret in aws_secretsmanager_secret.tenant : secret.arn]
   }

@@ -19,6 +19,11 @@ variable "tenants" {
   }
 
   validation {
+    condition     = alltrue([for tenant in keys(var.tenants) : length("factory-${var.name}-runs-${tenant}") <= 80])
+    error_message = "tenants: a queue's name is at most 80 characters, factory-<name>-runs-<tenant>."
+  }
+
+  validation {
     condition     = alltrue([for text in values(var.tenants) : length(text) <= 8192])
     error_message = "tenants: a parameter holds at most 8 kB of configuration."
   }

@@ -52,7 +52,7 @@ run "a_factory_of_two_tenants" {
   assert {
     condition = alltrue(concat(
       [for encryption in aws_dynamodb_table.factory.server_side_encryption : encryption.enabled && encryption.kms_key_arn == aws_kms_key.factory.arn],
-      [for queue in values(aws_sqs_queue.dead) : queue.kms_master_key_id == aws_kms_key.factory.arn],
+      [for queue in concat(values(aws_sqs_queue.dead), values(aws_sqs_queue.runs)) : queue.kms_master_key_id == aws_kms_key.factory.arn],
       [for secret in aws_secretsmanager_secret.tenant : secret.kms_key_id == aws_kms_key.factory.arn],
       [for parameter in aws_ssm_parameter.tenant : parameter.type == "SecureString" && parameter.key_id == aws_kms_key.factory.arn],
       [for group in concat([aws_cloudwatch_log_group.access], values(aws_cloudwatch_log_group.function)) : group.kms_key_id == aws_kms_key.factory.arn],
@@ -83,6 +83,13 @@ run "a_factory_of_two_tenants" {
   assert {
     condition     = jsondecode(one(aws_scheduler_schedule.check_in.target).input) == { tenants = ["acme", "umbrella"] }
     error_message = "a tick names the tenants"
+  }
+
+  assert {
+    condition = { for tenant, queue in aws_sqs_queue.runs : tenant => [queue.name, jsondecode(queue.redrive_policy)] } == { for tenant in ["acme", "umbrella"] : tenant => [
+      "factory-main-runs-${tenant}", { deadLetterTargetArn = aws_sqs_queue.dead["runs"].arn, maxReceiveCount = 10 }
+    ] }
+    error_message = "each tenant's runs have a queue of their own, and what nobody can read is kept"
   }
 
   # the functions are bounded and watched
@@ -128,7 +135,7 @@ run "a_factory_of_two_tenants" {
   assert {
     condition = toset(concat(keys(aws_cloudwatch_metric_alarm.factory), ["check-in-silent"])) == toset([
       "effects-wait", "stream-behind", "check-in-fails", "check-in-silent", "webhooks-refused",
-      "dead-effects", "dead-ticks",
+      "dead-effects", "dead-ticks", "dead-runs",
       "throttled-ingress", "throttled-performer", "throttled-check-in", "throttled-fleet",
     ])
     error_message = "the list of what pages"

@@ -1,0 +1,87 @@
+"""A tenant's hands: they perform what is due until their time is up, and tell workers of the runs that they start."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Iterable
+from datetime import datetime
+from typing import Any
+
+from factory_core.dispatch.effects import Planned
+from factory_core.dispatch.records import InFlightRecord
+from factory_core.errors import Problem
+from factory_core.factory import build_factory
+from factory_core.runner.drive import Finish, Outcome
+from factory_core.runner.sweep import Sources
+
+from ..assembly import performer_of, utc_now
+from .run_messages import RunMessages
+from .wiring import AwsTenant
+
+AT_ONCE = 100  # due items of one tenant in one check-in; what is left over is due at the next
+
+
+class Hands:
+    """Made for one call of a function, whose time is up at `until`.
+
+    Many items side by side; each ends by itself, or gives its lease back when time is up.
+    """
+
+    def __init__(self, tenant: AwsTenant, until: datetime) -> None:
+        from ..fleets.worker_queue.fleet import WorkerQueueFleet
+
+        self.counts, self._tenant, self._until = Counter[str](), tenant, until
+        self._messages = RunMessages(tenant.clients, tenant.deployment, tenant.config.tenant)
+        fleet = WorkerQueueFleet(tenant.leases, self._messages.tell)
+        self._perform = performer_of(tenant.config, tenant.store, tenant.ports, fleet)
+        self.factory = build_factory(
+            tenant.config, tenant.store, self._counted, utc_now, webhooks={}, reader=tenant.ports.reader,
+            sources=Sources(*tenant.ports), holder=tenant.holder, wake=self._wake,
+        )  # fmt: skip
+        self._tasks: list[tuple[str, asyncio.Task[None]]] = []
+
+    async def perform(self, items: Iterable[str]) -> dict[str, BaseException]:
+        """Do what is due of these items, and of those that got a slot by it. What failed, by item."""
+        for item in items:
+            self._start(item, self._claim_and_perform(item))
+        return await self._ended()
+
+    async def check_in(self) -> dict[str, BaseException]:
+        """One tick: what is due is performed here, and missed events are searched for in what time is left."""
+        await self.factory.check_in(AT_ONCE, sweep=False)
+        await self._messages.remind(await self._tenant.leases.settle_due())
+        failed = await self._ended()
+        async with asyncio.timeout((self._until - utc_now()).total_seconds()):
+            await self.factory.sweep()
+        return {**failed, **await self._ended()}
+
+    async def _claim_and_perform(self, item: str) -> None:
+        claimed = await self.factory.runner.claim(item)
+        if claimed:
+            await self.factory.perform(claimed, self._until)
+
+    def _wake(self, record: InFlightRecord) -> None:
+        self._start(record.work_item_id, self.factory.perform(record, self._until))
+
+    def _start(self, item: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append((item, asyncio.create_task(work)))
+
+    async def _ended(self) -> dict[str, BaseException]:
+        failed: dict[str, BaseException] = {}
+        while self._tasks:
+            item, task = self._tasks.pop()
+            await asyncio.wait([task])
+            error = task.exception()
+            if error:
+                failed[item] = error
+        return failed
+
+    async def _counted(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish:
+        try:
+            result = await self._perform(record, planned)
+        except (Problem, asyncio.CancelledError):
+            self.counts["EffectsFailed"] += 1
+            raise
+        self.counts["EffectsPerformed"] += 1
+        return result
