@@ -1,0 +1,81 @@
+"""A tenant's status pages at the addresses of `factory serve`, for hosts that many tenants share.
+
+Each sees its own: the user's name is the tenant, the password its secret FACTORY_STATUS_TOKEN. Who is refused learns
+not who exists.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+
+from factory_core import VERSION
+from factory_core.errors import BadSignature, NotFound, StoreUnavailable
+from factory_core.factory import Factory
+from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
+from factory_core.overview import health, item_overview, overview
+from factory_core.ports import Fleet
+from factory_core.status_page import item_page, page, stale_page
+
+from .assembly import utc_now
+from .credentials import Secrets
+from .registry import Secret
+from .visitors import page_response
+
+TOKEN = Secret("status token", ("FACTORY_STATUS_TOKEN",), "any long random text")
+_ITEM = re.compile(r"/items/([^/]+)")
+
+
+def is_known(secrets: Secrets, password: str) -> bool:
+    """Is it the tenant's password? Each that is good just now costs the same time."""
+    good = [hmac.compare_digest(password.encode(), token.encode()) for token in secrets.several(TOKEN)]
+    return any(good)
+
+
+async def shown(request: HttpRequest, factory: Factory, fleet: Fleet, store: str) -> HttpResponse:
+    """What a GET gives the tenant itself; `store`: what its memory is called. Raises NotFound."""
+    known = request.headers.get("if-none-match")
+    try:
+        if item := _ITEM.fullmatch(request.path):
+            return await _item(factory, fleet, item[1], known)
+        if request.path not in {"/", "/status.json"}:
+            raise NotFound(
+                "no such page", why="there are /, /status.json, /items/<key> and /healthz", fix="factory status"
+            )
+        report = await overview(factory, fleet, VERSION, store)
+    except StoreUnavailable as problem:
+        return page_response(stale_page(None, utc_now(), f"{problem.what}: {problem.why}"), known, status=503)
+    if request.path == "/status.json":
+        return HttpResponse(body=report.model_dump_json().encode())
+    return page_response(page(report), known)
+
+
+async def healthz(factory: Factory) -> HttpResponse:
+    """For the tenant: does the store answer, and is anything late?"""
+    found = await health(factory)
+    return health_response(found.ok, **{factory.config.tenant: found.model_dump(mode="json")})
+
+
+def health_response(ok: bool, **more: object) -> HttpResponse:
+    said = {"ok": ok, "version": VERSION, **more}
+    return HttpResponse(status=200 if ok else 503, body=json.dumps(said).encode())
+
+
+def who_are_you() -> HttpResponse:
+    """For everybody else."""
+    refused = problem_response(
+        BadSignature(
+            "the status page is private",
+            why="no tenant's name came with its password",
+            fix="In your browser: sign in as your tenant, with its FACTORY_STATUS_TOKEN as the password",
+        )
+    )
+    return refused.model_copy(update={"headers": {"www-authenticate": 'Basic realm="factory"'}})
+
+
+async def _item(factory: Factory, fleet: Fleet, key: str, known: str | None) -> HttpResponse:
+    found = await item_overview(factory, fleet, key, VERSION)
+    if found is None:
+        raise NotFound(f"no item {key[:80]}", why="the factory keeps no record of it", fix="factory status")
+    return page_response(item_page(found), known)
