@@ -151,7 +151,7 @@ class SimulatedTarget:
         self.pulls[pull.number] = self.pulls[pull.number].model_copy(update={"merged": True, "state": "closed"})
         self.armed.pop(pull.number, "")
         self._world.tell(item, f"{by} merges #{pull.number} at {pull.head_sha}")
-        self._world.reopen_later(item)
+        self._world.merged(item)
         self._hint(item, "merged")
 
     def _shown(self, pull: PullRequest) -> PullRequest:

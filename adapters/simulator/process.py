@@ -51,7 +51,7 @@ class Process:
         """Cron's tick: what is due, and the search for missed events when it is time for it."""
 
         async def looking() -> None:
-            LOOK.set(Look())
+            LOOK.set(Look(self.simulation.loop.time()))
             await self.factories[tenant].check_in(ahead=ahead)
 
         self.start(looking())

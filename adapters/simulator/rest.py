@@ -65,6 +65,8 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
         state, reason = planned_end(simulation, truth)
         record = ledger.last(key)
         found = record.state if record else None
+        if found is State.NEW and key in ledger.ended_at:
+            continue  # it was forgotten, and a word of long ago came once more
         why = record.block.reason if record and record.block else ""
         if any(answer.twice for answer in truth.plan.answers) and (
             truth.plan.runs or truth.plan.red or truth.plan.requested

@@ -188,17 +188,22 @@ class Simulation:
                     process.check_in(tenant)
 
     async def _main(self) -> None:
-        while not self._at_rest():
+        while not self._at_rest() or await self._stirs():
             await asyncio.sleep(HOUR)
             if self.loop.time() > LONGEST:
                 self.broken("comes-to-rest", f"after {LONGEST / DAY:.0f} days: {self._restless()}")
-        for _ in range(3):
-            self.check_in()
-            await asyncio.sleep(60)
         for law in REST_LAWS:
             for tenant in self.schedule.tenants:
                 for why in law(self, tenant):
                     self.broken(law.__name__.replace("_", "-"), why)
+
+    async def _stirs(self) -> bool:
+        """Does one more look bring somebody to do something?"""
+        for pause in (self.schedule.rules.sweeps, 60.0, 60.0):
+            await asyncio.sleep(pause)
+            self.check_in()
+        await asyncio.sleep(60)
+        return not self._at_rest()
 
     def _at_rest(self) -> bool:
         return not self.pending and not self._restless()

@@ -27,7 +27,8 @@ CLOCKS = 10.0  # seconds by which two clocks may differ
 class Look:
     """One check-in of a process: what its search asked, and what it gave to the factory."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: float) -> None:
+        self.began = began
         self.asked: Counter[str] = Counter()
         self.given: Counter[str] = Counter()
 
@@ -86,7 +87,9 @@ class Searcher:
             return False
         truth = self._simulation.outside[self._tenant].world.truths[event.work_item_id]
         ended = self._simulation.ledgers[self._tenant].ended_at.get(event.work_item_id, 0.0)
-        if truth.touched_at < ended - CLOCKS and not truth.lied:
+        look = LOOK.get()
+        meanwhile = look is not None and ended > look.began  # a fresh read decides, as always
+        if truth.touched_at < ended - CLOCKS and not truth.lied and not meanwhile:
             why = f"{event.work_item_id} is {record.state}, and nobody touched its ticket since"
             self._simulation.broken("search-starts-only-news", why)
         return True

@@ -53,6 +53,8 @@ class SimulatedTracker:
             if seen and not truth.lied:
                 world.broken("people-win", f"{item.id} was moved to {state} although a person had put it to {now}")
             world.overwritten(truth, now)
+        elif state is ItemState.DONE and 0 <= truth.merged_at <= truth.reopened_at:
+            world.overwritten(truth, now)
         world.change(item.id, "factory", state=state)
 
     async def post_comment(self, item_id: str, body: str, key: str) -> None:

@@ -45,6 +45,7 @@ class Truth:
     moved_at: float = 0.0  # when a person last moved it
     touched_at: float = 0.0  # when a person last changed anything of it
     put_back: bool = False  # after a merge, as planned
+    merged_at: float = -1.0
     reopened_at: float = -1.0
     halted_at: float = -1.0  # when stop or abort was last heard
     lied: bool = False  # a stale read was given
@@ -133,9 +134,10 @@ class World:
         self.tell(key, f"a person opens {session}")
         self.send(ItemChanged(id=session, work_item_id=key, at=self.clock(), item=truth.item, session_id=session))
 
-    def reopen_later(self, key: str) -> None:
-        """It was merged; a person may want it done anew."""
+    def merged(self, key: str) -> None:
+        """A person may want it done anew."""
         truth = self.truths[key]
+        truth.merged_at = self.now()
         if truth.plan.again and not truth.put_back:
             truth.put_back = True
             self.later(truth.plan.again, self._acting(key, "ready"))
@@ -235,6 +237,8 @@ class World:
 
         def again() -> None:
             if truth.item and truth.item.state is not lost and truth.last_by == "factory":
+                if lost is ItemState.READY:
+                    truth.reopened_at = self.now()
                 self.change(truth.plan.key, "person", state=lost)
 
         self.later(HOUR, again)
