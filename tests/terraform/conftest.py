@@ -1,4 +1,4 @@
-"""Terraform on a copy of the module, with a provider that is its schema alone.
+"""Terraform on a copy of a cloud's module, with a provider that is its schema alone.
 
 FACTORY_TERRAFORM_PROVIDER=real: with the provider itself, where its registry can be reached.
 """
@@ -19,8 +19,8 @@ import pytest
 from .schema import provider_of, schema_of
 
 HERE = Path(__file__).parent
-MODULE = HERE.parents[1] / "infra/terraform/aws"
-BINDINGS = HERE / "node_modules/@cdktf/provider-aws"
+ROOT = HERE.parents[1]
+MODULES = {cloud: ROOT / "infra/terraform" / cloud for cloud in ("aws", "cloudflare")}
 TOOLS, READY = HERE / ".venv/bin", HERE / ".venv/.ready"
 
 Ran = subprocess.CompletedProcess[str]
@@ -42,26 +42,30 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     quiet = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
     if os.environ.get("FACTORY_TERRAFORM_PROVIDER") == "real":
         return quiet
-    if not BINDINGS.exists() or not READY.exists():
-        pytest.skip("the provider's bindings are not installed: make test")
+    if not all(_bindings(cloud).exists() for cloud in MODULES) or not READY.exists():
+        pytest.skip("the providers' bindings are not installed: make test")
     home = tmp_path_factory.mktemp("terraform")
-    settings = home / "terraformrc"
-    settings.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{_mirror(home)}"\n  }}\n}}\n')
+    for cloud in MODULES:
+        _install(cloud, home)
+    settings, mirror = home / "terraformrc", home / "mirror"
+    settings.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
     return quiet | {"TF_CLI_CONFIG_FILE": str(settings), "HOME": str(home)}
 
 
-def _mirror(home: Path) -> Path:
-    """A folder laid out as Terraform wants it, with our provider under the real one's name."""
-    used = [
-        pair for path in MODULE.glob("*.tf") for pair in re.findall(r'^(resource|data) "(\w+)"', path.read_text(), re.M)
-    ]
-    (home / "schema.json").write_text(json.dumps(schema_of(BINDINGS, used)))
-    name, version = provider_of(BINDINGS)
-    program = home / "mirror" / name / version / _platform() / f"terraform-provider-aws_v{version}"
+def _bindings(cloud: str) -> Path:
+    return HERE / "node_modules/@cdktf" / f"provider-{cloud}"
+
+
+def _install(cloud: str, home: Path) -> None:
+    """A folder in the mirror, laid out as Terraform wants it, with our provider under the real one's name."""
+    text = "\n".join(path.read_text() for path in MODULES[cloud].glob("*.tf"))
+    schema = home / f"{cloud}.json"
+    schema.write_text(json.dumps(schema_of(_bindings(cloud), re.findall(r'^(resource|data) "(\w+)"', text, re.M))))
+    name, version = provider_of(_bindings(cloud))
+    program = home / "mirror" / name / version / _platform() / f"terraform-provider-{cloud}_v{version}"
     program.parent.mkdir(parents=True)
-    program.write_text(f"#!/bin/sh\nexec '{TOOLS / 'python'}' '{HERE / 'provider.py'}' '{home / 'schema.json'}'\n")
+    program.write_text(f"#!/bin/sh\nexec '{TOOLS / 'python'}' '{HERE / 'provider.py'}' '{schema}'\n")
     program.chmod(0o755)
-    return home / "mirror"
 
 
 def _platform() -> str:
@@ -70,11 +74,26 @@ def _platform() -> str:
 
 
 @pytest.fixture
-def module(tmp_path: Path) -> Path:
-    """A copy of the module that a test may spoil."""
-    copy = tmp_path / "module"
-    shutil.copytree(MODULE, copy, ignore=shutil.ignore_patterns(".terraform*"))
+def copied(tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of a cloud's module that a test may spoil."""
+
+    def copy(cloud: str) -> Path:
+        ignored = shutil.ignore_patterns(".terraform*")
+        return Path(shutil.copytree(MODULES[cloud], tmp_path / "module", ignore=ignored))
+
     return copy
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """What the Worker's module reads: the real definition, and a file of each kind."""
+    folder = tmp_path / "package"
+    for name in ("src/main.py", "src/adapters/data.graphql", "python_modules/core/__init__.py",
+                 "python_modules/core/core.so", "python_modules/core/core.pyc"):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    shutil.copy(ROOT / "adapters/cloudflare/wrangler.jsonc", folder)
+    return folder
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from tf.gen import tfplugin_pb2 as pb
 from tf.runner import run_provider
 from tf.schema import Attribute, NestedBlock, Schema
 
+NESTING = {"list": "LIST", "set": "SET", "struct": "SINGLE", "map": "MAP"}
+WITHOUT_BLOCKS = {"cloudflare"}  # providers on Terraform's newer framework
+
 
 class Typed:
     """A type by Terraform's own notation; values pass as they are."""
@@ -32,13 +35,13 @@ class Nested(NestedBlock):
         self.type_name, self.told, self.block = name, told, blocks(told["block"])
 
     def to_pb(self) -> pb.Schema.NestedBlock:
-        kind = {"list": "LIST", "set": "SET", "struct": "SINGLE"}[self.told["kind"]]
+        kind = NESTING[self.told["kind"]]
         counted = kind != "SINGLE"
         return pb.Schema.NestedBlock(
             type_name=self.type_name,
             block=self.block.to_pb().block,
             nesting=pb.Schema.NestedBlock.NestingMode.Value(kind),
-            min_items=int(counted and self.told["required"]),
+            min_items=int(counted and self.told["flags"][2]),
             max_items=int(counted and not self.told["many"]),
         )
 
@@ -46,37 +49,60 @@ class Nested(NestedBlock):
         return value
 
 
-def blocks(told: dict[str, Any]) -> Schema:
-    attributes = [
+class NestedAttribute(Attribute):
+    """What the bindings call a block, where the provider has attributes with attributes: `name = { … }`."""
+
+    def __init__(self, name: str, told: dict[str, Any]) -> None:
+        computed, optional, required = told["flags"]
+        super().__init__(name, Typed("dynamic"), computed=computed, optional=optional, required=required)
+        self.told = told
+
+    def to_pb(self) -> pb.Schema.Attribute:
+        inner = [one.to_pb() for one in attributes(self.told["block"], nested=True)]
+        nesting = pb.Schema.Object.NestingMode.Value(NESTING[self.told["kind"]])
+        found: pb.Schema.Attribute = super().to_pb()
+        found.type = b""
+        found.nested_type.CopyFrom(pb.Schema.Object(attributes=inner, nesting=nesting))
+        return found
+
+
+def attributes(told: dict[str, Any], *, nested: bool) -> list[Attribute]:
+    plain = [
         Attribute(name, Typed(notation), computed=computed, optional=optional, required=required)
         for name, (notation, computed, optional, required) in told["attributes"].items()
     ]
-    return Schema(attributes=attributes, block_types=[Nested(*block) for block in told["blocks"].items()])
+    return [*plain, *(NestedAttribute(*one) for one in told["blocks"].items() if nested)]
+
+
+def blocks(told: dict[str, Any], *, nested: bool = False) -> Schema:
+    found = [] if nested else [Nested(*block) for block in told["blocks"].items()]
+    return Schema(attributes=attributes(told, nested=nested), block_types=found)
 
 
 class SchemaOnly:
     """What `tf` asks a provider; the calls that would do something are not there."""
 
     def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
+        self.told, self.nested = told, told["name"] in WITHOUT_BLOCKS
 
     def get_model_prefix(self) -> str:
         return ""
 
     def full_name(self) -> str:
-        return "aws"
+        name: str = self.told["name"]
+        return name
 
     def get_provider_schema(self, diags: Any) -> Schema:
-        return blocks(self.told["provider"])
+        return self._schema(self.told["provider"])
 
     def validate_config(self, diags: Any, config: Any) -> None:
         """Nothing is known beyond the schema."""
 
     def get_resources(self) -> list[type]:
-        return [_kind(*one) for one in self.told["resource"].items()]
+        return [self._kind(*one) for one in self.told["resource"].items()]
 
     def get_data_sources(self) -> list[type]:
-        return [_kind(*one) for one in self.told["data"].items()]
+        return [self._kind(*one) for one in self.told["data"].items()]
 
     def get_functions(self) -> list[type]:
         return []
@@ -86,13 +112,15 @@ class SchemaOnly:
 
     new_data_source = new_resource
 
+    def _schema(self, told: dict[str, Any]) -> Schema:
+        return blocks(told, nested=self.nested)
 
-def _kind(name: str, told: dict[str, Any]) -> type:
-    return type(name, (), {
-        "get_name": staticmethod(lambda: name),
-        "get_schema": staticmethod(lambda: blocks(told)),
-        "validate": lambda self, diags, type_name, config: None,
-    })  # fmt: skip
+    def _kind(self, name: str, told: dict[str, Any]) -> type:
+        return type(name, (), {
+            "get_name": staticmethod(lambda: name),
+            "get_schema": staticmethod(lambda: self._schema(told)),
+            "validate": lambda self, diags, type_name, config: None,
+        })  # fmt: skip
 
 
 if __name__ == "__main__":

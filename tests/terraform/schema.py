@@ -1,4 +1,4 @@
-"""The AWS provider's schema, read from its published bindings for TypeScript, where the provider itself cannot be had.
+"""A provider's schema, read from its published bindings for TypeScript, where the provider itself cannot be had.
 
 The bindings are generated from the provider's own schema, and their source maps carry the generated source: for every
 argument whether it is computed, optional or required, its type, and how blocks nest. Value rules are not in there.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +35,14 @@ def provider_of(bindings: Path) -> tuple[str, str]:
     return described["name"], described["version"]
 
 
-def schema_of(bindings: Path, used: Iterator[tuple[str, str]]) -> Schema:
+def schema_of(bindings: Path, used: Iterable[tuple[str, str]]) -> Schema:
     """`used`: ("resource" or "data", type) pairs, as configuration files name them."""
-    found: Schema = {"provider": _block(bindings / "lib/provider", "AwsProvider"), "resource": {}, "data": {}}
+    cloud = provider_of(bindings)[0].rpartition("/")[2]
+    provider = _block(bindings / "lib/provider", f"{cloud.title()}Provider")
+    found: Schema = {"name": cloud, "provider": provider, "resource": {}, "data": {}}
     for kind, name in set(used):
-        folder = name.removeprefix("aws_").replace("_", "-")
-        folder = f"data-aws-{folder}" if kind == "data" else folder
+        folder = name.removeprefix(f"{cloud}_").replace("_", "-")
+        folder = f"data-{cloud}-{folder}" if kind == "data" else folder
         if (bindings / "lib" / folder).is_dir():  # what is not there Terraform itself refuses
             found[kind][name] = _block(bindings / "lib" / folder)
     return found
@@ -61,20 +63,25 @@ def _source(path: Path) -> str:
 
 def _described(classes: dict[str, str], shapes: dict[str, Any], owner: str, struct: str) -> Schema:
     body, block = classes.get(owner, ""), {"attributes": {}, "blocks": {}}
-    flags = {name: [flag == "true" for flag in rest] for name, *rest in FLAGS.findall(body)}
+    flags = {name: _flags(*rest) for name, *rest in FLAGS.findall(body)}
     for name, is_block, kind, storage in shapes[struct.lower()]:
         if is_block == "true":
             inner = storage.removesuffix("List") if kind in {"list", "set"} else storage
             many = f'List(this, "{name}"' in body
             nested = _described(classes, shapes, f"{inner}OutputReference", inner)
-            required = flags.get(name, [False] * 3)[2]
-            block["blocks"][name] = {"kind": kind, "many": many, "required": required, "block": nested}
+            asked = flags.get(name, [False, True, False])
+            block["blocks"][name] = {"kind": kind, "many": many, "flags": asked, "block": nested}
         else:
             block["attributes"][name] = [_type(kind, storage), *flags.get(name, (False, True, False))]
     for getter, name in GETTER.findall(body):
         if getter in GETS and name in flags and name not in block["attributes"]:
             block["attributes"][name] = [GETS[getter], *flags[name]]
     return block
+
+
+def _flags(computed: str, optional: str, required: str) -> list[bool]:
+    """Inside of what is computed as a whole, the bindings call what must be given computed as well."""
+    return [computed == "true" != required, optional == "true", required == "true"]
 
 
 def _type(kind: str, storage: str) -> Any:

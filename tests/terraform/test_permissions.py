@@ -21,9 +21,9 @@ from adapters.aws.metrics import METRICS, NAMESPACE
 from adapters.aws.table import EXPIRES, definition
 from infra.aws_package import HANDLERS, SERVICES
 
-from .conftest import MODULE
+from .conftest import MODULES, ROOT
 
-ROOT = MODULE.parents[2]
+MODULE = MODULES["aws"]
 FUNCTIONS = sorted(path.stem for path in (ROOT / "adapters/aws/handlers").glob("[a-z]*.py"))
 PLAIN = hcl2.SerializationOptions(with_comments=False, strip_string_quotes=True, explicit_blocks=False)
 NOT_CALLED = {"create_table"}  # adapters/aws/table.py, for tests and emulators
