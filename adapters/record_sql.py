@@ -92,6 +92,12 @@ def select_due(tenant: str, now: datetime, limit: int) -> Statement:
     )
 
 
+def select_earliest(tenant: str, after: datetime) -> Statement:
+    """The first moment after that one at which a record wakes; NULL when there is none."""
+    sql = "SELECT min(wake_at) FROM in_flight WHERE tenant = ? AND wake_at > ?"
+    return Statement(sql, (tenant, microseconds(after)))
+
+
 def select_clarification(tenant: str, thread_id: str, now: datetime) -> Statement:
     return Statement(
         "SELECT body FROM clarifications WHERE tenant = ? AND thread_id = ? AND deadline >= ?",
@@ -221,3 +227,7 @@ def decode(model: type[Model], body: str) -> Model:
 
 def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def moment_of(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)

@@ -1,40 +1,44 @@
-"""The SQLite of one Durable Object, as the stores' database: a change is one transaction, and sets the alarm in it.
+"""The SQLite of one Durable Object, as the stores' database: a change is one transaction, and arms the alarm in it.
 
 https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Protocol
+
+from pyodide.ffi import JsException
 
 from factory_core.errors import StoreUnavailable, VersionConflict
 
 from ..record_sql import READ_SCHEMA, SCHEMA, SCHEMA_VERSION, Change, Statement
-
-logger = logging.getLogger("factory.store")
+from .alarm import Alarm
 
 
 class Storage(Protocol):
-    """What is used of `ctx.storage`."""
+    """What is used of `ctx.storage`, as the Workers SDK wraps it."""
 
     sql: Any
 
-    def transactionSync(self, work: Callable[[], None]) -> None: ...
+    def transactionSync(self, work: Callable[[], None]) -> None: ...  # noqa: N802
 
 
 class ObjectDatabase:
-    """`changed` is called inside each transaction, after the change: what it does is stored with it, or not at all."""
+    """Nothing is awaited within a call: the object has one thread, and nobody comes between."""
 
-    def __init__(self, storage: Storage, changed: Callable[[], None]) -> None:
-        self._storage, self._changed = storage, changed
+    def __init__(self, storage: Storage, alarm: Alarm) -> None:
+        self._storage, self._alarm = storage, alarm
+        self._wake_at: datetime | None = None
 
     def create(self) -> None:
-        """Make the tables, or find that they are there. Raises StoreUnavailable for another release's."""
-        for statement in SCHEMA:
-            self._storage.sql.exec(statement)
-        (version,) = self.rows(READ_SCHEMA)[0]
+        """Make the tables, or find that they are there. Raises StoreUnavailable for those of another release."""
+        with _translated():
+            for sql in SCHEMA:
+                self._storage.sql.exec(sql)
+        [(version,)] = self._rows(READ_SCHEMA)
         if version != SCHEMA_VERSION:
             raise StoreUnavailable(
                 "the object's store has another schema than this release of the factory",
@@ -42,21 +46,36 @@ class ObjectDatabase:
                 fix="In the shell: deploy the newest release of the factory that ever ran here",
             )
 
-    def rows(self, statement: Statement) -> list[Sequence[Any]]:
-        return list(self._storage.sql.exec(statement.sql, *statement.values).raw())
+    def wakes(self, moment: datetime | None) -> None:
+        """The write that follows is to be looked at then: the alarm is armed with it, or not at all."""
+        self._wake_at = moment
 
-    async def read(self, statement: Statement) -> list[Sequence[Any]]:
-        """The rows. Nothing is awaited between a read and the next line of the caller: the object is one thread."""
-        return self.rows(statement)
+    async def read(self, statement: Statement) -> Sequence[Sequence[Any]]:
+        return self._rows(statement)
 
     async def write(self, change: Change) -> None:
-        """Raise VersionConflict when somebody else saved first, and store nothing."""
+        moment, self._wake_at = self._wake_at, None
 
         def apply() -> None:
             for statement in change:
                 cursor = self._storage.sql.exec(statement.sql, *statement.values)
                 if statement.swaps and not cursor.rowsWritten:
                     raise VersionConflict
-            self._changed()
+            if moment:
+                self._alarm.at(moment)
 
-        self._storage.transactionSync(apply)
+        with _translated():
+            self._storage.transactionSync(apply)
+
+    def _rows(self, statement: Statement) -> Sequence[Sequence[Any]]:
+        with _translated():
+            return list(self._storage.sql.exec(statement.sql, *statement.values).raw())
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except JsException as error:
+        fix = "In the shell: `wrangler tail` shows more; the object's data can be set back to any minute of 30 days"
+        raise StoreUnavailable("the object's store cannot be used", why=str(error), fix=fix) from None

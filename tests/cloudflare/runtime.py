@@ -38,7 +38,9 @@ class Runtime:
     def __init__(self, worker: Path, home: Path, variables: Mapping[str, str] | None = None) -> None:
         self.worker, self.home, self.variables = worker, home, dict(variables or {})
         self.log = home / "wrangler.log"
-        self.address = ""
+        self._port = _free_port()
+        self.address = f"http://127.0.0.1:{self._port}"
+        self.http = httpx2.Client(timeout=PATIENCE, trust_env=False)
         self._process: subprocess.Popen[bytes] | None = None
         home.mkdir(parents=True, exist_ok=True)
         bundle.pack(PACKAGES / "pyodide", home / "bundle")
@@ -47,11 +49,9 @@ class Runtime:
 
     def start(self) -> Runtime:
         """Returns at the first answer, whatever it is."""
-        port = _free_port()
-        self.address = f"http://127.0.0.1:{port}"
         command = [
             str(node()), str(PACKAGES / "wrangler" / "bin" / "wrangler.js"), "dev", "--local", "--ip", "127.0.0.1",
-            "--port", str(port), "--inspector-port", str(_free_port()), "--persist-to", str(self.home / "state"),
+            "--port", str(self._port), "--inspector-port", str(_free_port()), "--persist-to", str(self.home / "state"),
             "--compatibility-flags", *DEVELOPMENT,
         ]  # fmt: skip
         for name, value in self.variables.items():
@@ -76,14 +76,14 @@ class Runtime:
 
     def tick(self, cron: str) -> None:
         """What the platform's clock does."""
-        answer = httpx2.get(f"{self.address}/cdn-cgi/handler/scheduled", params={"cron": cron}, timeout=60)
+        answer = self.http.get(f"{self.address}/cdn-cgi/handler/scheduled", params={"cron": cron})
         assert answer.text == "ok", answer.text
 
     def _wait(self) -> None:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until and self._process is not None and self._process.poll() is None:
             try:
-                httpx2.get(f"{self.address}/healthz", timeout=PATIENCE)
+                self.http.get(f"{self.address}/healthz")
             except httpx2.TransportError:
                 time.sleep(0.1)  # until it listens
             else:

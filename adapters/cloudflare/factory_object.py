@@ -1,0 +1,80 @@
+"""The Durable Object of one tenant: it remembers, decides and performs. Nobody else has its data."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from workers import DurableObject, Request, Response
+
+from factory_core.errors import Problem
+from factory_core.intake.http import problem_response
+
+from ..assembly import utc_now
+from .alarm import Alarm
+from .bindings import bindings_of
+from .http import request_of, response_of
+from .wiring import CloudflareTenant
+
+logger = logging.getLogger("factory.cloudflare")
+TURN = timedelta(minutes=5)  # of an alarm, which the platform ends after 15; what is left over is for the next
+RETRY = timedelta(seconds=30)  # after a turn that failed
+
+
+class FactoryObject(DurableObject):
+    """Its name is its tenant's."""
+
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self._alarm = Alarm(ctx.storage)
+        self._tenant: CloudflareTenant | None = None
+
+    async def fetch(self, request: Request) -> Response:
+        """A webhook, a worker's request or a page, already found to be this tenant's."""
+        received_at = utc_now()
+        try:
+            tenant = await self._opened()
+            said = await tenant.answer(await request_of(request, received_at))
+        except Problem as problem:
+            logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused"})
+            said = problem_response(problem)
+        ms = round((utc_now() - received_at).total_seconds() * 1000)
+        logger.info("%s in %s ms", said.status, ms, extra={"action": "answered", "tenant": self.ctx.id.name, "ms": ms})
+        return response_of(said)
+
+    async def alarm(self, info: Any = None) -> None:
+        """Perform what is due. A fault of ours is raised, for the platform to log it; the alarm is armed again first."""
+        again: Any = utc_now() + RETRY
+        try:
+            with self._alarm.ringing():
+                tenant = await self._opened()
+                again = await tenant.perform_due(utc_now() + TURN)
+        except Problem as problem:
+            self._note(problem, "perform")
+        finally:
+            if again:
+                self._alarm.at(again)
+
+    async def check_in(self) -> str:
+        """The clock. Says what is wrong, if anything is."""
+        try:
+            await self._alarm.look()  # an alarm that the platform gave up is armed again by what is due
+            await (await self._opened()).check_in()
+        except Problem as problem:
+            self._note(problem, "check_in")
+            return f"{problem.what}: {problem.why}"
+        return ""
+
+    async def _opened(self) -> CloudflareTenant:
+        """The tenant, as its bindings describe it. Raises ConfigProblem, NotFound or NeedsPerson."""
+        if self._tenant is None:
+            await self._alarm.look()
+            bindings, name = bindings_of(self.env), self.ctx.id.name
+            config = bindings.config(name)
+            self._tenant = CloudflareTenant(config, bindings.secrets(name), self.ctx.storage, self._alarm)
+        return self._tenant
+
+    def _note(self, problem: Problem, action: str) -> None:
+        extra = {"action": action, "tenant": self.ctx.id.name}
+        logger.error("%s: %s", problem.what, problem.why, extra=extra)

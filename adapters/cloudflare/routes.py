@@ -1,0 +1,36 @@
+"""Whose object a request is for. Strangers wake none."""
+
+from __future__ import annotations
+
+import re
+
+from factory_core.errors import NotFound
+from factory_core.intake.http import HttpRequest, HttpResponse
+
+from ..fleets.worker_queue.endpoint import nobody_here
+from ..pages import health_response, who_are_you
+from ..visitors import visitor
+from .bindings import Bindings
+
+HOOK = re.compile(r"/hooks/([^/]+)/([^/]+)")
+FLEET = re.compile(r"/fleet/([^/]+)/.+")
+
+
+def owner_of(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
+    """The tenant whose object shall answer, or the answer. Raises NotFound."""
+    if request.method == "POST":
+        return _sender(request, bindings)
+    if request.method != "GET":
+        raise NotFound("nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect")
+    user = visitor(request.headers.get("authorization", "")).user
+    if user in bindings.tenants:
+        return user
+    return health_response(ok=True) if request.path == "/healthz" else who_are_you()
+
+
+def _sender(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
+    if hook := HOOK.fullmatch(request.path):
+        return bindings.config(hook[1]).tenant
+    if fleet := FLEET.fullmatch(request.path):
+        return fleet[1] if fleet[1] in bindings.tenants else nobody_here()
+    raise NotFound("nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect")

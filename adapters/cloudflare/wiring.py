@@ -1,0 +1,84 @@
+"""A tenant's factory in its object: configuration and secrets in, everything connected out."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+import httpx2
+
+from factory_core.config import FactoryConfig
+from factory_core.factory import build_factory
+from factory_core.intake.http import HttpRequest, HttpResponse
+from factory_core.runner.sweep import Sources
+
+from .. import pages
+from ..assembly import performer_of, ports_of, utc_now, webhooks_of
+from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
+from ..fleets.worker_queue.doorbell import Doorbell
+from ..fleets.worker_queue.endpoint import WorkerEndpoint
+from ..fleets.worker_queue.fleet import WorkerQueueFleet
+from ..fleets.worker_queue.leases import Leases
+from ..record_sql import EPOCH
+from ..registry import WORKERS
+from ..sqlite_run_queue import SqliteRunQueue
+from ..visitors import visitor
+from .alarm import Alarm
+from .durable_object_state_store import DurableObjectStateStore
+from .hands import Hands
+from .object_database import ObjectDatabase, Storage
+from .routes import FLEET, HOOK
+
+AT_ONCE = 100  # due items in one turn; what is left over is due at the next
+HOLD = timedelta(seconds=50)  # a worker's claim, while nothing is in line: the worker hangs up after 60 s
+
+
+class CloudflareTenant:
+    """One life of the object. A tenant has one object at a time, so whoever else holds a lease is dead."""
+
+    def __init__(self, config: FactoryConfig, secrets: Secrets, storage: Storage, alarm: Alarm) -> None:
+        refuse_missing_secrets(missing_secrets(config, secrets), "the Worker's secrets")
+        self.config, self.secrets = config, secrets
+        database, holder = ObjectDatabase(storage, alarm), f"object-{uuid.uuid4().hex[:12]}"
+        database.create()
+        self.store = DurableObjectStateStore(database, config.tenant, utc_now)
+        self.leases = Leases(SqliteRunQueue(database, config.tenant), utc_now, config.workers)
+        bell = Doorbell()
+        self.fleet = WorkerQueueFleet(self.leases, bell.ring)
+        self.door = WorkerEndpoint(
+            self.leases, secrets.several(WORKERS), hold=HOLD, wait=bell.wait, again=timedelta(0)
+        )
+        ports, self._hands = ports_of(config, secrets, httpx2.AsyncClient()), Hands()
+        self.factory = build_factory(
+            config, self.store, performer_of(config, self.store, ports, self.fleet), utc_now,
+            webhooks=webhooks_of(config, secrets), reader=ports.reader, sources=Sources(*ports),
+            holder=holder, wake=self._hands.wake, is_gone=lambda other: other != holder,
+        )  # fmt: skip
+        self.leases.finished = self.factory.finished
+        self._ahead = config.runner.lease  # the first look finds what a dead predecessor held
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """A webhook is answered when what it means is saved and the alarm armed for what is to be done about it."""
+        if hook := HOOK.fullmatch(request.path):
+            return await self.factory.handle_webhook(hook[2], request)
+        if FLEET.fullmatch(request.path):
+            return await self.door.handle(request)
+        known = pages.is_known(self.secrets, visitor(request.headers.get("authorization", "")).password)
+        if request.path == "/healthz":
+            return await pages.healthz(self.factory) if known else pages.health_response(ok=True)
+        return await pages.shown(request, self.factory, self.fleet, "Durable Object") if known else pages.who_are_you()
+
+    async def perform_due(self, until: datetime) -> datetime | None:
+        """Perform what is due, side by side. When to be called again; what was due and did not move waits for the clock.
+
+        Raises StoreUnavailable.
+        """
+        async with self._hands.performing(self.factory.perform, until) as started:
+            ahead, self._ahead = self._ahead, timedelta(0)
+            await self.factory.check_in(AT_ONCE, ahead, sweep=False)
+        return await self.store.earliest(after=EPOCH if started else utc_now())
+
+    async def check_in(self) -> None:
+        """The clock's tick: all that the alarm was not armed for. What is claimed here, the alarm performs."""
+        await self.leases.settle_due()
+        await self.factory.check_in(AT_ONCE)

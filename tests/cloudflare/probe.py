@@ -1,0 +1,143 @@
+"""Goes into the Worker under test: the real one, and beside it a door to the stores, and faults for a test to order.
+
+Pickles go in and out, so this is for tests alone; it is in no package.
+"""
+
+from __future__ import annotations
+
+import pickle
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from workers import DurableObject, Response
+
+from adapters.assembly import utc_now
+from adapters.cloudflare import entry
+from adapters.cloudflare.alarm import Alarm
+from adapters.cloudflare.durable_object_state_store import DurableObjectStateStore
+from adapters.cloudflare.object_database import ObjectDatabase
+from adapters.record_sql import Statement
+from adapters.sqlite_run_queue import SqliteRunQueue
+from factory_core.errors import Problem, VersionConflict
+
+DOOR = "/probe/"
+
+
+class Meter:
+    """An object's storage, and what is billed of what is done to it."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage, self.sql = storage, self
+        self._cursors: list[Any] = []
+        self._alarms = 0
+
+    def exec(self, sql: str, *values: Any) -> Any:
+        self._cursors.append(self._storage.sql.exec(sql, *values))
+        return self._cursors[-1]
+
+    def setAlarm(self, milliseconds: int) -> Any:
+        self._alarms += 1
+        return self._storage.setAlarm(milliseconds)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def bill(self) -> dict[str, int]:
+        """Since it was last asked."""
+        cursors, self._cursors = self._cursors, []
+        alarms, self._alarms = self._alarms, 0
+        written, read = sum(c.rowsWritten for c in cursors), sum(c.rowsRead for c in cursors)
+        return {"rows_written": int(written), "rows_read": int(read), "alarms": alarms}
+
+
+async def answered(probed: Any, request: Any) -> Response:
+    call, arguments, more = pickle.loads(await request.bytes())
+    try:
+        said: Any = ("result", await getattr(probed, f"probe_{call}")(*arguments, **more))
+    except VersionConflict:
+        said = ("VersionConflict",)
+    except Problem as problem:
+        said = (type(problem).__name__, problem.what, problem.why, problem.fix)
+    return Response(pickle.dumps(said))
+
+
+def is_probe(request: Any) -> bool:
+    return urlsplit(request.url).path.startswith(DOOR)
+
+
+class StoreObject(DurableObject):
+    """A store and a queue alone, whose clock is the caller's."""
+
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self._now: datetime = utc_now()
+        self._storage = Meter(ctx.storage)
+        self._database = ObjectDatabase(self._storage, Alarm(self._storage))  # type: ignore[arg-type]
+        self._database.create()
+
+    async def fetch(self, request: Any) -> Response:
+        return await answered(self, request)
+
+    async def alarm(self, info: Any = None) -> None:
+        """Nobody is woken here."""
+
+    async def probe_store(self, tenant: str, now: datetime, call: str, *arguments: Any, **more: Any) -> Any:
+        self._now = now
+        return await _called(DurableObjectStateStore(self._database, tenant, lambda: self._now), call, arguments, more)
+
+    async def probe_queue(self, tenant: str, call: str, *arguments: Any) -> Any:
+        return await _called(SqliteRunQueue(self._database, tenant), call, arguments, {})
+
+    async def probe_execute(self, sql: str, *values: Any) -> Any:
+        return await self._database.read(Statement(sql, values))
+
+    async def probe_bill(self) -> dict[str, int]:
+        return self._storage.bill()
+
+
+class FactoryObject(entry.FactoryObject):
+    """The real one."""
+
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self._faults = 0
+
+    async def fetch(self, request: Any) -> Response:
+        return await answered(self, request) if is_probe(request) else await super().fetch(request)
+
+    async def _opened(self) -> Any:
+        tenant = await super()._opened()
+        if self._alarm._ringing and self._faults:
+            self._faults -= 1
+            raise RuntimeError("a fault that the test ordered")
+        return tenant
+
+    async def probe_store(self, call: str, *arguments: Any) -> Any:
+        return await _called((await self._opened()).store, call, arguments, {})
+
+    async def probe_queue(self, call: str, *arguments: Any) -> Any:
+        return await _called((await self._opened()).leases.queue, call, arguments, {})
+
+    async def probe_order_faults(self, how_many: int) -> None:
+        self._faults = how_many
+
+    async def probe_lose_alarm(self) -> None:
+        """As the platform does after six retries."""
+        await self.ctx.storage.deleteAlarm()
+
+    async def probe_alarm(self) -> Any:
+        return await self.ctx.storage.getAlarm()
+
+
+class Default(entry.Default):
+    async def fetch(self, request: Any) -> Response:
+        if not is_probe(request):
+            return await super().fetch(request)
+        _, _, binding, name = urlsplit(request.url).path.split("/")
+        return await getattr(self.env, binding).getByName(name).fetch(request.js_object)
+
+
+async def _called(store: Any, call: str, arguments: Any, more: Any) -> Any:
+    found = getattr(store, call)(*arguments, **more)
+    return [one async for one in found] if call == "list_in_flight" else await found

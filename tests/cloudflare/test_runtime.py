@@ -1,0 +1,32 @@
+"""The Worker in the real runtime: all of it is imported, a signed webhook is heard, and a stranger wakes nobody."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+from tests.scenarios.counting import VAGUE
+
+from .deployed import Deployed
+
+
+def test_the_core_starts_in_the_real_runtime(deployed: Deployed) -> None:
+    """Every module of the package was imported before the first answer: none draws chance or asks the time by that."""
+    imported = (deployed.runtime.worker / "src/main.py").read_text()
+    assert "import factory_core.factory\n" in imported and "import adapters.providers.linear.webhook\n" in imported
+    answer = deployed.get("/healthz")
+    assert (answer.status_code, answer.json()["ok"]) == (200, True)
+
+
+def test_a_signed_webhook_is_answered_when_it_is_saved(deployed: Deployed) -> None:
+    """What Slack says about its own URL, it hears back; a wrong secret is refused."""
+    body = json.dumps({"type": "url_verification", "challenge": "c0ffee"}).encode()
+    answer = deployed.post("acme", "slack", body)
+    assert (answer.status_code, "c0ffee" in answer.text) == (200, True)
+    assert deployed.post("acme", "slack", body, secret=secrets.token_hex(16)).status_code == 401
+
+
+def test_a_ticket_becomes_a_question(deployed: Deployed) -> None:
+    """From Linear's signed webhook to a thread in Slack: decided, saved and performed in the object."""
+    key = deployed.world.ticket("The cart is confusing", VAGUE)
+    assert deployed.tenants["acme"].asked(key)
