@@ -64,9 +64,9 @@ class Searcher:
         look = LOOK.get()
         if look is None or report is None:
             return
-        found = Counter({"started": report.started, "other": report.answered + report.closed + report.changed})
-        if +found != +look.given:
-            why = f"a look reports {dict(+found)} and gave {dict(+look.given)}"
+        found = report.started + report.answered + report.closed + report.changed
+        if found != look.given.total() or report.started > look.given["started"]:
+            why = f"a look reports {found}, {report.started} of them started, and gave {dict(look.given)}"
             self._simulation.broken("search-counts-what-it-found", why)
 
     def _is_for_an_item(self, event: Event) -> bool:

@@ -131,6 +131,8 @@ class World:
         truth, n = self.truths[key], self.fresh()
         session = f"session-{n}"
         self.sessions[session] = key
+        self.by_people.add(session)
+        truth.caused(self.now())
         self.tell(key, f"a person opens {session}")
         self.send(ItemChanged(id=session, work_item_id=key, at=self.clock(), item=truth.item, session_id=session))
 
