@@ -40,7 +40,7 @@ class Runtime:
         self.log = home / "wrangler.log"
         self._port = _free_port()
         self.address = f"http://127.0.0.1:{self._port}"
-        self.http = httpx2.Client(timeout=PATIENCE, trust_env=False)
+        self.http: httpx2.Client  # while it runs
         self._process: subprocess.Popen[bytes] | None = None
         home.mkdir(parents=True, exist_ok=True)
         bundle.pack(PACKAGES / "pyodide", home / "bundle")
@@ -49,6 +49,7 @@ class Runtime:
 
     def start(self) -> Runtime:
         """Returns at the first answer, whatever it is."""
+        self.http = httpx2.Client(timeout=PATIENCE, trust_env=False)
         command = [
             str(node()), str(PACKAGES / "wrangler" / "bin" / "wrangler.js"), "dev", "--local", "--ip", "127.0.0.1",
             "--port", str(self._port), "--inspector-port", str(_free_port()), "--persist-to", str(self.home / "state"),
@@ -73,6 +74,7 @@ class Runtime:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+            self.http.close()
 
     def tick(self, cron: str) -> None:
         """What the platform's clock does."""

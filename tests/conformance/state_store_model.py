@@ -153,12 +153,12 @@ def saved(record: Saved) -> Saved:
     return record.model_copy(update={"version": record.version + 1})
 
 
-def check_against_model(world: World) -> None:
+def check_against_model(world: World, examples: int = 40) -> None:
     machine = type("StoreMachineIn", (StoreMachine,), {"world": world})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40, stateful_step_count=25, deadline=None, database=None,
+            max_examples=examples, stateful_step_count=25, deadline=None, database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

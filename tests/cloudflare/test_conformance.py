@@ -1,0 +1,67 @@
+"""The stores keep the laws of their ports in a real Durable Object: many callers, one object per tenant."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from tests.conformance.run_queue_laws import RunQueueLaws
+from tests.conformance.state_store_laws import HandClock, StateStoreLaws
+from tests.conformance.state_store_model import check_against_model
+
+from .deployed import Deployed
+from .remote import Probe, Remote
+from .runtime import Runtime
+
+EXAMPLES = 6  # of the model: each call here is a request
+
+
+class Objects:
+    """New tenants' objects for each law. `cut`: their tables are gone, so that no statement can be executed."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.clock = HandClock()
+        self._runtime, self._name = runtime, secrets.token_hex(6)
+        self._opened: dict[str, Probe] = {}
+
+    def probe(self, tenant: str) -> Probe:
+        name = f"{self._name}-{tenant.encode().hex()}"
+        return self._opened.setdefault(tenant, Probe(self._runtime, "STORE", name))
+
+    async def plant(self, tenant: str, work_item_id: str, version: int, body: str) -> None:
+        sql = "INSERT INTO in_flight (tenant, work_item_id, version, body) VALUES (?, ?, ?, ?)"
+        self.probe(tenant)("execute", sql, tenant, work_item_id, version, body)
+
+    def cut(self) -> None:
+        for probe in self._opened.values():
+            for table in ("in_flight", "clarifications", "batches", "runs", "workers"):
+                probe("execute", f"DROP TABLE {table}")
+
+
+class StoreWorld(Objects):
+    async def open(self, tenant: str) -> Remote:
+        probe = self.probe(tenant)
+        return Remote(lambda call, *given, **more: probe("store", tenant, self.clock.now, call, *given, **more))
+
+
+class QueueWorld(Objects):
+    async def open(self, tenant: str) -> Remote:
+        probe = self.probe(tenant)
+        return Remote(lambda call, *given: probe("queue", tenant, call, *given))
+
+
+class TestDurableObjectStateStore(StateStoreLaws):
+    @pytest.fixture
+    def world(self, deployed: Deployed) -> StoreWorld:
+        return StoreWorld(deployed.runtime)
+
+    def test_any_sequence_of_calls_behaves_like_a_dict(self, world: StoreWorld) -> None:  # type: ignore[override]
+        """Whatever is put, deleted and waited for, in any order: the store and a model of dicts agree."""
+        check_against_model(world, EXAMPLES)  # type: ignore[arg-type]
+
+
+class TestDurableObjectRunQueue(RunQueueLaws):
+    @pytest.fixture
+    def world(self, deployed: Deployed) -> QueueWorld:
+        return QueueWorld(deployed.runtime)
