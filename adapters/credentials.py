@@ -6,7 +6,7 @@ One tenant uses the plain names (`LINEAR_API_KEY`); where several share one list
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from factory_core.config import FactoryConfig
@@ -46,6 +46,12 @@ def missing_secrets(config: FactoryConfig, secrets: Secrets) -> list[Missing]:
     return [Missing(name, secret, secrets.names(secret)[0]) for name, secret in wanted if not secrets.several(secret)]
 
 
+def lacking(config: FactoryConfig, secrets: Secrets) -> list[str]:
+    """The names of all that is not there: what it hears with, and what it speaks with."""
+    tokens = [vendor.token for vendor in declared(config).values() if not secrets.find(vendor.token)]
+    return [*(one.name for one in missing_secrets(config, secrets)), *(secrets.names(token)[0] for token in tokens)]
+
+
 def refuse_missing_secrets(missing: Sequence[Missing], *looked_in: str) -> None:
     """Raise MissingSecrets with the whole list, if there is one."""
     if missing:
@@ -69,6 +75,10 @@ class Secrets:
 
     def names(self, secret: Secret) -> tuple[str, ...]:
         return tuple(self._prefix + name for name in secret.names)
+
+    def among(self, names: Collection[str]) -> Secrets:
+        """Those that somebody else has under these names; what they are, only he knows."""
+        return Secrets(dict.fromkeys(names, "known elsewhere"), self._prefix)
 
     def __repr__(self) -> str:
         return "Secrets(…)"

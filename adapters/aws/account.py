@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from factory_core.config import FactoryConfig
 from factory_core.errors import Problem, StoreUnavailable
 
 from ..config_text import config_of_tenant
-from ..credentials import missing_secrets
-from ..registry import declared
+from ..credentials import lacking
+from ..looks import Look, trouble
 from .clients import Clients
 from .deployment import Deployment
 from .dynamo_client import asked, dynamo_client
@@ -19,21 +18,12 @@ from .table import definition
 from .tenants import read_config_text
 
 
-class Look(NamedTuple):
-    """`problem` is None where all is well."""
-
-    section: str
-    name: str
-    words: str
-    problem: Problem | None = None
-
-
 def looks(deployment: Deployment, tenants: Mapping[str, FactoryConfig], clients: Clients) -> Iterator[Look]:
     """The table, then each tenant's configuration and secrets. Without the table nothing else is asked."""
     try:
         refuse_other_layout(deployment.table)
     except StoreUnavailable as problem:
-        yield Look("aws", "table", f"{problem.what}: {problem.why}", problem)
+        yield trouble("aws", "table", problem)
         return
     yield Look("aws", "table", deployment.table)
     for tenant, config in tenants.items():
@@ -61,7 +51,7 @@ def _configuration(deployment: Deployment, tenant: str, config: FactoryConfig, c
             read_config_text(clients.ssm, deployment, tenant), tenant, deployment.parameter(tenant)
         )
     except Problem as problem:
-        return Look(tenant, "configuration", f"{problem.what}: {problem.why}", problem)
+        return trouble(tenant, "configuration", problem)
     same = stored == config.model_copy(update={"tenant": tenant})
     return Look(tenant, "configuration", deployment.parameter(tenant) + ("" if same else ", other than the file here"))
 
@@ -71,10 +61,8 @@ def _secrets(deployment: Deployment, tenant: str, config: FactoryConfig, clients
     try:
         secrets = secrets_of(read_secrets(clients.secretsmanager, deployment, tenant), name)
     except Problem as problem:
-        return Look(tenant, "secrets", f"{problem.what}: {problem.why}", problem)
-    tokens = [vendor.token.names[0] for vendor in declared(config).values() if not secrets.find(vendor.token)]
-    lacking = [*(one.name for one in missing_secrets(config, secrets)), *tokens]
-    if lacking:
-        why = f"it lacks {', '.join(lacking)}"
+        return trouble(tenant, "secrets", problem)
+    if missing := lacking(config, secrets):
+        why = f"it lacks {', '.join(missing)}"
         return Look(tenant, "secrets", f"{name}: {why}", NoSecrets(name, why))
     return Look(tenant, "secrets", name)
