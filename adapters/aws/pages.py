@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factory_core.errors import NeedsPerson, Refused, StoreUnavailable
+from factory_core.errors import NotFound, StoreUnavailable
 from factory_core.intake.http import HttpRequest, HttpResponse
 
 from .. import pages
@@ -39,7 +39,7 @@ async def _tenant_of(request: HttpRequest, process: Process) -> AwsTenant | None
     if not user or not password:
         return None
     try:
-        tenant = await process.tenants(user)
-    except (Refused, NeedsPerson):
+        tenant = await process.tenants.at_the_door(user)
+    except NotFound:
         return None
     return tenant if pages.is_known(tenant.secrets, password) else None

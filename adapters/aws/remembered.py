@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from factory_core.errors import Retryable
 from factory_core.ports import Clock
@@ -22,10 +23,10 @@ class Remembered(Generic[T]):
     def __init__(self, read: Callable[[str], Awaitable[T]], clock: Clock, keep: timedelta = KEEP) -> None:
         self._read, self._clock, self._keep = read, clock, keep
         self._known: dict[str, tuple[datetime, T]] = {}
-        self._turn = asyncio.Lock()
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()  # one a name: no slow answer holds up another's
 
     async def __call__(self, name: str) -> T:
-        async with self._turn:
+        async with self._turns.setdefault(name, asyncio.Lock()):
             known = self._known.get(name)
             if known and self._clock() - known[0] < self._keep:
                 return known[1]

@@ -27,10 +27,13 @@ def read_secrets(client: Any, deployment: Deployment, tenant: str) -> str:
     name = deployment.secret(tenant)
     with in_our_words(f"the secret {name} cannot be read"):
         try:
-            text: str = client.get_secret_value(SecretId=name)["SecretString"]
+            found = client.get_secret_value(SecretId=name)
         except client.exceptions.ResourceNotFoundException:
             raise NoSecrets(name, "nobody has put a value in") from None
-        return text
+    if "SecretString" not in found:
+        raise NoSecrets(name, "its value was put in as bytes, and must be text")
+    text: str = found["SecretString"]
+    return text
 
 
 def secrets_of(text: str, name: str) -> Secrets:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
+from datetime import timedelta
 from typing import Any, NamedTuple
 
-from factory_core.errors import NotFound
+from factory_core.config import FactoryConfig
+from factory_core.errors import ConfigProblem, NotFound, Problem, Retryable
 from factory_core.ports import Clock
 
 from ..assembly import utc_now
@@ -17,7 +20,9 @@ from .remembered import Remembered
 from .secrets import read_secrets, secrets_of
 from .wiring import AwsTenant
 
+logger = logging.getLogger("factory.aws")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+LONGEST_EFFECT = timedelta(minutes=4)  # a function has five, and begins none that it could not end
 
 
 class Texts(NamedTuple):
@@ -46,8 +51,20 @@ class Tenants:
             await known[1].close()
         return self._built[name][1]
 
+    async def at_the_door(self, name: str) -> AwsTenant:
+        """For whoever asks and is not known yet. Raise NotFound; all else that is wrong with a tenant is ours to mend:
+        Retryable, so that its senders come again, and in words that tell a stranger nothing."""
+        try:
+            return await self(name)
+        except NotFound:
+            raise
+        except Problem as problem:
+            logger.error("%s: %s", problem.what, problem.why, extra={"action": "refused", "tenant": name})
+            why, fix = "the log of this function says why", "factory deploy aws --dry-run"
+            raise Retryable(f"{name} cannot be served now", why=why, fix=fix) from None
+
     def _build(self, name: str, texts: Texts) -> AwsTenant:
-        config = config_of_tenant(texts.config, name, self._deployment.parameter(name))
+        config = config_here(texts.config, name, self._deployment.parameter(name))
         secrets = secrets_of(texts.secrets, self._deployment.secret(name))
         return AwsTenant(config, secrets, self._deployment, self._clients, self._holder)
 
@@ -58,6 +75,18 @@ class Tenants:
                 asyncio.to_thread(read_secrets, self._clients.secretsmanager, self._deployment, name),
             )
         )
+
+
+def config_here(text: str, tenant: str, file: str) -> FactoryConfig:
+    """Raise ConfigProblem for what is no configuration, and for what no function can do."""
+    config = config_of_tenant(text, tenant, file)
+    if config.agents.fleet != "workers":
+        fix = "In factory.config.yaml: set agents.fleet to workers"
+        raise ConfigProblem(f"{file}: agents.fleet", why="no agent can run in a function of AWS", fix=fix)
+    if config.runner.effect_timeout > LONGEST_EFFECT:
+        fix = "In factory.config.yaml: set runner.effectTimeout to 4m or less"
+        raise ConfigProblem(f"{file}: runner.effectTimeout", why="a function of AWS ends after five minutes", fix=fix)
+    return config
 
 
 def read_config_text(client: Any, deployment: Deployment, tenant: str) -> str:

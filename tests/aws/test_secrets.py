@@ -21,9 +21,16 @@ from factory_core.errors import ConfigProblem, NotFound, Problem, Retryable
 from factory_core.intake.http import HttpRequest, HttpResponse
 
 pytestmark = pytest.mark.pure
-CONFIG = {"intentProvider": "linear", "clarificationChannel": "slack", "outputTarget": "github"}
-SECRETS = {"LINEAR_WEBHOOK_SECRET": "old-secret", "SLACK_SIGNING_SECRET": "s", "GITHUB_WEBHOOK_SECRET": "g"}
-NAME = "factory/test/acme"
+CONFIG = {
+    "intentProvider": "linear", "clarificationChannel": "slack", "outputTarget": "github",
+    "agents": {"fleet": "workers"},
+}  # fmt: skip
+SECRETS = {
+    "LINEAR_WEBHOOK_SECRET": "old-secret", "SLACK_SIGNING_SECRET": "s", "GITHUB_WEBHOOK_SECRET": "g",
+    "FACTORY_WORKER_TOKEN": "w",
+}  # fmt: skip
+NAME, BYTES = "factory/test/acme", "as bytes"
+PARAMETER = "/factory/test/tenants/acme/config"
 
 
 class Gone(Exception):
@@ -34,7 +41,7 @@ class Vault(Clients):
     """SSM and Secrets Manager in a dict, and how often they were asked."""
 
     def __init__(self) -> None:
-        self.kept = {"/factory/test/tenants/acme/config": json.dumps(CONFIG), NAME: json.dumps(SECRETS)}
+        self.kept = {PARAMETER: json.dumps(CONFIG), NAME: json.dumps(SECRETS)}
         self.asked = 0
 
     @property
@@ -50,7 +57,8 @@ class Vault(Clients):
         return {"Parameter": {"Value": self._get(Name)}}
 
     def get_secret_value(self, SecretId: str) -> Any:
-        return {"SecretString": self._get(SecretId)}
+        text = self._get(SecretId)
+        return {"SecretBinary": b"s3cr3t"} if text == BYTES else {"SecretString": text}
 
     def _get(self, name: str) -> str:
         self.asked += 1
@@ -140,19 +148,60 @@ def test_the_first_of_several_speaks() -> None:
     assert (found.find(VENDORS["github"].token), found.several(VENDORS["github"].token)) == ("new", ("new", "old"))
 
 
-@pytest.mark.parametrize(
+INCOMPLETE = pytest.mark.parametrize(
     ("key", "text", "kind"),
     [
-        ("/factory/test/tenants/acme/config", None, NotFound),
-        ("/factory/test/tenants/acme/config", json.dumps(CONFIG | {"tenant": "other"}), ConfigProblem),
+        (PARAMETER, None, NotFound),
+        (PARAMETER, json.dumps(CONFIG | {"tenant": "other"}), ConfigProblem),
+        (PARAMETER, json.dumps(CONFIG | {"agents": {"fleet": "local"}}), ConfigProblem),
+        (PARAMETER, json.dumps(CONFIG | {"runner": {"lease": "20m", "effectTimeout": "5m"}}), ConfigProblem),
         (NAME, None, NoSecrets),
         (NAME, "{}", MissingSecrets),
+        (NAME, BYTES, NoSecrets),
     ],
 )
-def test_a_tenant_that_is_incomplete_is_not_served(key: str, text: str | None, kind: type[Problem]) -> None:
+
+
+def spoilt(key: str, text: str | None) -> Tenants:
     known, vault, _ = tenants()
     del vault.kept[key]
     if text is not None:
         vault.kept[key] = text
+    return known
+
+
+@INCOMPLETE
+def test_a_tenant_that_is_incomplete_is_not_served(key: str, text: str | None, kind: type[Problem]) -> None:
     with pytest.raises(kind):
-        asyncio.run(known("acme"))
+        asyncio.run(spoilt(key, text)("acme"))
+
+
+@INCOMPLETE
+def test_who_is_at_the_door_comes_again_and_learns_nothing(key: str, text: str | None, kind: type[Problem]) -> None:
+    """A 4xx would end a sender's tries: what is wrong with a tenant is not the sender's fault, nor its business."""
+    with pytest.raises(Problem) as refused:
+        asyncio.run(spoilt(key, text).at_the_door("acme"))
+    assert refused.value.http_status == (404 if kind is NotFound else 503)
+    said = json.dumps(refused.value.document())
+    assert not [word for word in (NAME, PARAMETER, "SECRET", "agents", "runner") if word in said]
+
+
+def test_one_names_slow_source_holds_up_no_other() -> None:
+    async def played() -> list[str]:
+        slow, answered = asyncio.Event(), list[str]()
+
+        async def read(name: str) -> str:
+            if name == "slow":
+                await slow.wait()
+            answered.append(name)
+            return name
+
+        remembered = Remembered(read, Clock())
+        twice = [asyncio.create_task(remembered("slow")) for _ in range(2)]
+        await asyncio.sleep(0)
+        await asyncio.wait_for(remembered("quick"), 5)
+        slow.set()
+        await asyncio.gather(*twice)
+        return answered
+
+    assert asyncio.run(played()) == ["quick", "slow"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from factory_core.errors import NeedsPerson, Problem, Refused
+from factory_core.errors import NotFound, Problem
 from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
 
 from ...assembly import utc_now
@@ -37,8 +37,8 @@ async def _said(request: HttpRequest) -> HttpResponse:
     if named is None:
         return nobody_here()
     try:
-        tenant = await process().tenants(named[1])
-    except (Refused, NeedsPerson):
+        tenant = await process().tenants.at_the_door(named[1])
+    except NotFound:
         return nobody_here()
     claims = RunClaims(RunMessages(tenant.clients, tenant.deployment, tenant.config.tenant), tenant.leases)
     return await WorkerEndpoint(tenant.leases, tenant.secrets.several(WORKERS), claim=claims).handle(request)

@@ -36,7 +36,8 @@ async def _answered(event: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _heard(tenant: str, provider: str, request: HttpRequest) -> HttpResponse:
     try:
-        said = await (await process().tenants(tenant)).ears.handle_webhook(provider, request)
+        here = await process().tenants.at_the_door(tenant)
+        said = await here.ears.handle_webhook(provider, request)
     except Problem as problem:
         logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused", "tenant": tenant})
         said = problem_response(problem)
