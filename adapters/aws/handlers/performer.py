@@ -45,17 +45,24 @@ async def _performed(event: Mapping[str, Any], until: datetime) -> list[str]:
     items: dict[str, dict[str, str]] = defaultdict(dict)
     for hint in hints:
         items[hint.tenant].setdefault(hint.item, hint.sequence)
-    told = [_of_tenant(tenant, wanted, until) for tenant, wanted in items.items()]
-    return [sequence for again in await asyncio.gather(*told) for sequence in again]
+    told = (_of_tenant(tenant, wanted, until) for tenant, wanted in items.items())
+    ended = await asyncio.gather(*told, return_exceptions=True)
+    return [
+        sequence
+        for (tenant, wanted), said in zip(items.items(), ended, strict=True)
+        for sequence in (_all_again(tenant, wanted, said) if isinstance(said, BaseException) else said)
+    ]
+
+
+def _all_again(name: str, wanted: Mapping[str, str], error: BaseException) -> list[str]:
+    """A tenant's trouble holds up no other: what does not pass is left to the check-in, which fails aloud."""
+    logger.error("%s: %s", name, _why(error), extra={"action": "perform", "tenant": name})
+    return list(wanted.values()) if _passes(error) else []
 
 
 async def _of_tenant(name: str, wanted: Mapping[str, str], until: datetime) -> list[str]:
     """Perform for these items, and give the sequence numbers of those that must be told again."""
-    try:
-        hands = Hands(await process().tenants(name), until)
-    except Problem as problem:
-        logger.error("%s: %s", problem.what, problem.why, extra={"action": "perform", "tenant": name})
-        return list(wanted.values()) if problem.retryable else []
+    hands = Hands(await process().tenants(name), until)
     failed, counts = await hands.perform(wanted), hands.counts
     dead = {item: error for item, error in failed.items() if not _passes(error)}
     for item, error in failed.items():
@@ -74,10 +81,13 @@ def _passes(error: BaseException) -> bool:
     return isinstance(error, Problem) and error.retryable and not isinstance(error, UnreadableRecord)
 
 
+def _why(error: BaseException) -> str:
+    return f"{error}: {error.why}" if isinstance(error, Problem) else type(error).__name__
+
+
 def _bury(tenant: str, dead: Mapping[str, BaseException]) -> None:
     for item, error in dead.items():
-        why = f"{error}: {error.why}" if isinstance(error, Problem) else type(error).__name__
-        letter = {"tenant": tenant, "item": item, "why": why}
+        letter = {"tenant": tenant, "item": item, "why": _why(error)}
         with in_our_words("the dead-letter queue cannot be written"):
             process().clients.sqs.send_message(
                 QueueUrl=process().deployment.dead_effects, MessageBody=json.dumps(letter)
