@@ -29,14 +29,16 @@ class GuestServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def served(app: ASGIApp, listening: socket.socket, **options: Any) -> AsyncIterator[str]:
+async def served(app: ASGIApp, listening: socket.socket, http: Any = "h11", **options: Any) -> AsyncIterator[str]:
     """Serve on a socket that already listens while the block runs, and give the address.
 
     asyncio leaves Nagle's algorithm on for sockets that it did not make itself: each answer would wait 40 ms for the
     client's delayed acknowledgement. Accepted sockets inherit the option.
+
+    h11 refuses a head that does not end; httptools, which uvicorn takes where it is installed, reads on for ever.
     """
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = GuestServer(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, **options))
+    server = GuestServer(uvicorn.Config(app, http=http, log_config=None, timeout_graceful_shutdown=1, **options))
     running = asyncio.create_task(server.serve(sockets=[listening]))
     up = asyncio.create_task(server.up.wait())
     await asyncio.wait({running, up}, return_when=asyncio.FIRST_COMPLETED)
