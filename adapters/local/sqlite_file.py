@@ -78,6 +78,8 @@ class SqliteFile:
         self._waiting.append(write)
         try:
             await asyncio.sleep(0)  # what else this tick brings comes along; the first to go on commits for all
+            if len(self._waiting) > 1:
+                await asyncio.sleep(0)  # and whoever has its turn at the batch only now
             flush()
         except FAULTS as error:
             await self._retry(flush, error)

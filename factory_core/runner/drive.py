@@ -201,9 +201,13 @@ class Runner:
 
     async def _finished(self, finish: Finish, planned: Planned, turn: AsyncExitStack) -> Outcome:
         """The store's half of an effect. Who changes the batch keeps its turn until the save: no race within us."""
-        if COMPANION.get(planned.effect.kind) == "batch":
-            await turn.enter_async_context(self._batch_turn)
-        return await finish()
+        if COMPANION.get(planned.effect.kind) != "batch":
+            return await finish()
+        await turn.enter_async_context(self._batch_turn)
+        outcome = await finish()
+        if outcome.batch is None:
+            await turn.aclose()
+        return outcome
 
     async def _with_companions(
         self, record: InFlightRecord, last: Planned, kept: Outcome, turn: AsyncExitStack
