@@ -33,6 +33,7 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _MARKED = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 
+@cache
 def targets(step: Callable[..., Any]) -> frozenset[State]:
     """The states that a step's code can move to, read from `.to(State.X, …)` in it and in what it calls."""
     return frozenset(state for function in _called(step, set()) for state in _moves(function))

@@ -91,22 +91,19 @@ class StoreMachine(RuleBasedStateMachine):
         self.world.clock.now += timedelta(seconds=seconds)
 
     @invariant()
-    def the_same_is_stored(self) -> None:
+    def the_same_is_stored_and_due(self) -> None:
+        self.run(self.compared())
+
+    async def compared(self) -> None:
         for item in ("ACME-1", "ACME-2", "acme-1"):
-            assert self.run(self.store.get_in_flight(item)) == self.records.get(item)
+            assert await self.store.get_in_flight(item) == self.records.get(item)
         for thread_id in ("T1", "T2"):
-            assert self.run(self.store.get_waiting_clarification(thread_id)) == self.thread(thread_id)
-        assert self.run(self.store.get_batch()) == self.batch
-        assert {record.work_item_id: record for record in self.run(self.listed())} == self.records
-
-    @invariant()
-    def the_same_is_due(self) -> None:
+            assert await self.store.get_waiting_clarification(thread_id) == self.thread(thread_id)
+        assert await self.store.get_batch() == self.batch
+        assert {record.work_item_id: record async for record in self.store.list_in_flight()} == self.records
         now = self.world.clock.now
-        moments = [self.records[item].wake_at for item in self.run(self.store.due(now, 9))]
+        moments = [self.records[item].wake_at for item in await self.store.due(now, 9)]
         assert moments == sorted(r.wake_at for r in self.records.values() if r.wake_at and r.wake_at <= now)
-
-    async def listed(self) -> list[InFlightRecord]:
-        return [record async for record in self.store.list_in_flight()]
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(coroutine)
