@@ -49,12 +49,24 @@ class Hands:
 
     async def check_in(self) -> dict[str, BaseException]:
         """One tick: what is due is performed here, and missed events are searched for in what time is left."""
+        failed = await self._with_what_it_starts(self._wake_due())
+        return failed | await self._with_what_it_starts(self._sweep())
+
+    async def _wake_due(self) -> None:
         await self.factory.check_in(AT_ONCE, sweep=False)
         await self._messages.remind(await self._tenant.leases.settle_due())
-        failed = await self._ended()
+
+    async def _sweep(self) -> None:
         async with asyncio.timeout((self._until - utc_now()).total_seconds()):
             await self.factory.sweep()
-        return {**failed, **await self._ended()}
+
+    async def _with_what_it_starts(self, work: Coroutine[Any, Any, None]) -> dict[str, BaseException]:
+        """Also when it fails: an effect that is left alone freezes with this process, and thaws into the next call."""
+        try:
+            await work
+        finally:
+            failed = await self._ended()
+        return failed
 
     async def _claim_and_perform(self, item: str) -> None:
         claimed = await self.factory.runner.claim(item)

@@ -136,6 +136,36 @@ def test_one_tenants_trouble_is_nobody_elses(stage: tuple[World, Cloud]) -> None
             c.functions["check_in"].invoke(wrong)
 
 
+def test_what_a_check_in_has_begun_it_ends_even_when_it_fails(stage: tuple[World, Cloud]) -> None:
+    """The tenant's queue is gone while a run waits: that is told aloud, and no effect freezes with the process."""
+    w, c = stage
+    first, told = saved(w, c)
+    c.perform(told)
+    while state(c, first).run is None:
+        c.perform(c.fresh())
+    key, _ = saved(w, c, VAGUE)
+    queue, sqs = c.deployment.run_queue("acme"), c.client("sqs")
+    sqs.delete_queue(QueueUrl=queue)
+    try:
+        with pytest.raises(Crashed, match="no check-in for acme"):
+            c.functions["check_in"].invoke({"tenants": ["acme"]})
+    finally:
+        sqs.create_queue(QueueName=queue.rsplit("/", 1)[-1])
+    assert (state(c, key).state, state(c, key).lease.holder) == (State.WAITING, "")
+
+
+def test_a_tenant_that_is_set_up_wrong_loses_no_webhook(stage: tuple[World, Cloud]) -> None:
+    """Its senders hear 503 and send again; nobody at the door hears what is wrong."""
+    w, c = stage
+    c.add_tenant("wrong", config_of(w, tenant="wrong", agents={"fleet": "local"}))
+    body = json.dumps({"action": "update", "type": "Issue"}).encode()
+    event = {**signed(c.secrets["wrong"][HOOKS["linear"]], body), "rawPath": "/hooks/wrong/linear"}
+    heard = c.functions["ingress"].invoke(event)
+    assert (heard["statusCode"], "fleet" in heard["body"]) == (503, False)
+    assert claim(c, "wrong", c.secrets["wrong"]["FACTORY_WORKER_TOKEN"]).status_code == 503
+    assert shown(c, "/", "wrong", "x").status_code == 503
+
+
 def test_a_tenant_sees_its_own_alone(stage: tuple[World, Cloud]) -> None:
     """Webhooks by their secret, pages by their password, workers by their token; a stranger learns not who exists."""
     w, c = stage
