@@ -47,6 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--home", metavar="DIRECTORY", default="", help="for work trees (default: .factory/worker)")
     parser.add_argument("--git-url", default="https://github.com", help="the one host that GITHUB_TOKEN is shown to")
     parser.add_argument("--once", action="store_true", help="take one run if there is one, see it to its end, leave")
+    parser.add_argument("--run", metavar="RUN", default="", help="with --once: take this run and no other")
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="of standard error")
 
 
@@ -77,6 +78,8 @@ def _check(args: argparse.Namespace) -> None:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", args.tenant):
         why = "small letters, digits and hyphens make one"
         raise Usage("factory worker: --tenant is no tenant.", why=why, fix="factory worker --help")
+    if args.run and not args.once:
+        raise Usage("factory worker: --run needs --once.", why="there is one such run", fix="factory worker --help")
     if not 1 <= args.slots <= 1000:
         raise Usage("factory worker: --slots cannot be that.", why="1 to 1000 are", fix="factory worker --help")
 
@@ -93,7 +96,7 @@ async def _work(
         client = FactoryClient(http, args.url, args.tenant, secrets.find(WORKERS), speaker)
         worker, stopped = QueueWorker(client, fleet, kept, args.slots), stop_signals()
         _banner(args, speaker, out)
-        working = asyncio.create_task(worker.run(once=args.once))
+        working = asyncio.create_task(worker.run(once=args.once, only=args.run))
         ends: set[asyncio.Future[Any]] = {working, stopped}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():

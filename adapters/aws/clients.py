@@ -26,6 +26,10 @@ class Clients:
         return self._made("sqs")
 
     @cached_property
+    def ecs(self) -> Any:
+        return self._made("ecs")
+
+    @cached_property
     def _session(self) -> Any:
         from botocore.session import get_session
 

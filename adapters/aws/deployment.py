@@ -9,12 +9,16 @@ from factory_core.errors import ConfigProblem
 
 
 class Deployment(NamedTuple):
-    """As infra/terraform/aws names it all. `dead_effects` is a queue's address, `runs` how those of the runs begin."""
+    """As infra/terraform/aws names it all.
+
+    `dead_effects` is a queue's address, `runs` how those of the runs begin; `tasks` is JSON that places_of() reads.
+    """
 
     name: str
     table: str
     dead_effects: str = ""
     runs: str = ""
+    tasks: str = ""
 
     def parameter(self, tenant: str) -> str:
         """The SSM parameter with the tenant's factory.config.yaml."""
@@ -43,4 +47,5 @@ def deployment_of(environment: Mapping[str, str]) -> Deployment:
         environment["FACTORY_TABLE"],
         environment.get("FACTORY_DEAD_EFFECTS", ""),
         environment["FACTORY_RUNS"],
+        environment.get("FACTORY_TASKS", ""),
     )

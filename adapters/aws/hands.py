@@ -17,6 +17,7 @@ from factory_core.runner.sweep import Sources
 
 from ..assembly import performer_of, utc_now
 from .run_messages import RunMessages
+from .run_tasks import RunTasks, places_of
 from .wiring import AwsTenant
 
 AT_ONCE = 100  # due items of one tenant in one check-in; what is left over is due at the next
@@ -32,8 +33,8 @@ class Hands:
         from ..fleets.worker_queue.fleet import WorkerQueueFleet
 
         self.counts, self._tenant, self._until = Counter[str](), tenant, until
-        self._messages = RunMessages(tenant.clients, tenant.deployment, tenant.config.tenant)
-        fleet = WorkerQueueFleet(tenant.leases, self._messages.tell)
+        self._workers = workers_of(tenant)
+        fleet = WorkerQueueFleet(tenant.leases, self._workers.tell)
         self._perform = performer_of(tenant.config, tenant.store, tenant.ports, fleet)
         self.factory = build_factory(
             tenant.config, tenant.store, self._counted, utc_now, webhooks={}, reader=tenant.ports.reader,
@@ -54,7 +55,7 @@ class Hands:
 
     async def _wake_due(self) -> None:
         await self.factory.check_in(AT_ONCE, sweep=False)
-        await self._messages.remind(await self._tenant.leases.settle_due())
+        await self._workers.remind(await self._tenant.leases.settle_due())
 
     async def _sweep(self) -> None:
         async with asyncio.timeout((self._until - utc_now()).total_seconds()):
@@ -97,3 +98,11 @@ class Hands:
             raise
         self.counts["EffectsPerformed"] += 1
         return result
+
+
+def workers_of(tenant: AwsTenant) -> RunMessages | RunTasks:
+    """Whom to tell of a run in line: workers that ask, or a task that is started for it."""
+    place = places_of(tenant.deployment).get(tenant.config.tenant)
+    if place:
+        return RunTasks(tenant.clients, place, tenant.leases, tenant.config.tenant)
+    return RunMessages(tenant.clients, tenant.deployment, tenant.config.tenant)

@@ -106,11 +106,14 @@ def report_of(run: QueuedRun) -> RunReport | None:
     return RunReport(run_id=run.run_id, work_item_id=run.order.work_item_id, status=RunStatus.WAITING, progress=words)
 
 
-def can_take(run: QueuedRun, worker: Worker, now: datetime, rules: Workers) -> bool:
-    """Is it in line for this worker? For a while the one that keeps the session of the run before comes first."""
+def can_take(run: QueuedRun, worker: Worker, now: datetime, rules: Workers, *, sent: bool = False) -> bool:
+    """Is it in line for this worker? For a while the one that keeps the session of the run before comes first.
+
+    `sent`: this one was started for this run, and others are not waited for.
+    """
     if run.state is not RunState.WAITING or run.order is None or run.order.engine not in worker.engines:
         return False
-    return run.home in ("", worker.id) or now - run.queued_at >= rules.confirm_within
+    return sent or run.home in ("", worker.id) or now - run.queued_at >= rules.confirm_within
 
 
 def offer(run: QueuedRun, worker: Worker, now: datetime, rules: Workers) -> QueuedRun:
@@ -172,10 +175,18 @@ def expire(run: QueuedRun, now: datetime) -> QueuedRun:
         return run
     if run.state is RunState.RUNNING:
         return _end(run, RunStatus.LOST, f"its worker {run.holder} was not heard in time", now)
-    if run.offers >= MOST_OFFERS:
-        why = f"it was offered to workers {run.offers} times, and none of them began"
-        return _end(run, RunStatus.FAILED, why, now)
-    return _but(run, state=RunState.WAITING, holder="", until=None, epoch=run.epoch + 1)
+    return _not_begun(run, f"it was offered to workers {run.offers} times, and none of them began", now)
+
+
+def gone(run: QueuedRun, epoch: int, status: RunStatus, why: str, now: datetime) -> QueuedRun:
+    """The machine that was started for this run in this epoch is no more: before it began, that counts as an offer."""
+    if run.state is RunState.ENDED or run.epoch != epoch:
+        return run
+    if run.state is RunState.RUNNING:
+        return _end(run, RunStatus.STOPPED if run.stop_wanted else status, why, now)
+    tried = _but(run, offers=run.offers + (run.state is RunState.WAITING))
+    why = f"{tried.offers} machines were started for it, and none of them began; the last: {why}"
+    return _not_begun(tried, why, now)
 
 
 def told(run: QueuedRun) -> QueuedRun:
@@ -189,6 +200,13 @@ def lost(run_id: str, why: str) -> RunLost:
 def _refuse_zombie(run: QueuedRun, holder: str, epoch: int) -> None:
     if (run.holder, run.epoch) != (holder, epoch) or run.state is RunState.WAITING:
         raise lost(run.run_id, "it was given to another worker, lost or stopped")
+
+
+def _not_begun(run: QueuedRun, why: str, now: datetime) -> QueuedRun:
+    """Back in line, unless it was there too often."""
+    if run.offers >= MOST_OFFERS:
+        return _end(run, RunStatus.FAILED, why, now)
+    return _but(run, state=RunState.WAITING, holder="", until=None, epoch=run.epoch + 1)
 
 
 def _end(run: QueuedRun, status: RunStatus, why: str, now: datetime) -> QueuedRun:

@@ -28,7 +28,7 @@ GOAL = 0.60
 @pytest.mark.parametrize(
     ("function", "never"),
     [("ingress", NEVER | LATER), ("performer", NEVER | LATER), ("check_in", NEVER | LATER - {"factory_core.overview"}),
-     ("fleet", NEVER | LATER - {"adapters.fleets"})],
+     ("fleet", NEVER | LATER - {"adapters.fleets"}), ("task_ended", NEVER | LATER)],
 )  # fmt: skip
 def test_a_cold_start_imports_nothing_that_it_may_not_need(function: str, never: set[str]) -> None:
     program = f"import sys, adapters.aws.handlers.{function}; print(*sorted(sys.modules))"

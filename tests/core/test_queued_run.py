@@ -226,3 +226,27 @@ def test_a_run_in_line_says_so() -> None:
     for run in (waiting(), offered()):
         report = steps.report_of(run)
         assert report and (report.status, report.started_at) == (RunStatus.WAITING, None)
+
+
+def test_a_machine_that_is_gone_loses_what_it_had_and_nothing_else() -> None:
+    """Before it began that was one offer, at work it is the end; of another epoch or after the end it is nothing."""
+    before = steps.gone(waiting(), 1, RunStatus.LOST, "gone", LATER)
+    assert (before.state, before.epoch, before.offers) == (RunState.WAITING, 2, 1)
+    taken = steps.gone(offered(), 1, RunStatus.LOST, "gone", LATER)
+    assert (taken.state, taken.epoch, taken.offers, taken.holder) == (RunState.WAITING, 2, 1, "")
+    working = steps.gone(running(), 1, RunStatus.LOST, "gone", LATER)
+    assert working.report and (working.state, working.report.status, working.report.why) == (
+        RunState.ENDED, RunStatus.LOST, "gone",
+    )  # fmt: skip
+    wanted = steps.gone(steps.want_stop(running(), NOW), 1, RunStatus.LOST, "gone", LATER)
+    assert wanted.report and wanted.report.status is RunStatus.STOPPED
+    for run in (waiting(), offered(), running()):
+        assert steps.gone(run, 2, RunStatus.LOST, "gone", LATER) == run
+    assert steps.gone(ended(), 1, RunStatus.LOST, "gone", LATER) == ended()
+
+
+def test_machines_that_never_begin_end_the_run() -> None:
+    run = waiting()
+    for epoch in range(1, MOST_OFFERS + 1):
+        run = steps.gone(run, epoch, RunStatus.LOST, "no image", LATER)
+    assert run.report and (run.report.status, "no image" in run.report.why) == (RunStatus.FAILED, True)

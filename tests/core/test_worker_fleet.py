@@ -122,6 +122,24 @@ def test_waiting_for_a_worker_costs_no_try_and_has_no_limit() -> None:
     run(story())
 
 
+def test_a_worker_that_was_started_for_a_run_gets_that_one_and_no_other() -> None:
+    """Another one's is not given to it, nor is its own a second time."""
+
+    async def story() -> None:
+        world = Elsewhere()
+        await world.add(ticket())
+        [first] = world.told
+        order = (await world.leases.queue.get_run(first)).order  # type: ignore[union-attr]
+        await world.line.start(order.model_copy(update={"run_id": "R-2", "work_item_id": "ACME-2"}))  # type: ignore[union-attr]
+        claim = (await world.says("claim", run="R-2"))["run"]
+        assert claim["order"]["run_id"] == "R-2"
+        for run_id in ("R-2", "no-such-run"):
+            assert await world.says("claim", run=run_id) == {"schema": "factory.worker/1"}
+        assert (await world.claimed())["order"]["run_id"] == first
+
+    run(story())
+
+
 def test_a_worker_that_falls_silent_loses_the_run_to_the_next_try() -> None:
     """The lease runs out, the loss is told, a new run is in line; the zombie's report changes nothing."""
 

@@ -27,19 +27,22 @@ MODULE = MODULES["aws"]
 FUNCTIONS = sorted(path.stem for path in (ROOT / "adapters/aws/handlers").glob("[a-z]*.py"))
 PLAIN = hcl2.SerializationOptions(with_comments=False, strip_string_quotes=True, explicit_blocks=False)
 NOT_CALLED = {"create_table"}  # adapters/aws/table.py, for tests and emulators
-NOUNS = {"dynamodb": "table", "ssm": "config", "secretsmanager": "secrets", "sqs": "dead_effects"}
+NOUNS = {"dynamodb": "table", "ssm": "config", "secretsmanager": "secrets", "sqs": "dead_effects", "ecs": "tasks"}
 RUNS = {"adapters.aws.run_messages", "adapters.aws.run_claims"}  # whose queue is another
 PLATFORM = {
     "performer": {
         "stream": {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"},
         "dead_effects": {"SendMessage"},
-    }
+        "starts": {"PassRole"},
+    },
+    "check_in": {"starts": {"PassRole"}},
 }
-"""What Lambda's own documentation wants of a role: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html"""
+"""What AWS's own documentation wants of a role: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html, and
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security_iam_id-based-policy-examples.html"""
 
 
 def test_the_functions_are_the_handlers() -> None:
-    assert sorted(_local("functions.tf", "functions")) == FUNCTIONS
+    assert sorted(_local("functions.tf", "every_function")) == FUNCTIONS
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -63,6 +66,8 @@ def test_a_right_reaches_what_it_is_for_and_no_further() -> None:
         "stream": ["${aws_dynamodb_table.factory.stream_arn}"],
         "dead_effects": ['${aws_sqs_queue.dead["effects"].arn}'],
         "runs": "${[for queue in aws_sqs_queue.runs : queue.arn]}",
+        "tasks": '${[for definition in aws_ecs_task_definition.agent : "${definition.arn_without_revision}:*"]}',
+        "starts": "${[for role in aws_iam_role.task : role.arn]}",
         "config": "${[for parameter in aws_ssm_parameter.tenant : parameter.arn]}",
         "secrets": "${[for secret in aws_secretsmanager_secret.tenant : secret.arn]}",
     }
@@ -103,7 +108,7 @@ def test_the_functions_find_their_factory_by_the_names_they_are_given() -> None:
     [resource] = _parsed("functions.tf")["resource"]
     given = resource["aws_lambda_function"]["factory"]["environment"][0]["variables"]
     found = deployment_of({name: name for name in given})
-    assert found == Deployment("FACTORY_NAME", "FACTORY_TABLE", "FACTORY_DEAD_EFFECTS", "FACTORY_RUNS")
+    assert found == Deployment("FACTORY_NAME", "FACTORY_TABLE", "FACTORY_DEAD_EFFECTS", "FACTORY_RUNS", "FACTORY_TASKS")
     resources = [_parsed(file)["resource"][0] for file in ("configuration.tf", "secrets.tf")]
     named = {kind: made["tenant"]["name"] for resource in resources for kind, made in resource.items()}
     assert named == {
@@ -164,7 +169,7 @@ def _words(tree: ast.Module) -> Iterator[str]:
 
 
 def _spelt(rights: dict[str, set[str]]) -> dict[str, set[str]]:
-    prefix = {"stream": "dynamodb", "dead_effects": "sqs"}
+    prefix = {"stream": "dynamodb", "dead_effects": "sqs", "starts": "iam"}
     return {noun: {f"{prefix[noun]}:{action}" for action in actions} for noun, actions in rights.items()}
 
 

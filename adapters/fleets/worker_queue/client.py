@@ -40,8 +40,8 @@ class FactoryClient:
         self._headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         self.worker = worker
 
-    async def claim(self) -> ClaimAnswer:
-        return await self._post("claim", Claim(worker=self.worker), ClaimAnswer)
+    async def claim(self, run_id: str = "") -> ClaimAnswer:
+        return await self._post("claim", Claim(worker=self.worker, run=run_id), ClaimAnswer)
 
     async def heartbeat(self, run_id: str, epoch: int, report: RunReport, tail: Sequence[str]) -> HeartbeatAnswer:
         lines = tuple(line[:LONGEST_LINE] for line in tail[-MOST_LINES:])

@@ -89,6 +89,9 @@ class WorkerEndpoint:
     async def _claim(self, asked: Claim) -> ClaimAnswer:
         left, worker = self._hold.total_seconds(), _worker(asked.worker)
         await self._leases.heard(worker)
+        if asked.run:
+            look = await self._leases.offer(asked.run, worker, sent=True)
+            return ClaimAnswer(run=_offered(look.offered) if look.offered else None)
         while (run := await self._taken(worker)) is None and left > 0:
             await self._wait(min(left, LOOK_AGAIN))
             left -= LOOK_AGAIN

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from factory_core.config import Workers
 from factory_core.dispatch import queued_run as steps
 from factory_core.dispatch.queued_run import QueuedRun, RunState, Worker
-from factory_core.dispatch.run import RunReport
+from factory_core.dispatch.run import RunReport, RunStatus
 from factory_core.errors import Terminal, VersionConflict
 from factory_core.ports import Clock
 from factory_core.run_queue import RunQueue
@@ -41,12 +41,12 @@ class Leases:
                 return run
         return None
 
-    async def offer(self, run_id: str, worker: Worker) -> Look:
-        """Offer this run to the worker, if it is in line for such a one."""
+    async def offer(self, run_id: str, worker: Worker, *, sent: bool = False) -> Look:
+        """Offer this run to the worker, if it is in line for such a one; `sent`: that was started for this run."""
         run, now = await self.settle(run_id), self.clock()
         if run is None or run.state is not RunState.WAITING:
             return Look()
-        if not steps.can_take(run, worker, now, self.rules):
+        if not steps.can_take(run, worker, now, self.rules, sent=sent):
             return Look(waits=True)
         try:
             return Look(await self.queue.put_run(steps.offer(run, worker, now, self.rules)))
@@ -64,6 +64,12 @@ class Leases:
         """Return when the end is saved and told. Raises RunLost."""
         now = self.clock()
         await self._told(await self._held(run_id, lambda run: steps.report(run, worker.id, epoch, said, head, now)))
+
+    async def gone(self, run_id: str, epoch: int, status: RunStatus, why: str) -> None:
+        """The machine that was started for the run is no more. Returns when that is saved, and an end is told."""
+        run = await self.change(run_id, lambda run: steps.gone(run, epoch, status, why, self.clock()))
+        if run:
+            await self._told(run)
 
     async def settle(self, run_id: str) -> QueuedRun | None:
         """The run as it stands, with what time has done to it, and its end told."""

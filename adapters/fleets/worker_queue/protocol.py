@@ -37,7 +37,9 @@ class Request(Frozen):
 
 
 class Claim(Request):
-    """Give me a run."""
+    """Give me a run; `run`: this one and no other, for which I was started."""
+
+    run: Annotated[str, StringConstraints(pattern=r"^[\w.-]{0,200}$")] = ""
 
 
 class Heartbeat(Request):

@@ -60,15 +60,16 @@ class QueueWorker:
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         fleet.finished = self.finished
 
-    async def run(self, *, once: bool = False) -> None:
-        """Work until cancelled; `once`: until one claim was answered and every run that is held has ended.
+    async def run(self, *, once: bool = False, only: str = "") -> None:
+        """Work until cancelled; `once`: until one claim was answered and every run that is held has ended; `only`: this
+        run is claimed and no other.
 
         The first contact may raise what only a person can mend (NeedsPerson, Refused); later, everything is weather.
         """
         for claim in self._kept.claims():
             self._hold(claim)
         await self._fleet.adopt()
-        work = asyncio.create_task(self._work(once))
+        work = asyncio.create_task(self._work(once, only))
         try:
             await asyncio.wait({work, self._fault}, return_when=asyncio.FIRST_COMPLETED)
             await (work if work.done() else self._fault)
@@ -90,11 +91,11 @@ class QueueWorker:
             _say(held, "ended, and is not ours any more", lost.why)
         self._drop(held)
 
-    async def _work(self, once: bool) -> None:
-        await self._take(once)
+    async def _work(self, once: bool, only: str) -> None:
+        await self._take(once, only)
         await asyncio.gather(*self._holding)
 
-    async def _take(self, once: bool) -> None:
+    async def _take(self, once: bool, only: str) -> None:
         known, delay, tidied = False, 1.0, -TIDY_EVERY
         while True:
             await self._has_room()
@@ -102,7 +103,7 @@ class QueueWorker:
                 await self._fleet.forget_old(KEEP)
                 tidied = self._clock()
             try:
-                answer = await self._client.claim()
+                answer = await self._client.claim(only)
             except Problem as problem:
                 if not known and (once or not isinstance(problem, Retryable)):
                     raise

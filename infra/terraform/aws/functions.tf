@@ -1,17 +1,20 @@
 locals {
-  functions = {
-    ingress   = { does = "webhooks in, status out", timeout = 10, memory = 512 } # senders wait 3 to 10 s
-    performer = { does = "performs what is in the outbox", timeout = 300, memory = 512 }
-    check_in  = { does = "wakes what is due", timeout = 300, memory = 512 }
-    fleet     = { does = "hands runs to workers", timeout = 10, memory = 512 }
+  every_function = {
+    ingress    = { does = "webhooks in, status out", timeout = 10, memory = 512 } # senders wait 3 to 10 s
+    performer  = { does = "performs what is in the outbox", timeout = 300, memory = 512 }
+    check_in   = { does = "wakes what is due", timeout = 300, memory = 512 }
+    fleet      = { does = "hands runs to workers", timeout = 10, memory = 512 }
+    task_ended = { does = "hears of tasks that stopped", timeout = 30, memory = 512 }
   }
+
+  functions = { for name, function in local.every_function : name => function if name != "task_ended" || var.tasks != null }
 }
 
 resource "aws_lambda_function" "factory" {
   # checkov:skip=CKV_AWS_117:The vendors and AWS's own APIs are reached over the internet; a VPC would add a NAT gateway (about 32 dollars a month) and take nothing away, since the function holds no network to protect
   # checkov:skip=CKV_AWS_272:The package is built reproducibly from hashed wheels and its digest stands in the plan; signing needs a profile of the account's own
   # checkov:skip=CKV_AWS_173:The environment holds names alone, no secret; AWS encrypts it at rest with its own key all the same
-  # checkov:skip=CKV_AWS_116:Nothing calls these functions asynchronously but the two with a dead-letter queue at their source: the stream's on-failure destination and the schedule's
+  # checkov:skip=CKV_AWS_116:Nothing calls these functions asynchronously but the two with a dead-letter queue at their source, the stream's on-failure destination and the schedule's, and task_ended, whose lost events the leases make good
   for_each = local.functions
 
   function_name                  = "factory-${var.name}-${replace(each.key, "_", "-")}"
@@ -32,6 +35,7 @@ resource "aws_lambda_function" "factory" {
       FACTORY_TABLE        = aws_dynamodb_table.factory.name
       FACTORY_DEAD_EFFECTS = aws_sqs_queue.dead["effects"].url
       FACTORY_RUNS         = replace(aws_sqs_queue.dead["effects"].url, aws_sqs_queue.dead["effects"].name, local.runs)
+      FACTORY_TASKS        = jsonencode(local.places)
     }
   }
 

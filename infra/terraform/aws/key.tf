@@ -27,7 +27,7 @@ resource "aws_kms_key_policy" "factory" {
       {
         Sid       = "OurRolesThroughTheServicesThatHoldTheData"
         Effect    = "Allow"
-        Principal = { AWS = concat([for role in aws_iam_role.function : role.arn], [aws_iam_role.scheduler.arn]) }
+        Principal = { AWS = concat([for role in aws_iam_role.function : role.arn], [for role in aws_iam_role.task : role.arn], [aws_iam_role.scheduler.arn]) }
         # What DynamoDB wants of a caller: https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html
         Action   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
         Resource = "*"

@@ -15,6 +15,11 @@ output "secrets" {
   value       = { for tenant, secret in aws_secretsmanager_secret.tenant : tenant => secret.name }
 }
 
+output "task_secrets" {
+  description = "Where each tenant's tasks find their secrets, if there are tasks"
+  value       = { for tenant, secret in aws_secretsmanager_secret.task : tenant => secret.name }
+}
+
 output "table" {
   description = "The factory's memory"
   value       = aws_dynamodb_table.factory.name

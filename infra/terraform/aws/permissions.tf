@@ -1,5 +1,5 @@
 # What each function may do, on what. `everyone` and `own` are the calls that the functions' code makes, neither more nor fewer:
-# a test compares them. `platform` is what Lambda itself does in a function's name.
+# a test compares them. `platform` is what AWS itself does in a function's name: Lambda with the stream, ECS with a task's role.
 
 locals {
   everyone = {
@@ -9,10 +9,15 @@ locals {
   }
 
   own = {
-    ingress   = {}
-    performer = { dead_effects = ["sqs:SendMessage"], runs = ["sqs:SendMessage", "sqs:GetQueueAttributes"] }
-    check_in  = { runs = ["sqs:SendMessage", "sqs:GetQueueAttributes"] }
-    fleet     = { runs = ["sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage"] }
+    ingress = {}
+    performer = {
+      dead_effects = ["sqs:SendMessage"]
+      runs         = ["sqs:SendMessage", "sqs:GetQueueAttributes"]
+      tasks        = ["ecs:RunTask"]
+    }
+    check_in   = { runs = ["sqs:SendMessage", "sqs:GetQueueAttributes"], tasks = ["ecs:RunTask"] }
+    fleet      = { runs = ["sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage"] }
+    task_ended = {}
   }
 
   platform = {
@@ -20,9 +25,11 @@ locals {
     performer = {
       stream       = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
       dead_effects = ["sqs:SendMessage"]
+      starts       = ["iam:PassRole"]
     }
-    check_in = {}
-    fleet    = {}
+    check_in   = { starts = ["iam:PassRole"] }
+    fleet      = {}
+    task_ended = {}
   }
 
   reach = {
@@ -30,6 +37,8 @@ locals {
     stream       = [aws_dynamodb_table.factory.stream_arn]
     dead_effects = [aws_sqs_queue.dead["effects"].arn]
     runs         = [for queue in aws_sqs_queue.runs : queue.arn]
+    tasks        = [for definition in aws_ecs_task_definition.agent : "${definition.arn_without_revision}:*"]
+    starts       = [for role in aws_iam_role.task : role.arn]
     config       = [for parameter in aws_ssm_parameter.tenant : parameter.arn]
     secrets      = [for secret in aws_secretsmanager_secret.tenant : secret.arn]
   }
@@ -61,7 +70,7 @@ resource "aws_iam_role_policy" "function" {
         Effect   = "Allow"
         Action   = actions
         Resource = local.reach[noun]
-      }],
+      } if length(local.reach[noun]) > 0],
       [
         {
           Sid      = "Logs"

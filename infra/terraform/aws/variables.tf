@@ -47,13 +47,25 @@ variable "architecture" {
 
 variable "concurrency" {
   description = "At most so many of each function at once; -1 reserves nothing, which a new account with a quota of 10 needs"
-  type        = object({ ingress = optional(number, 20), performer = optional(number, 10), check_in = optional(number, 1), fleet = optional(number, 10) })
+  type        = object({ ingress = optional(number, 20), performer = optional(number, 10), check_in = optional(number, 1), fleet = optional(number, 10), task_ended = optional(number, 5) })
   default     = {}
 
   validation {
     condition     = alltrue([for reserved in values(var.concurrency) : reserved == -1 || reserved >= 1])
     error_message = "concurrency: at least 1, or -1 to reserve nothing; 0 would switch the function off."
   }
+}
+
+variable "tasks" {
+  description = "A Fargate task for each run instead of workers that ask: its image, and where it may run; null: none. docs/aws.md"
+  type = object({
+    image           = string       # with git, an engine and `factory`, for `architecture`
+    subnets         = list(string) # public ones: the task gets an address, and needs no NAT gateway
+    security_groups = list(string) # that let nothing in
+    cpu             = optional(number, 1024)
+    memory          = optional(number, 4096)
+  })
+  default = null
 }
 
 variable "throttle" {
