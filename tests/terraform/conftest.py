@@ -88,8 +88,8 @@ def copied(tmp_path: Path) -> Callable[[str], Path]:
 def package(tmp_path: Path) -> Path:
     """What the Worker's module reads: the real definition, and a file of each kind."""
     folder = tmp_path / "package"
-    for name in ("src/main.py", "src/adapters/data.graphql", "python_modules/core/__init__.py",
-                 "python_modules/core/core.so", "python_modules/core/core.pyc"):  # fmt: skip
+    for name in ("src/main.py", "src/adapters/data.graphql", "python_modules/pydantic/__init__.py",
+                 "python_modules/pydantic/core.so", "python_modules/pydantic/core.pyc"):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
     shutil.copy(ROOT / "adapters/cloudflare/wrangler.jsonc", folder)

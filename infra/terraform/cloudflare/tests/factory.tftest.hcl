@@ -50,13 +50,14 @@ run "a_factory_of_one_tenant" {
     error_message = "date, flags and limits are those that wrangler judged"
   }
   assert {
-    condition = { for module in cloudflare_worker_version.factory.modules : module.name => module.content_type } == {
-      "main.py"                         = "text/x-python"
-      "adapters/data.graphql"           = "application/octet-stream"
-      "python_modules/core/__init__.py" = "text/x-python"
-      "python_modules/core/core.so"     = "application/octet-stream"
-    }
-    error_message = "every file, by the name and in the kind that wrangler gives it, without compiled Python"
+    condition = alltrue([for module in cloudflare_worker_version.factory.modules :
+      module.content_type == (endswith(module.name, ".py") ? "text/x-python" : "application/octet-stream") && !endswith(module.name, ".pyc")
+    ])
+    error_message = "every file in the kind that wrangler gives it, and no compiled Python"
+  }
+  assert {
+    condition     = length(setsubtract(["main.py", "python_modules/pydantic/__init__.py"], [for module in cloudflare_worker_version.factory.modules : module.name])) == 0
+    error_message = "the code's names are without its folder, the vendored packages' with theirs"
   }
   assert {
     condition     = one(cloudflare_workers_deployment.factory.versions).version_id == cloudflare_worker_version.factory.id && one(cloudflare_workers_deployment.factory.versions).percentage == 100
