@@ -168,9 +168,12 @@ class FaultyStore:
         await self._do(delete)
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
-        async for record in self._store.list_in_flight():
-            await self._do(lambda: None)
-            yield record
+        async def every() -> list[InFlightRecord]:
+            found = [record async for record in self._store.list_in_flight()]
+            return sorted(found, key=lambda record: record.work_item_id)
+
+        for listed in await self._do(lambda: at_once(every())):
+            yield listed
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
         return await self._do(lambda: at_once(self._store.get_waiting_clarification(thread_id)))
