@@ -24,6 +24,14 @@ resource "aws_scheduler_schedule" "check_in" {
   }
 }
 
+# The schedule only hands a tick over: Lambda keeps it in a queue of its own, for hours, and tries a failed one twice more.
+# The next tick is the second try, so what is a minute late is dropped: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+resource "aws_lambda_function_event_invoke_config" "check_in" {
+  function_name                = aws_lambda_function.factory["check_in"].function_name
+  maximum_retry_attempts       = 0
+  maximum_event_age_in_seconds = 60
+}
+
 resource "aws_iam_role" "scheduler" {
   name = "factory-${var.name}-scheduler"
   assume_role_policy = jsonencode({

@@ -84,6 +84,10 @@ run "a_factory_of_two_tenants" {
     condition     = jsondecode(one(aws_scheduler_schedule.check_in.target).input) == { tenants = ["acme", "umbrella"] }
     error_message = "a tick names the tenants"
   }
+  assert {
+    condition     = aws_lambda_function_event_invoke_config.check_in.maximum_retry_attempts == 0 && aws_lambda_function_event_invoke_config.check_in.maximum_event_age_in_seconds == 60
+    error_message = "ticks do not pile up: the next one is the second try"
+  }
 
   assert {
     condition = { for tenant, queue in aws_sqs_queue.runs : tenant => [queue.name, jsondecode(queue.redrive_policy)] } == { for tenant in ["acme", "umbrella"] : tenant => [
