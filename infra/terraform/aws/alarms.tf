@@ -27,7 +27,7 @@ locals {
       }
     },
     { for queue, _ in aws_sqs_queue.dead : "dead-${queue}" => {
-      says      = "The dead-letter queue for ${queue} is not empty. docs/aws.md says how to read it and how to send it on."
+      says      = "The dead-letter queue for ${queue} is not empty. docs/aws.md says how to read it and when to purge it."
       namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = "factory-${var.name}-dead-${queue}" }
       statistic = "Maximum", above = 0, minutes = 1, missing = "notBreaching"
     } },
