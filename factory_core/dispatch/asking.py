@@ -111,20 +111,13 @@ def queue(record: InFlightRecord, at: datetime) -> Transition:
 
 def remember_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
     """The question stands; replies that were faster than this are answers too, each of them."""
-    decided = _in_thread(record, event).stay()
-    for reply in event.early:
-        decided = _take(decided.record, reply, event.at, config) or decided
-    return decided
+    return _with_early(record, event, lambda known, told: _take(known, told.reply, event.at, config))
 
 
 def remember_overtaken_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
     """It was answered elsewhere while it was being asked: the thread stays known, and the words in it count."""
-    decided = _in_thread(record, event).stay()
     keep = another_answer if record.state is State.TRIAGING else keep_for_the_agent
-    for reply in event.early:
-        told = ReplyReceived(id=reply.id, at=event.at, thread_id=event.thread_id, reply=reply)
-        decided = keep(decided.record, told, config) or decided
-    return decided
+    return _with_early(record, event, lambda known, told: keep(known, told, config))
 
 
 def take_answer(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
@@ -254,6 +247,20 @@ def _triage_is_planned(record: InFlightRecord) -> bool:
 def _heard(record: InFlightRecord, reply: Reply) -> bool:
     """Is it an answer already? The same message may come by two ways under two event ids."""
     return any(short(known.id) == short(reply.id) for known in record.answers)
+
+
+def _with_early(
+    record: InFlightRecord, event: QuestionAsked, take: Callable[[InFlightRecord, ReplyReceived], Transition | None]
+) -> Transition:
+    """The thread is known, and what was said in it before is taken once: it may have been heard in an earlier round."""
+    decided = _in_thread(record, event).stay()
+    for reply in event.early:
+        told = ReplyReceived(id=reply.id, at=event.at, thread_id=event.thread_id, reply=reply)
+        if not decided.record.knows(told):
+            taken = take(decided.record.remember(told), told)
+            new = [effect for effect in taken.effects if effect not in decided.effects] if taken else []
+            decided = Transition(taken.record if taken else decided.record, (*decided.effects, *new))
+    return decided
 
 
 def _in_thread(record: InFlightRecord, event: QuestionAsked) -> InFlightRecord:

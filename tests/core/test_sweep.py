@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from factory_core.dispatch.events import AbortRequested, Event
+from factory_core.dispatch.events import AbortRequested, Event, RetryRequested
 from factory_core.dispatch.records import Batch, State, SweepReport, SweepState
 from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
@@ -140,6 +140,26 @@ def test_an_early_answer_that_the_thread_still_shows_is_not_taken_again() -> Non
         assert record.clarification and record.clarification.round == 2
         assert (await world.sweep()).answered == 0
         assert await world.record() == record
+
+    run(main())
+
+
+def test_words_of_an_earlier_round_are_not_taken_for_an_early_answer() -> None:
+    """The thread was closed, its words are told once more, and the next question stands in the same thread."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        thread = await world.ask()
+        said = [world.reply("Show `amount` in the cart page.", thread), world.reply("And in the mail.", thread)]
+        for reply in said:
+            await world.hear(reply)
+        await world.hear(AbortRequested(id="abort", work_item_id="ACME-1", at=world.now, by="Maya"))
+        await world.factory.accept(said[1].model_copy(update={"work_item_id": ""}))
+        await world.hear(RetryRequested(id="retry", work_item_id="ACME-1", at=world.now, by="Maya"))
+        await world.agent_ends(RunStatus.ASKED, words="Which page is meant?")
+        record = await world.record()
+        assert record.state is State.WAITING and len(record.answers) == 1
+        assert sum("in the mail" in entry.quote for entry in record.log) == 1
 
     run(main())
 

@@ -217,7 +217,7 @@ MUTATIONS = (
              "waiting = known or", "return True\n    waiting = known or", early),
     Mutation("the thread is forgotten", RUNNER + "perform_dispatch:Performer._ask_question",
              "clarification=waiting)", "clarification=None)"),
-    Mutation("only the first early reply counts", STEPS + "asking:remember_thread",
+    Mutation("only the first early reply counts", STEPS + "asking:_with_early",
              "for reply in event.early:", "for reply in event.early[:1]:", early),
     Mutation("a second answer is lost", STEPS + "asking:another_answer",
              "noted.stay(TriageItem(), answers=both)", "noted.stay()", answered_twice),
