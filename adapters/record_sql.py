@@ -49,6 +49,14 @@ SCHEMA = (
 """Safe to run again, in one transaction: so a file of an older release gets the tables that are new, and that release
 can still use it. Times are microseconds since 1970 in UTC."""
 
+INDEXES_OF_FILES = ("in_flight_due", "clarifications_past", "runs_of_item")
+OBJECT_SCHEMA = tuple(
+    f"{sql} WITHOUT ROWID" if sql.startswith("CREATE TABLE") and sql.endswith("))") else sql
+    for sql in SCHEMA
+    if not any(f"INDEX IF NOT EXISTS {index} " in sql for index in INDEXES_OF_FILES)
+)
+"""For a Durable Object, where each row of an index that is written is billed as one: docs/decisions/0018."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OUTBOX = TypeAdapter(tuple[Planned, ...])
 PAGE = 100  # records, decoded in a few milliseconds
@@ -92,12 +100,6 @@ def select_due(tenant: str, now: datetime, limit: int) -> Statement:
     )
 
 
-def select_earliest(tenant: str, after: datetime) -> Statement:
-    """The first moment after that one at which a record wakes; NULL when there is none."""
-    sql = "SELECT min(wake_at) FROM in_flight WHERE tenant = ? AND wake_at > ?"
-    return Statement(sql, (tenant, microseconds(after)))
-
-
 def select_clarification(tenant: str, thread_id: str, now: datetime) -> Statement:
     return Statement(
         "SELECT body FROM clarifications WHERE tenant = ? AND thread_id = ? AND deadline >= ?",
@@ -119,9 +121,21 @@ def put_in_flight(tenant: str, saved: InFlightRecord) -> Change:
     return (_update(sql, saved.version, wake_at, encode(saved), tenant, saved.work_item_id),)
 
 
+def select_wakes(tenant: str) -> Statement:
+    """One JSON object of every record that wakes, id to moment."""
+    sql = "SELECT json_group_object(work_item_id, wake_at) FROM in_flight WHERE tenant = ? AND wake_at IS NOT NULL"
+    return Statement(sql, (tenant,))
+
+
+def sweep_clarifications(tenant: str, now: datetime) -> Change:
+    """Those past their deadline are absent: nobody needs their rows."""
+    return (Statement("DELETE FROM clarifications WHERE tenant = ? AND deadline < ?", (tenant, microseconds(now))),)
+
+
 def put_clarification(tenant: str, saved: ClarificationRecord, now: datetime) -> Change:
-    """Sweeps first: a thread past its deadline is absent, so it can be opened anew."""
-    sweep = Statement("DELETE FROM clarifications WHERE tenant = ? AND deadline < ?", (tenant, microseconds(now)))
+    """A thread past its deadline is absent, so it can be opened anew."""
+    past = "DELETE FROM clarifications WHERE tenant = ? AND thread_id = ? AND deadline < ?"
+    sweep = Statement(past, (tenant, saved.thread_id, microseconds(now)))
     deadline = microseconds(saved.deadline)
     if saved.version == 1:
         sql = "INSERT INTO clarifications (version, deadline, body, tenant, thread_id) VALUES (?, ?, ?, ?, ?)"
@@ -227,7 +241,3 @@ def decode(model: type[Model], body: str) -> Model:
 
 def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
-
-
-def moment_of(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)

@@ -43,7 +43,7 @@ class SqliteStateStore:
         if batch is not None:
             change += sql.put_batch(self._tenant, sql.successor(batch))
         if clarification is not None:
-            change += sql.put_clarification(self._tenant, sql.successor(clarification), self._clock())
+            change += self._put_clarification(sql.successor(clarification))
         await self._database.write(change)
         return saved
 
@@ -67,7 +67,7 @@ class SqliteStateStore:
 
     async def put_waiting_clarification(self, record: ClarificationRecord) -> ClarificationRecord:
         saved = sql.successor(record)
-        await self._database.write(sql.put_clarification(self._tenant, saved, self._clock()))
+        await self._database.write(self._put_clarification(saved))
         return saved
 
     async def delete_waiting_clarification(self, thread_id: str) -> None:
@@ -85,3 +85,7 @@ class SqliteStateStore:
         saved = sql.successor(batch)
         await self._database.write(sql.put_batch(self._tenant, saved))
         return saved
+
+    def _put_clarification(self, saved: ClarificationRecord) -> sql.Change:
+        now = self._clock()
+        return (*sql.sweep_clarifications(self._tenant, now), *sql.put_clarification(self._tenant, saved, now))

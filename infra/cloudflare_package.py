@@ -1,7 +1,7 @@
 """`make cloudflare-package`: the folder that `wrangler deploy` takes, dist/cloudflare.
 
-In it is what the Worker imports, by the import graph; the wheels that infra/cloudflare-requirements.lock names, by their
-hashes, for the interpreter of the Workers runtime; and wrangler.jsonc.
+In it is what the Worker imports, by the import graph; the wheels that infra/cloudflare-requirements.lock names, by
+their hashes, for the interpreter of the Workers runtime; and wrangler.jsonc.
 """
 
 from __future__ import annotations

@@ -1,31 +1,65 @@
-"""StateStore in a Durable Object: SQLite's, and what a record waits for arms the alarm in the same transaction."""
+"""StateStore in a Durable Object: SQLite's, with fewer rows; what a record waits for arms the alarm as it is saved."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
 from factory_core.ports import Clock
 
-from ..record_sql import moment_of, select_earliest
+from .. import record_sql as sql
 from ..sqlite_state_store import SqliteStateStore
 from .object_database import ObjectDatabase
 
 
 class DurableObjectStateStore(SqliteStateStore):
-    """One tenant's object. A record that was claimed is to be performed at once, by whoever the alarm calls."""
+    """A tenant's only one: nobody else writes to the object, so when its records wake is remembered here.
+
+    That takes the place of an index, which would cost a row with nearly every save, and as many rows to read, once in
+    this object's life, as there are records.
+    """
 
     def __init__(self, database: ObjectDatabase, tenant: str, clock: Clock) -> None:
         super().__init__(database, tenant, clock)
         self._object = database
+        self._wakes: dict[str, int] | None = None
 
     async def put_in_flight(
         self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
     ) -> InFlightRecord:
+        """A record that was claimed is to be performed at once, by whoever the alarm calls."""
         self._object.wakes(self._clock() if record.lease.holder else record.wake_at)
-        return await super().put_in_flight(record, batch=batch, clarification=clarification)
+        saved = await super().put_in_flight(record, batch=batch, clarification=clarification)
+        if self._wakes is not None:
+            self._wakes.pop(saved.work_item_id, None)
+            if saved.wake_at:
+                self._wakes[saved.work_item_id] = sql.microseconds(saved.wake_at)
+        return saved
+
+    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+        await super().delete_in_flight(work_item_id, version)
+        if self._wakes is not None:
+            self._wakes.pop(work_item_id, None)
+
+    async def due(self, now: datetime, limit: int) -> Sequence[str]:
+        until, wakes = sql.microseconds(now), await self._known_wakes()
+        return [item for _, item in sorted((at, item) for item, at in wakes.items() if at <= until)[:limit]]
 
     async def earliest(self, after: datetime) -> datetime | None:
-        """The first moment after that one at which somebody must look again."""
-        [(moment,)] = await self._object.read(select_earliest(self._tenant, after))
-        return None if moment is None else moment_of(moment)
+        """The first moment after that one at which a record wakes."""
+        since, wakes = sql.microseconds(after), await self._known_wakes()
+        first = min((at for at in wakes.values() if at > since), default=None)
+        return None if first is None else sql.EPOCH + timedelta(microseconds=first)
+
+    async def _known_wakes(self) -> dict[str, int]:
+        """Read once in this object's life, which is also when threads past their deadline are swept."""
+        if self._wakes is None:
+            await self._object.write(sql.sweep_clarifications(self._tenant, self._clock()))
+            [(wakes,)] = await self._object.read(sql.select_wakes(self._tenant))
+            self._wakes = json.loads(wakes)
+        return self._wakes
+
+    def _put_clarification(self, saved: ClarificationRecord) -> sql.Change:
+        return sql.put_clarification(self._tenant, saved, self._clock())

@@ -8,11 +8,11 @@ from typing import Any
 
 from workers import Request, Response, WorkerEntrypoint
 
-from factory_core.errors import Problem, Terminal
+from factory_core.errors import ConfigProblem, Problem, Terminal
 from factory_core.intake.http import problem_response
 
 from ..assembly import utc_now
-from .bindings import Bindings, bindings_of
+from .bindings import bindings_of, not_now
 from .factory_object import FactoryObject
 from .http import head_of, response_of
 from .log_lines import log_in_lines
@@ -33,6 +33,8 @@ class Default(WorkerEntrypoint):
     async def fetch(self, request: Request) -> Response:
         try:
             owner = owner_of(head_of(request, utc_now()), self._bindings)
+        except ConfigProblem as problem:
+            return response_of(problem_response(not_now(problem)))
         except Problem as problem:
             logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused"})
             return response_of(problem_response(problem))
@@ -42,10 +44,11 @@ class Default(WorkerEntrypoint):
 
     async def scheduled(self, controller: Any, env: Any, ctx: Any) -> None:
         """Raises when a tenant could not be checked in for, after all the others were."""
-        names = tuple(self._bindings.tenants)
-        said = await asyncio.gather(*(self.env.FACTORY.getByName(name).check_in() for name in names))
+        names = tuple(self._bindings.variables)
+        said = await asyncio.gather(
+            *(self.env.FACTORY.getByName(name).check_in() for name in names), return_exceptions=True
+        )
         failed = {name: why for name, why in zip(names, said, strict=True) if why}
         if failed:
             why = "; ".join(f"{name}: {said}" for name, said in failed.items())
             raise Terminal(f"no check-in for {', '.join(failed)}", why=why, fix="factory check")
-

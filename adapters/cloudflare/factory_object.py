@@ -13,7 +13,7 @@ from factory_core.intake.http import problem_response
 
 from ..assembly import utc_now
 from .alarm import Alarm
-from .bindings import bindings_of
+from .bindings import bindings_of, not_now
 from .http import request_of, response_of
 from .wiring import CloudflareTenant
 
@@ -34,17 +34,16 @@ class FactoryObject(DurableObject):
         """A webhook, a worker's request or a page, already found to be this tenant's."""
         received_at = utc_now()
         try:
-            tenant = await self._opened()
+            tenant = await self._at_the_door()
             said = await tenant.answer(await request_of(request, received_at))
         except Problem as problem:
-            logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused"})
             said = problem_response(problem)
         ms = round((utc_now() - received_at).total_seconds() * 1000)
         logger.info("%s in %s ms", said.status, ms, extra={"action": "answered", "tenant": self.ctx.id.name, "ms": ms})
         return response_of(said)
 
     async def alarm(self, info: Any = None) -> None:
-        """Perform what is due. A fault of ours is raised, for the platform to log it; the alarm is armed again first."""
+        """Perform what is due. A fault of ours is raised, for the platform to log; the alarm is armed again before."""
         again: Any = utc_now() + RETRY
         try:
             with self._alarm.ringing():
@@ -65,6 +64,13 @@ class FactoryObject(DurableObject):
             self._note(problem, "check_in")
             return f"{problem.what}: {problem.why}"
         return ""
+
+    async def _at_the_door(self) -> CloudflareTenant:
+        """For whoever asks and is not known yet. Raises Retryable for all that is wrong with the tenant."""
+        try:
+            return await self._opened()
+        except Problem as problem:
+            raise not_now(problem) from None
 
     async def _opened(self) -> CloudflareTenant:
         """The tenant, as its bindings describe it. Raises ConfigProblem, NotFound or NeedsPerson."""

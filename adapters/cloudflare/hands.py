@@ -30,7 +30,7 @@ class Hands:
 
     @asynccontextmanager
     async def performing(self, perform: Perform, until: datetime) -> AsyncIterator[Turn]:
-        """A turn, over when all that was claimed before it and in it has ended, or has given its lease back at `until`."""
+        """A turn: over when all that was claimed by then has ended, or has given its lease back at `until`."""
         self._turn = turn = Turn(perform, until)
         try:
             claimed, self._claimed = self._claimed, []

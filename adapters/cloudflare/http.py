@@ -12,7 +12,7 @@ from factory_core.intake.http import HttpRequest, HttpResponse, refuse_large
 
 
 def head_of(request: Request, received_at: datetime) -> HttpRequest:
-    """All but the body. Raises TooLarge for one that nobody will read; a length that is given, the platform holds to."""
+    """All but the body. Raises TooLarge for one that nobody will read; the platform cuts it at the declared length."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     length = headers.get("content-length", "")
     if request.method == "POST":

@@ -14,7 +14,7 @@ from pyodide.ffi import JsException
 
 from factory_core.errors import StoreUnavailable, VersionConflict
 
-from ..record_sql import READ_SCHEMA, SCHEMA, SCHEMA_VERSION, Change, Statement
+from ..record_sql import OBJECT_SCHEMA, READ_SCHEMA, SCHEMA_VERSION, Change, Statement
 from .alarm import Alarm
 
 
@@ -23,7 +23,7 @@ class Storage(Protocol):
 
     sql: Any
 
-    def transactionSync(self, work: Callable[[], None]) -> None: ...  # noqa: N802
+    def transactionSync(self, work: Callable[[], None]) -> None: ...
 
 
 class ObjectDatabase:
@@ -36,7 +36,7 @@ class ObjectDatabase:
     def create(self) -> None:
         """Make the tables, or find that they are there. Raises StoreUnavailable for those of another release."""
         with _translated():
-            for sql in SCHEMA:
+            for sql in OBJECT_SCHEMA:
                 self._storage.sql.exec(sql)
         [(version,)] = self._rows(READ_SCHEMA)
         if version != SCHEMA_VERSION:

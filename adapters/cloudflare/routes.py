@@ -23,14 +23,14 @@ def owner_of(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
     if request.method != "GET":
         raise NotFound("nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect")
     user = visitor(request.headers.get("authorization", "")).user
-    if user in bindings.tenants:
+    if user in bindings.variables:
         return user
     return health_response(ok=True) if request.path == "/healthz" else who_are_you()
 
 
 def _sender(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
     if hook := HOOK.fullmatch(request.path):
-        return bindings.config(hook[1]).tenant
+        return bindings.known(hook[1])
     if fleet := FLEET.fullmatch(request.path):
-        return fleet[1] if fleet[1] in bindings.tenants else nobody_here()
+        return fleet[1] if fleet[1] in bindings.variables else nobody_here()
     raise NotFound("nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect")

@@ -45,9 +45,7 @@ class CloudflareTenant:
         self.leases = Leases(SqliteRunQueue(database, config.tenant), utc_now, config.workers)
         bell = Doorbell()
         self.fleet = WorkerQueueFleet(self.leases, bell.ring)
-        self.door = WorkerEndpoint(
-            self.leases, secrets.several(WORKERS), hold=HOLD, wait=bell.wait, again=timedelta(0)
-        )
+        self.door = WorkerEndpoint(self.leases, secrets.several(WORKERS), hold=HOLD, wait=bell.wait, again=timedelta(0))
         ports, self._hands = ports_of(config, secrets, httpx2.AsyncClient()), Hands()
         self.factory = build_factory(
             config, self.store, performer_of(config, self.store, ports, self.fleet), utc_now,
@@ -69,10 +67,7 @@ class CloudflareTenant:
         return await pages.shown(request, self.factory, self.fleet, "Durable Object") if known else pages.who_are_you()
 
     async def perform_due(self, until: datetime) -> datetime | None:
-        """Perform what is due, side by side. When to be called again; what was due and did not move waits for the clock.
-
-        Raises StoreUnavailable.
-        """
+        """Perform what is due, side by side. When to be called again: what did not move waits for the clock."""
         async with self._hands.performing(self.factory.perform, until) as started:
             ahead, self._ahead = self._ahead, timedelta(0)
             await self.factory.check_in(AT_ONCE, ahead, sweep=False)

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from .runtime import Runtime
 TENANTS = ("acme", "globex")
 QUICK = {"firstDelay": "0.1s", "lease": "6s", "effectTimeout": "5s"}
 STATUS = "FACTORY_STATUS_TOKEN"
+CRON = "* * * * *"
 HERE = Path(__file__).parent
 
 
@@ -100,6 +101,12 @@ class Deployed:
         key = secret or self.tenants[name].secrets[HOOKS[vendor]]
         headers = SIGN[vendor](key, Attempt(secrets.token_hex(8), event, body, now()))
         return self.runtime.http.post(self._hook(name, vendor), content=body, headers=headers)
+
+    def claim(self, name: str, token: str) -> Any:
+        """As a worker with this token asks for a run."""
+        said = {"schema": "factory.worker/1", "worker": {"id": "worker-of-the-test", "engines": ["console"]}}
+        headers = {"Authorization": f"Bearer {token}"}
+        return self.runtime.http.post(f"{self.url}/fleet/{name}/claim", json=said, headers=headers)
 
     def get(self, path: str, name: str = "", password: str = "", **headers: str) -> Any:
         auth = (name, password or self.tenants[name].secrets[STATUS]) if name else None

@@ -5,6 +5,7 @@ Pickles go in and out, so this is for tests alone; it is in no package.
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from datetime import datetime
 from typing import Any
@@ -52,14 +53,17 @@ class Meter:
 
 
 async def answered(probed: Any, request: Any) -> Response:
-    call, arguments, more = pickle.loads(await request.bytes())
+    calls = pickle.loads(await request.bytes())
+    return Response(pickle.dumps(await asyncio.gather(*(_said(probed, *call) for call in calls))))
+
+
+async def _said(probed: Any, call: str, arguments: Any, more: Any) -> Any:
     try:
-        said: Any = ("result", await getattr(probed, f"probe_{call}")(*arguments, **more))
+        return ("result", await getattr(probed, f"probe_{call}")(*arguments, **more))
     except VersionConflict:
-        said = ("VersionConflict",)
+        return ("VersionConflict",)
     except Problem as problem:
-        said = (type(problem).__name__, problem.what, problem.why, problem.fix)
-    return Response(pickle.dumps(said))
+        return (type(problem).__name__, problem.what, problem.why, problem.fix)
 
 
 def is_probe(request: Any) -> bool:
@@ -75,6 +79,7 @@ class StoreObject(DurableObject):
         self._storage = Meter(ctx.storage)
         self._database = ObjectDatabase(self._storage, Alarm(self._storage))  # type: ignore[arg-type]
         self._database.create()
+        self._stores: dict[str, DurableObjectStateStore] = {}
 
     async def fetch(self, request: Any) -> Response:
         return await answered(self, request)
@@ -84,7 +89,8 @@ class StoreObject(DurableObject):
 
     async def probe_store(self, tenant: str, now: datetime, call: str, *arguments: Any, **more: Any) -> Any:
         self._now = now
-        return await _called(DurableObjectStateStore(self._database, tenant, lambda: self._now), call, arguments, more)
+        fresh = DurableObjectStateStore(self._database, tenant, lambda: self._now)
+        return await _called(self._stores.setdefault(tenant, fresh), call, arguments, more)
 
     async def probe_queue(self, tenant: str, call: str, *arguments: Any) -> Any:
         return await _called(SqliteRunQueue(self._database, tenant), call, arguments, {})

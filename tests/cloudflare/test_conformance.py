@@ -41,14 +41,12 @@ class Objects:
 
 class StoreWorld(Objects):
     async def open(self, tenant: str) -> Remote:
-        probe = self.probe(tenant)
-        return Remote(lambda call, *given, **more: probe("store", tenant, self.clock.now, call, *given, **more))
+        return Remote(self.probe(tenant), "store", lambda: (tenant, self.clock.now))
 
 
 class QueueWorld(Objects):
     async def open(self, tenant: str) -> Remote:
-        probe = self.probe(tenant)
-        return Remote(lambda call, *given: probe("queue", tenant, call, *given))
+        return Remote(self.probe(tenant), "queue", lambda: (tenant,))
 
 
 class TestDurableObjectStateStore(StateStoreLaws):
