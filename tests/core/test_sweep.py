@@ -154,7 +154,8 @@ def test_words_of_an_earlier_round_are_not_taken_for_an_early_answer() -> None:
         for reply in said:
             await world.hear(reply)
         await world.hear(AbortRequested(id="abort", work_item_id="ACME-1", at=world.now, by="Maya"))
-        await world.factory.accept(said[1].model_copy(update={"work_item_id": ""}))
+        world.now += timedelta(minutes=1)
+        await world.factory.accept(said[1])
         await world.hear(RetryRequested(id="retry", work_item_id="ACME-1", at=world.now, by="Maya"))
         await world.agent_ends(RunStatus.ASKED, words="Which page is meant?")
         record = await world.record()
