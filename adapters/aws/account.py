@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from factory_core.config import FactoryConfig
 from factory_core.errors import Problem, StoreUnavailable
 
-from ..config_text import config_of_tenant
 from ..credentials import lacking
 from ..looks import Look, trouble
 from .clients import Clients
@@ -15,7 +14,7 @@ from .deployment import Deployment
 from .dynamo_client import asked, dynamo_client
 from .secrets import NoSecrets, read_secrets, secrets_of
 from .table import definition
-from .tenants import read_config_text
+from .tenants import config_here, read_config_text
 
 
 def looks(deployment: Deployment, tenants: Mapping[str, FactoryConfig], clients: Clients) -> Iterator[Look]:
@@ -47,9 +46,7 @@ def refuse_other_layout(table: str) -> None:
 
 def _configuration(deployment: Deployment, tenant: str, config: FactoryConfig, clients: Clients) -> Look:
     try:
-        stored = config_of_tenant(
-            read_config_text(clients.ssm, deployment, tenant), tenant, deployment.parameter(tenant)
-        )
+        stored = config_here(read_config_text(clients.ssm, deployment, tenant), tenant, deployment.parameter(tenant))
     except Problem as problem:
         return trouble(tenant, "configuration", problem)
     same = stored == config.model_copy(update={"tenant": tenant})
