@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all their own set-up: a Python ≥ 3.11 and git are enough. `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format docs lock aws-package aws-lock clean
+.PHONY: help demo test check bench format docs lock aws-package aws-lock cloudflare-package clean
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -10,7 +10,7 @@ JAVASCRIPT := $(patsubst %/package.json,%/node_modules/.ready,$(wildcard tests/*
 WORKERS ?= auto
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
 
 demo: $(READY)  ## see tickets become merged pull requests, on this machine alone
 	@$(BIN)/factory demo
@@ -46,6 +46,9 @@ aws-lock: $(READY)  ## write infra/aws-requirements.lock anew, in the versions o
 
 aws-package: $(READY) infra/lambda_python/node_modules/.ready  ## build what Lambda runs: dist/factory-aws-{arm64,x86_64}.zip
 	@$(BIN)/python infra/aws_package.py
+
+cloudflare-package: $(READY)  ## build what the Worker on Cloudflare runs: dist/cloudflare
+	@$(BIN)/python infra/cloudflare_package.py
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .bench .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info dist tests/terraform/.venv $(JAVASCRIPT:/.ready=)
