@@ -58,7 +58,9 @@ class Cloud:
         flows = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         self.client("dynamodb").create_table(**definition(self.deployment.table), StreamSpecification=flows)
         self.secrets: dict[str, dict[str, Any]] = {}
-        self.functions = {name: self._function(name) for name in ("ingress", "performer", "check_in", "fleet")}
+        self.functions = {
+            name: self._function(name) for name in ("ingress", "performer", "check_in", "fleet", "task_ended")
+        }
         self.told: list[dict[str, Any]] = []  # every record that the performer was told of
         self.crashes: list[str] = []
         self._over = threading.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from base64 import b64encode
@@ -12,14 +13,17 @@ from typing import Any
 import httpx2
 import pytest
 
+from adapters.aws.dynamo_run_queue import DynamoRunQueue
 from adapters.aws.metrics import METRICS
+from factory_core.dispatch.queued_run import queued
 from factory_core.dispatch.records import InFlightRecord, State
 from tests.scenarios.counting import CLEAR, VAGUE
 from tests.scenarios.sandbox_thread import World, world
-from tests.scenarios.server_process import HOOKS, config_of, until
+from tests.scenarios.server_process import HOOKS, config_of, now, until
 
 from .cloud import Cloud, aws
 from .events import http_api
+from .line import order
 from .runtime_api import Crashed, Function
 
 QUICK = {"firstDelay": "0.1s", "lease": "4s", "effectTimeout": "3s"}
@@ -187,6 +191,29 @@ def test_a_tenant_sees_its_own_alone(stage: tuple[World, Cloud]) -> None:
     assert claim(c, "acme", acme["FACTORY_WORKER_TOKEN"]).status_code == 200
 
 
+def test_a_task_that_stopped_gives_its_run_back_once(stage: tuple[World, Cloud]) -> None:
+    """The event is told twice; only its own tenant's run is touched, and what is no such event is refused aloud."""
+    _, c = stage
+    lines = {
+        tenant: DynamoRunQueue(lambda: c.client("dynamodb"), c.deployment.table, tenant) for tenant in ("acme", "other")
+    }
+    for line in lines.values():
+        asyncio.run(line.put_run(queued(order(), now())))
+    pointers = {"FACTORY_TENANT": "acme", "FACTORY_RUN": "R-1", "FACTORY_EPOCH": "1"}
+    variables = [{"name": name, "value": value} for name, value in pointers.items()]
+    detail = {"taskArn": "arn:1", "lastStatus": "STOPPED", "stopCode": "TaskFailedToStart", "version": 6,
+              "overrides": {"containerOverrides": [{"name": "agent", "environment": variables}]}}  # fmt: skip
+    for _ in range(2):
+        assert c.functions["task_ended"].invoke({"detail-type": "ECS Task State Change", "detail": detail}) is None
+    found = {tenant: asyncio.run(line.get_run("R-1")) for tenant, line in lines.items()}
+    assert {tenant: (run.epoch, run.offers) for tenant, run in found.items() if run} == {
+        "acme": (2, 1),
+        "other": (1, 0),
+    }
+    with pytest.raises(Crashed, match="no event of a task"):
+        c.functions["task_ended"].invoke({"detail": {}})
+
+
 def test_what_is_counted_has_an_agreed_name(stage: tuple[World, Cloud]) -> None:
     """Every metric line in the logs: one dimension, the deployment; names and units of METRICS alone."""
     _, c = stage
@@ -204,7 +231,6 @@ def test_what_is_counted_has_an_agreed_name(stage: tuple[World, Cloud]) -> None:
 
 def signed(secret: str, body: bytes) -> dict[str, Any]:
     from adapters.sandbox.signing import SIGN, Attempt
-    from tests.scenarios.server_process import now
 
     headers = SIGN["linear"](secret, Attempt(os.urandom(8).hex(), "Issue", body, now()))
     return http_api("POST", "/hooks/acme/linear", list(headers.items()), body)

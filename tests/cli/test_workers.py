@@ -65,6 +65,7 @@ def test_a_token_can_be_brought_along_and_is_never_an_argument(elsewhere: Path) 
         (("--url", "factory.example"), 2, "--url is no address"),
         (("--url", "https://factory.example", "--tenant", "../x"), 2, "--tenant"),
         (("--url", "https://factory.example", "--slots", "0"), 2, "--slots"),
+        (("--url", "https://factory.example", "--run", "R-1"), 2, "--once"),
         ((), 2, "factory worker --help"),
         (("--url", "https://factory.example"), 4, NAME),
         (("--url", "http://127.0.0.1:9", "--once"), 4, NAME),

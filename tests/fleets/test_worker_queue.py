@@ -71,8 +71,8 @@ class Factory:
 class Machine:
     """A worker's machine: its process can be ended and started again over the same directory."""
 
-    def __init__(self, factory: Factory, home: Path, name: str = "anna") -> None:
-        self._factory, self.home, self._name = factory, home, name
+    def __init__(self, factory: Factory, home: Path, name: str = "anna", **how: Any) -> None:
+        self._factory, self.home, self._name, self._how = factory, home, name, how
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Machine:
@@ -81,7 +81,7 @@ class Machine:
         speaker = Speaker(id=f"{self._name}-0001", engines=("console",))
         client = FactoryClient(self._http, "https://factory.example", "acme", "secret", speaker)
         self.fleet, _ = fleet(self.home)
-        self._task = asyncio.create_task(QueueWorker(client, self.fleet, self._kept, 2).run())
+        self._task = asyncio.create_task(QueueWorker(client, self.fleet, self._kept, 2).run(**self._how))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -91,6 +91,11 @@ class Machine:
             await self._task
         await self._http.aclose()
         self._kept.close()
+
+    async def over(self) -> None:
+        """It left by itself."""
+        assert self._task is not None
+        await asyncio.wait_for(self._task, 60)
 
     def result(self, run_id: str) -> RunReport | None:
         return RunFiles(self.home / "runs" / run_id).result()
@@ -112,6 +117,23 @@ def test_a_worker_pushes_and_the_report_carries_the_head(tmp_path: Path) -> None
         (report,) = factory.ends
         assert (report.status, report.work_item_id, report.usage.turns) == (RunStatus.SUCCEEDED, "ACME-142", 3)
         assert await factory.fleet.publish("R-1") == git(bare, "rev-parse", "factory/ACME-142-rename")
+
+    asyncio.run(play())
+
+
+def test_a_machine_that_was_started_for_one_run_does_it_and_leaves(tmp_path: Path) -> None:
+    """Others stay in line; a second such machine finds nothing to do."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        factory = Factory()
+        await factory.fleet.start(an_order(bare, "R-1", work_item_id="ACME-1", branch="factory/ACME-1"))
+        await factory.fleet.start(an_order(bare, "R-2"))
+        for name in ("anna", "bert"):
+            async with Machine(factory, tmp_path / name, name, once=True, only="R-2") as machine:
+                await machine.over()
+        assert [(end.run_id, end.status) for end in factory.ends] == [("R-2", RunStatus.SUCCEEDED)]
+        assert (await factory.run("R-1")).state is RunState.WAITING
 
     asyncio.run(play())
 
