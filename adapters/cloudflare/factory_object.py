@@ -19,7 +19,8 @@ from .wiring import CloudflareTenant
 
 logger = logging.getLogger("factory.cloudflare")
 TURN = timedelta(minutes=5)  # of an alarm, which the platform ends after 15; what is left over is for the next
-RETRY = timedelta(seconds=30)  # after a turn that failed
+RETRY = timedelta(seconds=5)  # after a turn that failed, and twice as long after each that follows
+LONGEST = timedelta(minutes=5)
 
 
 class FactoryObject(DurableObject):
@@ -29,6 +30,7 @@ class FactoryObject(DurableObject):
         super().__init__(ctx, env)
         self._alarm = Alarm(ctx.storage)
         self._tenant: CloudflareTenant | None = None
+        self._failed = 0  # turns in a row
 
     async def fetch(self, request: Request) -> Response:
         """A webhook, a worker's request or a page, already found to be this tenant's."""
@@ -44,11 +46,13 @@ class FactoryObject(DurableObject):
 
     async def alarm(self, info: Any = None) -> None:
         """Perform what is due. A fault of ours is raised, for the platform to log; the alarm is armed again before."""
-        again: Any = utc_now() + RETRY
+        again: Any = utc_now() + min(RETRY * 2 ** min(self._failed, 10), LONGEST)
+        self._failed += 1
         try:
             with self._alarm.ringing():
                 tenant = await self._opened()
                 again = await tenant.perform_due(utc_now() + TURN)
+            self._failed = 0
         except Problem as problem:
             self._note(problem, "perform")
         finally:

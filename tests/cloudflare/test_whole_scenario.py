@@ -45,7 +45,7 @@ def test_killed_in_the_middle_of_an_effect(deployed: Deployed, vendor: str, oper
 
 
 def test_an_alarm_that_fails_is_retried(deployed: Deployed) -> None:
-    """A fault of ours, more often in a row than the platform retries, strands nothing."""
+    """By us, not by the platform, whose retries are few: a fault of ours strands nothing."""
     w, acme = deployed.world, deployed.tenants["acme"]
     acme.probe("order_faults", 2)
     key = w.ticket("The cart is confusing", VAGUE)
