@@ -69,12 +69,17 @@ class Tenants:
         return AwsTenant(config, secrets, self._deployment, self._clients, self._holder)
 
     async def _read(self, name: str) -> Texts:
-        return Texts(
-            *await asyncio.gather(
-                asyncio.to_thread(read_config_text, self._clients.ssm, self._deployment, name),
-                asyncio.to_thread(read_secrets, self._clients.secretsmanager, self._deployment, name),
-            )
+        """Both at once; what is wrong with the configuration is said first, for without one there is no such tenant."""
+        config, secrets = await asyncio.gather(
+            asyncio.to_thread(read_config_text, self._clients.ssm, self._deployment, name),
+            asyncio.to_thread(read_secrets, self._clients.secretsmanager, self._deployment, name),
+            return_exceptions=True,
         )
+        if isinstance(config, BaseException):
+            raise config
+        if isinstance(secrets, BaseException):
+            raise secrets
+        return Texts(config, secrets)
 
 
 def config_here(text: str, tenant: str, file: str) -> FactoryConfig:
