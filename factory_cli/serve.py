@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from adapters.credentials import MissingSecrets, missing_secrets, refuse_missing_secrets
+from adapters.fleets.local_engines.processes import keep_private
 from adapters.local.presence import Presence
 from adapters.local.server import LOOPBACK, Site
 from adapters.local.sqlite_file import SqliteFile
@@ -35,6 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    keep_private()
     places = places_of(args.config, out)
     try:
         refuse_missing_secrets([one for place in places for one in missing_secrets(place.config, place.secrets)])

@@ -24,6 +24,7 @@ from adapters.credentials import Secrets
 from adapters.fleets.local_engines.engines import ENGINES
 from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.local_engines.git import for_host
+from adapters.fleets.local_engines.processes import keep_private
 from adapters.fleets.worker_queue.client import FactoryClient
 from adapters.fleets.worker_queue.kept import Kept
 from adapters.fleets.worker_queue.protocol import Speaker
@@ -53,6 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     _check(args)
+    keep_private()
     known = environment_with_file(out.environment, Path(".env"))
     secrets = Secrets(known)
     if not secrets.find(WORKERS):

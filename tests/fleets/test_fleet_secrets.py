@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from adapters.fleets.local_engines.git import http_credential
 from factory_core.dispatch.run import RunStatus
 from factory_core.errors import ConfigProblem, Terminal
 
+ROOT = Path(__file__).parents[2]
 CANARY = "canary-ghs_7Zq1vYp0"
 LOOK_AROUND = (
     """
@@ -171,3 +175,33 @@ def test_a_wrong_credential_is_told_without_showing_it(tmp_path: Path) -> None:
 
     with serving(tmp_path / "host", "right") as server:
         asyncio.run(play(server.url))
+
+
+SPY = """
+import os, sys
+from pathlib import Path
+from adapters.fleets.local_engines.processes import keep_private
+
+def seen():
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        os._exit(b"CANARY" in Path(f"/proc/{os.getppid()}/environ").read_bytes())
+    except PermissionError:
+        os._exit(2)
+
+before, kept = seen(), keep_private()
+print(before, seen())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not show it in the first place")
+def test_the_environment_of_the_server_is_closed_to_other_processes_of_its_user() -> None:
+    """Who is root may read everything: so the law is looked at as nobody, where we are root."""
+    drop = "" if os.getuid() else "os.setgid(65534); os.setuid(65534); ctypes.CDLL(None).prctl(4, 1)\n"
+    script = SPY.replace("before, kept", f"import ctypes\n{drop}before, kept", 1)
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env={"SECRET": "CANARY"}, cwd=ROOT, check=True
+    )
+    assert said.stdout.split() == ["1", "2"]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 MARK = "FACTORY_RUN"
 _GIVE_UP = 5.0  # seconds after SIGKILL: what is still there belongs to somebody else (sudo), or waits for a disk
-_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36  # prctl(2)
 _PROC = Path("/proc")
 
 
@@ -25,6 +25,12 @@ def adopt_orphans() -> None:
     """From now on, descendants whose parent dies become children of this process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def keep_private() -> None:
+    """From now on, other processes of the same user cannot read this one's environment and memory (root still can)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def end_descendants(grace: float) -> None:
