@@ -98,6 +98,12 @@ resource "aws_iam_role_policy" "task" {
     Statement = [
       { Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = [aws_secretsmanager_secret.task[each.key].arn] },
       { Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = ["${one(aws_cloudwatch_log_group.tasks).arn}:*"] },
+      {
+        Effect   = "Allow"
+        Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+        Resource = ["arn:${local.partition}:ecr:${local.region}:${local.account}:repository/*"]
+      },
+      { Effect = "Allow", Action = ["ecr:GetAuthorizationToken"], Resource = ["*"] }, # it knows no resources
     ]
   })
 }
