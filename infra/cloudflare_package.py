@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 try:
@@ -30,14 +31,19 @@ CLASSES = f"from {ENTRY} import Default, FactoryObject\n"
 def main(folder: Path) -> None:
     """Into `folder`, anew."""
     shutil.rmtree(folder, ignore_errors=True)
-    own = sorted(path.relative_to(ROOT) for path in own_files(own_graph(), [ENTRY]))
-    for path in own:
-        target = folder / "src" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / path, target)
+    own = copy(own_files(own_graph(), [ENTRY]), folder / "src")
     (folder / "src/main.py").write_text("".join(map(_import, own)) + CLASSES)
     shutil.copyfile(ROOT / "adapters/cloudflare/wrangler.jsonc", folder / "wrangler.jsonc")
     _install(folder / "python_modules")
+
+
+def copy(files: Iterable[Path], folder: Path) -> list[Path]:
+    """To the same places under `folder`, which are returned."""
+    places = sorted(path.relative_to(ROOT) for path in files)
+    for place in places:
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / place, folder / place)
+    return places
 
 
 def _import(path: Path) -> str:

@@ -6,7 +6,7 @@ https://developers.cloudflare.com/durable-objects/api/alarms/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +32,9 @@ class Alarm:
         milliseconds = -((EPOCH - moment) // MILLISECOND)  # rounded up: not a moment too early
         if not self._ringing and (self._armed is None or milliseconds < self._armed):
             self._armed = milliseconds
-            self._storage.setAlarm(milliseconds).close()  # it is set; that it is stored holds back what we say outside
+            stored = self._storage.setAlarm(milliseconds)  # it is set now; until it is stored, no answer leaves
+            if isinstance(stored, Coroutine):
+                stored.close()  # nobody needs to wait for that
 
     @contextmanager
     def ringing(self) -> Iterator[None]:

@@ -1,20 +1,23 @@
-"""The stores that a schedule can run over. Another host's store joins by one line of STORES."""
+"""The stores that a schedule can run over. Another host's store joins by one line of STORES.
+
+What a store needs is imported with it: the simulator itself runs where there is no SQLite library, too.
+"""
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factory_core.ports import Clock, StateStore
 
-from ..local.sqlite_file import SqliteFile, create_file
 from ..memory.state_store import InMemoryStateStore
-from ..sqlite_state_store import SqliteStateStore
+
+if TYPE_CHECKING:
+    from ..local.sqlite_file import SqliteFile
 
 Opens = Callable[[int, int], StateStore]
 """The store of a tenant as a process opens it: (tenant, process) → store; the same tenant has the same records."""
@@ -27,6 +30,10 @@ def memory(clock: Clock) -> Opens:
 
 def sqlite(clock: Clock) -> Opens:
     """One file for all tenants, a connection for each process; the file is used again by the next schedule."""
+    import sqlite3
+
+    from ..sqlite_state_store import SqliteStateStore
+
     with closing(sqlite3.connect(_file())) as connection, connection:
         for table in ("in_flight", "clarifications", "batches"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
@@ -61,6 +68,8 @@ def _directory() -> tempfile.TemporaryDirectory[str]:
 
 @cache
 def _file() -> Path:
+    from ..local.sqlite_file import create_file
+
     path = Path(_directory().name) / "factory.db"
     create_file(path)
     return path
@@ -69,6 +78,8 @@ def _file() -> Path:
 @cache
 def _shared(process: int) -> SqliteFile:
     """Kept open between schedules: opening is what costs."""
+    from ..local.sqlite_file import SqliteFile
+
     return SqliteFile(_file())
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from adapters.sandbox.signing import SIGN, Attempt, Vendor
 from factory_core.dispatch.records import InFlightRecord, State
+from infra.cloudflare_package import copy
+from infra.own_files import own_files, own_graph
 from tests.scenarios.sandbox_thread import World
 from tests.scenarios.server_process import HOOKS, TOKENS, config_of, now, until
 from tests.scenarios.worker_process import TOKEN
@@ -22,6 +24,7 @@ from .runtime import Runtime
 TENANTS = ("acme", "globex")
 QUICK = {"firstDelay": "0.1s", "lease": "6s", "effectTimeout": "5s"}
 STATUS = "FACTORY_STATUS_TOKEN"
+PROBED = ("adapters.simulator.draw", "adapters.simulator.simulation")
 CRON = "* * * * *"
 HERE = Path(__file__).parent
 
@@ -122,6 +125,7 @@ class Deployed:
 
 def _put_in_probe(worker: Path) -> None:
     shutil.copyfile(HERE / "probe.py", worker / "src/probe.py")
+    copy(own_files(own_graph(), PROBED), worker / "src")
     main = worker / "src/main.py"
     *imports, _ = main.read_text().splitlines()
     main.write_text("\n".join([*imports, "from probe import Default, FactoryObject, StoreObject", ""]))

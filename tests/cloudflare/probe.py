@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,8 +21,12 @@ from adapters.cloudflare.alarm import Alarm
 from adapters.cloudflare.durable_object_state_store import DurableObjectStateStore
 from adapters.cloudflare.object_database import ObjectDatabase
 from adapters.record_sql import Statement
+from adapters.simulator import stores
+from adapters.simulator.draw import draw
+from adapters.simulator.simulation import Simulation
 from adapters.sqlite_run_queue import SqliteRunQueue
 from factory_core.errors import Problem, VersionConflict
+from factory_core.ports import Clock
 
 DOOR = "/probe/"
 
@@ -95,6 +101,23 @@ class StoreObject(DurableObject):
     async def probe_queue(self, tenant: str, call: str, *arguments: Any) -> Any:
         return await _called(SqliteRunQueue(self._database, tenant), call, arguments, {})
 
+    async def probe_simulate(self, seed: int) -> dict[str, Any]:
+        """One schedule over this object's store, in the object itself."""
+        simulated: dict[int, DurableObjectStateStore] = {}
+
+        def opens(clock: Clock) -> stores.Opens:
+            def store(tenant: int, process: int) -> DurableObjectStateStore:
+                fresh = DurableObjectStateStore(self._database, f"{seed}-{tenant}", clock)
+                return simulated.setdefault(tenant, fresh)
+
+            return store
+
+        stores.EVERY["durable-object"] = opens
+        with _loop_within():
+            played = Simulation(draw(seed, "durable-object")).play()
+        broken = played.violation and [played.violation.law, played.violation.why]
+        return {"broken": broken, "writes": played.counts["write"]}
+
     async def probe_execute(self, sql: str, *values: Any) -> Any:
         return await self._database.read(Statement(sql, values))
 
@@ -142,6 +165,18 @@ class Default(entry.Default):
             return await super().fetch(request)
         _, _, binding, name = urlsplit(request.url).path.split("/")
         return await getattr(self.env, binding).getByName(name).fetch(request.js_object)
+
+
+@contextmanager
+def _loop_within() -> Iterator[None]:
+    """Another loop may run to its end here, as if none was running."""
+    outer = asyncio.get_running_loop()
+    task = asyncio.tasks._swap_current_task(outer, None)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        asyncio.events._set_running_loop(outer)
+        asyncio.tasks._swap_current_task(outer, task)  # type: ignore[attr-defined]
 
 
 async def _called(store: Any, call: str, arguments: Any, more: Any) -> Any:

@@ -68,7 +68,7 @@ def test_the_clock_finds_what_the_alarm_lost(deployed: Deployed) -> None:
 
 
 def test_tenants_do_not_see_each_other(deployed: Deployed) -> None:
-    """Neither by a webhook, nor by a page, nor by a worker's token; and one that does not exist looks like any other."""
+    """Not by webhook, page or worker's token; and one that does not exist looks like any other."""
     w, acme, globex = deployed.world, deployed.tenants["acme"], deployed.tenants["globex"]
     key = w.ticket("The cart is confusing", VAGUE)
     acme.asked(key)
