@@ -25,6 +25,7 @@ VIOLATIONS = {
         "adapters.registry",
     ),
     "Only the AWS host knows its SDK": ("adapters/registry.py", "boto3"),
+    "Only the Cloudflare host knows the Workers runtime": ("adapters/registry.py", "workers"),
     "Providers do not know each other": ("adapters/providers/slack/text.py", "adapters.providers.linear.marks"),
     "A webhook is verified and parsed without I/O and without a clock": ("adapters/providers/slack/text.py", "httpx2"),
     "The sandbox speaks for the vendors, and so knows nothing of our clients": (
