@@ -218,8 +218,8 @@ def _sources() -> tuple[tuple[str, str], ...]:
         module.name
         for package in ("factory_core", "adapters", "factory_cli")
         for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}.")
-        if not module.name.endswith("__main__")
-    )
+        if not module.name.endswith("__main__") and not module.name.startswith("adapters.cloudflare.")
+    )  # that one only the Workers runtime imports
     return tuple((name, inspect.getsource(importlib.import_module(name))) for name in found)
 
 

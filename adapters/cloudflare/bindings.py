@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any
 
-from js import Object
-
 from factory_core.config import FactoryConfig
 from factory_core.errors import ConfigProblem, NotFound, Problem, Retryable
 
@@ -69,6 +67,8 @@ def not_now(problem: Problem) -> Problem:
 
 def bindings_of(env: Any) -> Bindings:
     """`env` as the Workers SDK wraps it."""
+    from js import Object  # there is none outside the runtime, and `factory deploy` reads these names
+
     return _known(frozenset((name, value) for name, value in Object.entries(env._env) if isinstance(value, str)))
 
 
