@@ -381,7 +381,7 @@ def test_what_a_person_stopped_here_stays_stopped_though_its_ticket_says_ready()
 
 
 def test_what_a_person_stopped_before_its_first_triage_stays_stopped() -> None:
-    """The worker died over the triage, and nobody ever read the ticket: neither the search nor an old hint starts it."""
+    """The worker died over the triage, nobody ever read the ticket: neither the search nor an old hint starts it."""
 
     async def main() -> None:
         world = SweptWorld()
