@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all their own set-up: a Python ≥ 3.11 and git are enough. `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format docs lock aws-package aws-lock cloudflare-package clean
+.PHONY: help demo test check bench format docs lock aws-package aws-lock cloudflare-package cloudflare-lock clean
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -16,7 +16,7 @@ demo: $(READY)  ## see tickets become merged pull requests, on this machine alon
 	@$(BIN)/factory demo
 
 test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser  ## everything; with CI=true a skip is a failure
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: $(READY)  ## format, lint, types, import contracts, pure tests: under a minute
 	$(BIN)/ruff format --check .
@@ -49,6 +49,9 @@ aws-package: $(READY) infra/lambda_python/node_modules/.ready  ## build what Lam
 
 cloudflare-package: $(READY)  ## build what the Worker on Cloudflare runs: dist/cloudflare
 	@$(BIN)/python infra/cloudflare_package.py
+
+cloudflare-lock: $(READY)  ## write the locks of what the Workers runtime and Pyodide import anew
+	@$(BIN)/python infra/cloudflare_package.py --lock
 
 clean:  ## remove what the other targets made
 	rm -rf .venv .bench .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info dist tests/terraform/.venv $(JAVASCRIPT:/.ready=)

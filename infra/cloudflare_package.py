@@ -19,8 +19,7 @@ except ImportError:  # run as a program
     from own_files import ROOT, own_files, own_graph
 
 ENTRY = "adapters.cloudflare.entry"
-LOCK = ROOT / "infra/cloudflare-requirements.lock"
-WANTED = ROOT / "infra/cloudflare-requirements.in"
+LOCKS = [ROOT / "infra/cloudflare-requirements.lock", ROOT / "tests/cloudflare/pyodide-requirements.lock"]
 RUNTIME = [
     "--only-binary", ":all:", "--platform", "pyemscripten_2026_0_wasm32", "--platform", "any",
     "--python-version", "314", "--implementation", "cp", "--abi", "cp314", "--abi", "none", "--no-deps",
@@ -34,7 +33,7 @@ def main(folder: Path) -> None:
     own = copy(own_files(own_graph(), [ENTRY]), folder / "src")
     (folder / "src/main.py").write_text("".join(map(_import, own)) + CLASSES)
     shutil.copyfile(ROOT / "adapters/cloudflare/wrangler.jsonc", folder / "wrangler.jsonc")
-    _install(folder / "python_modules")
+    install(LOCKS[0], folder / "python_modules")
 
 
 def copy(files: Iterable[Path], folder: Path) -> list[Path]:
@@ -52,20 +51,22 @@ def _import(path: Path) -> str:
     return f"import {name}\n" if path.suffix == ".py" else ""
 
 
-def _install(modules: Path) -> None:
-    _pip("--no-compile", "--require-hashes", "--requirement", str(LOCK), *RUNTIME, "--target", str(modules))
+def install(lock: Path, modules: Path) -> None:
+    """The wheels that the lock names, unpacked."""
+    _pip("--no-compile", "--require-hashes", "--requirement", str(lock), *RUNTIME, "--target", str(modules))
     shutil.rmtree(modules / "bin", ignore_errors=True)
 
 
-def lock() -> None:
-    """Write the lock anew: of each package the one wheel that this interpreter takes, and its hash."""
-    report = _pip("--dry-run", "--ignore-installed", "--report", "-", "--requirement", str(WANTED), *RUNTIME)
+def write(lock: Path) -> None:
+    """The lock anew: of each package the one wheel that this interpreter takes, and its hash."""
+    wanted = str(lock.with_suffix(".in"))
+    report = _pip("--dry-run", "--ignore-installed", "--report", "-", "--requirement", wanted, *RUNTIME)
     lines = [
         f"{one['metadata']['name']}=={one['metadata']['version']} \\\n"
         f"    --hash=sha256:{one['download_info']['archive_info']['hashes']['sha256']}\n"
         for one in json.loads(report)["install"]
     ]
-    LOCK.write_text("".join(sorted(lines, key=str.lower)))
+    lock.write_text("".join(sorted(lines, key=str.lower)))
 
 
 def _pip(*arguments: str) -> str:
@@ -78,6 +79,7 @@ def _pip(*arguments: str) -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--lock"]:
-        lock()
+        for one in LOCKS:
+            write(one)
     else:
         main(ROOT / "dist/cloudflare")
