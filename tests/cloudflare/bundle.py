@@ -7,7 +7,10 @@ what it does: it compiles, tells the time and draws chance through what `pyodide
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import capnp
 
@@ -39,9 +42,7 @@ NO_EVAL = "(()=>{throw new Error('workerd forbids eval')})("
 def pack(pyodide: Path, directory: Path) -> None:
     """Write the bundle of the unpacked npm package where workerd's `--pyodide-bundle-disk-cache-dir` looks for it."""
     directory.mkdir(parents=True, exist_ok=True)
-    schema = directory / "bundle.capnp"
-    schema.write_text(SCHEMA)
-    message = capnp.load(str(schema)).Bundle.new_message()
+    message = _shape().Bundle.new_message()
     parts = (
         ("pyodide.asm", "src", _adapted((pyodide / "pyodide.asm.mjs").read_text()).encode()),
         ("pyodide.asm.wasm", "wasm", (pyodide / "pyodide.asm.wasm").read_bytes()),
@@ -51,6 +52,15 @@ def pack(pyodide: Path, directory: Path) -> None:
         module.name, module.type = f"pyodideRuntime-internal:{name}", "internal"
         setattr(module, kind, content)
     (directory / "pyodide_dev.capnp.bin").write_bytes(message.to_bytes())
+
+
+@cache
+def _shape() -> Any:
+    """Cap'n Proto reads it from a file, and knows each for as long as the process lives."""
+    with TemporaryDirectory() as folder:
+        schema = Path(folder) / "bundle.capnp"
+        schema.write_text(SCHEMA)
+        return capnp.load(str(schema))
 
 
 def _adapted(script: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -126,14 +127,29 @@ class StoreObject(DurableObject):
 
 
 class FactoryObject(entry.FactoryObject):
-    """The real one."""
+    """The real one, over a storage whose bill is kept."""
 
     def __init__(self, ctx: Any, env: Any) -> None:
+        self._meter = ctx.storage = Meter(ctx.storage)
         super().__init__(ctx, env)
-        self._faults = 0
+        self._faults, self._calls = 0, Counter[str]()
 
     async def fetch(self, request: Any) -> Response:
-        return await answered(self, request) if is_probe(request) else await super().fetch(request)
+        if is_probe(request):
+            return await answered(self, request)
+        self._calls["requests"] += 1
+        return await super().fetch(request)
+
+    async def alarm(self, info: Any = None) -> None:
+        self._calls["rings"] += 1
+        await super().alarm(info)
+
+    async def probe_bill(self) -> dict[str, int]:
+        calls, self._calls = self._calls, Counter()
+        return {**self._meter.bill(), **calls}
+
+    async def probe_execute(self, sql: str, *values: Any) -> Any:
+        return list(self._meter.exec(sql, *values).raw())
 
     async def _opened(self) -> Any:
         tenant = await super()._opened()
