@@ -23,7 +23,7 @@ class Kept:
         held = lock(home / "worker.lock")
         if held is None:
             why = f"another process holds {home / 'worker.lock'}"
-            raise Refused("A worker is at work here already", why=why, fix="factory worker --home DIRECTORY")
+            raise Refused("A worker is at work here already", why=why, fix="factory worker --help")
         self._lock = held
         self.worker_id = _own_id(home / "worker-id")
 
