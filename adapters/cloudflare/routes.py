@@ -21,7 +21,9 @@ def owner_of(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
     if request.method == "POST":
         return _sender(request, bindings)
     if request.method != "GET":
-        raise NotFound("nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect --help")
+        raise NotFound(
+            "nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect --help"
+        )
     user = visitor(request.headers.get("authorization", "")).user
     if user in bindings.variables:
         return user
@@ -33,4 +35,6 @@ def _sender(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
         return bindings.known(hook[1])
     if fleet := FLEET.fullmatch(request.path):
         return fleet[1] if fleet[1] in bindings.variables else nobody_here()
-    raise NotFound("nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect --help")
+    raise NotFound(
+        "nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect --help"
+    )

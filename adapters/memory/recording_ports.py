@@ -146,8 +146,8 @@ class RecordingTarget(_Recording):
                 return found
         number = len(self.pull_requests) + 1
         self.pull_requests[number] = PullRequest(
-            repository=repository, number=number, branch=branch, base=base, head_sha=f"sha{number}", draft=False, merged=False,
-            url=f"https://code.example/{repository}/pull/{number}", mergeable=None, checks=(), reviews=(),
+            repository=repository, number=number, branch=branch, base=base, head_sha=f"sha{number}", draft=False,
+            merged=False, url=f"https://code.example/{repository}/pull/{number}", mergeable=None, checks=(), reviews=(),
         )  # fmt: skip
         return self.pull_requests[number]
 

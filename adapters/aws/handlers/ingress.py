@@ -53,7 +53,9 @@ def _counted_as(status: int) -> str:
 
 async def _shown(request: HttpRequest) -> HttpResponse:
     if request.method != "GET":
-        raise NotFound("nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect --help")
+        raise NotFound(
+            "nothing is heard here", why="webhooks go to /hooks/<tenant>/<provider>", fix="factory connect --help"
+        )
     from ..pages import shown  # no webhook pays for the pages
 
     return await shown(request, process())

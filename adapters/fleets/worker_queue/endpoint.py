@@ -80,7 +80,9 @@ class WorkerEndpoint:
             return await self._claim(_read(Claim, request))
         found = _RUN.fullmatch(what) if request.method == "POST" else None
         if found is None:
-            raise NotFound("no such address of a fleet", why="its path or method is none of them", fix="factory worker --help")
+            raise NotFound(
+                "no such address of a fleet", why="its path or method is none of them", fix="factory worker --help"
+            )
         run_id, verb = found.groups()
         if verb == "heartbeat":
             return await self._heartbeat(run_id, _read(Heartbeat, request))
