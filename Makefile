@@ -64,9 +64,11 @@ $(READY): requirements.lock pyproject.toml
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# What some tests want beyond Python. Where it cannot be had, they are skipped by name.
+# What some tests want beyond Python. Where it cannot be had, they are skipped by name. `npm ci` refuses a lock that does not
+# name other systems' binaries, as where the registry has only this one's: then `npm install` takes the same versions.
+NPM := --ignore-scripts --no-audit --no-fund --loglevel=error
 %/node_modules/.ready: %/package-lock.json
-	@if command -v npm >/dev/null && (cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error); \
+	@if command -v npm >/dev/null && (cd $* && { npm ci $(NPM) 2>/dev/null || npm install --no-save $(NPM); }); \
 	 then touch $@; else echo "No npm packages for $*: the tests that need them will be skipped"; fi
 
 tests/terraform/.venv/.ready: tests/terraform/requirements.lock $(READY)
