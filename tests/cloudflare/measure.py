@@ -7,17 +7,21 @@ import secrets
 import statistics
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from factory_core.dispatch.records import InFlightRecord
 from infra import cloudflare_package
 from tests.scenarios.counting import ANSWER, VAGUE
 from tests.scenarios.sandbox_thread import world
 from tests.scenarios.worker_process import WorkerProcess, at_work
 
 from .deployed import Deployed
+from .remote import Probe
 from .runtime import Runtime
 
 BARE = """
@@ -40,6 +44,7 @@ def main() -> None:
         try:
             say("first answer after the start", ours=_took(deployed.runtime.start), bare=_took(bare.start))
             _lifecycle(deployed)
+            _shapes(deployed)
             for items in (100, 10_000):
                 _fill(deployed, items)
                 _webhooks(deployed, bare, items)
@@ -61,6 +66,26 @@ def _lifecycle(deployed: Deployed) -> None:
     say("a lifecycle with its worker", webhooks=len(w.sandbox.webhooks.deliveries), **acme.probe("bill"))
 
 
+def _shapes(deployed: Deployed) -> None:
+    """A new item in the object of its tenant, and in one of its own."""
+    name, now = secrets.token_hex(6), datetime.now(UTC)
+    tenant = Probe(deployed.runtime, "STORE", name)
+    for shape, objects in (
+        ("one object", [tenant] * ROUNDS),
+        ("one each", [_own(deployed, name) for _ in range(ROUNDS)]),
+    ):
+        took, rows = [], 0
+        for n, probe in enumerate(objects):
+            record = InFlightRecord(work_item_id=f"ACME-{n}", wake_at=now)
+            took.append(_took(lambda p=probe, r=record: p("store", "acme", now, "put_in_flight", r)))  # type: ignore[misc]
+            rows += probe("bill")["rows_written"]
+        say(f"a new item, {shape}", p50_ms=statistics.median(took) * 1000, rows=rows / ROUNDS)
+
+
+def _own(deployed: Deployed, name: str) -> Probe:
+    return Probe(deployed.runtime, "STORE", f"{name}-{secrets.token_hex(4)}")
+
+
 def _fill(deployed: Deployed, items: int) -> None:
     """Records of a usual size that wait for an answer until next year."""
     text = deployed.tenants["acme"].probe("execute", "SELECT body FROM in_flight LIMIT 1")[0][0]
@@ -75,7 +100,7 @@ def _webhooks(deployed: Deployed, bare: Runtime, items: int) -> None:
     kinds: dict[str, Callable[[], Any]] = {
         "bare": lambda: bare.http.post(bare.address, content=UNUSED),
         "unused": lambda: deployed.post("acme", "slack", UNUSED),
-        "saved": lambda: deployed.post("acme", "linear", _an_issue()),
+        "saved": lambda: deployed.post("acme", "linear", _an_issue(deployed)),
     }
     took: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(ROUNDS):
@@ -87,29 +112,28 @@ def _webhooks(deployed: Deployed, bare: Runtime, items: int) -> None:
             name: ROUNDS * 2 / _took(lambda send=send: list(pool.map(lambda _: send(), range(ROUNDS * 2))))  # type: ignore[misc]
             for name, send in kinds.items()
         }
+    said = kinds["saved"]()
+    assert said.status_code == 200, said.text
+    known = deployed.tenants["acme"].probe("execute", "SELECT count(*) FROM in_flight WHERE work_item_id LIKE 'NEW-%'")
+    assert known[0][0] > ROUNDS, known
     say(f"answers/s to {SENDERS} senders at {items} items", **rate)
-    say(f"the clock's tick in ms at {items} items", tick=_took(lambda: deployed.runtime.tick("* * * * *")) * 1000)
 
 
-def _an_issue() -> bytes:
-    """A change of a ticket that is none of ours: read, decided on, and a record saved for it."""
-    now = time.time()
-    at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(now))
-    key = f"NEW-{secrets.token_hex(4)}"
-    data = {
-        "id": secrets.token_hex(16), "identifier": key, "title": "A title", "description": "A sentence.",
-        "url": "https://x/y", "createdAt": at, "updatedAt": at, "priority": 0, "labels": [], "team": {"id": "t", "key": "DEMO", "name": "Demo"},
-        "state": {"id": "s", "name": "Ready for Agent", "type": "unstarted"}, "project": {"id": "p", "name": "Shop"},
-    }  # fmt: skip
-    event = {"action": "create", "type": "Issue", "createdAt": at, "data": data, "webhookTimestamp": int(now * 1000)}
-    return json.dumps(event).encode()
+def _an_issue(deployed: Deployed) -> bytes:
+    """A ticket that is ready, of a new key each time: read, decided on, and a record saved for it."""
+    sent = deployed.world.sandbox.webhooks.deliveries
+    payload = next(one.payload for one in sent if (one.vendor, one.payload.get("action")) == ("linear", "create"))
+    key = f"NEW-{secrets.randbelow(10**9) + 1}"
+    changed = {**payload["data"], "id": str(uuid.uuid4()), "identifier": key}
+    return json.dumps({**payload, "data": changed, "webhookTimestamp": int(time.time() * 1000)}).encode()
 
 
 def _bare(folder: Path) -> Path:
     (folder / "src").mkdir(parents=True)
     (folder / "src/main.py").write_text(BARE)
     cloudflare_package.install(cloudflare_package.LOCKS[0], folder / "python_modules")
-    settings = {"name": "bare", "main": "src/main.py", "compatibility_date": "2026-11-01"}
+    settings: dict[str, Any] = {"name": "bare", "main": "src/main.py", "compatibility_date": "2026-11-01"}
+    settings |= {"compatibility_flags": ["python_workers"]}
     (folder / "wrangler.jsonc").write_text(json.dumps(settings))
     return folder
 
