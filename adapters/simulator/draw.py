@@ -37,7 +37,7 @@ def draw(seed: int, store: str = "memory") -> Schedule:
 def _widened(drawn: Schedule, chance: Random) -> Schedule:
     """With the rarer things, which have a chance of their own: a number keeps the rest of its schedule."""
     rules = drawn.rules.model_copy(update={
-        "sweeps": chance.choice((600.0, 6 * HOUR, 6 * HOUR, DAY)),
+        "sweeps": chance.choice((600.0, 6 * HOUR, 6 * HOUR, 8 * HOUR)),
         "calls": chance.choice((2, 3, 20)),
         "relay": chance.random() < 0.3,
         "auto": drawn.rules.auto or chance.random() < 0.15,
