@@ -42,7 +42,10 @@ def main() -> None:
         deployed = Deployed(folder / "package", folder, vendors)
         bare = Runtime(_bare(folder / "bare"), folder / "bare-runtime")
         try:
-            say("first answer after the start", ours=_took(deployed.runtime.start), bare=_took(bare.start))
+            for start in ("without a snapshot", "with one"):
+                deployed.runtime.kill()
+                bare.kill()
+                say(f"first answer {start}, in s", ours=_took(deployed.runtime.start), bare=_took(bare.start))
             _lifecycle(deployed)
             _shapes(deployed)
             for items in (100, 10_000):

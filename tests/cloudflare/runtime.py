@@ -33,7 +33,11 @@ def node() -> Path:
 
 
 class Runtime:
-    """One `wrangler dev`. `start` again after `kill` finds the state that the killed one had saved."""
+    """One `wrangler dev`. `start` again after `kill` finds the state that the killed one had saved.
+
+    The first start also saves the interpreter's memory after all imports, as a deployment does; each later one begins
+    with that.
+    """
 
     def __init__(self, worker: Path, home: Path, variables: Mapping[str, str] | None = None) -> None:
         self.worker, self.home, self.variables = worker, home, dict(variables or {})
@@ -44,7 +48,8 @@ class Runtime:
         self._process: subprocess.Popen[bytes] | None = None
         home.mkdir(parents=True, exist_ok=True)
         bundle.pack(PACKAGES / "pyodide", home / "bundle")
-        (home / "workerd").write_text(_wrapper(home / "bundle"))
+        (home / "snapshot").mkdir(exist_ok=True)
+        (home / "workerd").write_text(_wrapper(home))
         (home / "workerd").chmod(0o700)
 
     def start(self) -> Runtime:
@@ -93,13 +98,17 @@ class Runtime:
         raise AssertionError(f"wrangler dev did not start:\n{self.log.read_text()[-4000:]}")
 
 
-def _wrapper(bundle_directory: Path) -> str:
-    """workerd as wrangler starts it, but with our bundle."""
+def _wrapper(home: Path) -> str:
+    """workerd as wrangler starts it, but with our bundle, and the snapshot if there is one."""
     workerd = next(PACKAGES.glob("@cloudflare/workerd-*/bin/workerd"))
-    return (
-        f'#!/bin/sh\n[ "$1" = serve ] || exec "{workerd}" "$@"\nshift\n'
-        f'exec "{workerd}" serve "--pyodide-bundle-disk-cache-dir={bundle_directory}" "$@"\n'
-    )
+    return f"""#!/bin/sh
+[ "$1" = serve ] || exec "{workerd}" "$@"
+shift
+snapshot=--python-save-snapshot
+[ -s "{home}/snapshot/snapshot.bin" ] && snapshot=--python-load-snapshot=snapshot.bin
+exec "{workerd}" serve "$snapshot" "--python-snapshot-dir={home}/snapshot" \\
+  "--pyodide-bundle-disk-cache-dir={home}/bundle" "$@"
+"""
 
 
 def _free_port() -> int:
