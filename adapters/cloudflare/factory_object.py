@@ -62,8 +62,10 @@ class FactoryObject(DurableObject):
     async def check_in(self) -> str:
         """The clock. Says what is wrong, if anything is."""
         try:
-            await self._alarm.look()  # an alarm that the platform gave up is armed again by what is due
-            await (await self._opened()).check_in()
+            await self._alarm.look()  # one that the platform gave up is armed again
+            again = await (await self._opened()).check_in()
+            if again:
+                self._alarm.at(again)
         except Problem as problem:
             self._note(problem, "check_in")
             return f"{problem.what}: {problem.why}"

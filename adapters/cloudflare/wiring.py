@@ -73,7 +73,8 @@ class CloudflareTenant:
             await self.factory.check_in(AT_ONCE, ahead, sweep=False)
         return await self.store.earliest(after=EPOCH if started else utc_now())
 
-    async def check_in(self) -> None:
-        """The clock's tick: all that the alarm was not armed for. What is claimed here, the alarm performs."""
+    async def check_in(self) -> datetime | None:
+        """The clock's tick: all that the alarm was not armed for. When to be called for what was claimed, or waits."""
         await self.leases.settle_due()
         await self.factory.check_in(AT_ONCE)
+        return await self.store.earliest(after=EPOCH)
