@@ -105,7 +105,7 @@ def abort(record: InFlightRecord, event: AbortRequested, config: FactoryConfig) 
 
 
 def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
-    """A person takes it up again: attempts start from nothing, the work and the answers stay."""
+    """A person takes it up again: attempts and questions start from nothing, the work and the answers stay."""
     noted = unblocked(record).note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
     said = Reply(id=event.id, author=event.by or "a person", text=event.reason[:MOST_TEXT], at=event.at)
     if event.reason and record.block and record.block.reason == "still-unclear":
@@ -114,7 +114,9 @@ def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) 
     handled = tuple(
         mark for mark in noted.handled if not mark.startswith("block:")
     )  # what stops it again is said again
-    fresh = noted.but(attempt=0, round=0, feedback=(*noted.feedback, *told)[-20:], handled=handled)
+    asked = noted.clarification and noted.clarification.model_copy(update={"round": 0})
+    feedback = (*noted.feedback, *told)[-20:]
+    fresh = noted.but(attempt=0, round=0, clarification=asked, feedback=feedback, handled=handled)
     return fresh.to(State.TRIAGING, event.at, TriageItem())
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from factory_core.dispatch.events import RetryRequested, StopRequested
+from factory_core.dispatch.events import AbortRequested, RetryRequested, StopRequested
 from factory_core.dispatch.records import State
 from factory_core.errors import Retryable
 from factory_core.work_item import ItemState
@@ -97,6 +97,24 @@ def test_the_reason_of_a_retry_answers_what_nobody_had_answered() -> None:
         words = "Show `amount` instead of `total` in shop/cart.py."
         await world.hear(RetryRequested(id="r", work_item_id="ACME-1", at=world.now, by="sam", reason=words))
         assert await world.state() is State.RUNNING
+
+    run(main())
+
+
+def test_a_retry_has_all_its_questions_anew() -> None:
+    """Those of before do not count, least of all one that was never put: it was aborted while the chat was away."""
+
+    async def main() -> None:
+        world = World()
+        world.channel.faults["open_thread"] = [Retryable("no answer", why="away", fix="factory check")]
+        await world.add(ticket(title="Cart is off", description=""))
+        await world.hear(AbortRequested(id="a", work_item_id="ACME-1", at=world.now, by="sam"))
+        await world.hear(RetryRequested(id="r", work_item_id="ACME-1", at=world.now, by="sam"))
+        for _ in range(2):
+            await world.hear(world.reply("not sure"))
+        assert (await world.state(), len(world.channel.threads["C1:1.0"])) == (State.WAITING, 3)
+        await world.hear(world.reply("not sure"))
+        assert await world.state() is State.BLOCKED
 
     run(main())
 
