@@ -5,6 +5,7 @@ Unknown fields are passed over, so that either side may be the newer one.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -16,6 +17,7 @@ from factory_core.work_item import Frozen
 
 SCHEMA: Literal["factory.worker/1"] = "factory.worker/1"
 LARGEST = 256 * 1024  # bytes of a worker's request
+SAFE = r"^[\w.-]*$"  # lengths stand beside it: a counted class of Unicode takes tenths of a second to compile
 
 Name = Annotated[str, StringConstraints(max_length=100)]
 Line = Annotated[str, StringConstraints(max_length=LONGEST_LINE)]
@@ -24,7 +26,7 @@ Line = Annotated[str, StringConstraints(max_length=LONGEST_LINE)]
 class Speaker(Frozen):
     """The worker, in each of its requests."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^[\w.-]{8,100}$")]
+    id: Annotated[str, StringConstraints(pattern=SAFE, min_length=8, max_length=100)]
     name: Name = ""
     version: Name = ""
     engines: tuple[Name, ...] = Field(default=(), max_length=20)
@@ -39,7 +41,7 @@ class Request(Frozen):
 class Claim(Request):
     """Give me a run; `run`: this one and no other, for which I was started."""
 
-    run: Annotated[str, StringConstraints(pattern=r"^[\w.-]{0,200}$")] = ""
+    run: Annotated[str, StringConstraints(pattern=SAFE, max_length=200)] = ""
 
 
 class Heartbeat(Request):
@@ -95,6 +97,4 @@ def refuse_unended(report: RunReport) -> None:
 def spelled(message: Frozen) -> bytes:
     """JSON; defaults are left out, the schema is not."""
     document: dict[str, Any] = message.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    import json
-
     return json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False).encode()
