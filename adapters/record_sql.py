@@ -55,7 +55,7 @@ OBJECT_SCHEMA = tuple(
     for sql in SCHEMA
     if not any(f"INDEX IF NOT EXISTS {index} " in sql for index in INDEXES_OF_FILES)
 )
-"""For a Durable Object, where each row of an index that is written is billed as one: docs/decisions/0019."""
+"""For a Durable Object, where each row of an index that is written is billed as one: docs/decisions/0020."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OUTBOX = TypeAdapter(tuple[Planned, ...])

@@ -33,10 +33,8 @@ class Counted(NamedTuple):
     heard: int  # webhooks, and the report: each a request to the Worker and one to the object
 
 
-COUNTED = Counted(40, 30, 6)
-ALARMS = (
-    2  # set for each that is heard: one to perform what follows, one for what is waited for; the first rings at once
-)
+COUNTED = Counted(21, 29, 6)
+ALARMS = 2  # set for each that is heard, at most: one that rings at once to perform, one for what is waited for
 
 
 class Item(NamedTuple):

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from typing import Any
 
+from bench.cloudflare_costs import COUNTED
 from tests.aws.lifecycle import Lifecycle
 from tests.core.world import World
 from tests.scenarios.counting import VAGUE
@@ -13,7 +14,7 @@ from tests.scenarios.counting import VAGUE
 from .deployed import Deployed
 from .remote import Probe, Remote
 
-ROWS = 21
+MOST_ROWS = 21
 
 
 class Played(Lifecycle):
@@ -30,11 +31,13 @@ class Played(Lifecycle):
 
 
 def test_a_lifecycle_writes_few_rows(deployed: Deployed) -> None:
-    """Of the records, the batch and the threads; a row of an index counts as one."""
+    """Of the records, the batch and the threads; a row of an index counts as one. The page of costs has these counts."""
     probe = Probe(deployed.runtime, "STORE", secrets.token_hex(6))
     probe("bill")
     asyncio.run(Played(probe).play())
-    assert probe("bill")["rows_written"] <= ROWS
+    bill = probe("bill")
+    assert (bill["rows_written"], bill["rows_read"]) == (COUNTED.written, COUNTED.read)
+    assert COUNTED.written <= MOST_ROWS
 
 
 def test_a_webhook_is_one_request_to_the_object(deployed: Deployed) -> None:
