@@ -31,7 +31,7 @@ class Played(Lifecycle):
 
 
 def test_a_lifecycle_writes_few_rows(deployed: Deployed) -> None:
-    """Of the records, the batch and the threads; a row of an index counts as one. The page of costs has these counts."""
+    """Of the records, the batch and the threads; a row of an index counts as one. The page of costs says so."""
     probe = Probe(deployed.runtime, "STORE", secrets.token_hex(6))
     probe("bill")
     asyncio.run(Played(probe).play())
