@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
 
 from pydantic import ValidationError
 
-from adapters.simulator.many import Failure, Played, play_many, stores_named, story
+from adapters.simulator.many import Failure, Played, playing, stores_named, story
 from adapters.simulator.schedule import Schedule
 from adapters.simulator.simulation import Simulation
 from adapters.simulator.stores import EVERY, STORES
 from factory_core.errors import Refused
 
 from .output import Output
+
+TELL_EVERY = 5.0  # seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +36,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def _many(args: argparse.Namespace, out: Output) -> int:
     seed = SystemRandom().randrange(10**9) if args.seed is None else args.seed
-    begun = monotonic()
-    played = play_many(range(seed, seed + max(1, args.schedules)), stores_named(args.store), max(1, args.jobs))
+    seeds, begun = range(seed, seed + max(1, args.schedules)), monotonic()
+    played = _told_meanwhile(playing(seeds, stores_named(args.store), max(1, args.jobs)), len(seeds), out)
     seconds = monotonic() - begun
     for failure in played.failures if args.save else ():
         kept = Path(args.save) / f"schedule-{failure.seed}.json"
@@ -42,6 +45,16 @@ def _many(args: argparse.Namespace, out: Output) -> int:
         kept.write_text(failure.schedule.model_dump_json(indent=1))
     text = "\n".join([*(_told(failure) for failure in played.failures), _summary(played, seed, args.store, seconds)])
     return out.answer(_document(played, seed, args.store, seconds), text, 1 if played.failures else 0)
+
+
+def _told_meanwhile(totals: Iterator[Played], schedules: int, out: Output) -> Played:
+    """The last of the totals; every few seconds, how far it is."""
+    total, said_at = Played(), monotonic()
+    for total in totals:
+        if monotonic() - said_at > TELL_EVERY:
+            said_at = monotonic()
+            out.say(f"{total.schedules:,} of {schedules:,} schedules, {len(total.failures)} violations")
+    return total
 
 
 def _replay(file: Path, out: Output) -> int:

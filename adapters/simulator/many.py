@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 
 from factory_core.work_item import Frozen
@@ -56,22 +57,34 @@ class Played(Frozen):
 
 def play_many(seeds: Sequence[int], stores: Sequence[str], jobs: int) -> Played:
     """Each seed over the next of the stores in turn. Stops early when several laws are broken."""
+    *_, total = playing(seeds, stores, jobs)
+    return total
+
+
+def playing(seeds: Sequence[int], stores: Sequence[str], jobs: int) -> Iterator[Played]:
+    """All that was played so far, told time and again until it is over."""
     named = [(seed, stores[n % len(stores)]) for n, seed in enumerate(seeds)]
     chunks = [named[n : n + CHUNK] for n in range(0, len(named), CHUNK)]
     total = Played()
-    if jobs == 1:
-        for chunk in chunks:
-            total = total.plus(_play(chunk))
-            if len(total.failures) >= MOST_FAILURES:
-                break
-        return total
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for played in pool.map(_play, chunks):
+    with _mapper(jobs) as mapped:
+        for played in mapped(_play, chunks):
             total = total.plus(played)
+            yield total
             if len(total.failures) >= MOST_FAILURES:
-                pool.shutdown(cancel_futures=True)
-                break
-    return total
+                return
+
+
+@contextmanager
+def _mapper(jobs: int) -> Iterator[Callable[..., Iterator[Played]]]:
+    """`map`, over so many processes."""
+    if jobs == 1:
+        yield map
+        return
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def failure_of(simulation: Simulation) -> Failure | None:

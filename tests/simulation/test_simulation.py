@@ -11,7 +11,7 @@ from random import SystemRandom
 import pytest
 
 from adapters.simulator.draw import draw
-from adapters.simulator.many import Played, failure_of, play_many
+from adapters.simulator.many import Played, failure_of, play_many, playing
 from adapters.simulator.schedule import Schedule
 from adapters.simulator.simulation import Simulation
 from adapters.simulator.stores import STORES
@@ -64,6 +64,12 @@ def test_the_same_seed_tells_the_same_history_to_the_byte() -> None:
 def test_every_store_tells_the_same_history(seed: int) -> None:
     """What the factory does depends on no store: the histories over all of them are one."""
     assert len({Simulation(draw(seed, store)).play().digest() for store in STORES}) == 1
+
+
+def test_a_long_run_says_how_far_it_is() -> None:
+    """One process or two: the totals grow to the same end."""
+    totals = [[total.schedules for total in playing(range(60), ("memory",), jobs)] for jobs in (1, 2)]
+    assert totals == [[25, 50, 60]] * 2
 
 
 def test_a_schedule_read_back_from_its_json_plays_the_same_history() -> None:
