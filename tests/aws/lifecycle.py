@@ -53,15 +53,16 @@ class Lifecycle(World):
         self.now += timedelta(milliseconds=40)
         return self.now
 
-    async def webhook(self, event: Event) -> None:
+    async def webhook(self, event: Event | None) -> None:
         """It comes in and is acknowledged; what follows is done after that."""
         self.acks.append(await self._heard(event))
         await self.settle()
         self.again.append(await self._heard(event))
 
-    async def _heard(self, event: Event) -> Bill:
+    async def _heard(self, event: Event | None) -> Bill:
         before = self.meter.bill
-        await self.factory.accept(event)
+        if event:
+            await self.factory.accept(event)
         return self.meter.bill.since(before)
 
     @property
@@ -82,7 +83,7 @@ class Lifecycle(World):
         await self.agent_ends(words="Renamed the field in the page and its test, and rounded the sum down to cents.")
         self.now += timedelta(seconds=2)
         self.target.change(1, head_sha=HEAD, base="main")
-        await self.webhook(self.pull(what="pull_request.opened"))
+        await self.webhook(None)  # that it was opened: adapters/providers/github/webhook.py finds no event in it
         self.now += timedelta(minutes=5)
         self.target.change(1, checks=CHECKS, mergeable=True)
         await self.webhook(self.pull(what="check_suite.completed"))

@@ -26,7 +26,8 @@ class Played(Lifecycle):
         self.factory = self.new_factory("object-1a2b3c4d5e6f")
 
     async def webhook(self, event: Any) -> None:
-        await self.factory.accept(event)
+        if event:
+            await self.factory.accept(event)
         await self.settle()
 
 

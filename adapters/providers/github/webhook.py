@@ -140,7 +140,7 @@ BRANCHES: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {
     **{
         f"pull_request.{action}": _of_pull_request
         for action in (
-            "opened", "reopened", "ready_for_review", "converted_to_draft", "synchronize", "closed", "edited",
+            "reopened", "ready_for_review", "converted_to_draft", "synchronize", "closed", "edited",
             "auto_merge_enabled", "auto_merge_disabled",
         )
     },
@@ -151,4 +151,7 @@ BRANCHES: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {
     "workflow_run.completed": _of_workflow_run,
     "status": _of_status,
 }  # fmt: skip
-"""The events that may change what becomes of a pull request, and where each names the branch; others are nothing."""
+"""The events that may change what becomes of a pull request, and where each names the branch; others are nothing.
+
+So is `pull_request.opened`: the factory opened it, and read it then; one that a person opened is that person's.
+"""

@@ -26,7 +26,7 @@ ABOUT_US: dict[str, tuple[str, dict[str, Any]]] = {
     **{
         f"pull_request.{action}": ("pull_request", {"action": action, "pull_request": pull()})
         for action in (
-            "opened", "reopened", "ready_for_review", "converted_to_draft", "synchronize", "closed", "edited",
+            "reopened", "ready_for_review", "converted_to_draft", "synchronize", "closed", "edited",
             "auto_merge_enabled", "auto_merge_disabled",
         )
     },
@@ -95,8 +95,8 @@ def test_a_suite_that_does_not_tell_its_repository_is_a_hint(pulls: object) -> N
 @pytest.mark.parametrize(
     ("event", "action"),
     [
-        ("ping", None), ("pull_request", "labeled"), ("pull_request_review_comment", "created"),
-        ("check_run", "created"), ("check_suite", "requested"),
+        ("ping", None), ("pull_request", "opened"), ("pull_request", "labeled"),
+        ("pull_request_review_comment", "created"), ("check_run", "created"), ("check_suite", "requested"),
         ("workflow_run", "in_progress"), ("push", None), ("invented", "tomorrow"),
     ],
 )  # fmt: skip
