@@ -12,10 +12,14 @@ GREEN = frozenset({"success", "neutral", "skipped"})
 
 
 class Gate(Frozen):
-    """`open`: merge this head. `wait`: not yet. `mend`: the agent must act; `feedback` says what, once each."""
+    """`open`: merge this head. `wait`: not yet. `mend`: the agent must act; `feedback` says what, once each.
+
+    `unsaid`: nothing is missing but the code host's word, which it works out when asked, and of which no event tells.
+    """
 
     verdict: Literal["open", "wait", "mend"]
     why: str
+    unsaid: bool = False
     feedback: tuple[tuple[str, str], ...] = ()  # (id, words): the id is remembered, so that it is told once
 
 
@@ -28,7 +32,11 @@ def gate(pull_request: PullRequest, rules: Merge, base: str) -> Gate:
     if broken:
         return Gate(verdict="mend", why=broken[0][1].splitlines()[0], feedback=broken)
     missing = _missing(pull_request, rules)
-    return Gate(verdict="wait", why=missing) if missing else Gate(verdict="open", why="all green")
+    if missing:
+        return Gate(verdict="wait", why=missing)
+    if pull_request.mergeable is not True:
+        return Gate(verdict="wait", why="whether it merges cleanly is not known yet", unsaid=True)
+    return Gate(verdict="open", why="all green")
 
 
 def _elsewhere(pull_request: PullRequest, base: str) -> str:
@@ -76,8 +84,6 @@ def _missing(pull_request: PullRequest, rules: Merge) -> str:
         return "the code host did not name its head commit"
     if pull_request.reviews is None:
         return "the code host did not show its reviews"
-    if pull_request.mergeable is not True:
-        return "whether it merges cleanly is not known yet"
     waiting = _missing_check(pull_request.checks, rules.required_checks)
     if waiting:
         return waiting

@@ -187,6 +187,8 @@ def _by_gate(
     if passed.verdict == "open":
         noted = record.note(at, "factory", f"Merges {pull_request.head_sha[:7]}: {passed.why}.")
         return noted.to(State.MERGING, at, MergePullRequest(sha=pull_request.head_sha), within=MERGE_WITHIN)
+    if passed.unsaid and record.waits_for != passed.why:
+        return record.stay(deadline=at + LOOK_SOON, waits_for=passed.why)
     return record.stay(waits_for=passed.why)
 
 

@@ -25,6 +25,26 @@ async def in_review(**config: object) -> World:
     return world
 
 
+def test_whether_it_merges_cleanly_is_asked_again_soon_and_then_with_all_else() -> None:
+    """The host works it out when asked and tells nobody: a minute later it is known, or asked with the usual look."""
+
+    async def story() -> None:
+        world = await in_review()
+        world.target.green(1)
+        world.target.change(1, mergeable=None)
+        await world.hear(world.pull())
+        record, asked = await world.record(), world.target.calls["read_pull_request"]
+        assert record.deadline == world.now + timedelta(seconds=60)
+        await world.later(timedelta(seconds=61))
+        await world.later(timedelta(minutes=5))
+        assert (await world.state(), world.target.calls["read_pull_request"]) == (State.IN_REVIEW, asked + 1)
+        world.target.green(1)
+        await world.later(timedelta(minutes=30))
+        assert await world.state() is State.DONE
+
+    run(story())
+
+
 @pytest.mark.parametrize("by", ["webhook", "own look"])
 def test_a_draft_is_not_complete_and_ready_is_found_by_webhook_or_by_looking(by: str) -> None:
     """However green: a draft is not merged. That it became ready is an event, or found within the half hour."""
