@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 ALLOWED = "schema not present"
+TESTS = Path(__file__).parent
+MADE_ONCE = (
+    "aws/test_functions.py", "aws/test_package.py", "cloudflare", "fleets/test_real_engines.py", "hosts/test_pages.py",
+    "scenarios/test_hostile_tickets.py",
+)  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where what all tests share is costly to make, one process runs them all."""
+    for item in items:
+        for place in MADE_ONCE:
+            if item.path.is_relative_to(TESTS / place):
+                item.add_marker(pytest.mark.xdist_group(place))
 
 
 @pytest.hookimpl(wrapper=True)

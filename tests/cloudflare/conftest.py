@@ -13,15 +13,6 @@ from tests.scenarios.sandbox_thread import world
 from .deployed import Deployed
 from .runtime import node
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs them all: a second runtime would only take the first one's time."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("cloudflare"))
-
 
 @pytest.fixture(scope="session")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -8,13 +8,10 @@ import pytest
 
 from tests.conformance.run_queue_laws import RunQueueLaws
 from tests.conformance.state_store_laws import HandClock, StateStoreLaws
-from tests.conformance.state_store_model import check_against_model
 
 from .deployed import Deployed
 from .remote import Probe, Remote
 from .runtime import Runtime
-
-EXAMPLES = 6  # of the model: each call here is a request
 
 
 class Objects:
@@ -50,13 +47,11 @@ class QueueWorld(Objects):
 
 
 class TestDurableObjectStateStore(StateStoreLaws):
+    examples = 6  # each call is a request
+
     @pytest.fixture
     def world(self, deployed: Deployed) -> StoreWorld:
         return StoreWorld(deployed.runtime)
-
-    def test_any_sequence_of_calls_behaves_like_a_dict(self, world: StoreWorld) -> None:  # type: ignore[override]
-        """Whatever is put, deleted and waited for, in any order: the store and a model of dicts agree."""
-        check_against_model(world, EXAMPLES)  # type: ignore[arg-type]
 
 
 class TestDurableObjectRunQueue(RunQueueLaws):

@@ -101,6 +101,8 @@ def law(check: Callable[[Any, World], Coroutine[Any, Any, None]]) -> Callable[[A
 class StateStoreLaws:
     """Subclass it as Test…, with a fixture `world`."""
 
+    examples = 40  # of the model
+
     @law
     async def test_what_was_put_is_what_is_got(self, world: World) -> None:
         """A put answers the record with the next version, and a get answers the very same."""
@@ -371,4 +373,4 @@ class StateStoreLaws:
 
     def test_any_sequence_of_calls_behaves_like_a_dict(self, world: World) -> None:
         """Whatever is put, deleted and waited for, in any order: the store and a model of dicts agree."""
-        check_against_model(world)
+        check_against_model(world, self.examples)

@@ -150,7 +150,7 @@ def saved(record: Saved) -> Saved:
     return record.model_copy(update={"version": record.version + 1})
 
 
-def check_against_model(world: World, examples: int = 40) -> None:
+def check_against_model(world: World, examples: int) -> None:
     machine = type("StoreMachineIn", (StoreMachine,), {"world": world})
     run_state_machine_as_test(
         machine,

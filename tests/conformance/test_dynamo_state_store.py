@@ -51,6 +51,8 @@ def client() -> Iterator[Any]:
 
 
 class TestDynamoStateStore(StateStoreLaws):
+    examples = 10  # each call is a request
+
     @pytest.fixture
     def world(self, client: Any) -> Iterator[DynamoWorld]:
         world = DynamoWorld(client, in_turn)
