@@ -29,6 +29,7 @@ SECRETS = {
     "LINEAR_WEBHOOK_SECRET": "old-secret", "SLACK_SIGNING_SECRET": "s", "GITHUB_WEBHOOK_SECRET": "g",
     "FACTORY_WORKER_TOKEN": "w",
 }  # fmt: skip
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAME, BYTES = "factory/test/acme", "as bytes"
 PARAMETER = "/factory/test/tenants/acme/config"
 
@@ -69,7 +70,7 @@ class Vault(Clients):
 
 class Clock:
     def __init__(self) -> None:
-        self.now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+        self.now = NOW
 
     def __call__(self) -> datetime:
         return self.now
@@ -82,10 +83,11 @@ def tenants() -> tuple[Tenants, Vault, Clock]:
 
 async def heard(tenants: Tenants, secret: str) -> int:
     """The status that a webhook signed with this secret gets; one of a kind that means nothing to us."""
-    body = b'{"action":"create","type":"Reaction","webhookTimestamp":1795262400000}'
-    signed = SIGN["linear"](secret, Attempt("d", "Reaction", body, datetime.now(UTC)))
+    stamp = round(NOW.timestamp() * 1000)
+    body = json.dumps({"action": "create", "type": "Reaction", "webhookTimestamp": stamp}).encode()
+    signed = SIGN["linear"](secret, Attempt("d", "Reaction", body, NOW))
     headers = {name.lower(): value for name, value in signed.items()}
-    request = HttpRequest(headers=headers, body=body, received_at=datetime.now(UTC))
+    request = HttpRequest(headers=headers, body=body, received_at=NOW)
     said: HttpResponse = await (await tenants("acme")).ears.handle_webhook("linear", request)
     return said.status
 
