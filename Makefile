@@ -59,7 +59,7 @@ clean:  ## remove what the other targets made
 # The virtual environment: the locked packages by their hashes, then the project itself.
 $(READY): requirements.lock pyproject.toml
 	@python=$$(sh .ci/find-python) && "$$python" -m venv .venv
-	@echo "Installing the locked packages into .venv"
+	@echo "Installing the locked packages into .venv" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -72,7 +72,7 @@ NPM := --ignore-scripts --no-audit --no-fund --loglevel=error
 	 then touch $@; else echo "No npm packages for $*: the tests that need them will be skipped"; fi
 
 tests/terraform/.venv/.ready: tests/terraform/requirements.lock $(READY)
-	@echo "Installing the tests' tools for Terraform into tests/terraform/.venv"
+	@echo "Installing the tests' tools for Terraform into tests/terraform/.venv" >&2
 	@$(BIN)/python -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
@@ -81,7 +81,7 @@ tests/terraform/.venv/.ready: tests/terraform/requirements.lock $(READY)
 EXTRA := import sys, tomllib; print(*tomllib.load(sys.stdin.buffer)["project"]["optional-dependencies"]["bench"], sep="\n")
 .bench/.ready: pyproject.toml bench/peers/package-lock.json
 	@mkdir -p .bench && cp bench/peers/package.json bench/peers/package-lock.json .bench
-	@echo "Installing the benchmark's peers into .bench"
+	@echo "Installing the benchmark's peers into .bench" >&2
 	@$(BIN)/python -m venv .bench/venv && $(BIN)/python -c '$(EXTRA)' < pyproject.toml > .bench/peers.txt
 	@.bench/venv/bin/python -m pip install --quiet --disable-pip-version-check -r .bench/peers.txt \
 	  || echo "The peers' packages cannot be had: the benchmark names them as absent"

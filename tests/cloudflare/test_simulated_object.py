@@ -10,7 +10,7 @@ from .deployed import Deployed
 from .remote import Probe
 
 SEEDS = Path(__file__).parents[1] / "simulation" / "seeds.txt"
-SCHEDULES = 30
+SCHEDULES = 16
 
 
 def test_no_law_is_broken_over_a_durable_object(deployed: Deployed) -> None:
