@@ -15,11 +15,13 @@ MADE_ONCE = (
     "aws/test_functions.py", "aws/test_package.py", "cloudflare", "fleets/test_real_engines.py", "hosts/test_pages.py",
     "scenarios/test_hostile_tickets.py",
 )  # fmt: skip
+LONGEST = ("simulation/test_simulation.py", "aws/test_simulated_dynamodb.py")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where what all tests share is costly to make, one process runs them all."""
+    """Where what all tests share is costly to make, one process runs them all; what takes longest begins first."""
+    items.sort(key=lambda item: not any(item.path == TESTS / place for place in LONGEST))
     for item in items:
         for place in MADE_ONCE:
             if item.path.is_relative_to(TESTS / place):
