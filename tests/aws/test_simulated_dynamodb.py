@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from random import SystemRandom
 
 from adapters.simulator.many import play_many
+from tests.simulation.seeds import NEWEST
 
-SEEDS = Path(__file__).parents[1] / "simulation" / "seeds.txt"
 SCHEDULES = 40
-NEWEST = 10
 
 
 def test_no_law_is_broken_over_dynamodb() -> None:
@@ -21,8 +19,7 @@ def test_no_law_is_broken_over_dynamodb() -> None:
 
 def test_no_law_is_broken_by_what_broke_one_before() -> None:
     """Seeds that once failed over any store: the newest of them."""
-    seeds = [int(line.split()[0]) for line in SEEDS.read_text().splitlines() if line and not line.startswith("#")]
-    assert broken(seeds[-NEWEST:]) == []
+    assert broken(NEWEST) == []
 
 
 def broken(seeds: Sequence[int]) -> list[object]:

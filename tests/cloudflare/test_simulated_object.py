@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from random import SystemRandom
+
+from tests.simulation.seeds import NEWEST
 
 from .deployed import Deployed
 from .remote import Probe
 
-SEEDS = Path(__file__).parents[1] / "simulation" / "seeds.txt"
 SCHEDULES = 16
 
 
@@ -21,8 +21,7 @@ def test_no_law_is_broken_over_a_durable_object(deployed: Deployed) -> None:
 
 def test_no_law_is_broken_by_what_broke_one_before(deployed: Deployed) -> None:
     """Seeds that once failed over any store: the newest of them."""
-    seeds = [int(line.split()[0]) for line in SEEDS.read_text().splitlines() if line and not line.startswith("#")]
-    assert broken(deployed, seeds[-10:]) == {}
+    assert broken(deployed, NEWEST) == {}
 
 
 def broken(deployed: Deployed, seeds: range | list[int]) -> dict[int, object]:

@@ -17,6 +17,7 @@ from adapters.simulator.simulation import Simulation
 from adapters.simulator.stores import STORES
 
 from .mutations import MUTATIONS, mutated
+from .seeds import SEEDS
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEDULES = 3_000
@@ -42,9 +43,7 @@ def test_no_law_is_broken_by_fresh_schedules(half: int, capsys: pytest.CaptureFi
 @pytest.mark.parametrize("store", STORES)
 def test_no_law_is_broken_by_what_broke_one_before(store: str) -> None:
     """Every seed that ever failed."""
-    lines = (Path(__file__).parent / "seeds.txt").read_text().splitlines()
-    seeds = [int(line.split()[0]) for line in lines if line and not line.startswith("#")]
-    played = play_many(seeds, (store,), jobs=1)
+    played = play_many(SEEDS, (store,), jobs=1)
     assert not played.failures, _told(played)
 
 
