@@ -9,14 +9,16 @@ from __future__ import annotations
 import hmac
 import json
 import re
+from typing import Protocol
 
 from factory_core import VERSION
-from factory_core.errors import BadSignature, NotFound, StoreUnavailable
+from factory_core.errors import BadSignature, NotFound, Problem, StoreUnavailable
 from factory_core.factory import Factory
 from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
 from factory_core.overview import health, item_overview, overview
 from factory_core.ports import Fleet
 from factory_core.status_page import item_page, page, stale_page
+from factory_core.status_report import StatusReport
 
 from .assembly import utc_now
 from .credentials import Secrets
@@ -33,7 +35,16 @@ def is_known(secrets: Secrets, password: str) -> bool:
     return any(good)
 
 
-async def shown(request: HttpRequest, factory: Factory, fleet: Fleet, store: str) -> HttpResponse:
+class LastReport(Protocol):
+    """Where a host keeps what was shown last, for when there is nothing newer. Never raises."""
+
+    async def keep(self, report: StatusReport) -> None: ...
+    async def read(self) -> StatusReport | None: ...
+
+
+async def shown(
+    request: HttpRequest, factory: Factory, fleet: Fleet, store: str, last: LastReport | None = None
+) -> HttpResponse:
     """What a GET gives the tenant itself; `store`: what its memory is called. Raises NotFound."""
     known = request.headers.get("if-none-match")
     try:
@@ -45,10 +56,18 @@ async def shown(request: HttpRequest, factory: Factory, fleet: Fleet, store: str
             )
         report = await overview(factory, fleet, VERSION, store)
     except StoreUnavailable as problem:
-        return page_response(stale_page(None, utc_now(), f"{problem.what}: {problem.why}"), known, status=503)
+        return await stale(problem, last)
+    if last:
+        await last.keep(report)
     if request.path == "/status.json":
         return HttpResponse(body=report.model_dump_json().encode())
     return page_response(page(report), known)
+
+
+async def stale(problem: Problem, last: LastReport | None) -> HttpResponse:
+    """The page when nobody who knows answers: what was known, in the past tense."""
+    report = await last.read() if last else None
+    return page_response(stale_page(report, utc_now(), f"{problem.what}: {problem.why}"), None, status=503)
 
 
 async def healthz(factory: Factory) -> HttpResponse:

@@ -6,15 +6,19 @@ import asyncio
 import logging
 from typing import Any
 
+from pyodide.ffi import JsException
 from workers import Request, Response, WorkerEntrypoint
 
-from factory_core.errors import ConfigProblem, Problem, Terminal
-from factory_core.intake.http import problem_response
+from factory_core.errors import ConfigProblem, Problem, Retryable, Terminal
+from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
 
+from .. import pages
 from ..assembly import utc_now
+from ..visitors import visitor
 from .bindings import bindings_of, not_now
 from .factory_object import FactoryObject
 from .http import head_of, response_of
+from .last_report import LastReport
 from .log_lines import log_in_lines
 from .routes import owner_of
 
@@ -32,15 +36,29 @@ class Default(WorkerEntrypoint):
 
     async def fetch(self, request: Request) -> Response:
         try:
-            owner = owner_of(head_of(request, utc_now()), self._bindings)
+            head = head_of(request, utc_now())
+            owner = owner_of(head, self._bindings)
         except ConfigProblem as problem:
             return response_of(problem_response(not_now(problem)))
         except Problem as problem:
             logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused"})
             return response_of(problem_response(problem))
-        if isinstance(owner, str):
+        if not isinstance(owner, str):
+            return response_of(owner)
+        try:
             return await self.env.FACTORY.getByName(owner).fetch(request.js_object)
-        return response_of(owner)
+        except (JsException, OSError) as error:  # the runtime's word, or the SDK's
+            logger.error("no answer: %s", type(error).__name__, extra={"action": "forward", "tenant": owner})
+            return response_of(await self._instead(head, owner))
+
+    async def _instead(self, head: HttpRequest, owner: str) -> HttpResponse:
+        """The object does not answer: senders come again, and who may see the page sees what it showed last."""
+        why = "the platform could not reach it, or it failed; the Worker's log says more"
+        problem = Retryable("the tenant's object does not answer", why=why, fix="factory check")
+        password = visitor(head.headers.get("authorization", "")).password
+        if head.method == "GET" and head.path == "/" and pages.is_known(self._bindings.secrets(owner), password):
+            return await pages.stale(problem, LastReport(self.env.LAST_REPORTS, owner))
+        return problem_response(problem)
 
     async def scheduled(self, controller: Any, env: Any, ctx: Any) -> None:
         """Raises when a tenant could not be checked in for, after all the others were."""

@@ -15,6 +15,7 @@ from ..assembly import utc_now
 from .alarm import Alarm
 from .bindings import bindings_of, not_now
 from .http import request_of, response_of
+from .last_report import LastReport
 from .wiring import CloudflareTenant
 
 logger = logging.getLogger("factory.cloudflare")
@@ -83,8 +84,8 @@ class FactoryObject(DurableObject):
         if self._tenant is None:
             await self._alarm.look()
             bindings, name = bindings_of(self.env), self.ctx.id.name
-            config = bindings.config(name)
-            self._tenant = CloudflareTenant(config, bindings.secrets(name), self.ctx.storage, self._alarm)
+            config, last = bindings.config(name), LastReport(self.env.LAST_REPORTS, name)
+            self._tenant = CloudflareTenant(config, bindings.secrets(name), self.ctx.storage, self._alarm, last)
         return self._tenant
 
     def _note(self, problem: Problem, action: str) -> None:

@@ -26,6 +26,7 @@ from ..visitors import visitor
 from .alarm import Alarm
 from .durable_object_state_store import DurableObjectStateStore
 from .hands import Hands
+from .last_report import LastReport
 from .object_database import ObjectDatabase, Storage
 from .routes import FLEET, HOOK
 
@@ -36,9 +37,11 @@ HOLD = timedelta(seconds=50)  # a worker's claim, while nothing is in line: the 
 class CloudflareTenant:
     """One life of the object. A tenant has one object at a time, so whoever else holds a lease is dead."""
 
-    def __init__(self, config: FactoryConfig, secrets: Secrets, storage: Storage, alarm: Alarm) -> None:
+    def __init__(
+        self, config: FactoryConfig, secrets: Secrets, storage: Storage, alarm: Alarm, last: LastReport
+    ) -> None:
         refuse_missing_secrets(missing_secrets(config, secrets), "the Worker's secrets")
-        self.config, self.secrets = config, secrets
+        self.config, self.secrets, self._last = config, secrets, last
         database, holder = ObjectDatabase(storage, alarm), f"object-{uuid.uuid4().hex[:12]}"
         database.create()
         self.store = DurableObjectStateStore(database, config.tenant, utc_now)
@@ -64,7 +67,9 @@ class CloudflareTenant:
         known = pages.is_known(self.secrets, visitor(request.headers.get("authorization", "")).password)
         if request.path == "/healthz":
             return await pages.healthz(self.factory) if known else pages.health_response(ok=True)
-        return await pages.shown(request, self.factory, self.fleet, "Durable Object") if known else pages.who_are_you()
+        if not known:
+            return pages.who_are_you()
+        return await pages.shown(request, self.factory, self.fleet, "Durable Object", self._last)
 
     async def perform_due(self, until: datetime) -> datetime | None:
         """Perform what is due, side by side. When to be called again: what did not move waits for the clock."""

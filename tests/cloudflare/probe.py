@@ -132,11 +132,13 @@ class FactoryObject(entry.FactoryObject):
     def __init__(self, ctx: Any, env: Any) -> None:
         self._meter = ctx.storage = Meter(ctx.storage)
         super().__init__(ctx, env)
-        self._faults, self._calls = 0, Counter[str]()
+        self._faults, self._calls, self._silent = 0, Counter[str](), False
 
     async def fetch(self, request: Any) -> Response:
         if is_probe(request):
             return await answered(self, request)
+        if self._silent:
+            raise RuntimeError("the object does not answer, as the test ordered")
         self._calls["requests"] += 1
         return await super().fetch(request)
 
@@ -166,6 +168,9 @@ class FactoryObject(entry.FactoryObject):
 
     async def probe_order_faults(self, how_many: int) -> None:
         self._faults = how_many
+
+    async def probe_be_silent(self, silent: bool) -> None:
+        self._silent = silent
 
     async def probe_lose_alarm(self) -> None:
         """As the platform does after six retries."""

@@ -30,3 +30,18 @@ def test_a_ticket_becomes_a_question(deployed: Deployed) -> None:
     """From Linear's signed webhook to a thread in Slack: decided, saved and performed in the object."""
     key = deployed.world.ticket("The cart is confusing", VAGUE)
     assert deployed.tenants["acme"].asked(key)
+
+
+def test_without_its_object_a_page_shows_what_it_showed_last(deployed: Deployed) -> None:
+    """In the past tense, and to its tenant alone; senders hear 503 and come again."""
+    acme = deployed.tenants["acme"]
+    assert deployed.get("/", "acme").status_code == 200
+    acme.probe("be_silent", True)
+    try:
+        page, strange = deployed.get("/", "acme"), deployed.get("/", "acme", "wrong")
+        assert (page.status_code, "Below is the floor as of" in page.text) == (503, True)
+        assert (strange.status_code, strange.json()["what"]) == (503, "the tenant's object does not answer")
+        assert deployed.post("acme", "slack", b"{}").status_code == 503
+    finally:
+        acme.probe("be_silent", False)
+    assert deployed.get("/", "acme").status_code == 200

@@ -66,8 +66,12 @@ run "a_factory_of_one_tenant" {
 
   # what the code finds
   assert {
-    condition     = { for binding in cloudflare_worker_version.factory.bindings : binding.name => binding.type } == { FACTORY = "durable_object_namespace", FACTORY_CONFIG = "plain_text", LINEAR_API_KEY = "inherit", LINEAR_WEBHOOK_SECRET = "inherit" }
-    error_message = "the object, the configuration, the secrets; nothing else"
+    condition     = { for binding in cloudflare_worker_version.factory.bindings : binding.name => binding.type } == { FACTORY = "durable_object_namespace", LAST_REPORTS = "kv_namespace", FACTORY_CONFIG = "plain_text", LINEAR_API_KEY = "inherit", LINEAR_WEBHOOK_SECRET = "inherit" }
+    error_message = "the object, the configuration, the secrets, what was shown last; nothing else"
+  }
+  assert {
+    condition     = [for binding in cloudflare_worker_version.factory.bindings : binding.namespace_id if binding.name == "LAST_REPORTS"] == [cloudflare_workers_kv_namespace.factory["LAST_REPORTS"].id]
+    error_message = "what was shown last is kept in the namespace that is made here"
   }
   assert {
     condition     = [for binding in cloudflare_worker_version.factory.bindings : jsondecode(binding.text) if binding.name == "FACTORY_CONFIG"] == [{ intentProvider = "linear", tenant = "acme" }]
@@ -95,7 +99,7 @@ run "a_second_tenant_makes_a_new_version" {
     secrets = ["ACME_LINEAR_API_KEY", "BLUE_SKY_LINEAR_API_KEY"]
   }
   assert {
-    condition     = toset([for binding in cloudflare_worker_version.factory.bindings : binding.name]) == toset(["FACTORY", "FACTORY_CONFIG_ACME", "FACTORY_CONFIG_BLUE_SKY", "ACME_LINEAR_API_KEY", "BLUE_SKY_LINEAR_API_KEY"])
+    condition     = toset([for binding in cloudflare_worker_version.factory.bindings : binding.name]) == toset(["FACTORY", "LAST_REPORTS", "FACTORY_CONFIG_ACME", "FACTORY_CONFIG_BLUE_SKY", "ACME_LINEAR_API_KEY", "BLUE_SKY_LINEAR_API_KEY"])
     error_message = "each tenant has its own configuration and its own secrets"
   }
   assert {
