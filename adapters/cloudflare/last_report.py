@@ -31,7 +31,8 @@ class LastReport:
             return
         self._kept_at = report.data_at
         try:
-            await self._namespace.put(self._tenant, report.model_dump_json())
+            kept = report.model_dump_json(by_alias=False)  # the names of status.json are for reading only
+            await self._namespace.put(self._tenant, kept)
         except JsException as error:
             self._note("keep_report", error)
 

@@ -187,7 +187,7 @@ class LocalFleet:
                 why="it would stand in process lists and in git's configuration",
                 fix=f"In factory.config.yaml: take the password out of repositories.{order.repository}.cloneUrl",
             )
-        own = {MARK: order.run_id}
+        own = {MARK: self._mark(order)}
         return Errand(
             home=self._home,
             engine=engine.name,
@@ -198,6 +198,10 @@ class LocalFleet:
             idle_after=self._idle_after,
             grace=self._grace,
         )
+
+    def _mark(self, order: RunOrder) -> str:
+        """Tells this run's processes from all others on this machine, those of another factory as well."""
+        return f"{self._home}:{order.run_id}"
 
     def _workspace(self, order: RunOrder) -> workspace.Workspace:
         credential = self._credentials(order.clone_url)
@@ -219,7 +223,7 @@ class LocalFleet:
                 update={"status": RunStatus.LOST, "ended_at": self._clock(), "why": "its supervisor is gone"}
             )
             if begun:
-                await asyncio.to_thread(end_marked, order.run_id)
+                await asyncio.to_thread(end_marked, self._mark(order))
                 run.save_result(lost)
             return lost
         finally:

@@ -47,11 +47,11 @@ def end_descendants(grace: float) -> None:
     _reap()
 
 
-def end_marked(run_id: str) -> None:
-    """SIGKILL to every process that carries the run's mark, and to their descendants."""
-    mark = f"{MARK}={run_id}".encode()
+def end_marked(mark: str) -> None:
+    """SIGKILL to every process that carries this mark, and to their descendants."""
+    carried = f"{MARK}={mark}".encode()
     deadline = time.monotonic() + _GIVE_UP
-    while (victims := _marked(mark)) and time.monotonic() < deadline:
+    while (victims := _marked(carried)) and time.monotonic() < deadline:
         for victim in victims | _descendants(victims):
             _signal(victim, signal.SIGKILL)
         time.sleep(0.02)
