@@ -141,6 +141,27 @@ def test_a_run_without_its_supervisor_is_lost_and_its_engine_ended(tmp_path: Pat
     assert asyncio.run(adopted(home, wait=False)) == []
 
 
+def test_what_ends_a_lost_run_leaves_another_factorys_run_of_the_same_id_alone(tmp_path: Path) -> None:
+    """Two factories on one machine: one's supervisor dies, and the other's agent goes on."""
+
+    async def play() -> list[RunReport]:
+        bare = code_host(tmp_path)
+        other, reports = fleet(tmp_path / "other")
+        await other.start(order(bare, task="console: sleep 3"))
+        made, lost = fleet(tmp_path / "home")
+        await made.start(order(bare, task="console: hang"))
+        for name in ("other", "home"):
+            (run,) = (tmp_path / name / "runs").iterdir()
+            await until((run / "output.jsonl").exists)
+        os.kill(supervisor_of(run), signal.SIGKILL)
+        await until(lambda: lost and reports)
+        await made.close()
+        await other.close()
+        return [*lost, *reports]
+
+    assert [report.status for report in asyncio.run(play())] == [RunStatus.LOST, RunStatus.SUCCEEDED]
+
+
 def test_a_server_killed_between_order_and_supervisor_begins_the_run_when_it_is_started_again(tmp_path: Path) -> None:
     """Nothing ran yet, so that nothing is told at adoption, and the repeated start begins it."""
     home, one = tmp_path / "home", order(code_host(tmp_path))
