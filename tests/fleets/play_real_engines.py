@@ -73,9 +73,8 @@ def processes(words: str) -> list[str]:
 async def play(name: str, folder: Path) -> Mapping[str, Any]:
     """Five runs of one item, one after the other."""
     stub, bare, found = ModelStub(), code_host(folder), dict[str, Any]()
-    made, reports = fleet(
-        folder / "home", engines={name: engine(name, stub.url, folder)}, idle_after=timedelta(seconds=6)
-    )
+    home, engines = folder / "home", {name: engine(name, stub.url, folder)}
+    made, reports = fleet(home, engines=engines, idle_after=timedelta(minutes=2))  # a first start may be slow
     number = 0
 
     async def run(scenario: str, stop: bool = False, **changes: Any) -> RunReport:
@@ -101,6 +100,8 @@ async def play(name: str, folder: Path) -> Mapping[str, Any]:
     stub.mood = "long"
     await run("stopped", stop=True)
     found["left behind"] = processes("time.sleep(77)")
+    await made.close()
+    made, reports = fleet(home, engines=engines, idle_after=timedelta(seconds=6))
     stub.mood = "hang"
     await run("silent")
     await made.close()
