@@ -13,9 +13,10 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.queued_run import QueuedRun, Worker
-from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.errors import UnreadableRecord
 from factory_core.work_item import Frozen
 

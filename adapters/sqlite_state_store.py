@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.ports import Clock
 
 from . import record_sql as sql

@@ -80,7 +80,7 @@ class Triage(Section):
 class Clarification(Section):
     """Who is asked, for how long, and what happens when nobody answers."""
 
-    max_rounds: int = Field(default=3, ge=1, le=10)
+    max_rounds: int = Field(default=3, ge=1, le=10)  # questions, before a person must act
     remind_after: Duration = timedelta(hours=4)
     escalate_after: Duration = timedelta(hours=24)
     give_up_after: Duration = timedelta(days=7)
@@ -92,9 +92,9 @@ class Clarification(Section):
 class Capacity(Section):
     """How much may happen at once. Waiting for it costs no attempt."""
 
-    agents: int = Field(default=2, ge=1)
-    per_repository: int = Field(default=1, ge=1)
-    per_state: dict[SlotState, int] = Field(default_factory=_review_column)
+    agents: int = Field(default=2, ge=1)  # at work at once
+    per_repository: int = Field(default=1, ge=1)  # of them
+    per_state: dict[SlotState, int] = Field(default_factory=_review_column)  # who runs has a place in review, too
 
 
 class Merge(Section):

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .config import FactoryConfig
+from .dispatch.batch import SweepReport
 from .dispatch.events import Event, ReplyReceived
-from .dispatch.records import ClarificationRecord, InFlightRecord, SweepReport
+from .dispatch.records import ClarificationRecord, InFlightRecord
 from .dispatch.run import RunReport
 from .errors import NotFound, Problem, VersionConflict
 from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large

@@ -9,8 +9,9 @@ from time import monotonic
 from pydantic import Field
 
 from .config import Workers
+from .dispatch.batch import Batch
 from .dispatch.queued_run import Worker, present
-from .dispatch.records import Batch, InFlightRecord, State
+from .dispatch.records import InFlightRecord, State
 from .dispatch.run import RunReport
 from .errors import Problem
 from .factory import Factory, Heard

@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from .connections import ProviderConnection
+from .dispatch.batch import Batch
 from .dispatch.events import Event, ReplyReceived
 from .dispatch.pull_request import PullRequest
-from .dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from .dispatch.records import ClarificationRecord, InFlightRecord
 from .dispatch.run import RunOrder, RunReport
 from .dispatch.triage import Verdict
 from .intake.http import HttpRequest, HttpResponse

@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 
 from ..record_sql import encode, microseconds
 from .dynamo_body import pack
@@ -45,7 +46,7 @@ def put_in_flight(table: str, tenant: str, saved: InFlightRecord, now: datetime)
     if saved.wake_at:
         more["moment"] = _number(saved.wake_at)
         more["wake_at"] = more["moment"] if saved.wake_at > now + SOON else {"N": "0"}
-    if saved.outbox and not saved.lease.holder and (saved.outbox[0].not_before or now) <= now:
+    if not saved.lease.holder and saved.due(now):
         more["work"] = {"N": str(saved.lease.epoch)}
     return _swap(table, place(tenant, f"{ITEM}{saved.work_item_id}") | more, saved, saved.work_item_id)
 

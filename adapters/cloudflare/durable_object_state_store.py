@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.ports import Clock
 
 from .. import record_sql as sql

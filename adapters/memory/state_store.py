@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.errors import StoreUnavailable, VersionConflict
 from factory_core.ports import Clock
 

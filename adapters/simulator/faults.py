@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord
+from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.errors import Retryable, StoreUnavailable, VersionConflict
 from factory_core.ports import StateStore
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from factory_core.dispatch.records import ENDED, Batch, ClarificationRecord, InFlightRecord, State
+from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 
 if TYPE_CHECKING:
     from .process import Process

@@ -11,9 +11,10 @@ from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from factory_core.dispatch.batch import SweepReport
 from factory_core.dispatch.events import Event, ItemChanged, ReplyReceived
 from factory_core.dispatch.pull_request import PullRequest
-from factory_core.dispatch.records import ENDED, State, SweepReport
+from factory_core.dispatch.records import ENDED, State
 from factory_core.ports import Change, ItemPage, Pointer, Redelivered
 from factory_core.runner.sweep import Sources
 from factory_core.work_item import WorkItem

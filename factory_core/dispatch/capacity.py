@@ -1,8 +1,8 @@
 """Who may run now, and who stands in line. A slot is taken, moved and released by the item that holds it.
 
-`running` slots count against `capacity.agents` and `perRepository`; a full review column (`perState: in-review`) lets
-nothing new start. The line is served by priority (1 first, 0 last), then by age; one full repository holds up only
-its own.
+`running` slots count against `capacity.agents` and `perRepository`. Each will want a place in the review column later,
+so nothing starts for which that (`perState: in-review`) has none left. The line is served by priority (1 first, 0
+last), then by age; one full repository holds up only its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..config import Capacity
-from .records import Batch, QueueEntry, Slot
+from .batch import Batch, QueueEntry, Slot
 
 
 class Served(NamedTuple):
@@ -54,15 +54,14 @@ def why_waiting(batch: Batch, entry: QueueEntry, limits: Capacity) -> str:
     """In words, which limit holds this item up; empty when none does."""
     running = [slot for slot in batch.slots.values() if slot.state == "running"]
     here = sum(slot.repository == entry.repository for slot in running)
-    reviewing = sum(slot.state == "in-review" for slot in batch.slots.values())
     most_running = min(limits.agents, limits.per_state.get("running", limits.agents))
     if len(running) >= most_running:
         return f"{len(running)} of {most_running} agents are busy"
     if here >= limits.per_repository:
         return f"{entry.repository} already has {here} of {limits.per_repository} running"
-    most_reviewing = limits.per_state.get("in-review")
-    if most_reviewing is not None and reviewing >= most_reviewing and entry.work_item_id not in batch.slots:
-        return f"{reviewing} of {most_reviewing} pull requests wait for review"
+    places = limits.per_state.get("in-review")
+    if places is not None and len(batch.slots) >= places and entry.work_item_id not in batch.slots:
+        return f"{len(running)} running and {len(batch.slots) - len(running)} in review, of {places} places for review"
     return ""
 
 

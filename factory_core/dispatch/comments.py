@@ -79,6 +79,11 @@ def not_ready(item: WorkItem) -> str:
     )
 
 
+def retry_fix(record: InFlightRecord) -> str:
+    """What a person can do when nothing else is left to do."""
+    return f'factory pipeline retry {record.key} --reason "…"'
+
+
 def blocked(block: Block) -> str:
     return f"The factory stops here: {block.why}\n\nWhat to do: {block.fix}"
 

@@ -194,9 +194,34 @@ LASTING = frozenset(
 )
 """Effects that stay planned when the item is cancelled; all others lose their point then."""
 
+LANE = {
+    "acknowledge_session": "session",
+    "triage_item": "ticket",
+    "read_item": "ticket",
+    "set_item_state": "ticket",
+    "post_comment": "comments",
+    "link_pull_request": "comments",
+    "ask_question": "thread",
+    "post_reply": "thread",
+    "close_thread": "thread",
+    "take_slot": "work",
+    "move_slot_to_review": "work",
+    "release_slot": "work",
+    "start_agent": "work",
+    "stop_agent": "work",
+    "look_at_run": "work",
+    "open_pull_request": "work",
+    "read_pull_request": "pull request",
+    "enable_auto_merge": "pull request",
+    "disable_auto_merge": "pull request",
+    "merge_pull_request": "pull request",
+}
+"""Effects of one lane are performed in their order: an agent is stopped before its slot is given back. No lane waits
+for another one, so that a chat that is down holds up no slot. To forget the item waits for all of them.
+"""
 
 URGENT = frozenset({"acknowledge_session"})
-"""Effects that somebody waits for within seconds: they come before what waits for a vendor or a pause."""
+"""Effects that somebody waits for within seconds: they come first."""
 
 COMPANION = {
     "take_slot": "batch",
@@ -217,6 +242,10 @@ class Planned(Frozen):
     failing_since: datetime | None = None
     not_before: datetime | None = None
     why: str = ""  # why the last attempt did not work
+
+    def waits(self, now: datetime) -> bool:
+        """Is it too early for this one?"""
+        return self.not_before is not None and self.not_before > now
 
     @property
     def run_id(self) -> str:

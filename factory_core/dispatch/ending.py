@@ -141,7 +141,7 @@ def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> T
     """Kept long enough; what is forgotten already needs no new record for that."""
     if not record.version:
         return None
-    return record.to(record.state, event.at, ForgetItem(), within=FORGET_AGAIN)
+    return record.to(record.state, event.at, *record.once(ForgetItem()), within=FORGET_AGAIN)
 
 
 def stop_late_agent(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
@@ -155,8 +155,11 @@ def close_late_thread(record: InFlightRecord, event: QuestionAsked, config: Fact
 
 
 def block_or_note(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:
-    """What the work depends on stops it, and its agent; what was only to be said is noted and passed over."""
-    if event.effect in SPEAKING:
+    """What the work depends on stops it, and its agent; what was only to be said is noted and passed over.
+
+    So is a question that was answered elsewhere while nobody could ask it.
+    """
+    if event.effect in SPEAKING or (event.effect == "ask_question" and record.state is not State.WAITING):
         return note_failure(record, event, config)
     runs = [event.run_id] if event.run_id else _runs(record)
     why = f"{event.effect.replace('_', ' ')} did not work: {event.why}"

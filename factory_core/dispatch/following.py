@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..config import FactoryConfig
 from ..work_item import ItemState, WorkItem
-from .effects import AcknowledgeSession, Effect, ReadItem, ReadPullRequest, TriageItem
-from .ending import cancel, reopen, unblocked
+from .effects import AcknowledgeSession, Effect, ReadItem, ReadPullRequest, ReleaseSlot, TriageItem
+from .ending import SLOTTED, cancel, reopen, unblocked
 from .events import ItemChanged, ItemRead, StartRefused
 from .records import ENDED, InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
@@ -111,7 +111,8 @@ def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:
     if record.item and Summary.of(event.item).digest == record.item.digest:
         return record.stay(tracker=event.item.state)
     noted = unblocked(record).note(event.at, "person", "The ticket was edited.")
-    return noted.to(State.TRIAGING, event.at, TriageItem())
+    freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
+    return noted.to(State.TRIAGING, event.at, *freed, TriageItem())
 
 
 def _taken_back(record: InFlightRecord, event: ItemRead | StartRefused, config: FactoryConfig) -> Transition:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
-from pydantic import Field
-
 from ..work_item import Frozen, ItemState, WorkItem
-from .effects import URGENT, Effect, Planned, StartAgent
+from .effects import LANE, URGENT, Effect, ForgetItem, Planned, StartAgent
 from .events import Event, Reply
 from .pull_request import PullRequest
 from .routing import Route
@@ -148,10 +146,11 @@ class InFlightRecord(Frozen):
     def to(
         self, state: State, at: datetime, *effects: Effect, within: timedelta | None = None, **changes: Any
     ) -> Transition:
-        """Move to a state, with the deadline by which something must happen there."""
+        """Move to a state, with the deadline by which something must happen there. Who moves on is not forgotten."""
+        kept = self if state is self.state else self.without(ForgetItem)
         since = at if state is not self.state else self.since
         deadline = at + within if within is not None else None
-        return Transition(self.but(state=state, since=since, deadline=deadline, **changes), effects)
+        return Transition(kept.but(state=state, since=since, deadline=deadline, **changes), effects)
 
     def stay(self, *effects: Effect, **changes: Any) -> Transition:
         """Stay where we are, deadline and all."""
@@ -187,19 +186,37 @@ class InFlightRecord(Frozen):
         rest = tuple(planned for planned in new if planned.effect.kind not in URGENT)
         return self.but(outbox=urgent + self.outbox + rest, planned=self.planned + len(new)) if new else self
 
+    def heads(self) -> Iterator[Planned]:
+        """Of each lane the effect that is next; to forget the item is next when nothing came before it."""
+        lanes = set[str]()
+        for planned in self.outbox:
+            lane = LANE.get(planned.effect.kind, "")
+            if lane not in lanes and (lane or not lanes):
+                yield planned
+            lanes.add(lane)
+
+    def due(self, now: datetime) -> Planned | None:
+        """What is to be performed first."""
+        return next((planned for planned in self.heads() if not planned.waits(now)), None)
+
     def once(self, effect: Effect) -> tuple[Effect, ...]:
         """The order, unless just this one is planned already: while it cannot be done, it does not pile up."""
         return () if any(planned.effect == effect for planned in self.outbox) else (effect,)
 
-    def settle(self, key: str) -> InFlightRecord:
-        return self.but(outbox=tuple(planned for planned in self.outbox if planned.key != key))
+    def without(self, *effects: type[Any]) -> InFlightRecord:
+        """Without the orders of these kinds: they have lost their point."""
+        return self.but(outbox=tuple(planned for planned in self.outbox if not isinstance(planned.effect, effects)))
+
+    def settle(self, *keys: str) -> InFlightRecord:
+        return self.but(outbox=tuple(planned for planned in self.outbox if planned.key not in keys))
 
     def scheduled(self, now: datetime) -> InFlightRecord:
         """With `wake_at` set to the earliest moment at which somebody must look again."""
         moments = [self.deadline] if self.deadline else []
-        if self.outbox:
-            held = self.lease.until if self.lease.holder else None
-            moments.append(held or self.outbox[0].not_before or now)
+        if self.lease.holder and self.lease.until and self.outbox:
+            moments.append(self.lease.until)
+        else:
+            moments += [planned.not_before or now for planned in self.heads()]
         return self.but(wake_at=min(moments, default=None))
 
     @property
@@ -229,52 +246,6 @@ class ClarificationRecord(Frozen):
     question: int = 0  # which round asked here last
     replies: tuple[Reply, ...] = ()  # only those that came first
     deadline: datetime  # past it the record is forgotten
-
-
-class Slot(Frozen):
-    repository: str
-    state: Literal["running", "in-review"]
-    since: datetime
-
-
-class QueueEntry(Frozen):
-    """One item in line: by priority (1 first, 0 last), then by age."""
-
-    work_item_id: str
-    repository: str
-    priority: int = 0
-    since: datetime
-
-
-class SweepReport(Frozen):
-    """What one look for missed events found; `failed`: which sources did not answer, and why."""
-
-    started: int = 0  # ready items without a record
-    answered: int = 0  # replies
-    closed: int = 0  # items and pull requests that had ended
-    changed: int = 0  # those that had changed otherwise
-    redelivered: int = 0  # deliveries asked for again
-    replayed: int = 0  # dead letters asked for again
-    calls: int = 0
-    failed: dict[str, str] = Field(default_factory=dict)
-
-
-class SweepState(Frozen):
-    """When the last look began, how far each of its sources was read, and which asked to be left alone until when."""
-
-    at: datetime | None = None
-    cursors: dict[str, str] = Field(default_factory=dict)
-    not_before: dict[str, datetime] = Field(default_factory=dict)
-    report: SweepReport | None = None  # None while it goes on
-
-
-class Batch(Frozen):
-    """A tenant's capacity: who has a slot, who stands in line. And whose turn it was to look for missed events."""
-
-    version: int = 0
-    slots: dict[str, Slot] = Field(default_factory=dict)
-    queue: tuple[QueueEntry, ...] = ()
-    sweep: SweepState = SweepState()
 
 
 def short(text: str) -> str:

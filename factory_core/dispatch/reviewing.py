@@ -8,7 +8,15 @@ from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
 from .asking import gives_orders, name_of, queue
-from .effects import Effect, EnableAutoMerge, LinkPullRequest, MergePullRequest, PostComment, ReadPullRequest
+from .effects import (
+    Effect,
+    EnableAutoMerge,
+    LinkPullRequest,
+    MergePullRequest,
+    PostComment,
+    ReadPullRequest,
+    SetItemState,
+)
 from .ending import block, cancel, finish
 from .events import (
     CheckedIn,
@@ -28,10 +36,11 @@ LOOK_SOON = timedelta(seconds=60)
 
 
 def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
-    """It is open: show it on the ticket, and look at it at once."""
+    """It is open: the ticket shows it, and we look at it at once."""
     pull_request = event.pull_request
     news = record.pull_request is None or record.pull_request.number != pull_request.number
-    effects: list[Effect] = [LinkPullRequest(url=pull_request.url)] if news and pull_request.url else []
+    effects: list[Effect] = [SetItemState(to=ItemState.IN_REVIEW, expect=(ItemState.READY, ItemState.DISPATCHED))]
+    effects += [LinkPullRequest(url=pull_request.url)] if news and pull_request.url else []
     if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
         effects.append(EnableAutoMerge(sha=pull_request.head_sha))
         record = record.but(armed=True)
@@ -71,7 +80,12 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
         return block(
             record,
             at,
-            Block(reason="pull-request-gone", why="Its pull request is gone.", fix=_retry(record), gate_lifts=True),
+            Block(
+                reason="pull-request-gone",
+                why="Its pull request is gone.",
+                fix=comments.retry_fix(record),
+                gate_lifts=True,
+            ),
             config,
         )
     record = record.but(pull_request=_small(pull_request))
@@ -79,7 +93,7 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
         return finish(record, at, config)
     if pull_request.state == "closed":
         why = f"A person closed pull request #{pull_request.number} without merging it."
-        closed = Block(reason="pull-request-closed", why=why, fix=_retry(record), gate_lifts=True)
+        closed = Block(reason="pull-request-closed", why=why, fix=comments.retry_fix(record), gate_lifts=True)
         return block(record, at, closed, config)
     if record.tracker is ItemState.DONE:
         return cancel(record, at, "a person moved the ticket to done", config)
@@ -119,7 +133,7 @@ def back_to_review(record: InFlightRecord, event: MergeRefused, config: FactoryC
     noted = record.note(event.at, "factory", f"Not merged: {event.reason}")
     if refusals >= MOST_REFUSALS:
         why = f"The code host refused {refusals} times to merge it. Last: {event.reason}"
-        refused = Block(reason="merge-refused", why=why, fix=_retry(record), gate_lifts=True)
+        refused = Block(reason="merge-refused", why=why, fix=comments.retry_fix(record), gate_lifts=True)
         return block(noted, event.at, refused, config)
     handled = (*record.handled, f"{refusal}{refusals}")[-100:]
     return noted.to(State.IN_REVIEW, event.at, within=LOOK_SOON, handled=handled)
@@ -130,7 +144,7 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
     waited = event.at - (record.since or event.at)
     if waited >= config.merge.give_up_after:
         why = f"Nobody acted on its pull request for {comments.duration(waited)}."
-        unanswered = Block(reason="review-unanswered", why=why, fix=_retry(record), gate_lifts=True)
+        unanswered = Block(reason="review-unanswered", why=why, fix=comments.retry_fix(record), gate_lifts=True)
         return block(record, event.at, unanswered, config)
     effects: list[Effect] = [*record.once(ReadPullRequest())]
     if waited >= config.merge.remind_after and "reminded" not in record.handled:
@@ -161,7 +175,7 @@ def follow_up(
         last = (*record.feedback, *words)[-1].strip().partition("\n")[0][:300]
         why = f"Still not right after {record.round} follow-ups. Last: {last}"
         untold = tuple(text[:MOST_TEXT] for text in words)[-20:]
-        stopped = Block(reason=reason, why=why, fix=_retry(record), untold=untold, gate_lifts=True)
+        stopped = Block(reason=reason, why=why, fix=comments.retry_fix(record), untold=untold, gate_lifts=True)
         return block(record, at, stopped, config)
     told = (*record.feedback, *(text[:MOST_TEXT] for text in words))[-20:]
     return queue(record.but(feedback=told, round=record.round + 1, attempt=0), at)
@@ -197,7 +211,3 @@ def _small(pull_request: PullRequest) -> PullRequest:
     checks = tuple(check.model_copy(update={"summary": ""}) for check in pull_request.checks or ())[:50]
     reviews = tuple(review.model_copy(update={"body": ""}) for review in pull_request.reviews or ())[-50:]
     return pull_request.model_copy(update={"checks": checks, "reviews": reviews})
-
-
-def _retry(record: InFlightRecord) -> str:
-    return f'factory pipeline retry {record.key} --reason "…"'

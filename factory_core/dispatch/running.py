@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..work_item import ItemState
+from . import comments
 from .asking import ask
 from .effects import LookAtRun, MoveSlotToReview, OpenPullRequest, ReleaseSlot, SetItemState, StartAgent, TakeSlot
 from .ending import block
@@ -70,15 +71,14 @@ def publish_retry_or_stop(record: InFlightRecord, event: AgentFinished, config: 
         return None
     engine = record.route.engine if record.route else ""
     ended = Run(run_id=report.run_id, engine=engine, started_at=report.started_at or event.at, session=report.session)
-    spent = record.but(run=ended, spent=record.spent.plus(report.usage))
+    spent = record.without(LookAtRun).but(run=ended, spent=record.spent.plus(report.usage))
     return _AFTER[report.status](spent, report, event.at, config)
 
 
 def _published(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     noted = record.note(at, "agent", f"Finished: {report.usage.turns} turns, ${report.usage.usd:.2f}.", report.words)
-    moved = SetItemState(to=ItemState.IN_REVIEW, expect=(ItemState.READY, ItemState.DISPATCHED))
     opened = OpenPullRequest(run_id=report.run_id, summary=report.words[:4_000])
-    effects = (opened, MoveSlotToReview(), moved)  # the slot in the write that knows the pull request
+    effects = (opened, MoveSlotToReview())  # the slot in the write that knows the pull request
     return noted.to(State.IN_REVIEW, at, *effects, within=config.runner.review_check_every)
 
 
@@ -93,7 +93,7 @@ def _asked(record: InFlightRecord, report: RunReport, at: datetime, config: Fact
 
 def _no_change(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     why = f"The agent ended well and changed nothing. {report.words[:300]}".strip()
-    return block(record, at, Block(reason="no-change", why=why, fix=_retry(record)), config)
+    return block(record, at, Block(reason="no-change", why=why, fix=comments.retry_fix(record)), config)
 
 
 def _failed(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
@@ -102,7 +102,7 @@ def _failed(record: InFlightRecord, report: RunReport, at: datetime, config: Fac
     if record.attempt < config.agents.max_attempts:
         return _start(noted, at, config, after=config.agents.cooldown)
     stopped = f"Stopped after {record.attempt} tries. Last: {why}"
-    return block(noted, at, Block(reason="attempts-exhausted", why=stopped, fix=_retry(record)), config)
+    return block(noted, at, Block(reason="attempts-exhausted", why=stopped, fix=comments.retry_fix(record)), config)
 
 
 def _limited(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
@@ -117,14 +117,16 @@ def _limited(record: InFlightRecord, report: RunReport, at: datetime, config: Fa
 
 def _capped(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     why = f"Stopped at its own cap: {report.why}"
-    return block(record, at, Block(reason="budget-run", why=why, fix=_retry(record)), config)
+    return block(record, at, Block(reason="budget-run", why=why, fix=comments.retry_fix(record)), config)
 
 
 def _stopped(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     """By a person; but a run that never began was stopped by our own look at it, whose word may come later."""
     if report.started_at is None:
         return _failed(record, report, at, config)
-    return block(record, at, Block(reason="stopped", why="Somebody stopped the agent.", fix=_retry(record)), config)
+    return block(
+        record, at, Block(reason="stopped", why="Somebody stopped the agent.", fix=comments.retry_fix(record)), config
+    )
 
 
 _AFTER: dict[RunStatus, Callable[[InFlightRecord, RunReport, datetime, FactoryConfig], Transition]] = {
@@ -153,7 +155,3 @@ def _live_runs(record: InFlightRecord) -> set[str]:
     """The run we know, and one whose start has not been confirmed yet (its report may be faster)."""
     pending = {planned.run_id for planned in record.outbox if isinstance(planned.effect, StartAgent)}
     return pending or ({record.run.run_id} if record.run else set())
-
-
-def _retry(record: InFlightRecord) -> str:
-    return f'factory pipeline retry {record.key} --reason "…"'

@@ -234,3 +234,9 @@ def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> T
     if step is None or record.knows(event):
         return None
     return step(record.remember(event), event, config)
+
+
+def decide(record: InFlightRecord, event: Event, config: FactoryConfig) -> InFlightRecord | None:
+    """transition(), with its effects planned in the record's outbox."""
+    decided = transition(record, event, config)
+    return decided.record.plan(decided.effects) if decided else None

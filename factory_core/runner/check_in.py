@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..dispatch import capacity
+from ..dispatch.batch import SweepState
 from ..dispatch.ending import SLOTTED
 from ..dispatch.events import CheckedIn
-from ..dispatch.records import InFlightRecord, State, SweepState
+from ..dispatch.records import InFlightRecord, State
 from ..errors import Problem, VersionConflict
 from ..ports import Clock, StateStore
 from .drive import Runner

@@ -1,7 +1,7 @@
 """⑤ accept() saves what an event means in one write; drive() performs the outbox, one write an effect.
 
 accept:  load → decide → claim if due → save (conflict: again)            … the sender may be answered now
-drive:   perform the first effect → settle it, decide its outcome, save (conflict: load, again; fenced: leave)
+drive:   perform what is due → settle it, decide its outcome, save (conflict: load, again; fenced: leave)
 """
 
 from __future__ import annotations
@@ -10,17 +10,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, TypeVar
 
 from ..config import FactoryConfig
-from ..dispatch.effects import COMPANION, Planned, StartAgent
-from ..dispatch.events import EffectFailed, Event, SlotOffered
-from ..dispatch.records import Batch, ClarificationRecord, InFlightRecord
-from ..dispatch.transitions import transition
+from ..dispatch import comments
+from ..dispatch.batch import Batch
+from ..dispatch.effects import COMPANION, Planned
+from ..dispatch.events import Event, SlotOffered
+from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
+from ..dispatch.transitions import decide
 from ..errors import OwnFault, Problem, Retryable, Terminal, VersionConflict
 from ..ports import Clock, StateStore
-from .lease import claim, extended_or_released, released, waits
+from .lease import claim, extended, extended_or_released, holds, released
+from .retries import after_problem, is_poison
 
 logger = logging.getLogger("factory.runner")
 
@@ -39,6 +42,8 @@ Finish = Callable[[], Awaitable[Outcome]]
 """The half of an effect that only touches the store: done anew whenever the save meets a conflict."""
 
 Perform = Callable[[InFlightRecord, Planned], Awaitable[Outcome | Finish]]
+Result = Outcome | Finish | Problem
+T = TypeVar("T")
 
 
 class Accepted(NamedTuple):
@@ -70,7 +75,7 @@ class Runner:
         """Save the event's meaning in one conditional write, or in none if it changes nothing."""
         while True:
             before = await self._load(event.work_item_id)
-            decided = _decide(before, event, self._config)
+            decided = decide(before, event, self._config)
             if decided is None:
                 return Accepted(before, False)
             claimed = claim(decided, self._holder, self._clock(), self._config.runner.lease, self._is_gone)
@@ -101,74 +106,90 @@ class Runner:
                 continue
 
     async def drive(self, record: InFlightRecord, until: datetime | None = None) -> None:
-        """Perform what is due, in order, while the lease is ours. `record` is as accept() or claim() saved it.
-
-        Effects without an outcome are settled together with the next one that has one, so that a row of them costs
-        one write; a crash before it performs them once more, under the same keys.
+        """Perform what is due while the lease is ours. `record` is as accept() or claim() saved it.
 
         `until`: when the host ends this process. No effect is begun that might outlast it, and the lease is given back.
         """
-        epoch, done = record.lease.epoch, list[Planned]()
         current: InFlightRecord | None = record
-        while current is not None and current.lease.holder and current.lease.epoch == epoch:
-            if not done and not self._has_time(until):
-                await self._give_back(current)
+        while holds(current, record):
+            planned = current.due(self._clock())
+            if planned is None or not self._has_time(until):
+                await self._change_lease(current, released)
                 return
-            planned = current.outbox[len(done)]
-            result = await self._attempt(current, planned)
-            if result == Outcome() and self._has_time(until) and self._goes_on(current, len(done) + 1):
-                done.append(planned)
-                continue
-            current, done = await self._save(current, [*done, planned], result, epoch), []
+            if self._has_time(current.lease.until):
+                done, result = await self._perform_row(current, planned, until)
+                current = await self._save(current, done, result)
+            else:  # it was begun late: an effect must not outlast the lease
+                current = await self._change_lease(current, self._extended)
 
-    def _goes_on(self, record: InFlightRecord, done: int) -> bool:
-        """Is another effect due, and enough of the lease left to perform it before anything is saved?"""
-        until, now = record.lease.until, self._clock()
-        enough = until is not None and until - now > self._config.runner.effect_timeout
-        return enough and done < len(record.outbox) and not waits(record.outbox[done], now)
+    async def _perform_row(
+        self, record: InFlightRecord, planned: Planned, until: datetime | None
+    ) -> tuple[list[Planned], Result]:
+        """Perform this effect, and what is due after it as long as nothing has an outcome: a row costs one write.
+
+        A crash before that write performs the row once more, under the same keys. What may have killed a worker is
+        performed alone, so that no other effect is blamed for it.
+        """
+        done = list[Planned]()
+        while True:
+            done.append(planned)
+            result = await self._attempt(record, planned)
+            following = record.settle(*(known.key for known in done)).due(self._clock())
+            if result != Outcome() or following is None or planned.faults or following.faults:
+                return done, result
+            if not (self._has_time(until) and self._has_time(record.lease.until)):
+                return done, result
+            planned = following
 
     def _has_time(self, until: datetime | None) -> bool:
-        """Can an effect end before this process does?"""
+        """Can an effect end before then?"""
         return until is None or until - self._clock() > self._config.runner.effect_timeout
 
-    async def _give_back(self, record: InFlightRecord) -> None:
-        """Let go of the lease, so that anybody may go on at once."""
+    def _extended(self, record: InFlightRecord) -> InFlightRecord:
+        return extended(record, self._clock(), self._config.runner.lease)
+
+    async def _change_lease(
+        self, record: InFlightRecord, change: Callable[[InFlightRecord], InFlightRecord]
+    ) -> InFlightRecord | None:
+        """Save it with its lease changed, if that is still ours."""
         current: InFlightRecord | None = record
-        while current is not None and current.lease.epoch == record.lease.epoch:
+        while holds(current, record):
             try:
-                await self._store.put_in_flight(released(current).scheduled(self._clock()))
+                return await self._store.put_in_flight(change(current).scheduled(self._clock()))
             except VersionConflict:
                 current = await self._store.get_in_flight(record.work_item_id)
-            else:
-                return
+        return None
 
-    async def _attempt(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish | Problem:
-        """Perform it within its time; every failure comes back as a Problem."""
-        if planned.faults >= self._config.runner.max_attempts:
+    async def _attempt(self, record: InFlightRecord, planned: Planned) -> Result:
+        if is_poison(planned, self._config.runner):
             return Terminal(
-                "its worker died over it each time", why=planned.why or "no outcome", fix=_retry_fix(record)
+                "its worker died over it each time", why=planned.why or "no outcome", fix=comments.retry_fix(record)
             )
+        return await self._tried(record, planned, lambda: self._perform(record, planned))
+
+    async def _tried(self, record: InFlightRecord, planned: Planned, work: Callable[[], Awaitable[T]]) -> T | Problem:
+        """Do it within its time; every failure comes back as a Problem, but a conflict."""
+        patience = self._config.runner.effect_timeout.total_seconds()
         try:
-            async with asyncio.timeout(self._config.runner.effect_timeout.total_seconds()):
-                return await self._perform(record, planned)
+            async with asyncio.timeout(patience):
+                return await work()
         except Problem as problem:
             return problem
+        except VersionConflict:
+            raise
         except TimeoutError:
-            patience = round(self._config.runner.effect_timeout.total_seconds())
-            return Retryable(planned.effect.kind, why=f"no outcome within {patience} s", fix="factory check")
+            return Retryable(planned.effect.kind, why=f"no outcome within {patience:.0f} s", fix="factory check")
         except Exception as error:  # the outermost frame: a fault of ours must not lose the effect
             logger.exception("effect failed", extra={"action": planned.effect.kind, "item": record.work_item_id})
             return OwnFault(planned.effect.kind, why=type(error).__name__, fix="factory check")
 
-    async def _save(
-        self, record: InFlightRecord, done: Sequence[Planned], result: Outcome | Finish | Problem, epoch: int
-    ) -> InFlightRecord | None:
+    async def _save(self, record: InFlightRecord, done: Sequence[Planned], result: Result) -> InFlightRecord | None:
         """Write the outcome of the last of `done`; None when the record is gone or the lease was lost."""
         current: InFlightRecord | None = record
-        while current is not None and current.lease.epoch == epoch:
+        while holds(current, record):
             try:
                 async with AsyncExitStack() as turn:
-                    outcome = await self._finished(result, done[-1], turn) if callable(result) else result
+                    outcome = await self._finished(current, done[-1], result, turn)
                     return await self._write(current, done, outcome, turn)
             except VersionConflict:
                 current = await self._store.get_in_flight(record.work_item_id)
@@ -177,51 +198,57 @@ class Runner:
     async def _write(
         self, record: InFlightRecord, done: Sequence[Planned], outcome: Outcome | Problem, turn: AsyncExitStack
     ) -> InFlightRecord | None:
-        now = self._clock()
-        for planned in done[:-1]:
-            record = record.settle(planned.key)
+        now, last = self._clock(), done[-1]
+        before = record.settle(*(planned.key for planned in done[:-1]))
         if isinstance(outcome, Problem):
-            after, kept = self._after_problem(record, done[-1], outcome, now), Outcome()
-        elif outcome.forget:
+            after, kept = after_problem(before, last, outcome, now, self._config), Outcome()
+        elif outcome.forget and _is_forgettable(before, last):
             await self._store.delete_in_flight(record.work_item_id, record.version)
             return None
         else:
-            after, kept = self._after(record, done[-1], outcome), outcome
-        after, kept = await self._with_companions(after, done[-1], kept, turn)
+            after, kept = self._after(before, last, outcome), outcome
+        after, kept = await self._with_companions(after, last, kept, turn)
         after = extended_or_released(after, now, self._config.runner.lease).scheduled(now)
         saved = await self._store.put_in_flight(after, batch=kept.batch, clarification=kept.clarification)
-        _log(done[-1].effect.kind, record, saved)
+        _log(last.effect.kind, record, saved)
         for item in kept.granted:
             await self.offer(item, kept.batch)
         return saved
 
     def _after(self, record: InFlightRecord, planned: Planned, outcome: Outcome) -> InFlightRecord:
         settled = record.settle(planned.key)
-        return (_decide(settled, outcome.event, self._config) if outcome.event else None) or settled
+        return (decide(settled, outcome.event, self._config) if outcome.event else None) or settled
 
-    async def _finished(self, finish: Finish, planned: Planned, turn: AsyncExitStack) -> Outcome:
+    async def _finished(
+        self, record: InFlightRecord, planned: Planned, result: Result, turn: AsyncExitStack
+    ) -> Outcome | Problem:
         """The store's half of an effect. Who changes the batch keeps its turn until the save: no race within us."""
+        if not callable(result):
+            return result
         if COMPANION.get(planned.effect.kind) != "batch":
-            return await finish()
+            return await self._tried(record, planned, result)
         await turn.enter_async_context(self._batch_turn)
-        outcome = await finish()
-        if outcome.batch is None:
+        outcome = await self._tried(record, planned, result)
+        if isinstance(outcome, Problem) or outcome.batch is None:
             await turn.aclose()
         return outcome
 
     async def _with_companions(
         self, record: InFlightRecord, last: Planned, kept: Outcome, turn: AsyncExitStack
     ) -> tuple[InFlightRecord, Outcome]:
-        """Do what only touches the store in this same write, as long as it comes first and its companion is unused."""
+        """Do what is due and only touches the store in this same write, one for each companion of the record.
+
+        What does not work here stays planned, and is tried on its own.
+        """
         used = {COMPANION.get(last.effect.kind)}
-        while record.outbox and not waits(record.outbox[0], self._clock()):
-            planned = record.outbox[0]
-            companion = COMPANION.get(planned.effect.kind)
-            if companion is None or companion in used:
+        while (planned := record.due(self._clock())) and (companion := COMPANION.get(planned.effect.kind)):
+            if companion in used or planned.faults:
                 break
             used.add(companion)
-            result = await self._perform(record, planned)
-            outcome = await self._finished(result, planned, turn) if callable(result) else result
+            result = await self._attempt(record, planned)
+            outcome = await self._finished(record, planned, result, turn)
+            if isinstance(outcome, Problem):
+                break
             record = self._after(record, planned, outcome)
             granted = (*kept.granted, *outcome.granted)
             kept = kept._replace(granted=granted, **{companion: getattr(outcome, companion)})
@@ -234,61 +261,13 @@ class Runner:
             offered = f"slot:{slot.since.isoformat()}"
             await self.accept_and_wake(SlotOffered(id=offered, work_item_id=work_item_id, at=self._clock()))
 
-    def _after_problem(
-        self, record: InFlightRecord, planned: Planned, problem: Problem, now: datetime
-    ) -> InFlightRecord:
-        """Try again later, or, when it is hopeless, let the machine decide.
-
-        Hopeless is what the vendor says is, what our own fault broke `max_attempts` times, and what no vendor's
-        recovery has mended in `give_up_after`: an outage of an hour parks nothing.
-        """
-        rules, attempts = self._config.runner, planned.attempts + 1
-        faults = planned.faults + isinstance(problem, OwnFault)
-        since = planned.failing_since or now
-        if problem.retryable and faults < rules.max_attempts and now - since < rules.give_up_after:
-            later = planned.model_copy(
-                update={
-                    "attempts": attempts,
-                    "faults": faults,
-                    "failing_since": since,
-                    "not_before": now + self._delay(problem, attempts),
-                    "why": problem.why[:300],
-                }
-            )
-            return record.but(outbox=tuple(later if other.key == planned.key else other for other in record.outbox))
-        failed = EffectFailed(
-            id=f"{planned.key}:failed",
-            work_item_id=record.work_item_id,
-            at=now,
-            effect=planned.effect.kind,
-            run_id=planned.run_id if isinstance(planned.effect, StartAgent) else "",
-            why=f"{problem.what}: {problem.why}"[:500],
-            fix=problem.fix,
-        )
-        settled = record.settle(planned.key)
-        return _decide(settled, failed, self._config) or settled
-
-    def _delay(self, problem: Problem, attempts: int) -> timedelta:
-        """The vendor's own delay, or ours: doubling, up to a limit."""
-        after: float | None = getattr(problem, "after", None)
-        rules = self._config.runner
-        return (
-            timedelta(seconds=after)
-            if after is not None
-            else min(rules.first_delay * 2 ** min(attempts - 1, 20), rules.longest_delay)
-        )
-
     async def _load(self, work_item_id: str) -> InFlightRecord:
         return await self._store.get_in_flight(work_item_id) or InFlightRecord(work_item_id=work_item_id)
 
 
-def _decide(record: InFlightRecord, event: Event, config: FactoryConfig) -> InFlightRecord | None:
-    decided = transition(record, event, config)
-    return decided.record.plan(decided.effects) if decided else None
-
-
-def _retry_fix(record: InFlightRecord) -> str:
-    return f'factory pipeline retry {record.key} --reason "…"'
+def _is_forgettable(record: InFlightRecord, planned: Planned) -> bool:
+    """Not if somebody took the item up again meanwhile, or it has become the subject of another order."""
+    return record.state in ENDED | {State.NEW} and [known.key for known in record.outbox] == [planned.key]
 
 
 def _log(action: str, before: InFlightRecord, after: InFlightRecord) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
-from ..dispatch.effects import Planned
 from ..dispatch.records import InFlightRecord, Lease
 
 
@@ -18,29 +18,33 @@ def claim(
 ) -> InFlightRecord | None:
     """The record with the lease in our name, or None: nothing is due, or a living holder has it.
 
-    A lease that was never given back means that its holder died over the first effect: that was a fault.
+    A lease that was never given back means that its holder died, over what is due first as far as anybody knows: that
+    was a fault.
     """
-    lease, head = record.lease, record.outbox[0] if record.outbox else None
-    if head is None or waits(head, now):
+    lease, first = record.lease, record.due(now)
+    if first is None or (lease.holder and lease.until and lease.until > now and not is_gone(lease.holder)):
         return None
-    if lease.holder and lease.until and lease.until > now and not is_gone(lease.holder):
-        return None
-    faults = head.faults + (1 if lease.holder else 0)
-    outbox = (head.model_copy(update={"faults": faults}), *record.outbox[1:])
+    faulty = first.model_copy(update={"faults": first.faults + 1}) if lease.holder else first
+    outbox = tuple(faulty if planned is first else planned for planned in record.outbox)
     return record.but(outbox=outbox, lease=Lease(holder=holder, epoch=lease.epoch + 1, until=now + length))
+
+
+def holds(record: InFlightRecord | None, claimed: InFlightRecord) -> TypeGuard[InFlightRecord]:
+    """Is the record still under the lease with which it was claimed, in the same life?"""
+    if record is None or not record.lease.holder:
+        return False
+    same = (record.born, record.lease.holder, record.lease.epoch)
+    return same == (claimed.born, claimed.lease.holder, claimed.lease.epoch)
+
+
+def extended(record: InFlightRecord, now: datetime, length: timedelta) -> InFlightRecord:
+    return record.but(lease=record.lease.model_copy(update={"until": now + length}))
 
 
 def extended_or_released(record: InFlightRecord, now: datetime, length: timedelta) -> InFlightRecord:
     """Keep the lease while something is due at once; otherwise give it back, so that anybody may go on later."""
-    head = record.outbox[0] if record.outbox else None
-    due = head is not None and not waits(head, now)
-    return record.but(lease=record.lease.model_copy(update={"until": now + length})) if due else released(record)
+    return extended(record, now, length) if record.due(now) else released(record)
 
 
 def released(record: InFlightRecord) -> InFlightRecord:
     return record.but(lease=Lease(epoch=record.lease.epoch))
-
-
-def waits(planned: Planned, now: datetime) -> bool:
-    """Is it too early for this effect?"""
-    return planned.not_before is not None and planned.not_before > now

@@ -135,7 +135,8 @@ class Performer:
     # the channel
 
     async def _ask_question(self, record: InFlightRecord, planned: Planned, effect: effects.AskQuestion) -> Finish:
-        thread_id, url = effect.thread_id, record.clarification.url if record.clarification else ""
+        known = record.clarification  # a question that was planned before this one may have opened the thread
+        thread_id, url = (effect.thread_id or known.thread_id, known.url) if known else (effect.thread_id, "")
         if thread_id:
             await self._channel.reply(thread_id, effect.text, planned.key)
         else:
@@ -143,15 +144,15 @@ class Performer:
             thread_id, url = await self._channel.open_thread(title, effect.text, planned.key)
 
         async def remember() -> Outcome:
-            known = await self._store.get_waiting_clarification(thread_id)
+            stored = await self._store.get_waiting_clarification(thread_id)
             waiting = ClarificationRecord(
                 thread_id=thread_id,
-                version=known.version if known else 0,
+                version=stored.version if stored else 0,
                 work_item_id=record.work_item_id,
-                question=record.clarification.round if record.clarification else 1,
+                question=known.round if known else 1,
                 deadline=self._clock() + self._config.clarification.give_up_after + KEEP_THREAD,
             )
-            early = known.replies if known and known.work_item_id is None else ()
+            early = stored.replies if stored and stored.work_item_id is None else ()
             asked = events.QuestionAsked(**self._about(record, planned), thread_id=thread_id, url=url, early=early)
             return Outcome(asked, clarification=waiting)
 

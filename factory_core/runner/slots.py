@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..config import FactoryConfig
 from ..dispatch import capacity, events
+from ..dispatch.batch import Batch, QueueEntry
 from ..dispatch.effects import Effect, Planned
-from ..dispatch.records import Batch, InFlightRecord, QueueEntry
+from ..dispatch.records import InFlightRecord
 from ..ports import Clock, StateStore
 from .drive import Finish, Outcome
 from .outcomes import about, routed

@@ -16,10 +16,11 @@ from functools import partial
 from typing import NamedTuple
 
 from ..config import FactoryConfig
+from ..dispatch.batch import SweepReport, SweepState
 from ..dispatch.events import Event, ItemChanged, PullRequestChanged, ReplyReceived
 from ..dispatch.following import OURS, is_news
 from ..dispatch.pull_request import PullRequest
-from ..dispatch.records import InFlightRecord, State, Summary, SweepReport, SweepState, short
+from ..dispatch.records import InFlightRecord, State, Summary, short
 from ..dispatch.transitions import transition
 from ..errors import Problem
 from ..ports import (

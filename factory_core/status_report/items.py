@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from ..config import FactoryConfig
+from ..dispatch.batch import Batch
 from ..dispatch.capacity import why_waiting
 from ..dispatch.merge_gate import GREEN, newest
 from ..dispatch.pull_request import PullRequest
-from ..dispatch.records import ENDED, MOST_LOG, Batch, InFlightRecord, State
+from ..dispatch.records import ENDED, MOST_LOG, InFlightRecord, State
 from ..dispatch.run import RunReport
 from . import sentences
 from .shapes import STATIONS, Checks, Finished, Item, Link, Outcome, PullRequestReport, Queued, Review

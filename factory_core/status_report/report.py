@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
-from ..dispatch.records import ENDED, Batch, InFlightRecord, State
+from ..dispatch.batch import Batch
+from ..dispatch.records import ENDED, InFlightRecord, State
 from ..dispatch.run import RunReport
 from .items import finished_of, item_of, queue_of, run_of, spent_of
 from .sentences import merged

@@ -14,15 +14,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from factory_core.dispatch.records import (
-    Batch,
-    ClarificationRecord,
-    InFlightRecord,
-    LogEntry,
-    QueueEntry,
-    Slot,
-    State,
-)
+from factory_core.dispatch.batch import Batch, QueueEntry, Slot
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, LogEntry, State
 from factory_core.errors import StoreUnavailable, VersionConflict
 from factory_core.ports import StateStore
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord, QueueEntry
+from factory_core.dispatch.batch import Batch, QueueEntry
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.errors import VersionConflict
 
 if TYPE_CHECKING:

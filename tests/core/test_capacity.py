@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from factory_core.config import Capacity
 from factory_core.dispatch import capacity
-from factory_core.dispatch.records import Batch, QueueEntry
+from factory_core.dispatch.batch import Batch, QueueEntry
 
 from .world import START
 
@@ -81,12 +81,22 @@ def test_the_line_is_served_by_priority_then_age_and_asking_again_keeps_the_plac
 
 
 def test_a_full_review_column_lets_nothing_new_start_but_mending_goes_on() -> None:
-    """Work in review is pulled to its end before new work is begun."""
+    """Work in review is pulled to its end before new work is begun, and keeps its own place meanwhile."""
     limits = Capacity(agents=3, per_repository=3, per_state={"in-review": 1})
     batch = capacity.take(Batch(), entry("ACME-1"), limits, START).batch
     batch = capacity.to_review(batch, "ACME-1", limits, START).batch
     refused = capacity.take(batch, entry("ACME-2"), limits, START)
     assert refused.granted == ()
     mending = capacity.take(refused.batch, entry("ACME-1"), limits, START)
-    assert mending.granted == ("ACME-1", "ACME-2") or mending.granted == ("ACME-1",)
-    assert mending.batch.slots["ACME-1"].state == "running"
+    assert mending.granted == ("ACME-1",) and mending.batch.slots["ACME-1"].state == "running"
+
+
+def test_nothing_starts_without_a_place_in_review_for_its_end() -> None:
+    """Two that ran would be two in review, where one may be."""
+    limits = Capacity(agents=3, per_repository=3, per_state={"in-review": 1})
+    batch = capacity.take(Batch(), entry("ACME-1"), limits, START).batch
+    waiting = capacity.take(batch, entry("ACME-2"), limits, START)
+    assert waiting.granted == ()
+    words = "1 running and 0 in review, of 1 places for review"
+    assert capacity.why_waiting(waiting.batch, waiting.batch.queue[0], limits) == words
+    assert capacity.release(waiting.batch, "ACME-1", limits, START).granted == ("ACME-2",)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from factory_core.dispatch.batch import Batch, SweepReport, SweepState
 from factory_core.dispatch.events import AbortRequested, Event, RetryRequested
-from factory_core.dispatch.records import Batch, State, SweepReport, SweepState
+from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import Problem, Retryable, Terminal

@@ -22,7 +22,8 @@ import yaml
 
 from adapters import record_sql
 from adapters.sandbox.signing import SIGN, Attempt, Vendor
-from factory_core.dispatch.records import ENDED, Batch, InFlightRecord, State
+from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.records import ENDED, InFlightRecord, State
 
 from .sandbox_thread import PATIENCE, World
 

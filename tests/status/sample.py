@@ -6,19 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from factory_core.config import FactoryConfig
+from factory_core.dispatch.batch import Batch, QueueEntry, Slot
 from factory_core.dispatch.effects import OpenPullRequest, Planned
 from factory_core.dispatch.pull_request import Check, PullRequest, Review
-from factory_core.dispatch.records import (
-    Batch,
-    Block,
-    Clarification,
-    InFlightRecord,
-    LogEntry,
-    QueueEntry,
-    Slot,
-    State,
-    Summary,
-)
+from factory_core.dispatch.records import Block, Clarification, InFlightRecord, LogEntry, State, Summary
 from factory_core.dispatch.routing import Route
 from factory_core.dispatch.run import Run, RunReport, RunStatus, Usage
 from factory_core.status_report import Line, StatusReport, report

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import pytest
 
+from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.pull_request import Check
-from factory_core.dispatch.records import Batch, Block, InFlightRecord, State, Summary
+from factory_core.dispatch.records import Block, InFlightRecord, State, Summary
 from factory_core.status_report import Line, StatusReport, item_report, item_words, report, rows, words
 from factory_core.status_report.shapes import Vitals
 from factory_core.status_report.spelling import clock, duration, link, money

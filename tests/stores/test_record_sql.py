@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import record_sql as sql
+from factory_core.dispatch.batch import Batch, Slot
 from factory_core.dispatch.effects import Effect, Planned
-from factory_core.dispatch.records import Batch, ClarificationRecord, InFlightRecord, Slot
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.dispatch.run import Usage
 
 pytestmark = pytest.mark.pure

@@ -21,7 +21,8 @@ import pytest
 from adapters.local.sqlite_file import LOOK, SqliteFile, create_file
 from adapters.record_sql import SCHEMA_VERSION, Statement
 from adapters.sqlite_state_store import SqliteStateStore
-from factory_core.dispatch.records import Batch, InFlightRecord
+from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import StoreUnavailable, VersionConflict
 
 T = TypeVar("T")

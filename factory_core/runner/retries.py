@@ -1,0 +1,69 @@
+"""What becomes of an effect that did not work: tried again later, or, when that is hopeless, the machine decides."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..config import FactoryConfig, Runner
+from ..dispatch.effects import Planned, StartAgent
+from ..dispatch.events import EffectFailed
+from ..dispatch.records import InFlightRecord
+from ..dispatch.transitions import decide
+from ..errors import OwnFault, Problem
+
+
+def after_problem(
+    record: InFlightRecord, planned: Planned, problem: Problem, now: datetime, config: FactoryConfig
+) -> InFlightRecord:
+    """Hopeless is what the vendor says is, what our own fault broke `max_attempts` times, and what no vendor's
+    recovery has mended in `give_up_after`: an outage of an hour parks nothing.
+
+    What is not planned any more was taken back by the machine itself, and its failure is nobody's matter.
+    """
+    if all(known.key != planned.key for known in record.outbox):
+        return record
+    tried = _tried(planned, problem, now, config.runner)
+    if problem.retryable and not is_poison(tried, config.runner) and not _is_overdue(tried, now, config.runner):
+        return record.but(outbox=tuple(tried if known.key == planned.key else known for known in record.outbox))
+    failed = EffectFailed(
+        id=f"{planned.key}:failed",
+        work_item_id=record.work_item_id,
+        at=now,
+        effect=planned.effect.kind,
+        run_id=planned.run_id if isinstance(planned.effect, StartAgent) else "",
+        why=f"{problem.what}: {problem.why}"[:500],
+        fix=problem.fix,
+    )
+    settled = record.settle(planned.key)
+    return decide(settled, failed, config) or settled
+
+
+def is_poison(planned: Planned, rules: Runner) -> bool:
+    """Did it break by a fault of ours, or kill its worker, each time?"""
+    return planned.faults >= rules.max_attempts
+
+
+def _is_overdue(planned: Planned, now: datetime, rules: Runner) -> bool:
+    return planned.failing_since is not None and now - planned.failing_since >= rules.give_up_after
+
+
+def _tried(planned: Planned, problem: Problem, now: datetime, rules: Runner) -> Planned:
+    """With one more attempt on record, and when the next may be."""
+    attempts = planned.attempts + 1
+    changes = {
+        "attempts": attempts,
+        "faults": planned.faults + isinstance(problem, OwnFault),
+        "failing_since": planned.failing_since or now,
+        "not_before": now + _delay(problem, attempts, rules),
+        "why": problem.why[:300],
+    }
+    return planned.model_copy(update=changes)
+
+
+def _delay(problem: Problem, attempts: int, rules: Runner) -> timedelta:
+    """The vendor's own delay, or ours: doubling, up to a limit."""
+    after: float | None = getattr(problem, "after", None)
+    if after is not None:
+        return timedelta(seconds=after)
+    doubled: timedelta = rules.first_delay * 2 ** min(attempts - 1, 20)
+    return min(doubled, rules.longest_delay)
