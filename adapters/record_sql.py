@@ -87,9 +87,9 @@ def select_in_flight(tenant: str, work_item_id: str) -> Statement:
 
 
 def select_page(tenant: str, after: str) -> Statement:
-    """The bodies of the next PAGE records whose ids follow `after`; the first page is after the empty id."""
+    """The ids and bodies of the next PAGE records whose ids follow `after`; the first page is after the empty id."""
     return Statement(
-        "SELECT body FROM in_flight WHERE tenant = ? AND work_item_id > ? ORDER BY work_item_id LIMIT ?",
+        "SELECT work_item_id, body FROM in_flight WHERE tenant = ? AND work_item_id > ? ORDER BY work_item_id LIMIT ?",
         (tenant, after, PAGE),
     )
 

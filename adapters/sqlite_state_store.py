@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from factory_core.dispatch.batch import Batch
@@ -12,6 +13,7 @@ from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.ports import Clock
 
 from . import record_sql as sql
+from .damage import Damage
 
 
 class Database(Protocol):
@@ -52,15 +54,15 @@ class SqliteStateStore:
         await self._database.write(sql.delete_in_flight(self._tenant, work_item_id, version))
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
-        after, more = "", True
+        after, more, damage = "", True, Damage()
         while more:
             await asyncio.sleep(0)  # a long list keeps nobody else waiting
             rows = await self._database.read(sql.select_page(self._tenant, after))
-            for (body,) in rows:
-                record = sql.decode(InFlightRecord, body)
-                after = record.work_item_id
-                yield record
+            for after, body in rows:
+                if record := damage.read(after, partial(sql.decode, InFlightRecord, body)):
+                    yield record
             more = len(rows) == sql.PAGE
+        damage.tell()
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
         rows = await self._database.read(sql.select_clarification(self._tenant, thread_id, self._clock()))

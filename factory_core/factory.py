@@ -16,13 +16,12 @@ from .errors import NotFound, Problem, VersionConflict
 from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large
 from .intake.signatures import REMEMBERED
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
-from .runner.check_in import claim_sweep, mend_slots, remember_sweep, wake_due
+from .runner.check_in import MEND_EVERY, claim_sweep, mend_slots, remember_sweep, wake_due
 from .runner.drive import Perform, Runner
 from .runner.outcomes import ended
 from .runner.sweep import Sources, Sweep
 
 logger = logging.getLogger("factory.intake")
-MEND_EVERY = timedelta(seconds=30)
 SWEEP_ASK_EVERY = timedelta(seconds=30)  # how often a process asks the store whether it is time to sweep
 # spans are measured without their sign: after a clock was put back, nobody waits until it has caught up
 

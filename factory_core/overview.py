@@ -13,9 +13,9 @@ from .dispatch.batch import Batch
 from .dispatch.queued_run import Worker, present
 from .dispatch.records import InFlightRecord, State
 from .dispatch.run import RunReport
-from .errors import Problem
+from .errors import Problem, UnreadableRecord
 from .factory import Factory, Heard
-from .ports import Fleet
+from .ports import Fleet, StateStore
 from .run_queue import WorkerFleet
 from .runner.sweep import report_words
 from .status_report import ItemReport, Line, StatusReport, item_report, report
@@ -39,11 +39,13 @@ class Health(Frozen):
 async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str = "") -> StatusReport:
     """The status report of now; raises StoreUnavailable, for without the store there is no report."""
     begun = monotonic()
-    records = [record async for record in factory.store.list_in_flight()]
+    records, unreadable = await _records(factory.store)
     batch = await factory.store.get_batch()
     read_in = round((monotonic() - begun) * 1000)
     runs = {run.run_id: run for run in [await _run(record, fleet) for record in records] if run}
     store = Line(name="store", status="ok", note=f"{read_in} ms{', ' if store_kind else ''}{store_kind}")
+    if unreadable:
+        store = Line(name="store", status="down", note=f"{unreadable.what}: {unreadable.why}", fix=unreadable.fix)
     checked = Line(
         name="check-in", status="ok" if factory.checked_in_at else "unknown", last_event_at=factory.checked_in_at
     )
@@ -53,6 +55,17 @@ async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str
         lines.append(workers_line(await fleet.workers(), factory.clock(), factory.config.workers))
     known = [record for record in records if record.state is not State.NEW]
     return report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
+
+
+async def _records(store: StateStore) -> tuple[list[InFlightRecord], UnreadableRecord | None]:
+    """Those that can be read; one that is damaged hides no other."""
+    records = list[InFlightRecord]()
+    try:
+        async for record in store.list_in_flight():
+            records.append(record)
+    except UnreadableRecord as problem:
+        return records, problem
+    return records, None
 
 
 async def item_overview(factory: Factory, fleet: Fleet, key: str, version: str) -> ItemReport | None:

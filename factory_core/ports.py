@@ -194,7 +194,7 @@ class StateStore(Protocol):
         ...
 
     def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
-        """Every record, page by page, in no order."""
+        """Every record that can be read, page by page, in no order; then UnreadableRecord, which names the others."""
         ...
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
@@ -258,18 +258,18 @@ class ThreadReplies(Protocol):
 
 
 class Redelivered(NamedTuple):
-    """How many deliveries were asked for again; `complete`: none was left for the next time."""
+    """How many deliveries were asked for again, and where the next call goes on; empty: none was left."""
 
     asked: int
-    complete: bool
+    cursor: str = ""
 
 
 @runtime_checkable
 class Redelivery(Protocol):
     """A sender that repeats, on request, what it could not deliver."""
 
-    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
-        """Ask again for what failed since then, the longest waiting first, with at most so many calls."""
+    async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
+        """Ask again for what failed since then, from the cursor on, with at most so many calls."""
         ...
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.ports import Clock
 
+from ..damage import Damage
 from ..record_sql import decode, microseconds, successor
 from . import dynamo_items as items
 from .dynamo_body import unpack
@@ -61,9 +63,13 @@ class DynamoStateStore:
         await self._ask("delete_item", request)
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
+        damage = Damage()
         async for page in self._pages(lambda after: items.list_in_flight(self._table, self._tenant, after)):
             for item in page:
-                yield _read(InFlightRecord, item)
+                name = item["sk"]["S"].removeprefix(items.ITEM)
+                if record := damage.read(name, partial(_read, InFlightRecord, item)):
+                    yield record
+        damage.tell()
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
         item = await self._get(f"{items.THREAD}{thread_id}")

@@ -6,14 +6,17 @@ import asyncio
 from bisect import bisect_left, insort
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
-from factory_core.errors import StoreUnavailable, VersionConflict
+from factory_core.errors import StoreUnavailable, UnreadableRecord, VersionConflict
 from factory_core.ports import Clock
+
+from ..damage import Damage
 
 Stored = TypeVar("Stored", InFlightRecord, ClarificationRecord, Batch)
 
@@ -74,10 +77,12 @@ class InMemoryStateStore:
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         await self._turn()
-        for entry in tuple(self._in_flight.values()):
-            if record := _read(InFlightRecord, entry):
+        damage = Damage()
+        for item, entry in tuple(self._in_flight.items()):
+            if record := damage.read(item, partial(_read, InFlightRecord, entry)):
                 yield record
             await self._turn()
+        damage.tell()
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
         await self._turn()
@@ -143,7 +148,7 @@ def _read(model: type[Stored], entry: Entry | None) -> Stored | None:
     try:
         return model.model_validate_json(entry.body) if entry else None
     except ValidationError:
-        raise StoreUnavailable(
+        raise UnreadableRecord(
             f"a stored {model.__name__} cannot be read", why="its text is of another shape", fix="factory check"
         ) from None
 

@@ -119,13 +119,13 @@ class SimulatedTarget:
         if self.armed.pop(pull_request.number, ""):
             self._world.tell(item_of_branch(pull_request.branch), f"#{pull_request.number} is armed no more")
 
-    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
-        """The longest waiting first; each is asked for once."""
-        waiting = [(at, number) for at, number in self.failed if at >= since]
+    async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
+        """The longest waiting first, from the cursor on; each is asked for once."""
+        waiting = [(at, number) for at, number in self.failed if at >= since and number > int(cursor or 0)]
         for at, number in waiting[:calls]:
             self.failed.remove((at, number))
             self._again(number)
-        return Redelivered(len(waiting[:calls]), len(waiting) <= calls)
+        return Redelivered(len(waiting[:calls]), str(waiting[calls - 1][1]) if len(waiting) > calls else "")
 
     async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:
         found = await self.find_pull_request(repository, branch)

@@ -37,11 +37,11 @@ class SimulatedRelay:
     async def read(self, pointer: Pointer) -> tuple[Event, ...]:
         return (self._feed[int(pointer.path)][1],)
 
-    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
+    async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
         asked, self._letters = self._letters[:calls], self._letters[calls:]
         for number in asked:
             self._again(number)
-        return Redelivered(len(asked), not self._letters)
+        return Redelivered(len(asked), str(asked[-1]) if self._letters else "")
 
     def _change(self, n: int) -> Change:
         """A reply is only pointed at."""

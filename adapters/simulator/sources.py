@@ -136,9 +136,9 @@ class Target(_Asked):
 
 
 class Redelivering(_Asked):
-    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
+    async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
         self._searcher.asks(f"{type(self).__name__}.redeliver_failed", calls)
-        done: Redelivered = await self._port.redeliver_failed(since, calls)
+        done: Redelivered = await self._port.redeliver_failed(since, cursor, calls)
         return done
 
 

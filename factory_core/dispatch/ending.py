@@ -138,9 +138,14 @@ def reopen(record: InFlightRecord, at: datetime) -> Transition:
 
 
 def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition | None:
-    """Kept long enough; what is forgotten already needs no new record for that."""
+    """Kept long enough; what is forgotten already needs no new record for that.
+
+    Who was away for longer than that looks first at what happened meanwhile: the ticket of what is forgotten is new.
+    """
     if not record.version:
         return None
+    if record.deadline and event.at - record.deadline > FORGET_AGAIN:
+        return record.to(record.state, event.at, within=FORGET_AGAIN)
     return record.to(record.state, event.at, *record.once(ForgetItem()), within=FORGET_AGAIN)
 
 

@@ -1,17 +1,17 @@
 """What the clock does: wake what is due, see that no slot leaks, and say whose turn it is to look for missed events.
 
-Costs what is due and what has a slot.
+Costs what is due and what has a slot, however many stand in line.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..dispatch import capacity
-from ..dispatch.batch import SweepState
+from ..dispatch.batch import Batch, SweepState
 from ..dispatch.ending import SLOTTED
 from ..dispatch.events import CheckedIn
 from ..dispatch.records import InFlightRecord, State
@@ -20,6 +20,8 @@ from ..ports import Clock, StateStore
 from .drive import Runner
 
 logger = logging.getLogger("factory.runner")
+MEND_EVERY = timedelta(seconds=30)
+PART = 50  # of those in line, who are looked at in one turn
 
 
 async def wake_due(
@@ -64,7 +66,7 @@ async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, c
     cannot be read nobody knows whether it needs its slot, so it keeps it.
     """
     batch, mended = await store.get_batch(), 0
-    for item in dict.fromkeys([*batch.slots, *(entry.work_item_id for entry in batch.queue)]):
+    for item in _looked_at(batch, clock()):
         try:
             record = await store.get_in_flight(item)
         except Problem as problem:
@@ -84,6 +86,14 @@ async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, c
             await runner.offer(item, batch)
             mended += 1
     return mended
+
+
+def _looked_at(batch: Batch, now: datetime) -> Iterable[str]:
+    """Who has a slot, and one part of the line after the other."""
+    parts = max(1, -(-len(batch.queue) // PART))
+    first = int(now.timestamp() // MEND_EVERY.total_seconds()) % parts * PART
+    waiting = (entry.work_item_id for entry in batch.queue[first : first + PART])
+    return dict.fromkeys([*batch.slots, *waiting])
 
 
 async def claim_sweep(store: StateStore, every: timedelta, now: datetime) -> SweepState | None:

@@ -43,7 +43,7 @@ logger = logging.getLogger("factory.sweep")
 PAGE = 50  # ready items
 PATIENCE = 60.0  # seconds for one source
 REDELIVERABLE = timedelta(days=3)
-LAG = timedelta(minutes=1)  # a delivery may be listed so long after it was made
+LAG = timedelta(minutes=1)  # what happened may be listed so long afterwards
 
 
 class Sources(NamedTuple):
@@ -72,7 +72,7 @@ class Sweep:
         self._found: Counter[str] = Counter()
         self._failed: dict[str, str] = {}
         self._left = 0
-        self._visits: Mapping[str, list[str]] = {}
+        self._visits: Mapping[str, list[str]] | None = None
 
     async def run(self) -> AsyncIterator[SweepState]:
         """Ask every source, and say after each how far we came; one that fails stops none of the others."""
@@ -141,18 +141,20 @@ class Sweep:
         """Page by page, over several sweeps if there are many. What has a record costs nothing more, unless that says
         that the item left our hands: then a person reopened it.
 
-        Only what changed while we surely still remember all that ended: an item that was given up, and forgotten, and
-        is ready still, is not started once more.
+        Only what changed while we surely still remember all that ended, or since we last looked: an item that was given
+        up, and forgotten, and is ready still, is not started once more.
         """
-        since = self._clock() - self._config.runner.keep_finished / 2
+        place, looked = self._begin("ready")
+        remembered = self._clock() - self._config.runner.keep_finished / 2
+        since = min(remembered, looked) if looked else remembered
         while self._spend():
-            page = await tracker.ready_items(since, self._cursors.get("ready", ""), PAGE)
+            page = await tracker.ready_items(since, place, PAGE)
             for item in page.items:
                 record = await self._store.get_in_flight(item.id)
                 if self._sources.tracker.is_ready_for_dispatch(item) and is_news(record, item):
                     await self._give("ready", self._changed(item.id, item), "started")
-            self._cursors["ready"] = page.cursor
-            if not page.cursor:
+            place = self._reach("ready", page.cursor)
+            if not place:
                 return
 
     async def _follow_item(self, item_id: str) -> None:
@@ -186,15 +188,27 @@ class Sweep:
 
     async def _redeliver(self, name: str, sender: Redelivery, word: str) -> None:
         """What failed since the last time; a part that was left over is asked for with the next sweep."""
-        begun = self._clock()
-        earliest = begun - REDELIVERABLE
-        seen = self._cursors.get(name)
-        since = max(datetime.fromisoformat(seen), earliest) if seen else earliest
-        done = await sender.redeliver_failed(since, self._left)
+        place, looked = self._begin(name)
+        earliest = self._clock() - REDELIVERABLE
+        since = max(looked - LAG, earliest) if looked else earliest
+        done = await sender.redeliver_failed(since, place, self._left)
         self._spend(min(1 + done.asked, self._left))
         self._found[word] += done.asked
-        if done.complete:
-            self._cursors[name] = (begun - LAG).isoformat()
+        self._reach(name, done.cursor)
+
+    def _begin(self, name: str) -> tuple[str, datetime | None]:
+        """Where the walk through a list goes on, and when the last whole one began: it may take several sweeps."""
+        place, looked = self._cursors.get(name, ""), self._cursors.get(f"{name} looked")
+        if not place:
+            self._cursors[f"{name} begun"] = self._clock().isoformat()
+        return place, datetime.fromisoformat(looked) if looked else None
+
+    def _reach(self, name: str, place: str) -> str:
+        """How far the walk came; empty: to its end."""
+        self._cursors[name] = place
+        if not place:
+            self._cursors[f"{name} looked"] = self._cursors.pop(f"{name} begun")
+        return place
 
     async def _read_feed(self, feed: ChangeFeed, reader: PointerReader) -> None:
         """From where we stopped. New items are left to the list of ready ones, where the tracker has such a list."""
@@ -243,13 +257,17 @@ class Sweep:
         return record is None or record.state is State.NEW
 
     async def _list_visits(self) -> None:
-        self._visits = await visits(self._store)
+        self._visits, unreadable = await visits(self._store)
+        if unreadable:
+            raise unreadable
 
     async def _each(self, name: str, visit: Callable[[str], Awaitable[None]]) -> None:
         """Visit the items that have a key, in its order, from where the last sweep's calls were used up.
 
         The cursor moves first: one that always fails keeps nobody else from being visited.
         """
+        if self._visits is None:  # nobody knows whom to visit, so the place is kept
+            return
         keys = self._visits.get(name, [])
         for key in keys[bisect_right(keys, self._cursors.get(name, "")) :]:
             if not self._spend():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from ..dispatch.records import InFlightRecord, State
+from ..errors import UnreadableRecord
 from ..ports import StateStore
 
 FOLLOWED = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.BLOCKED})
@@ -14,14 +16,25 @@ ANSWERABLE = frozenset({State.WAITING, State.BLOCKED, State.FAILED})
 """States in which what is said in the item's thread would move it, or is kept for its next run."""
 
 
-async def visits(store: StateStore) -> Mapping[str, list[str]]:
+class Visits(NamedTuple):
     """Look → the items that it visits, each behind the key by which they are sorted: `key\\nitem`."""
+
+    by_look: Mapping[str, list[str]]
+    unreadable: UnreadableRecord | None = None  # names the records that nobody can visit
+
+
+async def visits(store: StateStore) -> Visits:
+    """Whom to visit. A record that cannot be read keeps nobody else from being visited."""
     found: dict[str, list[str]] = {look: [] for look in KEYS}
-    async for record in store.list_in_flight():
-        for look, key_of in KEYS.items():
-            if key := key_of(record):
-                found[look].append(f"{key}\n{record.work_item_id}")
-    return {look: sorted(keys) for look, keys in found.items()}
+    unreadable = None
+    try:
+        async for record in store.list_in_flight():
+            for look, key_of in KEYS.items():
+                if key := key_of(record):
+                    found[look].append(f"{key}\n{record.work_item_id}")
+    except UnreadableRecord as problem:
+        unreadable = problem
+    return Visits({look: sorted(keys) for look, keys in found.items()}, unreadable)
 
 
 def _id(record: InFlightRecord) -> str:

@@ -26,7 +26,7 @@ from adapters.simulator import stores
 from adapters.simulator.draw import draw
 from adapters.simulator.simulation import Simulation
 from adapters.sqlite_run_queue import SqliteRunQueue
-from factory_core.errors import Problem, VersionConflict
+from factory_core.errors import Problem, UnreadableRecord, VersionConflict
 from factory_core.ports import Clock
 
 DOOR = "/probe/"
@@ -202,4 +202,15 @@ def _loop_within() -> Iterator[None]:
 
 async def _called(store: Any, call: str, arguments: Any, more: Any) -> Any:
     found = getattr(store, call)(*arguments, **more)
-    return [one async for one in found] if call == "list_in_flight" else await found
+    return await _listed(found) if call == "list_in_flight" else await found
+
+
+async def _listed(found: Any) -> Any:
+    """What came, and how it ended."""
+    records = list[Any]()
+    try:
+        async for record in found:
+            records.append(record)
+    except UnreadableRecord as problem:
+        return records, ("UnreadableRecord", problem.what, problem.why, problem.fix)
+    return records, ("result", None)

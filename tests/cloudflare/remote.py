@@ -62,8 +62,10 @@ class Remote:
         return call
 
     async def list_in_flight(self) -> AsyncIterator[Any]:
-        for record in await self.__getattr__("list_in_flight")():
+        records, end = await self.__getattr__("list_in_flight")()
+        for record in records:
             yield record
+        told(end)
 
     async def _send(self) -> None:
         waiting, self._waiting = self._waiting, []

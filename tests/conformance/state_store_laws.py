@@ -16,7 +16,7 @@ import pytest
 
 from factory_core.dispatch.batch import Batch, QueueEntry, Slot
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, LogEntry, State
-from factory_core.errors import StoreUnavailable, VersionConflict
+from factory_core.errors import StoreUnavailable, UnreadableRecord, VersionConflict
 from factory_core.ports import StateStore
 
 from .state_store_model import check_against_model
@@ -341,6 +341,20 @@ class StateStoreLaws:
         with pytest.raises(StoreUnavailable) as caught:
             await store.get_in_flight("ACME-7")
         assert "s3cret" not in f"{caught.value} {caught.value.why} {caught.value.fix}"
+
+    @law
+    async def test_an_unreadable_record_hides_no_other_from_a_list(self, world: World) -> None:
+        """Those that can be read are listed, and then it is said which cannot."""
+        store = await world.open("acme")
+        for item in ("ACME-1", "ACME-9"):
+            await store.put_in_flight(a_record(item))
+        await world.plant("acme", "ACME-7", 3, '{"work_item_id": "ACME-7", "state": "s3cret"}')
+        found = list[str]()
+        with pytest.raises(UnreadableRecord) as caught:
+            async for record in store.list_in_flight():
+                found.append(record.work_item_id)
+        assert sorted(found) == ["ACME-1", "ACME-9"]
+        assert "ACME-7" in caught.value.what and "s3cret" not in f"{caught.value.what} {caught.value.why}"
 
     @law
     async def test_a_store_that_cannot_be_reached_says_so(self, world: World) -> None:

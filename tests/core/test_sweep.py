@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
+from adapters.memory.state_store import Entry
 from factory_core.dispatch.batch import Batch, SweepReport, SweepState
-from factory_core.dispatch.events import AbortRequested, Event, RetryRequested
+from factory_core.dispatch.events import AbortRequested, Event, RetryRequested, StopRequested
 from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
-from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.errors import Problem, Retryable, StoreUnavailable, Terminal
 from factory_core.factory import Factory, build_factory
 from factory_core.overview import overview
 from factory_core.ports import Change, Pointer, Redelivered
@@ -292,6 +293,76 @@ def test_a_source_that_fails_stops_none_of_the_others(problem: Problem) -> None:
     run(main())
 
 
+def test_who_was_away_for_weeks_starts_what_became_ready_meanwhile() -> None:
+    """Since the last whole look, however long ago that was; what ended before it, and is ready still, stays ended."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        for key in ("ACME-1", "ACME-3"):  # each stopped by a person who left it in ready: before, and after, a look
+            await world.sweep()
+            world.now += timedelta(minutes=1)
+            await world.add(ticket(key, updated_at=world.now))
+            await world.hear(StopRequested(id=f"stop {key}", work_item_id=key, at=world.now, by="Maya"))
+            world.tracker.items[key] = ticket(key, updated_at=world.now)
+        world.tracker.items["ACME-2"] = ticket("ACME-2", updated_at=world.now + timedelta(days=1))
+        orders = len(world.fleet.orders)
+        world.now += timedelta(days=20)
+        await world.factory.check_in(sweep=False)
+        await world.settle()
+        await world.sweep()
+        assert await world.state("ACME-2") is State.RUNNING and len(world.fleet.orders) == orders + 1
+        for _ in range(3):
+            await world.later(timedelta(days=1))
+            await world.sweep(timedelta(minutes=20))
+        assert await world.store.get_in_flight("ACME-1") is await world.store.get_in_flight("ACME-3") is None
+        assert len(world.fleet.orders) == orders + 1
+
+    run(main())
+
+
+def test_a_record_that_cannot_be_read_hides_no_other_from_the_search_and_the_page() -> None:
+    """What a person took back is found, the place in the list is kept, and the page says which record is damaged."""
+
+    async def main() -> None:
+        world = SweptWorld(capacity={"agents": 9, "perRepository": 9})
+        for key in ("ACME-1", "ACME-2"):
+            await world.add(ticket(key))
+        world.store._in_flight["ACME-1"] = Entry(9, '{"state": "of a newer release"}')
+        world.tracker.items["ACME-2"] = ticket("ACME-2", state=ItemState.CANCELLED)
+        report = await world.sweep()
+        assert report.closed == 1 and "ACME-1 cannot be read" in report.failed["records"]
+        shown = await overview(world.factory, world.fleet, "1")
+        (line,) = [line for line in shown.lines if line.name == "store"]
+        assert (line.status, line.note.partition(":")[0]) == ("down", "ACME-1 cannot be read")
+        assert [item.key for item in shown.finished] == ["ACME-2"]
+
+    run(main())
+
+
+def test_a_list_that_cannot_be_had_moves_no_cursor() -> None:
+    """Else whoever stands first would be visited each time, and the last never."""
+
+    async def main() -> None:
+        world = SweptWorld(sweep={"calls": 2}, capacity={"agents": 9, "perRepository": 9})
+        for n in range(1, 5):
+            await world.add(ticket(f"ACME-{n}"))
+        await world.sweep()
+        before = (await world.store.get_batch()).sweep.cursors
+        listed = world.store.list_in_flight
+
+        async def away() -> Any:
+            raise StoreUnavailable("the state store cannot be reached", why="it is down", fix="factory check")
+            yield
+
+        world.store.list_in_flight = away  # type: ignore[method-assign]
+        assert "records" in (await world.sweep()).failed
+        after = (await world.store.get_batch()).sweep.cursors
+        assert before["items"] == after["items"] != ""
+        world.store.list_in_flight = listed  # type: ignore[method-assign]
+
+    run(main())
+
+
 def test_a_vendor_that_asks_for_a_pause_gets_it() -> None:
     """Retry after an hour: the sweeps within that hour do not ask it; the first one afterwards does."""
 
@@ -508,9 +579,9 @@ class Relay:
             return (Change(cursor=self.feed[-1].cursor),) if self.feed else ()
         return tuple(change for change in self.feed if int(change.cursor) > int(cursor))
 
-    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
+    async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
         asked, self.letters = min(calls, self.letters), max(0, self.letters - calls)
-        return Redelivered(asked, self.letters == 0)
+        return Redelivered(asked, "more" if self.letters else "")
 
 
 def pointed(world: World, cursor: int, path: str) -> Change:
@@ -616,8 +687,9 @@ def test_what_a_sender_could_not_deliver_is_asked_for_again() -> None:
         assert hook.since == [
             after[0] - timedelta(days=3),
             after[1] - timedelta(days=3),
-            after[1] - timedelta(minutes=1),
+            after[0] - timedelta(minutes=1),  # when the walk began whose end was the second look
         ]
+        assert hook.cursors == ["", "more", ""]
 
     try:
         run(main())
@@ -629,12 +701,13 @@ class Hook:
     failed = 0
 
     def __init__(self) -> None:
-        self.since: list[datetime] = []
+        self.since, self.cursors = list[datetime](), list[str]()
 
-    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
+    async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
         self.since.append(since)
+        self.cursors.append(cursor)
         asked, self.failed = min(calls, self.failed), max(0, self.failed - calls)
-        return Redelivered(asked, self.failed == 0)
+        return Redelivered(asked, "more" if self.failed else "")
 
 
 def test_the_status_says_when_it_was_and_what_it_found() -> None:

@@ -98,7 +98,7 @@ class Home:
 
     def records(self) -> dict[str, InFlightRecord]:
         read = [
-            record_sql.decode(InFlightRecord, body) for (body,) in self._rows(record_sql.select_page(self.tenant, ""))
+            record_sql.decode(InFlightRecord, body) for _, body in self._rows(record_sql.select_page(self.tenant, ""))
         ]
         return {record.work_item_id: record for record in read}
 

@@ -129,9 +129,9 @@ def test_failed_deliveries_are_asked_for_once_they_failed_and_not_when_they_arri
             await push_branch(sandbox.github.repository("acme/shop").path, "factory/DEMO-1-x", "a.py", "A = 1\n")
             await target.open_pull_request("acme/shop", "factory/DEMO-1-x", "main", "DEMO-1", "Words")
             await sandbox.webhooks.idle()
-            assert await target.redeliver_failed(START - timedelta(days=3), 20) == (2, True)
+            assert await target.redeliver_failed(START - timedelta(days=3), "", 20) == (2, "")
             await sandbox.webhooks.idle()
-            assert await target.redeliver_failed(START - timedelta(days=3), 20) == (0, True)
+            assert await target.redeliver_failed(START - timedelta(days=3), "", 20) == (0, "")
             assert all(delivery["accepted"] for delivery in sandbox.state()["deliveries"])
 
     asyncio.run(run())
@@ -159,9 +159,9 @@ def test_relayfiles_dead_letters_and_feed_are_read() -> None:
             (reply,) = await relay.read(pointer)
             assert reply.thread_id == f"C0SANDBOX:{question['ts']}"  # type: ignore[attr-defined]
             assert await relay.changes(changes[-1].cursor, START) == ()
-            assert await relay.redeliver_failed(START, 20) == (2, True)
+            assert await relay.redeliver_failed(START, "", 20) == (2, "")
             await sandbox.webhooks.idle()
-            assert (await relay.redeliver_failed(START, 20)).asked == 1  # one replay was refused, too
+            assert (await relay.redeliver_failed(START, "", 20)).asked == 1  # one replay was refused, too
             await sandbox.webhooks.idle()
 
     asyncio.run(run())

@@ -269,7 +269,7 @@ MUTATIONS = (
     Mutation("a cursor is saved before what it covers was accepted", RUNNER + "sweep:Sweep._read_feed",
              "for change in changes:", "for change in changes:\n            self._cursors['feed'] = changes[-1].cursor", relayed),
     Mutation("dead letters are left where they are", RUNNER + "sweep:Sweep._redeliver",
-             "await sender.redeliver_failed(since, self._left)", "__import__('factory_core.ports').ports.Redelivered(0, True)", relayed),
+             "await sender.redeliver_failed(since, place, self._left)", "__import__('factory_core.ports').ports.Redelivered(0)", relayed),
     Mutation("what could not be asked for again is passed over", RUNNER + "sweep:Sweep._redeliver",
              "if done.complete", "if True", unheard),
     Mutation("lost answers are not searched for", RUNNER + "sweep:Sweep._read_thread",

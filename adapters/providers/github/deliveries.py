@@ -6,8 +6,8 @@ docs.github.com/webhooks/using-webhooks/automatically-redelivering-failed-delive
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
 from datetime import datetime
+from typing import NamedTuple
 
 import httpx2
 
@@ -20,15 +20,27 @@ from factory_core.work_item import Frozen
 
 from .client import PAGE, GithubClient, document
 
-MOST_PAGES = 200  # 20,000 attempts: far more than three days hold
-
 
 class FailedDelivery(Frozen):
     """The newest attempt of a delivery that had no success. Ids exceed 2^53: never a float."""
 
     id: int
     guid: str
-    at: datetime
+
+
+class Place(NamedTuple):
+    """How far the list was walked: GitHub's cursor of the page, and the last id in it that was asked for."""
+
+    page: str = ""
+    after: int = 0
+
+    @classmethod
+    def read(cls, cursor: str) -> Place:
+        after, _, page = cursor.partition(":")
+        return cls(page, int(after) if after.isdecimal() else 0)
+
+    def __str__(self) -> str:
+        return f"{self.after}:{self.page}"
 
 
 class GithubDeliveries:
@@ -38,34 +50,28 @@ class GithubDeliveries:
         self._client, self._hook = client, config.github.hook_id
         self._repositories = tuple(config.repositories)
 
-    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
-        """ports.Redelivery: half of the calls may go to the list; what lies beyond them is too old to wait for."""
-        if not self._hook:
-            return Redelivered(0, True)
-        home, pages = await self._home(), max(1, calls // 2)
-        failed = await self.failed_deliveries(home, since, pages)
-        asked = failed[: max(1, calls - pages)]
-        for delivery in asked:
-            with contextlib.suppress(Terminal):  # GitHub has forgotten it meanwhile
-                await self.redeliver(home, delivery.id)
-        return Redelivered(len(asked), len(asked) == len(failed))
+    async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
+        """ports.Redelivery: page by page, the newest page first, in a page the longest waiting first.
 
-    async def failed_deliveries(
-        self, repository: str, since: datetime, pages: int = MOST_PAGES
-    ) -> tuple[FailedDelivery, ...]:
-        """Those since then whose every attempt failed, oldest first.
-
-        The whole list is read: `status=failure` leaves out what never got an answer (time-outs, refused connections).
+        A success of an earlier call's page is not remembered, so that a delivery may be asked for which has arrived:
+        it comes under its own guid, and is known.
         """
-        newest: dict[str, FailedDelivery] = {}
-        arrived: set[str] = set()
-        async for row in self._since(repository, since, pages):
-            delivery_id, guid, when = number(row, "id"), text(row, "guid"), moment(row, "delivered_at")
-            if 200 <= (number(row, "status_code") or 0) < 400:
-                arrived.add(guid)
-            elif delivery_id is not None and guid and when:
-                newest.setdefault(guid, FailedDelivery(id=delivery_id, guid=guid, at=when))  # newest come first
-        return tuple(reversed([failed for guid, failed in newest.items() if guid not in arrived]))
+        if not self._hook:
+            return Redelivered(0)
+        home, place, asked, arrived = await self._home(), Place.read(cursor), 0, set[str]()
+        while calls > 1:  # one lists, another one acts
+            failed, following = await self._failed(home, since, place.page, arrived)
+            calls -= 1
+            for delivery in (one for one in failed if one.id > place.after):
+                if not calls:
+                    return Redelivered(asked, str(place))
+                with contextlib.suppress(Terminal):  # GitHub has forgotten it meanwhile
+                    await self.redeliver(home, delivery.id)
+                calls, asked, place = calls - 1, asked + 1, place._replace(after=delivery.id)
+            if not following:
+                return Redelivered(asked)
+            place = Place(following)
+        return Redelivered(asked, str(place))
 
     async def redeliver(self, repository: str, delivery_id: int) -> None:
         """Ask GitHub to send it once more, under the same guid."""
@@ -84,20 +90,29 @@ class GithubDeliveries:
         )
         raise never("GitHub", "failed deliveries cannot be listed", why, fix)
 
-    async def _since(self, repository: str, since: datetime, pages: int) -> AsyncIterator[object]:
-        """Attempts, newest first. Only the cursor is taken from GitHub's link: it does not say where the token goes."""
-        asked: dict[str, object] = {"per_page": PAGE}
-        for _ in range(pages if self._hook else 0):
-            answer = await self._client.call("GET", self._path(repository), params=asked)
-            for row in rows({"attempts": document(answer)}, "attempts"):
-                when = moment(row, "delivered_at")
-                if when and when < since:
-                    return
-                yield row
-            cursor = httpx2.URL(answer.links.get("next", {}).get("url", "")).params.get("cursor")
-            if not cursor:
-                return
-            asked["cursor"] = cursor
+    async def _failed(
+        self, repository: str, since: datetime, page: str, arrived: set[str]
+    ) -> tuple[list[FailedDelivery], str]:
+        """A page's deliveries whose every attempt failed, oldest first, and the cursor of the page after it.
+
+        All are listed: `status=failure` leaves out what never got an answer (time-outs, refused connections). Only the
+        cursor is taken from GitHub's link: it does not say where the token goes.
+        """
+        asked: dict[str, object] = {"per_page": PAGE, **({"cursor": page} if page else {})}
+        answer = await self._client.call("GET", self._path(repository), params=asked)
+        newest: dict[str, FailedDelivery] = {}
+        following = httpx2.URL(answer.links.get("next", {}).get("url", "")).params.get("cursor") or ""
+        for row in rows({"attempts": document(answer)}, "attempts"):
+            delivery_id, guid, when = number(row, "id"), text(row, "guid"), moment(row, "delivered_at")
+            if when and when < since:
+                following = ""
+                break
+            if 200 <= (number(row, "status_code") or 0) < 400:
+                arrived.add(guid)
+            elif delivery_id is not None and guid and when:
+                newest.setdefault(guid, FailedDelivery(id=delivery_id, guid=guid))  # newest come first
+        failed = [one for one in newest.values() if one.guid not in arrived]
+        return sorted(failed, key=lambda one: one.id), following
 
     def _path(self, repository: str) -> str:
         return f"/repos/{repository}/hooks/{self._hook}/deliveries"

@@ -24,7 +24,6 @@ class RelayfileReader:
 
     def __init__(self, client: RelayfileClient, config: FactoryConfig) -> None:
         self._client, self._config = client, config
-        self._letter = ""  # the last one that was asked for: one that fails again and again lets the others pass
 
     async def check_connection(self) -> ProviderConnection:
         return await check_connection(self._client)
@@ -49,13 +48,15 @@ class RelayfileReader:
             changes.append(Change(cursor=text(line, "eventId") or page.cursor, events=events, pointers=replies))
         return tuple(changes)
 
-    async def redeliver_failed(self, since: datetime, calls: int) -> Redelivered:
-        """Dead letters say when they failed, not when they will be forgotten: `since` does not matter to them."""
+    async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
+        """Dead letters say when they failed, not when they will be forgotten: `since` does not matter to them.
+
+        The cursor is the last one that was asked for: one that fails again and again lets the others pass.
+        """
         pages = max(1, calls // 4)
-        letters = sorted(await self._client.dead_letters(pages))
-        turn = [letter for letter in letters if letter > self._letter] or letters
+        turn = sorted(letter for letter in await self._client.dead_letters(pages) if letter > cursor)
         asked = turn[: max(1, calls - pages)]
-        for self._letter in asked:
+        for letter in asked:
             with contextlib.suppress(Terminal):  # relayfile has forgotten it meanwhile
-                await self._client.replay(self._letter)
-        return Redelivered(len(asked), len(asked) == len(letters))
+                await self._client.replay(letter)
+        return Redelivered(len(asked), asked[-1] if len(asked) < len(turn) else "")

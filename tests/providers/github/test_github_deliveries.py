@@ -10,7 +10,7 @@ import pytest
 from fake_github import with_client
 from github_payloads import CONFIG, NOW
 
-from adapters.providers.github.deliveries import FailedDelivery, GithubDeliveries
+from adapters.providers.github.deliveries import GithubDeliveries
 from factory_core.config import Github
 from factory_core.errors import Terminal
 from factory_core.ports import Redelivered
@@ -43,36 +43,6 @@ class Hook:
         more = start + 2 < len(self.attempts)
         return httpx2.Response(200, json=list(self.attempts[start : start + 2]), headers=link if more else {})
 
-    def failed(self, config: Any = CONFIG) -> tuple[FailedDelivery, ...]:
-        since = NOW - timedelta(hours=1)
-        return with_client(
-            self.answer, lambda client: GithubDeliveries(client, config).failed_deliveries("acme/api", since)
-        )
-
-
-def test_what_never_arrived_is_listed_once_oldest_first() -> None:
-    """Refusals and silence both count; a success of any attempt settles its guid; what is older is left alone."""
-    hook = Hook(
-        attempt(BIG, "b", 5, 0),
-        attempt(7, "a", 10, 200),
-        attempt(6, "c", 15, 502),
-        attempt(5, "b", 20, 500),
-        attempt(4, "d", 30, None),
-        attempt(3, "a", 40, 503),
-        attempt(2, "e", 61, 500),
-        attempt(1, "f", 70, 500),
-    )
-    found = [(failed.id, failed.guid) for failed in hook.failed()]
-    assert found == [(4, "d"), (6, "c"), (BIG, "b")]
-    assert hook.asked == [f"GET api.github.test{HOOK}"] * 4  # the link's own host is never asked
-
-
-def test_without_a_hook_there_is_nothing_to_ask() -> None:
-    """No hook id in the configuration: no call, no deliveries."""
-    hook = Hook(attempt(1, "a", 5, 500))
-    assert hook.failed(CONFIG.model_copy(update={"github": Github()})) == ()
-    assert hook.asked == []
-
 
 def test_a_delivery_is_asked_for_again_by_its_id() -> None:
     """Redelivery is one POST; a delivery that GitHub has forgotten is a problem."""
@@ -83,19 +53,54 @@ def test_a_delivery_is_asked_for_again_by_its_id() -> None:
         with_client(hook.answer, lambda client: GithubDeliveries(client, CONFIG).redeliver("acme/api", 1))
 
 
-def redelivered(hook: Hook, calls: int, config: Any = CONFIG) -> Redelivered:
+ALONE = CONFIG.model_copy(update={"repositories": {"acme/api": CONFIG.repositories["acme/api"]}})
+
+
+def redelivered(hook: Hook, calls: int, config: Any = ALONE, cursor: str = "") -> Redelivered:
     since = NOW - timedelta(hours=1)
-    return with_client(hook.answer, lambda client: GithubDeliveries(client, config).redeliver_failed(since, calls))
+    return with_client(
+        hook.answer, lambda client: GithubDeliveries(client, config).redeliver_failed(since, cursor, calls)
+    )
 
 
-def test_failures_are_asked_for_within_the_calls_that_may_be_spent() -> None:
-    """The hook's repository is found among several; oldest first; forgotten ones hold up none; the rest is told."""
+def posted(hook: Hook) -> list[int]:
+    return [int(asked.split("/")[-2]) for asked in hook.asked if asked.startswith("POST")]
+
+
+def test_what_never_arrived_is_asked_for_once_and_what_is_too_old_is_left_alone() -> None:
+    """Refusals and silence both count; a success of any attempt settles its guid; the link's host is never asked."""
+    hook = Hook(
+        attempt(BIG, "b", 5, 0),
+        attempt(7, "a", 10, 200),
+        attempt(6, "c", 15, 502),
+        attempt(5, "a", 20, 500),
+        attempt(4, "d", 30, None),
+        attempt(3, "a", 40, 503),
+        attempt(2, "e", 61, 500),
+        attempt(1, "f", 70, 500),
+    )
+    assert redelivered(hook, 20) == Redelivered(3)
+    assert posted(hook) == [BIG, 6, 4]
+    assert [asked for asked in hook.asked if "GET" in asked] == [f"GET api.github.test{HOOK}"] * 4
+
+
+def test_a_budget_that_ends_before_the_list_goes_on_there_next_time() -> None:
+    """Nothing is passed over, however little may be asked at once, and whoever asks: the place is in the cursor."""
+    hook = Hook(*(attempt(10 - n, f"g{n}", 5 + n, 500) for n in range(9)))
+    done, sizes = Redelivered(0), list[int]()
+    while done.cursor or not sizes:
+        done = redelivered(hook, 2, cursor=done.cursor)
+        sizes.append(done.asked)
+    assert sorted(posted(hook)) == list(range(2, 11)) and set(sizes) <= {0, 1}
+
+
+def test_the_hooks_repository_is_found_and_forgotten_deliveries_hold_up_none() -> None:
+    """Among several repositories only one knows the hook; in a page the longest waiting comes first."""
     hook = Hook(attempt(BIG, "b", 5, 0), attempt(6, "c", 15, 502), attempt(5, "d", 20, 500), attempt(4, "e", 70, 500))
-    assert redelivered(hook, 4) == Redelivered(2, False)
+    assert redelivered(hook, 3, CONFIG) == Redelivered(2, "0:v2")
     listed, asked = f"GET api.github.test{HOOK}", "POST api.github.test" + HOOK
     other = "GET api.github.test/repos/acme/web/hooks/99/deliveries"
-    assert hook.asked == [listed, other, listed, listed, f"{asked}/5/attempts", f"{asked}/6/attempts"]
-    assert redelivered(hook, 20) == Redelivered(3, True)
+    assert hook.asked == [listed, other, listed, f"{asked}/6/attempts", f"{asked}/{BIG}/attempts"]
 
 
 def test_a_hook_that_no_repository_has_is_a_problem_and_none_is_no_call() -> None:
@@ -105,5 +110,5 @@ def test_a_hook_that_no_repository_has_is_a_problem_and_none_is_no_call() -> Non
         redelivered(Hook(), 4, elsewhere)
     assert "github.hookId" in wrong.value.fix
     hook = Hook()
-    assert redelivered(hook, 4, CONFIG.model_copy(update={"github": Github()})) == Redelivered(0, True)
+    assert redelivered(hook, 4, CONFIG.model_copy(update={"github": Github()})) == Redelivered(0)
     assert hook.asked == []
