@@ -33,7 +33,7 @@ format: $(READY)  ## write the code as `make check` wants it
 	$(BIN)/ruff check --fix .
 
 docs: $(READY)  ## write the generated parts of the documentation anew
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 LOCK := $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options

@@ -20,6 +20,7 @@ from typing import Any, get_args, get_origin
 from pydantic.alias_generators import to_camel
 
 from adapters.registry import VENDORS
+from adapters.simulator.laws import every_law
 from factory_cli.main import COMMANDS
 from factory_cli.topics import TOPICS
 from factory_core import errors
@@ -27,6 +28,7 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
 from factory_core.section import Section
+from tests.simulation.mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -240,6 +242,18 @@ def schemas() -> str:
     return "\n".join(f"- `{name}`" for name in sorted(names))
 
 
+def laws() -> str:
+    """What the simulator checks."""
+    return "\n".join(
+        ["| law | what it says |", "|---|---|", *(f"| `{n}` | {words} |" for n, words in every_law().items())]
+    )
+
+
+def mistakes() -> str:
+    """What the simulator finds, and by which law."""
+    return "\n".join(["| mistake | law |", "|---|---|", *(f"| {one.name} | `{one.law}` |" for one in MUTATIONS)])
+
+
 SECTIONS: dict[str, Callable[[], str]] = {
     "way": way,
     "sides": sides,
@@ -253,6 +267,8 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "states": topic("states"),
     "environment": topic("environment"),
     "schemas": schemas,
+    "laws": laws,
+    "mistakes": mistakes,
 }
 
 

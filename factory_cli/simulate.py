@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
@@ -25,9 +27,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schedules", type=int, default=500, metavar="N", help="how many (500)")
     parser.add_argument("--seed", type=int, default=None, metavar="S", help="of the first; the next is S + 1")
     parser.add_argument("--jobs", type=int, default=2, metavar="J", help="processes (2)")
-    parser.add_argument("--store", choices=(*EVERY, "all"), default="all", help=f"all: {' and '.join(STORES)} in turn")
+    parser.add_argument("--store", choices=(*EVERY, "all"), default="all", help=f"all: {', '.join(STORES)} in turn")
     parser.add_argument("--save", metavar="DIRECTORY", default="", help="where shrunk schedules are kept")
-    parser.add_argument("--replay", metavar="FILE", default="", help="step through a kept schedule")
+    parser.add_argument(
+        "--replay", metavar="FILE", default="", help="step through a kept schedule, on a terminal with Enter"
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -36,6 +40,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def _many(args: argparse.Namespace, out: Output) -> int:
     seed = SystemRandom().randrange(10**9) if args.seed is None else args.seed
+    if args.store == "dynamodb" and find_spec("moto") is None:
+        fix = "In the shell: pip install moto"
+        raise Refused("DynamoDB's store cannot be played", why="moto, which plays DynamoDB, is not installed", fix=fix)
     seeds, begun = range(seed, seed + max(1, args.schedules)), monotonic()
     played = _told_meanwhile(playing(seeds, stores_named(args.store), max(1, args.jobs)), len(seeds), out)
     seconds = monotonic() - begun
@@ -75,7 +82,19 @@ def _replay(file: Path, out: Output) -> int:
         "digest": simulation.digest(),
     }
     end = f"broken: {broken.law}: {broken.why}" if broken else "no law is broken"
-    return out.answer(document, "\n".join([*story(simulation), end]), 1 if broken else 0)
+    shown = _stepped(story(simulation), out) if out.terminal and sys.stdin.isatty() and not out.as_json else 0
+    rest = [*story(simulation)[shown:], end]
+    return out.answer(document, "\n".join(rest), 1 if broken else 0)
+
+
+def _stepped(happenings: Sequence[str], out: Output) -> int:
+    """One happening for each Enter; how many were shown before the person wanted all the rest."""
+    out.say(f"{len(happenings)} happenings. Enter: the next one; a, Enter: all the rest")
+    for shown, happening in enumerate(happenings):
+        if sys.stdin.readline() != "\n":
+            return shown
+        out.text(happening)
+    return len(happenings)
 
 
 def _document(played: Played, seed: int, store: str, seconds: float) -> dict[str, object]:

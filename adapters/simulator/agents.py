@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
-from factory_core.errors import Terminal
+from factory_core.errors import Retryable, Terminal
 
 from .code_host import SimulatedTarget
 from .schedule import HOUR, RunPlan
-from .world import World
+from .world import BROKEN, World
 
 ENDS: dict[RunPlan, tuple[float, RunStatus]] = {
     "succeeds": (600, RunStatus.SUCCEEDED),
@@ -49,6 +49,7 @@ class SimulatedFleet:
         self.runs: dict[str, SimulatedRun] = {}
         self._pushed: dict[str, str] = {}
         self._stopped: set[str] = set()  # before they began
+        self._thrown_away: set[str] = set()
 
     def live(self) -> list[SimulatedRun]:
         return [run for run in self.runs.values() if run.live]
@@ -80,14 +81,18 @@ class SimulatedFleet:
 
     async def publish(self, run_id: str) -> str:
         run = self.runs.get(run_id)
-        if run is None or run.report.status is not RunStatus.SUCCEEDED:
+        if run is None or run.report.status is not RunStatus.SUCCEEDED or run_id in self._thrown_away:
             raise Terminal(f"run {run_id} has nothing to publish", why="it did not succeed", fix="factory status")
         if run_id not in self._pushed:
             self._pushed[run_id] = self._target.push(run.order.branch, run.order.work_item_id)
         return self._pushed[run_id]
 
     async def forget(self, work_item_id: str) -> None:
-        """There is nothing to throw away."""
+        """Throw away what its runs left behind."""
+        mine = {run.order.run_id: run for run in self.runs.values() if run.order.work_item_id == work_item_id}
+        if any(run.live for run in mine.values()):
+            raise Retryable(f"{work_item_id} cannot be thrown away", why=f"{BROKEN}, a run lives", fix="factory status")
+        self._thrown_away |= set(mine)
 
     def _begin(self, order: RunOrder) -> None:
         world, item = self._world, order.work_item_id
@@ -131,7 +136,6 @@ class SimulatedFleet:
             "retry_at": world.clock() + timedelta(minutes=20) if status is RunStatus.LIMITED else None,
         })  # fmt: skip
         world.tell(item, f"agent {run.order.run_id} ended: {status}")
-        world.truths[item].caused(world.now())
         if heard:
             self._report(world.tenant, run.report)
         if run.plan == "twice":

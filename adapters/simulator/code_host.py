@@ -72,10 +72,9 @@ class SimulatedTarget:
             if pull.branch == branch and pull.state == "open":
                 return self._shown(pull)
         item, number = item_of_branch(branch), len(self.pulls) + 1
-        if any(pull.state == "open" and item_of_branch(pull.branch) == item for pull in self.pulls.values()):
-            truth = self._world.truths[item]
-            if truth.reopened_at < 0:
-                self._world.broken("one-pull-request", f"{item} has two open pull requests")
+        standing = sum(pull.state == "open" and item_of_branch(pull.branch) == item for pull in self.pulls.values())
+        if standing > self._world.truths[item].reopened:
+            self._world.broken("one-pull-request", f"{item} has {standing + 1} open pull requests")
         url = f"https://code.example/{repository}/pull/{number}"
         self.pulls[number] = PullRequest(
             repository=repository,
@@ -147,7 +146,6 @@ class SimulatedTarget:
             self._world.broken("merged-once", f"#{pull.number} of {item} was merged twice")
         self.merged[pull.number] = by
         self.merged_at[item] = self._world.now()
-        self._world.truths[item].caused(self._world.now())
         self.pulls[pull.number] = self.pulls[pull.number].model_copy(update={"merged": True, "state": "closed"})
         self.armed.pop(pull.number, "")
         self._world.tell(item, f"{by} merges #{pull.number} at {pull.head_sha}")
@@ -171,7 +169,6 @@ class SimulatedTarget:
             self._reds[branch.item] = self._reds.get(branch.item, 0) + 1
         (branch.red if failed else branch.green).add(sha)
         self._world.tell(branch.item, f"the checks of {sha} {'failed' if failed else 'passed'}")
-        truth.caused(self._world.now())
         self._hint(branch.item, "check_run.completed")
         for number in [n for n in self.armed if self._branches[self.pulls[n].branch] is branch]:
             if branch.head in branch.green and self.pulls[number].state == "open":
@@ -179,8 +176,12 @@ class SimulatedTarget:
         if not failed and branch.head == sha:
             self._world.later(HOUR, lambda: self._reviewed(branch, sha))
 
-    def _reviewed(self, branch: Branch, sha: str) -> None:
-        pull = next((p for p in self.pulls.values() if self._branches[p.branch] is branch and p.state == "open"), None)
+    def _reviewed(self, branch: Branch, sha: str, waited: int = 0) -> None:
+        """Reviewers look once an hour, for half a day, whether there is a pull request at all."""
+        pulls = [pull for pull in self.pulls.values() if self._branches[pull.branch] is branch]
+        if not pulls and waited < 12:
+            self._world.later(HOUR, lambda: self._reviewed(branch, sha, waited + 1))
+        pull = next((pull for pull in pulls if pull.state == "open"), None)
         if pull is None or branch.head != sha or self._world.truths[branch.item].plan.ignored:
             return
         truth, given = self._world.truths[branch.item], self._requests.get(branch.item, 0)
@@ -194,7 +195,6 @@ class SimulatedTarget:
             body=f"Please mend case {given}." if wants else "",
         )
         branch.reviews = (*branch.reviews, verdict)
-        truth.caused(self._world.now())
         self._world.tell(branch.item, f"a reviewer of {sha}: {verdict.state}")
         self._hint(branch.item, "review")
         if not wants and self._policy == "never":
@@ -206,7 +206,6 @@ class SimulatedTarget:
         )
         if pull is None:
             return
-        truth.caused(self._world.now())
         if kind == "push":
             self.push(pull.branch, truth.plan.key, by="person")
         elif kind == "merge":

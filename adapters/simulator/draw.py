@@ -7,6 +7,13 @@ from random import Random
 
 from .schedule import DAY, HOUR, Act, ActKind, Answer, Fault, FaultKind, Kind, Rules, RunPlan, Schedule, Ticket
 
+CALLS = (
+    "acknowledge_session", "read_item", "set_state", "post_comment", "link_pull_request", "open_thread", "reply",
+    "start", "look", "stop", "publish", "forget", "open_pull_request", "read_pull_request", "merge",
+    "enable_auto_merge", "disable_auto_merge",
+)  # fmt: skip
+STORE_CALLS = ("get_in_flight", "put_in_flight", "delete_in_flight", "get_batch", "put_batch")
+
 
 def draw(seed: int, store: str = "memory") -> Schedule:
     """The schedule of this number; one in eight has no faults."""
@@ -31,7 +38,7 @@ def draw(seed: int, store: str = "memory") -> Schedule:
         tickets=tickets,
         faults=faults,
     )
-    return _widened(drawn, Random(-seed - 1))  # noqa: S311
+    return _sharpened(_widened(drawn, Random(-seed - 1)), Random(f"sharp {seed}"))  # noqa: S311
 
 
 def _widened(drawn: Schedule, chance: Random) -> Schedule:
@@ -45,6 +52,41 @@ def _widened(drawn: Schedule, chance: Random) -> Schedule:
     tickets = tuple(_rare(ticket, chance, crowded=rules.reviews < 10) for ticket in drawn.tickets)
     faults = tuple(_stretched(fault, chance) for fault in drawn.faults)
     return drawn.model_copy(update={"rules": rules, "tickets": tickets, "faults": faults})
+
+
+def _sharpened(drawn: Schedule, chance: Random) -> Schedule:
+    """With faults of one call, clocks that are far apart, hosts that end what takes long, and edits that matter."""
+    some = bool(drawn.faults) and chance.random() < 0.5
+    faults = tuple(_aimed(chance, len(drawn.skew)) for _ in range(chance.randint(1, 3))) if some else ()
+    far = drawn.faults and chance.random() < 0.15
+    skew = tuple(round(chance.uniform(-90, 90), 3) if far else off for off in drawn.skew)
+    rules = drawn.rules.model_copy(update={"invocation": chance.choice((0.0, 0.0, 0.0, 31.0, 60.0))})
+    tickets = tuple(_edited(ticket, chance) if chance.random() < 0.12 else ticket for ticket in drawn.tickets)
+    return drawn.model_copy(
+        update={"faults": (*drawn.faults, *faults), "skew": skew, "rules": rules, "tickets": tickets}
+    )
+
+
+def _aimed(chance: Random, processes: int) -> Fault:
+    """One of the first calls of its name goes wrong, or all of them for some hours."""
+    kinds: tuple[FaultKind, ...] = ("error", "error", "hang", "busy", "away", "pause", "crash")
+    kind = chance.choice(kinds)
+    longest = {"hang": 90.0, "busy": 600.0, "away": 6 * HOUR, "pause": 600.0}
+    its_own = kind in ("pause", "crash")
+    return Fault(
+        kind=kind,
+        nth=chance.choice((1, 1, 2, 3)),
+        process=chance.randrange(processes) if its_own else 0,
+        call=chance.choice((*CALLS, *STORE_CALLS) if its_own else CALLS),
+        seconds=_span(chance, 1, longest[kind]) if kind in longest else 0.0,
+        done=chance.random() < 0.5,
+    )
+
+
+def _edited(ticket: Ticket, chance: Random) -> Ticket:
+    """A person makes it unclear, or says that a person must do it."""
+    kind: ActKind = chance.choice(("blur", "forbid"))
+    return ticket.model_copy(update={"acts": (*ticket.acts, Act(kind=kind, after=_span(chance, 0.1, DAY)))})
 
 
 def _rare(ticket: Ticket, chance: Random, *, crowded: bool) -> Ticket:

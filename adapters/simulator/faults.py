@@ -15,14 +15,14 @@ from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.errors import Retryable, StoreUnavailable, VersionConflict
 from factory_core.ports import StateStore
 
-from .ledger import BUSY
+from .world import AWAY, BROKEN, BUSY, SILENT
 
 if TYPE_CHECKING:
     from .process import Process
 
 T = TypeVar("T")
 READS = frozenset({"read_item", "read_pull_request"})
-KEYED = frozenset({"start", "open_thread", "reply", "post_comment", "link_pull_request"})
+KEYED = frozenset({"start", "open_thread", "reply", "post_comment", "link_pull_request", "acknowledge_session"})
 NO_CALLS = frozenset({"is_ready_for_dispatch", "clone_address"})
 TAKES, STORE_TAKES = 0.05, 0.002  # seconds
 
@@ -38,11 +38,11 @@ def at_once(call: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("the simulated world waits for nothing")
 
 
-async def _call(process: Process, takes: float, done: Callable[[], T]) -> T:
+async def _call(process: Process, name: str, takes: float, done: Callable[[], T]) -> T:
     """One call, with the death or the pause that the schedule has for it; `done` does it."""
     await process.turn()
     process.simulation.loop.pass_time(takes)
-    fault, late, process.late_by = process.next_fault(), False, 0.0
+    fault, late, process.late_by = process.next_fault(name), False, 0.0
     if fault and fault.kind == "pause":
         late = await process.pause(fault.seconds)
         process.late_by = fault.seconds
@@ -83,20 +83,25 @@ class FaultyPort:
             simulation.count("call")
             if name in KEYED:
                 self._must_be_saved(name, args)
-            fault = simulation.next_fault("vendor")
+            if simulation.is_away(name):
+                raise _later(name, BROKEN, None)
+            fault = simulation.next_fault("vendor") or simulation.next_fault(f"vendor {name}")
+            if fault and fault.kind == "away":
+                simulation.goes_away(name, fault.seconds)
+                raise _later(name, BROKEN, None)
             if name in READS and simulation.next_fault("read"):
                 return await self._stale(name, call, args)
             if fault is None:
-                return await _call(self._process, TAKES, acting)
+                return await _call(self._process, name, TAKES, acting)
             simulation.tell(None, "", f"{name} meets: {fault.kind}{', done' if fault.done else ''}")
             if fault.kind == "busy":
                 until = self._process.clock() + timedelta(seconds=fault.seconds)
                 raise _later(name, f"{BUSY}{until.isoformat()}", fault.seconds)
             if fault.done:
-                await _call(self._process, TAKES, acting)
+                await _call(self._process, name, TAKES, acting)
             if fault.kind == "hang":
                 await asyncio.sleep(fault.seconds)
-            raise _later(name, "no answer" if fault.kind == "hang" else "500", None)
+            raise _later(name, SILENT if fault.kind == "hang" else BROKEN, None)
 
         return calling
 
@@ -116,7 +121,7 @@ class FaultyPort:
             finally:
                 self._port.stale = False
 
-        return await _call(self._process, TAKES, read)
+        return await _call(self._process, name, TAKES, read)
 
 
 def _later(call: str, why: str, after: float | None) -> Retryable:
@@ -131,7 +136,7 @@ class FaultyStore:
         self._seen = process.simulation.ledgers[tenant]
 
     async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
-        return await self._do(lambda: at_once(self._store.get_in_flight(work_item_id)))
+        return await self._do("get_in_flight", lambda: at_once(self._store.get_in_flight(work_item_id)))
 
     async def put_in_flight(
         self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
@@ -147,7 +152,7 @@ class FaultyStore:
             self._seen.saved(saved, batch, clarification, self._process)
             return saved
 
-        return await self._do(put)
+        return await self._do("put_in_flight", put)
 
     def _see_lone_companions(self, clarification: ClarificationRecord | None) -> None:
         """A store without transactions keeps the companions of a record that lost."""
@@ -166,18 +171,20 @@ class FaultyStore:
             at_once(call)
             self._seen.deleted(work_item_id)
 
-        await self._do(delete)
+        await self._do("delete_in_flight", delete)
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         async def every() -> list[InFlightRecord]:
             found = [record async for record in self._store.list_in_flight()]
             return sorted(found, key=lambda record: record.work_item_id)
 
-        for listed in await self._do(lambda: at_once(every())):
+        for listed in await self._do("list_in_flight", lambda: at_once(every())):
             yield listed
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
-        return await self._do(lambda: at_once(self._store.get_waiting_clarification(thread_id)))
+        return await self._do(
+            "get_waiting_clarification", lambda: at_once(self._store.get_waiting_clarification(thread_id))
+        )
 
     async def put_waiting_clarification(self, record: ClarificationRecord) -> ClarificationRecord:
         def put() -> ClarificationRecord:
@@ -187,17 +194,17 @@ class FaultyStore:
             self._seen.kept(saved)
             return saved
 
-        return await self._do(put)
+        return await self._do("put_waiting_clarification", put)
 
     async def delete_waiting_clarification(self, thread_id: str) -> None:
         call: Any = self._store.delete_waiting_clarification(thread_id)
-        await self._do(lambda: at_once(call))
+        await self._do("delete_waiting_clarification", lambda: at_once(call))
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
-        return await self._do(lambda: at_once(self._store.due(now, limit)))
+        return await self._do("due", lambda: at_once(self._store.due(now, limit)))
 
     async def get_batch(self) -> Batch:
-        return await self._do(lambda: at_once(self._store.get_batch()))
+        return await self._do("get_batch", lambda: at_once(self._store.get_batch()))
 
     async def put_batch(self, batch: Batch) -> Batch:
         def put() -> Batch:
@@ -209,17 +216,17 @@ class FaultyStore:
             self._seen.batched(saved)
             return saved
 
-        return await self._do(put)
+        return await self._do("put_batch", put)
 
-    async def _do(self, done: Callable[[], T]) -> T:
+    async def _do(self, name: str, done: Callable[[], T]) -> T:
         simulation = self._process.simulation
         fault = simulation.next_fault("store")
         if fault:
             simulation.store_down(fault.seconds)
         if simulation.loop.time() < simulation.down_until:
             await self._process.turn()
-            raise StoreUnavailable("the state store cannot be reached", why="it is down", fix="factory check")
-        return await _call(self._process, STORE_TAKES, done)
+            raise StoreUnavailable("the state store cannot be reached", why=AWAY, fix="factory check")
+        return await _call(self._process, name, STORE_TAKES, done)
 
     def _conflict(self) -> None:
         if self._process.simulation.next_fault("put"):

@@ -12,11 +12,9 @@ OUTSIDE_LAWS: Mapping[str, str] = {
     "acknowledged-is-kept": "What was answered with 200 is in its record, kept for its thread, or of no use.",
     "saved-before-done": "Nothing is done outside under a key that was never saved.",
     "one-live-run": "At most one agent is at work on an item.",
-    "capacity": "Neither agents at work nor slots exceed the limits, of all and of each repository.",
+    "capacity": "Neither agents nor slots exceed the limits: of all, of each repository, and in review.",
     "people-win": "The factory never moves a ticket that a person has put out of its columns.",
-    "said-once": "The same comment never stands twice on a ticket unless something happened between.",
-    "asked-once": "A question is never asked twice unless something happened between.",
-    "one-pull-request": "An item has at most one open pull request in one life.",
+    "one-pull-request": "An item has at most one open pull request for each time a person made it ready.",
     "merged-once": "A pull request is merged once.",
     "merges-green-heads": "Only a head whose checks passed is merged.",
     "merges-by-policy": "Where only people may merge, only people do.",
@@ -29,7 +27,7 @@ OUTSIDE_LAWS: Mapping[str, str] = {
     "search-counts-what-it-found": "It reports just what it gave to the factory.",
     "arms-its-own-heads": "The code host is told to merge by itself only a head that an agent pushed, and by its name.",
     "comes-to-rest": "Everything comes to rest, in bounded steps and bounded time.",
-    "no-fault-of-its-own": "No task of a process ends by a mistake in the code.",
+    "no-task-ends-by-a-fault": "No task of a process ends by a mistake in the code.",
 }
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.effects import LASTING
 from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
+
+from .world import BUSY, WORLDLY
 
 if TYPE_CHECKING:
     from .process import Process
@@ -15,16 +20,7 @@ if TYPE_CHECKING:
 
 AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 WAITS = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
-OWN_FAULTS = (
-    "KeyError",
-    "TypeError",
-    "AttributeError",
-    "AssertionError",
-    "IndexError",
-    "ValidationError",
-    "RuntimeError",
-)
-BUSY = "429, not before "
+HEARS_WITHIN = 15.0  # seconds
 NO_SLOT = ENDED | {State.BLOCKED, State.WAITING, State.TRIAGING}
 
 
@@ -89,6 +85,19 @@ class Ledger:
         """Its record, or the one that was forgotten when it had ended."""
         return self.records.get(item) or self.forgotten.get(item)
 
+    def begun_at(self, item: str) -> float:
+        """When its state last stopped being new or ended, in seconds since the schedule began."""
+        rests = ENDED | {State.NEW}
+        pairs = pairwise([(InFlightRecord(work_item_id=item), 0.0), *self.seen(item)])
+        return max(
+            (when for (was, _), (now, when) in pairs if was.state in rests and now.state not in rests), default=0.0
+        )
+
+    def became(self, item: str) -> Counter[State]:
+        """How often it came into each state."""
+        states = [record.state for record in self.versions.get(item, ())]
+        return Counter(after for before, after in pairwise([State.NEW, *states]) if before is not after)
+
     def seen(self, item: str) -> Iterator[tuple[InFlightRecord, float]]:
         """Every version, and when it was written, in seconds since the schedule began."""
         return zip(self.versions.get(item, ()), self._written.get(item, ()), strict=True)
@@ -110,6 +119,9 @@ class Ledger:
         here = max((sum(slot.repository == one.repository for slot in running) for one in running), default=0)
         if len(running) > limits.agents or here > limits.per_repository:
             self._simulation.broken("capacity", f"{len(running)} slots are taken, {here} of one repository")
+        reviewing = len(batch.slots) - len(running)
+        if reviewing > limits.per_state["in-review"]:
+            self._simulation.broken("capacity", f"{reviewing} are in review")
 
 
 def version_grows_by_one(write: Saved) -> str:
@@ -131,12 +143,16 @@ def lease_is_its_holders(write: Saved) -> str:
 
 
 def lease_before_effect(write: Saved) -> str:
-    """What is settled was performed by the lease's holder, and nobody else."""
+    """What is settled was performed by the lease's holder; anybody else may only drop what lost its point."""
     before, after = write.before, write.after
-    if before.state is not after.state or len(after.outbox) >= len(before.outbox):
+    if before.lease.holder == write.process.name:
         return ""
-    settles = before.lease.holder == write.process.name
-    return "" if settles else f"{write.process.name} settled an effect under the lease of {before.lease.holder!r}"
+    kept = {planned.key for planned in after.outbox}
+    gone = {planned.effect.kind for planned in before.outbox if planned.key not in kept}
+    moved = before.state is not after.state
+    wrong = gone & LASTING if moved else gone
+    holder = before.lease.holder
+    return f"{write.process.name} settled {sorted(wrong)} under the lease of {holder!r}" if wrong else ""
 
 
 def applied_is_remembered(write: Saved) -> str:
@@ -210,9 +226,16 @@ def retries_keep_the_vendors_delay(write: Saved) -> str:
     return ""
 
 
+def only_what_rests_is_forgotten(write: Saved) -> str:
+    """An order to forget an item stands only while it is over, or was nothing to begin with."""
+    after = write.after
+    planned = any(planned.effect.kind == "forget_item" for planned in after.outbox)
+    return f"it is {after.state}, and is to be forgotten" if planned and after.state not in ENDED | {State.NEW} else ""
+
+
 def no_fault_of_its_own(write: Saved) -> str:
     """What fails is the world; the runner meets no mistake of its own."""
-    own = [planned.why for planned in write.after.outbox if planned.why in OWN_FAULTS]
+    own = [planned.why for planned in write.after.outbox if planned.why and not planned.why.startswith(WORLDLY)]
     return f"an effect met {own[0]}" if own else ""
 
 
@@ -223,14 +246,25 @@ def only_starts_cost_a_try(write: Saved) -> str:
 
 
 def slots_follow_the_state(write: Saved) -> str:
-    """With nothing left to do, an item in review holds a review slot, and one that rests holds none."""
-    after = write.after
-    slot = write.ledger.batch.slots.get(after.work_item_id)
-    if after.outbox or slot is None:
+    """With nothing left to do, an item in review holds a review slot; one that rests has none, nor a place in line."""
+    after, batch = write.after, write.ledger.batch
+    slot, waits = batch.slots.get(after.work_item_id), {entry.work_item_id for entry in batch.queue}
+    if after.outbox:
         return ""
-    if after.state in NO_SLOT:
-        return f"it is {after.state} and still has a slot"
-    return "it is in review on a running slot" if after.state is State.IN_REVIEW and slot.state == "running" else ""
+    if after.state in NO_SLOT and (slot or after.work_item_id in waits):
+        return f"it is {after.state} and still has a slot, or stands in line"
+    running = slot is not None and slot.state == "running"
+    return "it is in review on a running slot" if after.state is State.IN_REVIEW and running else ""
+
+
+def slots_are_used(write: Saved) -> str:
+    """Where nothing goes wrong, who is given a slot while it stands in line hears of it at once."""
+    before, after, simulation = write.before, write.after, write.process.simulation
+    slot = write.ledger.batch.slots.get(after.work_item_id)
+    if simulation.schedule.faults or slot is None or (before.state, after.state) != (State.QUEUED, State.DISPATCHING):
+        return ""
+    waited = (simulation.clock() - slot.since).total_seconds()
+    return f"it heard of its slot after {waited:.0f} s" if waited > HEARS_WITHIN else ""
 
 
 WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
@@ -244,9 +278,11 @@ WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
     at_work_has_a_slot,
     tenants_are_apart,
     retries_keep_the_vendors_delay,
+    only_what_rests_is_forgotten,
     no_fault_of_its_own,
     only_starts_cost_a_try,
     slots_follow_the_state,
+    slots_are_used,
 )
 
 

@@ -91,5 +91,5 @@ def _still_ended(truth: Truth, record: InFlightRecord, simulation: Simulation) -
     if not (left and put_back and record.since):
         return ""
     ago = timedelta(seconds=simulation.loop.time() - truth.reopened_at)
-    before = record.since < simulation.clock() - ago - timedelta(seconds=10)
+    before = record.since < simulation.clock() - ago - timedelta(seconds=simulation.schedule.clocks)
     return f"a person put its ticket back, and it is {record.state}" if before else ""

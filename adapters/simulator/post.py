@@ -62,15 +62,6 @@ class Post:
     def send(self, tenant: int, number: int, after: float = 0.2) -> None:
         self._simulation.later(after, lambda: self._arrive(tenant, number, 0))
 
-    def heard(self, tenant: int, event: Event) -> None:
-        """What a person did is a cause to speak anew when it is heard, not only when it is done."""
-        outside = self._simulation.outside[tenant]
-        if event.id in outside.world.by_people or event.id.startswith("sweep:"):
-            key = event.work_item_id or outside.channel.about[getattr(event, "thread_id", "")]
-            known = self._simulation.ledgers[tenant].records.get(key)
-            if known is None or not known.knows(event):
-                outside.world.truths[key].caused(self._simulation.loop.time())
-
     def _drop(self, tenant: int, number: int, fault: Fault) -> None:
         """It never arrives by itself: who could know of it?"""
         event, outside = self.events[number], self._simulation.outside[tenant]

@@ -63,12 +63,13 @@ class Process:
         except Problem:
             return None  # as the host: a line in the log
         except Exception as error:
-            self.simulation.broken("no-fault-of-its-own", f"{type(error).__name__}: {error}")
+            self.simulation.broken("no-task-ends-by-a-fault", f"{type(error).__name__}: {error}")
             raise
 
-    def next_fault(self) -> Fault | None:
-        """What the schedule has for this process's next call."""
-        return self.simulation.next_fault(f"process {self.number}")
+    def next_fault(self, call: str) -> Fault | None:
+        """What the schedule has for this process's next call, or for its next one of this name."""
+        every, named = f"process {self.number}", f"process {self.number} {call}"
+        return self.simulation.next_fault(every) or self.simulation.next_fault(named)
 
     async def turn(self) -> None:
         """Others may go on here."""
@@ -122,11 +123,13 @@ class Process:
         accept = factory.accept
 
         async def accepting(event: Event) -> None:
-            simulation.post.heard(tenant, event)
             await searcher.give(accept, event)
 
         factory.accept = accepting  # type: ignore[method-assign]
         return factory
 
     def _wake(self, tenant: int, record: Any) -> None:
-        self.start(self.factories[tenant].perform(record))
+        """The host ends each performance after so long, if the schedule says so."""
+        within = self.simulation.schedule.rules.invocation
+        until = self.clock() + timedelta(seconds=within) if within else None
+        self.start(self.factories[tenant].perform(record, until))

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 HEARD_WITHIN = 14 * DAY  # a thread is known for 30 days, and a delivery may take 15
 SESSION_WAITS = 10.0  # seconds
-DISARMED_WITHIN = 1_800.0  # seconds, in which a vendor may be away
+DISARMED_WITHIN = 1_800.0  # seconds, beyond the longest time for which a vendor is away
+SAID = {
+    "Merged:": State.DONE,
+    "The factory stops here:": State.BLOCKED,
+    "This has waited for a person": State.BLOCKED,
+    "Nobody answered within": State.FAILED,
+    "The pull request has waited": State.IN_REVIEW,
+}
 FAILING: frozenset[RunPlan] = frozenset({"fails", "dies", "never-starts"})
 TAKEN_BACK = frozenset({ItemState.OTHER, ItemState.CANCELLED, ItemState.DONE})
 
@@ -87,6 +94,24 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
             yield f"{key} is done, and its ticket does not say so"
 
 
+def said_once(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """A ticket is told what became of it once for each time it became that."""
+    for key, truth in simulation.outside[tenant].world.truths.items():
+        became = simulation.ledgers[tenant].became(key)
+        for words, state in SAID.items():
+            said = sum(comment.startswith(words) for comment in truth.comments)
+            if said > became[state]:
+                yield f"{key} was told {words!r} {said} times, and became {state} {became[state]} times"
+
+
+def asked_once(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """A question stands once for each time the factory began to wait for an answer."""
+    for key, truth in simulation.outside[tenant].world.truths.items():
+        waited = simulation.ledgers[tenant].became(key)[State.WAITING]
+        if truth.questions > waited:
+            yield f"{key} was asked {truth.questions} times, and waited {waited} times"
+
+
 def done_is_done_in_the_tracker(simulation: Simulation, tenant: int) -> Iterator[str]:
     """The ticket of a merged pull request is closed, unless a person moved it."""
     world = simulation.outside[tenant].world
@@ -107,7 +132,9 @@ def nothing_stays_armed(simulation: Simulation, tenant: int) -> Iterator[str]:
     for item, at in target.merged_at.items():
         by = [by for number, by in target.merged.items() if item_of_branch(target.pulls[number].branch) == item]
         record, stopped = ledger.last(item), ledger.ended_at.get(item, at)
-        if by[-1] == "host" and record and record.state is State.CANCELLED and at > stopped + DISARMED_WITHIN:
+        away = max((fault.seconds for fault in simulation.schedule.faults if fault.kind == "away"), default=0.0)
+        late = at > stopped + DISARMED_WITHIN + away
+        if by[-1] == "host" and record and record.state is State.CANCELLED and late:
             yield f"{item} was merged by the code host after it was cancelled"
 
 
@@ -186,7 +213,7 @@ def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *,
     if state is State.DONE:
         return "" if merged >= truth.reopened_at else "it is done, and was never merged"
     if state is State.CANCELLED:
-        return "" if not ours or acts & {"stop", "abort"} else "it is cancelled, and its ticket is ours"
+        return "" if not ours or acts & {"stop", "abort", "forbid"} else "it is cancelled, and its ticket is ours"
     if not ours and state is State.BLOCKED:
         return f"a person took its ticket back ({item.state if item else 'gone'}), and it is still blocked"
     if state is State.FAILED:
@@ -201,7 +228,7 @@ def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[st
     """Did something happen that this block names?"""
     causes: dict[str, bool] = {
         "unroutable": truth.plan.kind == "unroutable",
-        "ineligible": truth.plan.kind == "ineligible",
+        "ineligible": truth.plan.kind == "ineligible" or "forbid" in acts,
         "still-unclear": truth.questions >= 3,
         "attempts-exhausted": bool(plans & FAILING),
         "no-change": "no-change" in plans,
@@ -221,6 +248,8 @@ REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     every_item_rests_rightly,
     undisturbed_items_follow_their_plan,
     told_where_people_look,
+    said_once,
+    asked_once,
     done_is_done_in_the_tracker,
     nothing_stays_armed,
     sessions_are_answered,

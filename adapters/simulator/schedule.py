@@ -20,11 +20,11 @@ RunPlan = Literal[
 ]
 ActKind = Literal[
     "edit", "note", "cancel", "park", "done", "ready", "comment", "stop", "abort", "retry", "close", "merge", "push",
-    "delegate",
+    "delegate", "blur", "forbid",
 ]  # fmt: skip
 FaultKind = Literal[
-    "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale"
-]
+    "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale", "away"
+]  # fmt: skip
 
 
 class Answer(Frozen):
@@ -66,6 +66,7 @@ class Fault(Frozen):
 
     `done`: a crash comes after the call had its effect; an error or a hang is of a call that had it.
     `seconds`: of a delay, a pause, a hang, an outage, or of the vendor's Retry-After.
+    `call`: only calls of this name are counted, of all vendors' calls; from then on nobody answers it when it is away.
     """
 
     kind: FaultKind
@@ -73,6 +74,7 @@ class Fault(Frozen):
     process: int = 0
     seconds: float = 0.0
     done: bool = False
+    call: str = ""
 
 
 class Rules(Frozen):
@@ -86,6 +88,7 @@ class Rules(Frozen):
     sweeps: float = HOUR  # between two looks for missed events
     calls: int = 20  # to each source in one of them
     relay: bool = False  # what was missed is read from a relay, and not from lists of the vendors
+    invocation: float = 0.0  # so long may a performance take before the host ends it; 0: for ever
 
 
 class Schedule(Frozen):
@@ -97,6 +100,11 @@ class Schedule(Frozen):
     knows_dead: bool = False  # can a process tell that another's holder died?
     tickets: tuple[Ticket, ...] = Field(min_length=1)
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def clocks(self) -> float:
+        """Seconds by which what two processes call the same moment may differ."""
+        return max(self.skew) - min(self.skew) + 10.0
 
     @property
     def tenants(self) -> tuple[int, ...]:

@@ -42,6 +42,9 @@ def _smaller(schedule: Schedule) -> Iterator[Schedule]:
     for n, ticket in enumerate(schedule.tickets):
         for simpler in _simpler(ticket):
             yield _but(schedule, tickets=_replaced(schedule.tickets, n, simpler))
+    for name, plain in Rules().model_dump().items():
+        if getattr(schedule.rules, name) != plain:
+            yield _but(schedule, rules=schedule.rules.model_copy(update={name: plain}))
     if schedule.rules != Rules():
         yield _but(schedule, rules=Rules())
     if any(schedule.skew):

@@ -35,7 +35,7 @@ LONGEST = 120 * DAY
 RESTS = ENDED | {State.BLOCKED, State.NEW}
 SORTS = {
     "duplicate": "delivery", "delay": "delivery", "drop": "delivery", "conflict": "put", "down": "store",
-    "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read",
+    "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read", "away": "vendor",
 }  # fmt: skip
 
 
@@ -60,6 +60,7 @@ class Simulation:
         self.loop = SimulatedLoop(order)  # type: ignore[abstract]
         self.post = Post(self)
         self.down_until = 0.0
+        self._away: dict[str, float] = {}  # call → until when nobody answers it
         self.pending = 0
         self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
         self._nth: Counter[str] = Counter()
@@ -119,6 +120,13 @@ class Simulation:
     def store_down(self, seconds: float) -> None:
         self.tell(None, "", f"the store is down for {seconds} s")
         self.down_until = self.loop.time() + seconds
+
+    def goes_away(self, call: str, seconds: float) -> None:
+        self.tell(None, "", f"nobody answers {call} for {seconds} s")
+        self._away[call] = self.loop.time() + seconds
+
+    def is_away(self, call: str) -> bool:
+        return self._away.get(call, 0.0) > self.loop.time()
 
     def is_gone(self, holder: str) -> bool:
         return holder in self._gone
@@ -230,4 +238,4 @@ class Simulation:
 
 
 def _sort(fault: Fault) -> str:
-    return SORTS.get(fault.kind) or f"process {fault.process}"
+    return f"{SORTS.get(fault.kind) or f'process {fault.process}'} {fault.call}".strip()

@@ -22,8 +22,6 @@ from factory_core.work_item import WorkItem
 if TYPE_CHECKING:
     from .process import Process
 
-CLOCKS = 10.0  # seconds by which two clocks may differ
-
 
 class Look:
     """One check-in of a process: what its search asked, and what it gave to the factory."""
@@ -81,16 +79,16 @@ class Searcher:
         """Does the look begin an item with it? It may, if nobody knows it, or a person touched what had ended."""
         if not isinstance(event, ItemChanged) or self._simulation.schedule.rules.relay:
             return False
-        record = self._simulation.ledgers[self._tenant].records.get(event.work_item_id)
+        ledger, look = self._simulation.ledgers[self._tenant], LOOK.get()
+        record = ledger.records.get(event.work_item_id)
         if record is None or record.state is State.NEW:
             return True
         if record.state not in ENDED:
-            return False
+            return look is not None and ledger.begun_at(event.work_item_id) > look.began  # a webhook was faster
         truth = self._simulation.outside[self._tenant].world.truths[event.work_item_id]
-        ended = self._simulation.ledgers[self._tenant].ended_at.get(event.work_item_id, 0.0)
-        look = LOOK.get()
+        ended = ledger.ended_at.get(event.work_item_id, 0.0)
         meanwhile = look is not None and ended > look.began  # a fresh read decides, as always
-        if truth.touched_at < ended - CLOCKS and not truth.lied and not meanwhile:
+        if truth.touched_at < ended - self._simulation.schedule.clocks and not truth.lied and not meanwhile:
             why = f"{event.work_item_id} is {record.state}, and nobody touched its ticket since"
             self._simulation.broken("search-starts-only-news", why)
         return True

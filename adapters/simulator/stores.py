@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.ports import Clock, StateStore
 
 from ..memory.state_store import InMemoryStateStore
@@ -26,6 +28,24 @@ Opens = Callable[[int, int], StateStore]
 def memory(clock: Clock) -> Opens:
     stores: dict[int, InMemoryStateStore] = {}
     return lambda tenant, process: stores.setdefault(tenant, InMemoryStateStore(clock))
+
+
+class Apart(InMemoryStateStore):
+    """A store without transactions, as DynamoDB is one: companions come first, and stay when their record loses."""
+
+    async def put_in_flight(
+        self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
+    ) -> InFlightRecord:
+        if batch is not None:
+            await self.put_batch(batch)
+        if clarification is not None:
+            await self.put_waiting_clarification(clarification)
+        return await super().put_in_flight(record)
+
+
+def apart(clock: Clock) -> Opens:
+    stores: dict[int, InMemoryStateStore] = {}
+    return lambda tenant, process: stores.setdefault(tenant, Apart(clock))
 
 
 def sqlite(clock: Clock) -> Opens:
@@ -55,7 +75,7 @@ def dynamodb(clock: Clock) -> Opens:
     return lambda tenant, process: DynamoStateStore(lambda: client, "factory", f"tenant-{tenant}", clock, at_once)
 
 
-STORES: dict[str, Callable[[Clock], Opens]] = {"memory": memory, "sqlite": sqlite}
+STORES: dict[str, Callable[[Clock], Opens]] = {"memory": memory, "apart": apart, "sqlite": sqlite}
 EVERY = {**STORES, "dynamodb": dynamodb}
 
 

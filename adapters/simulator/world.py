@@ -29,7 +29,10 @@ CLEAR = (
     "The cart shows `total` where the API says `amount`. Rename it in `shop/cart.py` and in the page.\n\n"
     "Acceptance criteria:\n- [ ] `amount` is shown in the cart\n- [ ] the old name is gone, and a test says so\n"
 )
-CROSSING = 1_800.0  # seconds: what happens so shortly before a thing is said may not have been seen by who decided it
+BUSY, SILENT, BROKEN, AWAY = "429, not before ", "no answer", "500", "it is down"
+WORLDLY = (BUSY, SILENT, BROKEN, AWAY, "no outcome within")
+"""What the simulated world gives as a reason. Any other reason of a failed effect is a mistake in the code."""
+
 OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
 
 
@@ -47,22 +50,18 @@ class Truth:
     put_back: bool = False  # after a merge, as planned
     merged_at: float = -1.0
     reopened_at: float = -1.0
+    reopened: int = 0  # times
     halted_at: float = -1.0  # when stop or abort was last heard
     lied: bool = False  # a stale read was given
-    caused_at: float = -CROSSING  # when something last happened after which the factory may say a thing again
     questions: int = 0
-    comments: dict[str, float] = field(default_factory=dict)  # when each was said
+    comments: list[str] = field(default_factory=list)  # the factory's
     thread: str = ""  # where the newest question stands
     asked_last: float = -1.0
     answered_last: float = -1.0
     left: int = 0  # answers given
 
-    def caused(self, now: float) -> None:
-        self.caused_at = now
-
-    def says_again(self, before: float) -> bool:
-        """Was it said before, and did nothing happen that could be the cause of saying it again?"""
-        return self.caused_at < before - CROSSING
+    def put_to_ready(self, now: float) -> None:
+        self.reopened_at, self.reopened = now, self.reopened + 1
 
 
 class World:
@@ -87,7 +86,6 @@ class World:
         self.said: list[ReplyReceived] = []  # in every thread, oldest first
         self.sessions: dict[str, str] = {}  # the tracker's agent sessions → item
         self.acknowledged: dict[str, float] = {}  # session → when
-        self.by_people: set[str] = set()  # ids of events; when they are heard, the factory may speak anew
         self.act_on_code: Callable[[Truth, str], None] = lambda truth, kind: None
         for ticket in tickets:
             later(ticket.begins, self._begin(ticket))
@@ -113,8 +111,6 @@ class World:
         if "state" in changes:
             truth.last_by = by
         if by == "person":
-            self.by_people.add(f"{key}:{truth.revision}")
-            truth.caused(self.now())
             truth.touched_at = self.now()
             if "state" in changes:
                 truth.moved_at = self.now()
@@ -131,8 +127,6 @@ class World:
         truth, n = self.truths[key], self.fresh()
         session = f"session-{n}"
         self.sessions[session] = key
-        self.by_people.add(session)
-        truth.caused(self.now())
         self.tell(key, f"a person opens {session}")
         self.send(ItemChanged(id=session, work_item_id=key, at=self.clock(), item=truth.item, session_id=session))
 
@@ -166,13 +160,11 @@ class World:
         self.later(answer.after, say)
 
     def _reply(self, truth: Truth, thread_id: str, text: str) -> None:
-        truth.caused(self.now())
         if thread_id == truth.thread:
             truth.answered_last = self.now()
         key, n = truth.plan.key, self.fresh()
         said = Reply(id=f"message-{n}", author="U1", text=text, at=self.clock())
         self.tell(key, f"a person answers in {thread_id}: {text}")
-        self.by_people.add(said.id)
         self.said.append(ReplyReceived(id=said.id, at=self.clock(), thread_id=thread_id, reply=said))
         self.send(self.said[-1])
 
@@ -203,11 +195,14 @@ class World:
         item = truth.item
         assert item is not None
         about: dict[str, Any] = {"id": f"{kind}-{self.fresh()}", "work_item_id": key, "at": self.clock()}
-        self.by_people.add(about["id"])
         if kind == "delegate":
             self.delegate(key)
         elif kind == "edit":
             self.change(key, "person", description=f"{CLEAR}\nEdit {self.fresh()}.")
+        elif kind == "blur":
+            self.change(key, "person", title=f"Cart is off (of tenant-{self.tenant})", description="Please look.")
+        elif kind == "forbid":
+            self.change(key, "person", labels=("exec:pair",))
         elif kind == "note":
             self.change(key, "person", description=f"{item.description}\nNote {self.fresh()}.")
         elif kind in ("cancel", "park", "done"):
@@ -216,17 +211,15 @@ class World:
                 self.change(key, "person", state=to)
         elif kind == "ready":
             if item.state is not ItemState.READY:
-                truth.reopened_at = self.now()
+                truth.put_to_ready(self.now())
                 self.change(key, "person", state=ItemState.READY)
         elif kind == "comment":
-            truth.caused(self.now())
             truth.answered_last = self.now()
             text = f"Please mind `case_{self.fresh()}()`."
             self.tell(key, f"a person comments: {text}")
             said = Reply(id=f"comment-{about['id']}", author="maya", text=text, at=self.clock())
             self.send(CommentAdded(**about, reply=said))
         elif kind in ("stop", "abort", "retry"):
-            truth.caused(self.now())
             self.tell(key, f"a person orders: {kind}")
             order = {"stop": StopRequested, "abort": AbortRequested, "retry": RetryRequested}[kind]
             self.send(order(**about, by="Maya"))
@@ -240,7 +233,7 @@ class World:
         def again() -> None:
             if truth.item and truth.item.state is not lost and truth.last_by == "factory":
                 if lost is ItemState.READY:
-                    truth.reopened_at = self.now()
+                    truth.put_to_ready(self.now())
                 self.change(truth.plan.key, "person", state=lost)
 
         self.later(HOUR, again)

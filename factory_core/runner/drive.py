@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import NamedTuple, TypeVar
@@ -209,11 +209,18 @@ class Runner:
             after, kept = self._after(before, last, outcome), outcome
         after, kept = await self._with_companions(after, last, kept, turn)
         after = extended_or_released(after, now, self._config.runner.lease).scheduled(now)
-        saved = await self._store.put_in_flight(after, batch=kept.batch, clarification=kept.clarification)
+        try:
+            saved = await self._store.put_in_flight(after, batch=kept.batch, clarification=kept.clarification)
+        except VersionConflict:  # a store without transactions may have saved the batch all the same
+            await self._offer_slots(kept.granted, await self._store.get_batch() if kept.granted else None)
+            raise
         _log(last.effect.kind, record, saved)
-        for item in kept.granted:
-            await self.offer(item, kept.batch)
+        await self._offer_slots(kept.granted, kept.batch)
         return saved
+
+    async def _offer_slots(self, granted: Iterable[str], batch: Batch | None) -> None:
+        for item in granted:
+            await self.offer(item, batch)
 
     def _after(self, record: InFlightRecord, planned: Planned, outcome: Outcome) -> InFlightRecord:
         settled = record.settle(planned.key)

@@ -11,7 +11,7 @@ import logging
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -37,6 +37,7 @@ from ..ports import (
     WorkItemProvider,
 )
 from ..work_item import WorkItem
+from .cursors import begin, reach
 from .visits import ANSWERABLE, visits
 
 logger = logging.getLogger("factory.sweep")
@@ -144,7 +145,7 @@ class Sweep:
         Only what changed while we surely still remember all that ended, or since we last looked: an item that was given
         up, and forgotten, and is ready still, is not started once more.
         """
-        place, looked = self._begin("ready")
+        place, looked = begin(self._cursors, "ready", self._clock())
         remembered = self._clock() - self._config.runner.keep_finished / 2
         since = min(remembered, looked) if looked else remembered
         while self._spend():
@@ -153,7 +154,7 @@ class Sweep:
                 record = await self._store.get_in_flight(item.id)
                 if self._sources.tracker.is_ready_for_dispatch(item) and is_news(record, item):
                     await self._give("ready", self._changed(item.id, item), "started")
-            place = self._reach("ready", page.cursor)
+            place = reach(self._cursors, "ready", page.cursor)
             if not place:
                 return
 
@@ -188,27 +189,13 @@ class Sweep:
 
     async def _redeliver(self, name: str, sender: Redelivery, word: str) -> None:
         """What failed since the last time; a part that was left over is asked for with the next sweep."""
-        place, looked = self._begin(name)
+        place, looked = begin(self._cursors, name, self._clock())
         earliest = self._clock() - REDELIVERABLE
         since = max(looked - LAG, earliest) if looked else earliest
         done = await sender.redeliver_failed(since, place, self._left)
         self._spend(min(1 + done.asked, self._left))
         self._found[word] += done.asked
-        self._reach(name, done.cursor)
-
-    def _begin(self, name: str) -> tuple[str, datetime | None]:
-        """Where the walk through a list goes on, and when the last whole one began: it may take several sweeps."""
-        place, looked = self._cursors.get(name, ""), self._cursors.get(f"{name} looked")
-        if not place:
-            self._cursors[f"{name} begun"] = self._clock().isoformat()
-        return place, datetime.fromisoformat(looked) if looked else None
-
-    def _reach(self, name: str, place: str) -> str:
-        """How far the walk came; empty: to its end."""
-        self._cursors[name] = place
-        if not place:
-            self._cursors[f"{name} looked"] = self._cursors.pop(f"{name} begun")
-        return place
+        reach(self._cursors, name, done.cursor)
 
     async def _read_feed(self, feed: ChangeFeed, reader: PointerReader) -> None:
         """From where we stopped. New items are left to the list of ready ones, where the tracker has such a list."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
+from docs import generate
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, TABLE, transition
 
@@ -16,8 +16,6 @@ from .machine_samples import CONFIG, events_of, records_in
 pytestmark = pytest.mark.pure
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "docs"))
-import generate  # noqa: E402
 
 
 @pytest.mark.parametrize("page", generate.pages(), ids=lambda page: page.name)

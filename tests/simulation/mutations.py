@@ -12,16 +12,17 @@ from types import FunctionType
 from typing import NamedTuple
 
 from adapters.simulator.draw import draw
-from adapters.simulator.schedule import Act, Answer, Fault, Rules, Schedule, Ticket
+from adapters.simulator.schedule import DAY, Act, Answer, Fault, Rules, Schedule, Ticket
 
 STEPS = "factory_core.dispatch."
 RUNNER = "factory_core.runner."
 
 
 class Mutation(NamedTuple):
-    """In the function `where` (module:name), `old` becomes `new`. `like` makes the schedules that are tried."""
+    """In the function `where` (module:name), `old` becomes `new`. `like` makes the schedules in which `law` breaks."""
 
     name: str
+    law: str
     where: str
     old: str
     new: str
@@ -30,6 +31,12 @@ class Mutation(NamedTuple):
 
 def over_sqlite(n: int) -> Schedule:
     return draw(n, "sqlite")
+
+
+def namesakes(n: int) -> Schedule:
+    """A ticket of one name in each of two tenants, in one file."""
+    tickets = tuple(Ticket(key="ACME-1", tenant=tenant, begins=(n + 1.0) * tenant) for tenant in range(2))
+    return Schedule(seed=n, order=n, store="sqlite", tickets=tickets)
 
 
 def crashing(n: int) -> Schedule:
@@ -121,11 +128,13 @@ def stale(n: int) -> Schedule:
 
 
 def paused(n: int) -> Schedule:
-    """A worker stands still for longer than its lease, and another goes on."""
-    faults = (Fault(kind="pause", nth=2 + n % 20, process=n // 20 % 2, seconds=70.0 + n, done=True),)
-    return Schedule(
-        seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="vague", answers=(Answer(after=65.0),)),), faults=faults
+    """A worker stands still over a save for longer than its lease, and another goes on, slowly."""
+    faults = (
+        Fault(kind="pause", nth=2 + n // 2 % 4, process=n % 2, call="put_in_flight", seconds=75.0),
+        Fault(kind="hang", nth=2, call="read_item", seconds=25.0, done=True),
     )
+    ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=65.0),))
+    return Schedule(seed=n, order=n, tickets=(ticket,), faults=faults)
 
 
 def stopped(n: int) -> Schedule:
@@ -181,108 +190,257 @@ def in_session(n: int) -> Schedule:
     return Schedule(seed=n, order=n, tickets=(ticket,))
 
 
+def unreachable(n: int) -> Schedule:
+    """The store is away when the answer comes."""
+    ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=60.0),))
+    fault = Fault(kind="down", nth=8 + n, seconds=0.5)
+    return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,), rules=Rules(sweeps=0.0), faults=(fault,))
+
+
+def forgotten(n: int) -> Schedule:
+    """A person takes a cancelled ticket up again while its work tree is being thrown away, or cannot be."""
+    acts = (Act(kind="cancel", after=60.0), Act(kind=("ready", "retry")[n % 2], after=7 * DAY + 64.0 + n))
+    away = (Fault(kind="away", nth=1, call="forget", seconds=120.0),)
+    slow = tuple(Fault(kind="pause", nth=1, process=k, call="forget", seconds=20.0) for k in range(2))
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", acts=acts),), faults=away if n % 3 else slow)
+
+
+def unstoppable(n: int) -> Schedule:
+    """A ticket is taken back while its agent works, and the fleet does not answer when it is to be stopped."""
+    tickets = (
+        Ticket(key="ACME-1", runs=("slow",), acts=(Act(kind="cancel", after=60.0 + n),)),
+        Ticket(key="ACME-2", begins=1.0),
+    )
+    fault = Fault(kind="away", nth=1, call="stop", seconds=600.0)
+    return Schedule(seed=n, order=n, tickets=tickets, rules=Rules(agents=1), faults=(fault,))
+
+
+def reviewed(n: int) -> Schedule:
+    """Two agents may work, and one pull request may wait."""
+    tickets = tuple(Ticket(key=f"ACME-{k}", project=("Shop", "API")[k % 2], begins=float(n)) for k in range(1, 4))
+    return Schedule(seed=n, order=n, tickets=tickets, rules=Rules(reviews=1, policy="never"))
+
+
+def blurred(n: int) -> Schedule:
+    """A ticket becomes unclear while it stands in line."""
+    tickets = (
+        Ticket(key="ACME-1", runs=("slow",)),
+        Ticket(key="ACME-2", begins=1.0, acts=(Act(kind="blur", after=60.0 + n),)),
+    )
+    return Schedule(seed=n, order=n, tickets=tickets, rules=Rules(agents=1))
+
+
+def taking_turns(n: int) -> Schedule:
+    """A merge frees the only place, and another webhook comes just then; the store has no transactions."""
+    tickets = (Ticket(key="ACME-1"), Ticket(key="ACME-2", project="API"))
+    return Schedule(seed=n, order=n, store="apart", tickets=tickets, rules=Rules(reviews=1, policy="never"))
+
+
+def leaking(n: int) -> Schedule:
+    """Who asks for a slot stands still while another process, whose clock is ahead, deals with a cancel."""
+    fault = Fault(kind="pause", nth=1 + n % 3, call="get_batch", seconds=25.0)
+    ticket = Ticket(key="ACME-1", acts=(Act(kind="cancel", after=2.0 + n / 5),))
+    return Schedule(seed=n, order=n, store="apart", tickets=(ticket,), faults=(fault,), skew=(0.0, 90.0))
+
+
 MUTATIONS = (
-    Mutation("the store skips the version check", "adapters.memory.state_store:_wins",
+    Mutation("the store skips the version check", "version-grows-by-one",
+             "adapters.memory.state_store:_wins",
              "version == (entry.version if entry else 0)", "True"),
-    Mutation("SQLite skips the version check", "adapters.record_sql:_update", "AND version = ?", "AND ? >= 0", over_sqlite),
-    Mutation("SQLite passes over the tenant", "adapters.record_sql:select_in_flight",
+    Mutation("SQLite skips the version check", "version-grows-by-one",
+             "adapters.record_sql:_update", "AND version = ?", "AND ? >= 0", over_sqlite),
+    Mutation("SQLite passes over the tenant", "acknowledged-is-kept",
+             "adapters.record_sql:select_in_flight",
              '"SELECT body FROM in_flight WHERE tenant = ? AND work_item_id = ?", (tenant, work_item_id)',
-             '"SELECT body FROM in_flight WHERE work_item_id = ? ORDER BY tenant", (work_item_id,)', over_sqlite),
-    Mutation("applied events are forgotten", STEPS + "records:InFlightRecord.remember",
+             '"SELECT body FROM in_flight WHERE work_item_id = ? ORDER BY tenant", (work_item_id,)', namesakes),
+    Mutation("applied events are forgotten", "applied-is-remembered",
+             STEPS + "records:InFlightRecord.remember",
              "self.but(applied=(*self.applied, short(event.id))[-MOST_APPLIED:])", "self"),
-    Mutation("a known event is applied again", STEPS + "transitions:transition", "or record.knows(event)", ""),
-    Mutation("effects are performed before the save", RUNNER + "drive:Runner._write",
+    Mutation("a known event is applied again", "applied-is-remembered",
+             STEPS + "transitions:transition", "or record.knows(event)", ""),
+    Mutation("effects are performed before the save", "saved-before-done",
+             RUNNER + "drive:Runner._write",
              "saved = await self._store.put_in_flight(",
              "[await self._perform(after, planned) for planned in after.outbox[:1]]; saved = await self._store.put_in_flight("),
-    Mutation("the lease's epoch is dropped", RUNNER + "drive:Runner._save",
-             "while current is not None and current.lease.epoch == epoch", "while current is not None", paused),
-    Mutation("a living holder's lease is taken", RUNNER + "lease:claim", "lease.until > now", "lease.until < now"),
-    Mutation("no lease is adopted after a crash", RUNNER + "lease:claim",
-             "if lease.holder and lease.until and lease.until > now and not is_gone(lease.holder)",
-             "if lease.holder and lease.holder != holder", crashing),
-    Mutation("mending takes unread records for missing ones", RUNNER + "check_in:mend_slots",
+    Mutation("the lease's epoch is dropped", "lease-is-its-holders",
+             RUNNER + "lease:holds",
+             "return same == (claimed.born, claimed.lease.holder, claimed.lease.epoch)", "return True", paused),
+    Mutation("a living holder's lease is taken", "lease-is-its-holders",
+             RUNNER + "lease:claim", "lease.until > now", "lease.until < now"),
+    Mutation("no lease is adopted after a crash", "comes-to-rest",
+             RUNNER + "lease:claim",
+             "(lease.holder and lease.until and lease.until > now and not is_gone(lease.holder))",
+             "(lease.holder and lease.holder != holder)", crashing),
+    Mutation("mending takes unread records for missing ones", "at-work-has-a-slot",
+             RUNNER + "check_in:mend_slots",
              "record = await store.get_in_flight(item)", "record = None"),
-    Mutation("an unreachable store is answered with 200", "factory_core.factory:Factory.handle_webhook",
+    Mutation("an unreachable store is answered with 200", "acknowledged-is-kept",
+             "factory_core.factory:Factory.handle_webhook",
              "return problem_response(problem)", "return HttpResponse()"),
-    Mutation("200 is answered before the save", "factory_core.factory:Factory.accept",
+    Mutation("200 is answered before the save", "acknowledged-is-kept",
+             "factory_core.factory:Factory.accept",
              "await self.runner.accept_and_wake(event)",
              "__import__('asyncio').ensure_future(self.runner.accept_and_wake(event))"),
-    Mutation("a retry has a new key", RUNNER + "drive:Runner._after_problem", '"attempts": attempts,',
+    Mutation("a missing store is taken for an empty one", "acknowledged-is-kept",
+             RUNNER + "drive:Runner._load",
+             "return await self._store.get_in_flight(work_item_id) or",
+             "import contextlib\n    with contextlib.suppress(Problem):\n        return await self._store.get_in_flight(work_item_id) or InFlightRecord(work_item_id=work_item_id)\n    return",
+             unreachable),
+    Mutation("a retry has a new key", "said-once",
+             RUNNER + "retries:_tried", '"attempts": attempts,',
              '"attempts": attempts, "key": f"{planned.key}.{attempts}",'),
-    Mutation("each try starts another run", RUNNER + "perform_dispatch:Performer._order", "run_id=planned.run_id,",
+    Mutation("each try starts another run", "saved-before-done",
+             RUNNER + "perform_dispatch:Performer._order", "run_id=planned.run_id,",
              "run_id=f'{planned.run_id}.{self._clock():%H%M%S%f}',"),
-    Mutation("Retry-After is ignored", RUNNER + "drive:Runner._delay",
+    Mutation("Retry-After is ignored", "retries-keep-the-vendors-delay",
+             RUNNER + "retries:_delay",
              'after: float | None = getattr(problem, "after", None)', "after = None"),
-    Mutation("early replies are ignored", "factory_core.factory:Factory._kept",
+    Mutation("early replies are ignored", "acknowledged-is-kept",
+             "factory_core.factory:Factory._kept",
              "waiting = known or", "return True\n    waiting = known or", early),
-    Mutation("the thread is forgotten", RUNNER + "perform_dispatch:Performer._ask_question",
+    Mutation("the thread is forgotten", "every-item-rests-rightly",
+             RUNNER + "perform_dispatch:Performer._ask_question",
              "clarification=waiting)", "clarification=None)"),
-    Mutation("only the first early reply counts", STEPS + "asking:_with_early",
+    Mutation("only the first early reply counts", "undisturbed-items-follow-their-plan",
+             STEPS + "asking:_with_early",
              "for reply in event.early:", "for reply in event.early[:1]:", early),
-    Mutation("a second answer is lost", STEPS + "asking:another_answer",
+    Mutation("a second answer is lost", "undisturbed-items-follow-their-plan",
+             STEPS + "asking:another_answer",
              "noted.stay(TriageItem(), answers=both)", "noted.stay()", answered_twice),
-    Mutation("an older triage decides", STEPS + "asking:ask_queue_or_refuse",
+    Mutation("an older triage decides", "undisturbed-items-follow-their-plan",
+             STEPS + "asking:ask_queue_or_refuse",
              "if _triage_is_planned(record)", "if False", answered_twice),
-    Mutation("questions have no last round", STEPS + "asking:ask", "rounds >= config.clarification.max_rounds", "False", clueless),
-    Mutation("each hint asks again", STEPS + "following:read_if_news", "return _read(record, event)",
+    Mutation("questions have no last round", "undisturbed-items-follow-their-plan",
+             STEPS + "asking:ask", "rounds >= config.clarification.max_rounds", "False", clueless),
+    Mutation("each hint asks again", "one-live-run",
+             STEPS + "following:read_if_news", "return _read(record, event)",
              "return record.to(State.TRIAGING, event.at, TriageItem())"),
-    Mutation("stale hints are followed without a fresh read", STEPS + "following:read_if_reopened",
+    Mutation("stale hints are followed without a fresh read", "done-is-final",
+             STEPS + "following:read_if_reopened",
              "return _read(record, event)", "return reopen(record, event.at)", stale),
-    Mutation("whatever the fresh read says reopens", STEPS + "following:reopen_if_ready",
+    Mutation("whatever the fresh read says reopens", "done-is-final",
+             STEPS + "following:reopen_if_ready",
              "if item is None or item.state is not ItemState.READY", "if item is None", stale),
-    Mutation("a person's state is overwritten", RUNNER + "perform_dispatch:Performer._set_item_state",
+    Mutation("a person's state is overwritten", "people-win",
+             RUNNER + "perform_dispatch:Performer._set_item_state",
              "if item is None or item.state not in {*effect.expect, effect.to}", "if item is None", taken_back),
-    Mutation("the agent is not stopped at a cancel", STEPS + "ending:cancel", "for run in _runs(record)", "for run in ()"),
-    Mutation("a refused start forgets the agent of the try before", RUNNER + "perform_dispatch:Performer._start_agent",
+    Mutation("the agent is not stopped at a cancel", "capacity",
+             STEPS + "ending:cancel", "for run in _runs(record)", "for run in ()"),
+    Mutation("a refused start forgets the agent of the try before", "capacity",
+             RUNNER + "perform_dispatch:Performer._start_agent",
              "await self._fleet.stop(planned.run_id)", "pass", interrupted),
-    Mutation("a zombie's report counts", STEPS + "running:publish_retry_or_stop",
+    Mutation("a zombie's report counts", "one-live-run",
+             STEPS + "running:publish_retry_or_stop",
              "if report.run_id not in _live_runs(record)", "if False", zombies),
-    Mutation("slots are never released", RUNNER + "slots:Slots.release",
+    Mutation("slots are never released", "slots-follow-the-state",
+             RUNNER + "slots:Slots.release",
              "capacity.release(batch, record.work_item_id, self._config.capacity, self._clock())", "capacity.Served(batch, ())"),
-    Mutation("slots do not move to review", RUNNER + "slots:Slots.move_to_review",
+    Mutation("slots do not move to review", "slots-follow-the-state",
+             RUNNER + "slots:Slots.move_to_review",
              "capacity.to_review(batch, record.work_item_id, self._config.capacity, self._clock())", "capacity.Served(batch, ())"),
-    Mutation("a slot is released while the agent runs", STEPS + "running:run",
+    Mutation("a slot is released while the agent runs", "at-work-has-a-slot",
+             STEPS + "running:run",
              "return record.to(State.RUNNING, event.at, moved,", "return record.to(State.RUNNING, event.at, moved, ReleaseSlot(),"),
-    Mutation("one slot too many is granted", STEPS + "capacity:why_waiting",
+    Mutation("one slot too many is granted", "capacity",
+             STEPS + "capacity:why_waiting",
              "if len(running) >= most_running", "if len(running) > most_running", crowded),
-    Mutation("a repository's limit is passed over", STEPS + "capacity:why_waiting",
+    Mutation("a repository's limit is passed over", "capacity",
+             STEPS + "capacity:why_waiting",
              "if here >= limits.per_repository", "if here > limits.per_repository"),
-    Mutation("waiting for capacity costs a try", STEPS + "running:wait_in_line",
+    Mutation("waiting for capacity costs a try", "only-starts-cost-a-try",
+             STEPS + "running:wait_in_line",
              "record.stay(", "record.stay(attempt=record.attempt + 1, ", crowded),
-    Mutation("a usage limit costs a try", STEPS + "running:_limited", "max(0, record.attempt - 1)", "record.attempt", limited),
-    Mutation("one try too many", STEPS + "running:_failed", "record.attempt < config", "record.attempt <= config", failing),
-    Mutation("deadlines are ignored", RUNNER + "check_in:_wake_one", "record.deadline <= clock()", "False"),
-    Mutation("a wait has no deadline", STEPS + "asking:ask", "within=config.clarification.remind_after, ", ""),
-    Mutation("the merge is not pinned to the head", RUNNER + "perform_dispatch:Performer._merge_pull_request",
+    Mutation("a usage limit costs a try", "undisturbed-items-follow-their-plan",
+             STEPS + "running:_limited", "max(0, record.attempt - 1)", "record.attempt", limited),
+    Mutation("one try too many", "undisturbed-items-follow-their-plan",
+             STEPS + "running:_failed", "record.attempt < config", "record.attempt <= config", failing),
+    Mutation("deadlines are ignored", "comes-to-rest",
+             RUNNER + "check_in:_wake_one", "record.deadline <= clock()", "False"),
+    Mutation("a wait has no deadline", "waits-with-a-deadline",
+             STEPS + "asking:ask", "within=config.clarification.remind_after, ", ""),
+    Mutation("the merge is not pinned to the head", "merges-green-heads",
+             RUNNER + "perform_dispatch:Performer._merge_pull_request",
              "self._target.merge(known, effect.sha,",
              "self._target.merge(known, (await self._target.read_pull_request(known.repository, known.number)).head_sha,", pushed),
-    Mutation("unknown checks are green", STEPS + "merge_gate:_missing_check", 'return "no check has reported yet"', 'return ""', unsure),
-    Mutation("running checks are green", STEPS + "merge_gate:_missing",
+    Mutation("unknown checks are green", "merges-green-heads",
+             STEPS + "merge_gate:_missing_check", 'return "no check has reported yet"', 'return ""', unsure),
+    Mutation("running checks are green", "merges-green-heads",
+             STEPS + "merge_gate:_missing",
              "waiting = _missing_check(pull_request.checks, rules.required_checks)", 'waiting = ""'),
-    Mutation("the merge policy is passed over", STEPS + "merge_gate:_missing", 'rules.policy == "never"', "False"),
-    Mutation("a block is not said", STEPS + "ending:block", "if told in record.handled", "if True"),
-    Mutation("the search starts what a person stopped", RUNNER + "sweep:Sweep._start_ready", "is_news(record, item)", "True", stopped),
-    Mutation("the search passes over its budget", RUNNER + "sweep:Sweep._spend", "if self._left < calls", "if False", searched),
-    Mutation("every process searches at every tick", RUNNER + "check_in:claim_sweep",
+    Mutation("the merge policy is passed over", "merges-by-policy",
+             STEPS + "merge_gate:_missing", 'rules.policy == "never"', "False"),
+    Mutation("a block is not said", "told-where-people-look",
+             STEPS + "ending:block", "if told in record.handled", "if True"),
+    Mutation("the search starts what a person stopped", "search-starts-only-news",
+             RUNNER + "sweep:Sweep._start_ready", "is_news(record, item)", "True", stopped),
+    Mutation("the search passes over its budget", "search-keeps-its-budget",
+             RUNNER + "sweep:Sweep._spend", "if self._left < calls", "if False", searched),
+    Mutation("every process searches at every tick", "search-keeps-its-interval",
+             RUNNER + "check_in:claim_sweep",
              "batch.sweep.at and abs(now - batch.sweep.at) < every", "False", searched),
-    Mutation("the search counts twice", RUNNER + "sweep:Sweep._give", "+= record is not None", "+= 2", dropped),
-    Mutation("a cursor is saved before what it covers was accepted", RUNNER + "sweep:Sweep._read_feed",
+    Mutation("the search counts twice", "search-counts-what-it-found",
+             RUNNER + "sweep:Sweep._give", "+= record is not None", "+= 2", dropped),
+    Mutation("a cursor is saved before what it covers was accepted", "found-in-time",
+             RUNNER + "sweep:Sweep._read_feed",
              "for change in changes:", "for change in changes:\n            self._cursors['feed'] = changes[-1].cursor", relayed),
-    Mutation("dead letters are left where they are", RUNNER + "sweep:Sweep._redeliver",
+    Mutation("dead letters are left where they are", "found-in-time",
+             RUNNER + "sweep:Sweep._redeliver",
              "await sender.redeliver_failed(since, place, self._left)", "__import__('factory_core.ports').ports.Redelivered(0)", relayed),
-    Mutation("what could not be asked for again is passed over", RUNNER + "sweep:Sweep._redeliver",
-             "if done.complete", "if True", unheard),
-    Mutation("lost answers are not searched for", RUNNER + "sweep:Sweep._read_thread",
+    Mutation("what could not be asked for again is passed over", "found-in-time",
+             RUNNER + "sweep:Sweep._redeliver",
+             "reach(self._cursors, name, done.cursor)", "reach(self._cursors, name, '')", unheard),
+    Mutation("lost answers are not searched for", "found-in-time",
+             RUNNER + "sweep:Sweep._read_thread",
              "if event.reply.id not in known", "if False", dropped),
-    Mutation("what was taken back is not searched for", RUNNER + "visits:_id", "if record.state in FOLLOWED", "if False", dropped),
-    Mutation("what was reopened is not searched for", STEPS + "following:is_news", "return record.state in ENDED", "return False", dropped),
-    Mutation("auto-merge is armed without its pin", RUNNER + "perform_dispatch:Performer._enable_auto_merge",
+    Mutation("what was taken back is not searched for", "found-in-time",
+             RUNNER + "visits:_id", "if record.state in FOLLOWED", "if False", dropped),
+    Mutation("what was reopened is not searched for", "found-in-time",
+             STEPS + "following:is_news", "return record.state in ENDED", "return False", dropped),
+    Mutation("auto-merge is armed without its pin", "arms-its-own-heads",
+             RUNNER + "perform_dispatch:Performer._enable_auto_merge",
              "effect.sha, self", "'', self", armed),
-    Mutation("what was stopped stays armed", STEPS + "ending:disarm", "if record.armed", "if False", armed),
-    Mutation("a session is not acknowledged", STEPS + "asking:look_at_it",
+    Mutation("what was stopped stays armed", "nothing-stays-armed",
+             STEPS + "ending:disarm", "if record.armed", "if False", armed),
+    Mutation("a session is not acknowledged", "sessions-are-answered",
+             STEPS + "asking:look_at_it",
              "if event.session_id else []", "if False else []", in_session),
-    Mutation("a session waits in line", STEPS + "records:InFlightRecord.plan", "urgent + self.outbox", "self.outbox + urgent", in_session),
-    Mutation("the outbox is not cleared", STEPS + "records:InFlightRecord.settle", "if planned.key != key", "if True"),
+    Mutation("the outbox is not cleared", "comes-to-rest",
+             STEPS + "records:InFlightRecord.settle", "if planned.key not in keys", "if True"),
+    Mutation("an order to forget outlives the retry", "only-what-rests-is-forgotten",
+             STEPS + "records:InFlightRecord.to",
+             "self if state is self.state else self.without(ForgetItem)", "self", forgotten),
+    Mutation("who was taken up again is forgotten", "forgets-only-what-ended",
+             RUNNER + "drive:_is_forgettable",
+             "record.state in ENDED | {State.NEW} and [known.key for known in record.outbox] == [planned.key]", "True", forgotten),
+    Mutation("a slot is given back before its agent is stopped", "capacity",
+             STEPS + "records:InFlightRecord.heads",
+             "if lane not in lanes and (lane or not lanes)", "if True", unstoppable),
+    Mutation("more start than there are places in review", "capacity",
+             STEPS + "capacity:why_waiting",
+             "len(batch.slots) >= places", "len(batch.slots) > places", reviewed),
+    Mutation("who is edited in line keeps its place", "slots-follow-the-state",
+             STEPS + "following:_retriage_if_edited",
+             "if record.state in SLOTTED", "if False", blurred),
+    Mutation("nobody hears of its slot", "slots-are-used",
+             RUNNER + "drive:Runner.offer", "if slot", "if False", crowded),
+    Mutation("a lost save offers nobody what it granted", "slots-are-used",
+             RUNNER + "drive:Runner._write",
+             "if kept.granted else None", "if False else None", taking_turns),
+    Mutation("a leaked slot is never given back", "nothing-is-held",
+             RUNNER + "check_in:mend_slots",
+             "for item in _looked_at(batch, clock())", "for item in ()", leaking),
+    Mutation("a question is planned twice", "asked-once",
+             STEPS + "asking:ask", "noted.to(State.WAITING, at, effect,", "noted.to(State.WAITING, at, effect, effect,"),
+    Mutation("people are reminded of a block for ever", "said-once",
+             STEPS + "ending:remind_of_block",
+             "PostComment(body=comments.still_blocked(record.block, waited)))",
+             "PostComment(body=comments.still_blocked(record.block, waited)), within=timedelta(days=1))"),
+    Mutation("our own fault is taken for the vendor's weather", "no-fault-of-its-own",
+             RUNNER + "perform_dispatch:Performer._read_item",
+             "record.work_item_id)", "record.work_item)", interrupted),
+    Mutation("a session is acknowledged under no key", "saved-before-done",
+             RUNNER + "perform_dispatch:Performer._acknowledge_session",
+             "planned.key)", "effect.session_id)", in_session),
 )  # fmt: skip
 
 

@@ -13,9 +13,10 @@ MOST_SCHEDULES = 60
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mistake_in_the_code_is_found(mutation: Mutation) -> None:
-    """A law is broken within a few schedules."""
+    """Its law is broken within a few schedules."""
     with mutated(mutation):
-        assert any(Simulation(mutation.like(n)).play().violation for n in range(MOST_SCHEDULES))
+        played = (Simulation(mutation.like(n)).play().violation for n in range(MOST_SCHEDULES))
+        assert any(found.law == mutation.law for found in played if found)
 
 
 @pytest.mark.parametrize("like", dict.fromkeys(mutation.like for mutation in MUTATIONS), ids=lambda like: like.__name__)
@@ -26,4 +27,4 @@ def test_the_schedules_that_find_a_mistake_find_nothing_in_sound_code(like: obje
 
 
 def test_there_are_enough_mistakes_and_each_is_another() -> None:
-    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS) >= 25
+    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS) >= 60

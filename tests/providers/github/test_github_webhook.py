@@ -51,6 +51,19 @@ def changed(what: str) -> PullRequestChanged:
     return PullRequestChanged(id=f"github:{guid}", work_item_id="ACME-142", at=NOW, what=what)
 
 
+@pytest.mark.parametrize("action", ["opened", "edited", "labeled", "closed", "reopened", "assigned"])
+def test_the_issue_that_a_ticket_mirrors_is_no_event(action: str) -> None:
+    """One piece of work has one identity, the ticket's: whatever its twin on the code host says starts nothing."""
+    issue = {
+        "number": 211,
+        "title": "ACME-142: Rename total",
+        "body": "Closes ACME-142",
+        "labels": [{"name": "factory"}],
+    }
+    heard = WEBHOOK.events_in(delivery("issues", {"action": action, "issue": issue, "repository": HERE}))
+    assert heard.events == () and heard.pointers == ()
+
+
 @pytest.mark.parametrize("what", ABOUT_US)
 def test_what_may_change_our_pull_request_is_one_event_of_its_item(what: str) -> None:
     """Every listed event on a factory branch becomes exactly one hint for the branch's item."""

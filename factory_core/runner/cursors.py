@@ -1,0 +1,27 @@
+"""How far a list was read: a walk through it may take several sweeps, and the next one begins where this one began.
+
+For each name: the place in the list (empty at its end), when this walk began, and when the last whole one did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from datetime import datetime
+
+Cursors = MutableMapping[str, str]
+
+
+def begin(cursors: Cursors, name: str, now: datetime) -> tuple[str, datetime | None]:
+    """Where to go on, and when the last whole walk began."""
+    place, looked = cursors.get(name, ""), cursors.get(f"{name} looked")
+    if not place:
+        cursors[f"{name} begun"] = now.isoformat()
+    return place, datetime.fromisoformat(looked) if looked else None
+
+
+def reach(cursors: Cursors, name: str, place: str) -> str:
+    """Remember how far we came; empty: to the end."""
+    cursors[name] = place
+    if not place:
+        cursors[f"{name} looked"] = cursors.pop(f"{name} begun")
+    return place
