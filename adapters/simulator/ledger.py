@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 WAITS = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
+WITHOUT_TRANSACTIONS = frozenset({"apart", "dynamodb"})
 HEARS_WITHIN = 15.0  # seconds
 NO_SLOT = ENDED | {State.BLOCKED, State.WAITING, State.TRIAGING}
 
@@ -31,6 +32,11 @@ class Saved(NamedTuple):
     after: InFlightRecord
     process: Process
     ledger: Ledger
+
+    @property
+    def is_whole(self) -> bool:
+        """Did the store save the record and its companions together? Else those of a lost save stay for a while."""
+        return self.process.simulation.schedule.store not in WITHOUT_TRANSACTIONS
 
 
 class Ledger:
@@ -203,7 +209,7 @@ def waits_with_a_deadline(write: Saved) -> str:
 def at_work_has_a_slot(write: Saved) -> str:
     """Who starts or runs an agent holds a running slot."""
     after = write.after
-    if after.state not in AT_WORK:
+    if after.state not in AT_WORK or not write.is_whole:
         return ""
     slot = write.ledger.batch.slots.get(after.work_item_id)
     return "" if slot and slot.state == "running" else f"it is {after.state} without a slot"
@@ -248,6 +254,8 @@ def only_starts_cost_a_try(write: Saved) -> str:
 def slots_follow_the_state(write: Saved) -> str:
     """With nothing left to do, an item in review holds a review slot; one that rests has none, nor a place in line."""
     after, batch = write.after, write.ledger.batch
+    if not write.is_whole:
+        return ""
     slot, waits = batch.slots.get(after.work_item_id), {entry.work_item_id for entry in batch.queue}
     if after.outbox:
         return ""
