@@ -55,9 +55,12 @@ def _many(args: argparse.Namespace, out: Output) -> int:
 
 
 def _told_meanwhile(totals: Iterator[Played], schedules: int, out: Output) -> Played:
-    """The last of the totals; every few seconds, how far it is."""
-    total, said_at = Played(), monotonic()
+    """The last of the totals; what broke as soon as it is known, and every few seconds how far it is."""
+    total, told, said_at = Played(), 0, monotonic()
     for total in totals:
+        for failure in total.failures[told:]:
+            out.say(f"seed {failure.seed} breaks {failure.law}")
+        told = len(total.failures)
         if monotonic() - said_at > TELL_EVERY:
             said_at = monotonic()
             out.say(f"{total.schedules:,} of {schedules:,} schedules, {len(total.failures)} violations")

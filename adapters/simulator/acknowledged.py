@@ -18,7 +18,8 @@ def lost(ledger: Ledger, event: Event, since: int) -> bool:
         return True
     if any(reply.id == event.reply.id for reply in thread.replies):
         return False
-    return not (thread.work_item_id and _used(ledger, event, thread.work_item_id, 0))
+    owner = ledger.owners.get(event.thread_id, "")
+    return not (owner and _used(ledger, event, owner, 0))
 
 
 def _used(ledger: Ledger, event: Event, item: str, since: int) -> bool:

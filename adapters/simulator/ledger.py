@@ -51,6 +51,7 @@ class Ledger:
         self._written: dict[str, list[float]] = {}  # when each version was
         self.forgotten: dict[str, InFlightRecord] = {}
         self.threads: dict[str, ClarificationRecord] = {}
+        self.owners: dict[str, str] = {}  # thread → the item whose thread it is, or was until it was closed
         self.ended_at: dict[str, float] = {}  # by item, in seconds since the schedule began
         self.batch = Batch()
         self.planned: set[str] = set()  # every key that was ever stored
@@ -110,6 +111,8 @@ class Ledger:
 
     def kept(self, thread: ClarificationRecord) -> None:
         self.threads[thread.thread_id] = thread
+        if thread.work_item_id:
+            self.owners[thread.thread_id] = thread.work_item_id
 
     def batched(self, batch: Batch) -> None:
         if batch.version != self.batch.version + 1:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_LOOKS = 30
 FOLLOWED = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.BLOCKED})
 LISTENS = frozenset({State.WAITING, State.BLOCKED, State.FAILED})
+# stated anew, for the product's own lists are what is judged here
 
 
 class Missed:

@@ -206,7 +206,7 @@ def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *,
     state = record.state if record else State.NEW
     if truth.lied:
         return ""
-    if state is State.NEW and ended and acts & {"stop", "abort"}:
+    if state is State.NEW and ended and acts & {"stop", "abort", "forbid"}:
         return ""  # its stop was forgotten, and a word from before it came once more
     if state is State.NEW:
         return "its ticket is ready, and nobody ever heard of it" if ours and item and not merged >= 0 else ""

@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
+from factory_core.dispatch.records import State
+
 from ..measure import Sizes
 from .world import World
 
@@ -25,12 +27,16 @@ async def _rate(live: Callable[[str], Awaitable[None]], first: int, count: int, 
     return count / (perf_counter() - begun)
 
 
-async def _both(path: Path, live: Callable[[World, str], Awaitable[None]], count: int) -> tuple[float, float, float]:
+async def _both(
+    path: Path, live: Callable[[World, str], Awaitable[None]], end: State, count: int
+) -> tuple[float, float, float]:
     """Lifecycles a second, one at once and 32 at once, and commits of one that was alone."""
     world = World(path)
     alone = await _rate(lambda key: live(world, key), 0, count, 1)
     commits = world.file.commits / count
     together = await _rate(lambda key: live(world, key), count, count, 32)
+    for number in range(2 * count):
+        await world.ended(f"ACME-{number}", end)
     world.file.close()
     return alone, together, commits
 
@@ -39,7 +45,7 @@ def lifecycle(path: Path, sizes: Sizes) -> Mapping[str, float]:
     file, count = path / "factory.db", sizes.lifecycles
     World(file).file.close()
     _, empty = _disk(file)
-    alone, together, commits = asyncio.run(_both(file, World.peers_lifecycle, count))
+    alone, together, commits = asyncio.run(_both(file, World.peers_lifecycle, State.CANCELLED, count))
     rows, disk = _disk(file)
     return {
         "factory.lifecycle.c1": alone, "factory.lifecycle.c32": together, "factory.lifecycle.commits": commits,
@@ -49,7 +55,7 @@ def lifecycle(path: Path, sizes: Sizes) -> Mapping[str, float]:
 
 def ticket(path: Path, sizes: Sizes) -> Mapping[str, float]:
     file, count = path / "factory.db", sizes.tickets
-    alone, together, commits = asyncio.run(_both(file, World.ticket, count))
+    alone, together, commits = asyncio.run(_both(file, World.ticket, State.DONE, count))
     rows, disk = _disk(file)
     return {
         "factory.ticket.c1": alone, "factory.ticket.c32": together, "factory.ticket.commits": commits,

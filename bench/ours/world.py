@@ -15,6 +15,7 @@ from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.factory import build_factory
+from factory_core.ports import Thread
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 from factory_core.work_item import ItemState, Source, WorkItem
 
@@ -40,6 +41,19 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Channel(RecordingChannel):
+    """Remembers by item where the factory asked, as a person who sees the question knows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread_of: dict[str, str] = {}
+
+    async def open_thread(self, title: str, body: str, key: str) -> Thread:
+        thread = await super().open_thread(title, body, key)
+        self.thread_of[title.partition(":")[0]] = thread.thread_id
+        return thread
+
+
 class World:
     """`file` counts the commits; what people and vendors do, the methods play."""
 
@@ -47,7 +61,7 @@ class World:
         create_file(path)
         self.file = SqliteFile(path)
         self.store = SqliteStateStore(self.file, TENANT, now)
-        self.tracker, self.channel, self.target = RecordingTracker(), RecordingChannel(), RecordingTarget()
+        self.tracker, self.channel, self.target = RecordingTracker(), Channel(), RecordingTarget()
         self.fleet = RecordingFleet(now)
         self._woken: dict[str, list[InFlightRecord]] = {}
         performer = Performer(
@@ -83,9 +97,7 @@ class World:
         )
         self.tracker.items[key] = item
         await self.hear(ItemChanged(id=f"i{key}", work_item_id=key, at=now(), item=item), key)
-        asked = (await self.record(key)).clarification
-        assert asked is not None
-        return asked.thread_id
+        return self.channel.thread_of[key]
 
     async def answer(self, key: str, thread: str, text: str) -> None:
         """Found by the thread alone, as a webhook of the chat has it."""
@@ -101,7 +113,6 @@ class World:
     async def peers_lifecycle(self, key: str) -> None:
         """Start, a durable wait for a person, resumed by its key, end."""
         await self.call_off(key, await self.start(key))
-        await self.ended(key)
 
     async def ticket(self, key: str) -> None:
         """Ready, asked, answered, an agent's run, a pull request, merged, done."""
@@ -112,8 +123,8 @@ class World:
         pull = next(p for p in self.target.pull_requests.values() if p.branch.startswith(f"factory/{key}-"))
         self.target.green(pull.number)
         await self.hear(PullRequestChanged(id=f"g{key}", work_item_id=key, at=now(), what="check"), key)
-        await self.ended(key, State.DONE)
 
     async def ended(self, key: str, state: State = State.CANCELLED) -> None:
+        """Look, when nothing is timed any more, whether it is all over."""
         record = await self.record(key)
         assert record.state is state and not record.outbox, record

@@ -190,7 +190,15 @@ SPEAKING = frozenset(
 """Effects whose failure is noted and passed over: the work itself does not depend on them."""
 
 LASTING = frozenset(
-    {"post_comment", "close_thread", "release_slot", "stop_agent", "move_slot_to_review", "disable_auto_merge"}
+    {
+        "acknowledge_session",
+        "post_comment",
+        "close_thread",
+        "release_slot",
+        "stop_agent",
+        "move_slot_to_review",
+        "disable_auto_merge",
+    }
 )
 """Effects that stay planned when the item is cancelled; all others lose their point then."""
 

@@ -70,18 +70,18 @@ def test_git_goes_wrong_for_the_agent(stage: Stage, mode: str) -> None:
 def test_the_vendors_own_delay_is_kept(stage: Stage) -> None:
     """Nobody knocks again before the time that the vendor named, and the others go on meanwhile."""
     w, home = stage
-    w.fault("linear", "429", "issue", seconds=3)
+    w.fault("linear", "429", "issue", seconds=6)
     began = time.monotonic()
     late = w.ticket("Rename total to amount", CLEAR)
     home.in_state(late, State.TRIAGING)
     until(lambda: [fault.times for fault in w.sandbox.faults.coming if fault.mode == "429"][-1] == 0)
     quick = w.ticket("Rename amount to sum", CLEAR)
     assert home.rests(quick)[quick].state is State.DONE
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 6
     record = home.record(late)
     assert record is not None and record.state is State.TRIAGING and record.outbox[0].attempts == 1
     assert home.rests(late)[late].state is State.DONE
-    assert time.monotonic() - began >= 3
+    assert time.monotonic() - began >= 6
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_one_sick_item_delays_nobody(stage: Stage, vendor: str, call: str) -> No
         rested = home.rests(*others)
         took = time.monotonic() - began
         assert {record.state for record in rested.values()} == {State.DONE}
-        assert took < 15
+        assert took < PATIENCE
         record = home.record(sick)
         assert record is not None and record.state is not State.DONE
     assert home.rests(sick)[sick].state is State.DONE
