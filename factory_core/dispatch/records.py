@@ -205,10 +205,14 @@ class InFlightRecord(Frozen):
 
     def without(self, *effects: type[Any]) -> InFlightRecord:
         """Without the orders of these kinds: they have lost their point."""
-        return self.but(outbox=tuple(planned for planned in self.outbox if not isinstance(planned.effect, effects)))
+        return self._keeping(planned for planned in self.outbox if not isinstance(planned.effect, effects))
 
     def settle(self, *keys: str) -> InFlightRecord:
-        return self.but(outbox=tuple(planned for planned in self.outbox if planned.key not in keys))
+        return self._keeping(planned for planned in self.outbox if planned.key not in keys)
+
+    def _keeping(self, planned: Iterable[Planned]) -> InFlightRecord:
+        kept = tuple(planned)
+        return self if len(kept) == len(self.outbox) else self.but(outbox=kept)
 
     def scheduled(self, now: datetime) -> InFlightRecord:
         """With `wake_at` set to the earliest moment at which somebody must look again."""

@@ -81,11 +81,11 @@ def _weigh(item: WorkItem, answers: Sequence[str], config: FactoryConfig) -> tup
     go = {label.casefold() for label in config.triage.go_labels} & {label.casefold() for label in item.labels}
     found = {
         "what must be true when it is done": 0.4
-        if _CRITERIA.search(text) or answers
+        if answers or _CRITERIA.search(text)
         else 0.2
         if _EXPECTATION.search(text)
         else 0.0,
-        "where it is (a file, a page, an error)": 0.2 if _PLACE.search(text) or answers else 0.0,
+        "where it is (a file, a page, an error)": 0.2 if answers or _PLACE.search(text) else 0.0,
         "what to do": 0.15 if _ACTION.search(text) else 0.0,
         "more than a line": 0.15
         if len(item.description.strip()) + sum(map(len, answers)) >= config.triage.thin_below

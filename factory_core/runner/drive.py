@@ -165,20 +165,27 @@ class Runner:
             return Terminal(
                 "its worker died over it each time", why=planned.why or "no outcome", fix=comments.retry_fix(record)
             )
-        return await self._tried(record, planned, lambda: self._perform(record, planned))
+        perform = self._perform if planned.effect.kind in COMPANION else self._timed
+        return await self._tried(record, planned, lambda: perform(record, planned))
 
-    async def _tried(self, record: InFlightRecord, planned: Planned, work: Callable[[], Awaitable[T]]) -> T | Problem:
-        """Do it within its time; every failure comes back as a Problem, but a conflict."""
+    async def _timed(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish:
+        """What waits for a vendor has its time."""
         patience = self._config.runner.effect_timeout.total_seconds()
         try:
             async with asyncio.timeout(patience):
-                return await work()
+                return await self._perform(record, planned)
+        except TimeoutError:
+            why = f"no outcome within {patience:.0f} s"
+            raise Retryable(planned.effect.kind, why=why, fix="factory check") from None
+
+    async def _tried(self, record: InFlightRecord, planned: Planned, work: Callable[[], Awaitable[T]]) -> T | Problem:
+        """Every failure comes back as a Problem, but a conflict."""
+        try:
+            return await work()
         except Problem as problem:
             return problem
         except VersionConflict:
             raise
-        except TimeoutError:
-            return Retryable(planned.effect.kind, why=f"no outcome within {patience:.0f} s", fix="factory check")
         except Exception as error:  # the outermost frame: a fault of ours must not lose the effect
             logger.exception("effect failed", extra={"action": planned.effect.kind, "item": record.work_item_id})
             return OwnFault(planned.effect.kind, why=type(error).__name__, fix="factory check")
