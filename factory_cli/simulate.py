@@ -74,6 +74,9 @@ def _replay(file: Path, out: Output) -> int:
         why = "it cannot be read, or is none that this release wrote"
         fix = "factory simulate --save DIRECTORY"
         raise Refused(f"{file.name} is no schedule", why=why, fix=fix) from None
+    if schedule.store not in EVERY:
+        why = f"it plays over {schedule.store!r}, and there are {', '.join(EVERY)}"
+        raise Refused(f"{file.name} cannot be played here", why=why, fix=f"In {file.name}: correct store")
     simulation = Simulation(schedule).play()
     broken = simulation.violation
     document = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from factory_core.dispatch.events import Event, ReplyReceived
-from factory_core.dispatch.records import InFlightRecord
+from factory_core.dispatch.events import AbortRequested, Event, ReplyReceived, RetryRequested, StopRequested
+from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.dispatch.transitions import transition
 
 from .ledger import Ledger
@@ -20,6 +20,15 @@ def lost(ledger: Ledger, event: Event, since: int) -> bool:
         return False
     owner = ledger.owners.get(event.thread_id, "")
     return not (owner and _used(ledger, event, owner, 0))
+
+
+def disobeyed(before: InFlightRecord | None, after: InFlightRecord | None, event: Event) -> bool:
+    """A person's order that reached an item which it concerns, and changed nothing."""
+    if before is None or after is None or before.state is not after.state or after.knows(event):
+        return False
+    if isinstance(event, StopRequested | AbortRequested):
+        return before.state not in ENDED | {State.NEW}
+    return isinstance(event, RetryRequested) and before.state in {State.BLOCKED, State.CANCELLED, State.FAILED}
 
 
 def _used(ledger: Ledger, event: Event, item: str, since: int) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.dispatch.run import RunOrder
 from factory_core.errors import Retryable, StoreUnavailable, VersionConflict
 from factory_core.ports import StateStore
 
@@ -83,6 +84,8 @@ class FaultyPort:
             simulation.count("call")
             if name in KEYED:
                 self._must_be_saved(name, args)
+            if name == "start":
+                self._must_be_told(args[0])
             if simulation.is_away(name):
                 raise _later(name, BROKEN, None)
             fault = simulation.next_fault("vendor") or simulation.next_fault(f"vendor {name}")
@@ -110,6 +113,13 @@ class FaultyPort:
         key = args[0].run_id if name == "start" else args[-1]
         if key not in self._process.simulation.ledgers[self._tenant].planned:
             self._process.simulation.broken("saved-before-done", f"{name} under {key}, and nothing of that was saved")
+
+    def _must_be_told(self, order: RunOrder) -> None:
+        """Whatever people had said when the start was decided stands in the agent's task."""
+        simulation = self._process.simulation
+        unsaid = [words for words in simulation.ledgers[self._tenant].words_for(order) if words not in order.task]
+        if unsaid:
+            simulation.broken("words-reach-the-agent", f"{order.run_id} of {order.work_item_id} never hears {unsaid}")
 
     async def _stale(self, name: str, call: Any, args: tuple[Any, ...]) -> Any:
         self._process.simulation.tell(None, "", f"{name} gives a stale answer")

@@ -10,6 +10,8 @@ from .rest import REST_LAWS
 
 OUTSIDE_LAWS: Mapping[str, str] = {
     "acknowledged-is-kept": "What was answered with 200 is in its record, kept for its thread, or of no use.",
+    "orders-are-followed": "A person's stop, abort or retry that reaches an item which it concerns moves it.",
+    "words-reach-the-agent": "What people had said when a start was decided is in that agent's task.",
     "saved-before-done": "Nothing is done outside under a key that was never saved.",
     "one-live-run": "At most one agent is at work on an item.",
     "capacity": "Neither agents nor slots exceed the limits: of all, of each repository, and in review.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.effects import LASTING
 from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
+from factory_core.dispatch.run import RunOrder
 
 from .world import BUSY, WORLDLY
 
@@ -91,6 +93,14 @@ class Ledger:
     def last(self, item: str) -> InFlightRecord | None:
         """Its record, or the one that was forgotten when it had ended."""
         return self.records.get(item) or self.forgotten.get(item)
+
+    def words_for(self, order: RunOrder) -> list[str]:
+        """What was said and not yet told when this run was planned, by the mark that each saying has."""
+        for record in self.versions.get(order.work_item_id, ()):
+            if any(planned.run_id == order.run_id for planned in record.outbox):
+                said = [*(answer.text for answer in record.answers), *record.feedback]
+                return [mark for words in said for mark in re.findall(r"case[ _]\d+", words)]
+        return []
 
     def begun_at(self, item: str) -> float:
         """When its state last stopped being new or ended, in seconds since the schedule began."""

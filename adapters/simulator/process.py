@@ -13,6 +13,7 @@ from factory_core.errors import Problem
 from factory_core.factory import Factory, build_factory
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 
+from .acknowledged import disobeyed
 from .faults import FaultyPort, FaultyStore
 from .post import Webhooks
 from .schedule import Fault
@@ -123,7 +124,11 @@ class Process:
         accept = factory.accept
 
         async def accepting(event: Event) -> None:
+            records = simulation.ledgers[tenant].records
+            before = records.get(event.work_item_id)
             await searcher.give(accept, event)
+            if disobeyed(before, records.get(event.work_item_id), event):
+                simulation.broken("orders-are-followed", f"{event.work_item_id}: {event.id} changed nothing")
 
         factory.accept = accepting  # type: ignore[method-assign]
         return factory

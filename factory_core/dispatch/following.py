@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..config import FactoryConfig
 from ..work_item import ItemState, WorkItem
-from .effects import AcknowledgeSession, Effect, ReadItem, ReadPullRequest, ReleaseSlot, TriageItem
+from .effects import AcknowledgeSession, Effect, ReadItem, ReadPullRequest, ReleaseSlot, SetItemState, TriageItem
 from .ending import SLOTTED, cancel, reopen, unblocked
 from .events import ItemChanged, ItemRead, StartRefused
 from .records import ENDED, InFlightRecord, State, Summary, Transition
@@ -84,7 +84,12 @@ def is_news(record: InFlightRecord | None, item: WorkItem) -> bool:
 
 
 def _left(record: InFlightRecord) -> bool:
-    """Did the ticket leave our columns when the item ended? One that nobody had looked at yet was just made ready."""
+    """Did the ticket leave our columns when the item ended? One that nobody had looked at yet was just made ready.
+
+    Nor did it while our own move is still to be made.
+    """
+    if any(isinstance(planned.effect, SetItemState) for planned in record.outbox):
+        return False
     elsewhere = record.tracker is not None and record.tracker not in OURS
     return elsewhere or record.state is State.DONE
 
