@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from inspect import getdoc
 
-from .ledger import WRITE_LAWS
 from .rest import REST_LAWS
+from .write_laws import WRITE_LAWS
 
 OUTSIDE_LAWS: Mapping[str, str] = {
     "acknowledged-is-kept": "What was answered with 200 is in its record, kept for its thread, or of no use.",

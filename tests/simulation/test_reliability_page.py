@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from adapters.simulator.laws import OUTSIDE_LAWS, every_law
-from adapters.simulator.ledger import WRITE_LAWS
 from adapters.simulator.rest import REST_LAWS
+from adapters.simulator.write_laws import WRITE_LAWS
 
 from .mutations import MUTATIONS
 

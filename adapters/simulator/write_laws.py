@@ -1,0 +1,200 @@
+"""The laws that every write of a record must keep. Each is a function, and says what is wrong, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from factory_core.dispatch.effects import LASTING
+from factory_core.dispatch.records import ENDED, InFlightRecord, State
+
+from .world import BUSY, WORLDLY
+
+if TYPE_CHECKING:
+    from .ledger import Ledger
+    from .process import Process
+
+AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
+WAITS = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
+WITHOUT_TRANSACTIONS = frozenset({"apart", "dynamodb"})
+HEARS_WITHIN = 15.0  # seconds
+NO_SLOT = ENDED | {State.BLOCKED, State.WAITING, State.TRIAGING}
+
+
+class Saved(NamedTuple):
+    """One write: what was there, what is there now, who wrote it."""
+
+    before: InFlightRecord
+    after: InFlightRecord
+    process: Process
+    ledger: Ledger
+
+    @property
+    def is_whole(self) -> bool:
+        """Did the store save the record and its companions together? Else those of a lost save stay for a while."""
+        return self.process.simulation.schedule.store not in WITHOUT_TRANSACTIONS
+
+
+def version_grows_by_one(write: Saved) -> str:
+    """Every write follows the one that it was decided on."""
+    before, after = write.before.version, write.after.version
+    return "" if after == before + 1 else f"version {after} was written over version {before}"
+
+
+def lease_is_its_holders(write: Saved) -> str:
+    """Nobody but its holder changes a lease that is not over, and its epoch only grows."""
+    before, after, process = write.before.lease, write.after.lease, write.process
+    if after.epoch < before.epoch:
+        return f"the lease's epoch went from {before.epoch} to {after.epoch}"
+    held = before.holder and before.until and before.until > process.clock()
+    gone = write.process.simulation.is_gone(before.holder)
+    if held and not gone and before.holder != process.name and after != before:
+        return f"{process.name} changed the lease of {before.holder}"
+    return ""
+
+
+def lease_before_effect(write: Saved) -> str:
+    """What is settled was performed by the lease's holder; anybody else may only drop what lost its point."""
+    before, after = write.before, write.after
+    if before.lease.holder == write.process.name:
+        return ""
+    kept = {planned.key for planned in after.outbox}
+    gone = {planned.effect.kind for planned in before.outbox if planned.key not in kept}
+    moved = before.state is not after.state
+    wrong = gone & LASTING if moved else gone
+    holder = before.lease.holder
+    return f"{write.process.name} settled {sorted(wrong)} under the lease of {holder!r}" if wrong else ""
+
+
+def applied_is_remembered(write: Saved) -> str:
+    """What changes the state or the history is an event, remembered once."""
+    before, after = write.before, write.after
+    if len(set(after.applied)) != len(after.applied):
+        return "an event was applied twice"
+    moved = before.state is not after.state or len(before.log) != len(after.log) or before.answers != after.answers
+    if moved and after.applied == before.applied:
+        return f"it went from {before.state} to {after.state}, and the event was not remembered"
+    return ""
+
+
+def words_count_once(write: Saved) -> str:
+    """A person's words enter the history, the answers and the next task once."""
+    log = write.after.log
+    if len(log) == len(write.before.log):
+        return ""
+    quotes = [entry.quote for entry in log if entry.by == "person" and "case" in entry.quote]
+    twice = len(quotes) != len(set(quotes))
+    return "a person's words were taken twice" if twice else ""
+
+
+def done_is_final(write: Saved) -> str:
+    """Done stays done until a person puts the ticket back to ready."""
+    if write.before.state is not State.DONE or write.after.state is State.DONE:
+        return ""
+    truth = write.ledger.outside.world.truths[write.after.work_item_id]
+    finished = write.ledger.outside.target.merged_at.get(write.after.work_item_id, 0.0)
+    reopened = truth.reopened_at >= finished or truth.lied
+    return "" if reopened else f"it was done and is {write.after.state}, and nobody had reopened it"
+
+
+def waits_with_a_deadline(write: Saved) -> str:
+    """Whoever waits is looked at again; only what needs a person or is over may rest."""
+    after = write.after
+    if after.outbox and after.wake_at is None:
+        return "effects are planned and nobody will wake"
+    if after.state in WAITS and after.deadline is None:
+        return f"it is {after.state} without a deadline"
+    if after.state is State.TRIAGING and not after.outbox:
+        return "it is being triaged, and no triage is planned"
+    if after.state is State.BLOCKED and after.block is None:
+        return "it is blocked without a reason"
+    return ""
+
+
+def at_work_has_a_slot(write: Saved) -> str:
+    """Who starts or runs an agent holds a running slot."""
+    after = write.after
+    if after.state not in AT_WORK or not write.is_whole:
+        return ""
+    slot = write.ledger.batch.slots.get(after.work_item_id)
+    return "" if slot and slot.state == "running" else f"it is {after.state} without a slot"
+
+
+def tenants_are_apart(write: Saved) -> str:
+    """Nothing of one tenant is in another's records."""
+    item = write.after.item
+    own = f"of tenant-{write.ledger.tenant})"
+    return "" if item is None or item.title.endswith(own) else f"it holds the ticket {item.title!r}"
+
+
+def retries_keep_the_vendors_delay(write: Saved) -> str:
+    """A vendor that says when to come again is not asked before."""
+    for planned in write.after.outbox:
+        if planned.why.startswith(BUSY) and planned.not_before:
+            until = datetime.fromisoformat(planned.why.removeprefix(BUSY))
+            if planned.not_before < until - timedelta(milliseconds=1):
+                return f"{planned.effect.kind} is tried again before {until:%H:%M:%S}"
+    return ""
+
+
+def only_what_rests_is_forgotten(write: Saved) -> str:
+    """An order to forget an item stands only while it is over, or was nothing to begin with."""
+    after = write.after
+    planned = any(planned.effect.kind == "forget_item" for planned in after.outbox)
+    return f"it is {after.state}, and is to be forgotten" if planned and after.state not in ENDED | {State.NEW} else ""
+
+
+def no_fault_of_its_own(write: Saved) -> str:
+    """What fails is the world; the runner meets no mistake of its own."""
+    own = [planned.why for planned in write.after.outbox if planned.why and not planned.why.startswith(WORLDLY)]
+    return f"an effect met {own[0]}" if own else ""
+
+
+def only_starts_cost_a_try(write: Saved) -> str:
+    """Waiting for capacity costs no try."""
+    more = write.after.attempt > write.before.attempt
+    return f"it is {write.after.state} after one more try" if more and write.after.state not in AT_WORK else ""
+
+
+def slots_follow_the_state(write: Saved) -> str:
+    """With nothing left to do, an item in review holds a review slot; one that rests has none, nor a place in line."""
+    after, batch = write.after, write.ledger.batch
+    if not write.is_whole:
+        return ""
+    slot, waits = batch.slots.get(after.work_item_id), {entry.work_item_id for entry in batch.queue}
+    if after.outbox:
+        return ""
+    if after.state in NO_SLOT and (slot or after.work_item_id in waits):
+        return f"it is {after.state} and still has a slot, or stands in line"
+    running = slot is not None and slot.state == "running"
+    return "it is in review on a running slot" if after.state is State.IN_REVIEW and running else ""
+
+
+def slots_are_used(write: Saved) -> str:
+    """Where nothing goes wrong, who is given a slot while it stands in line hears of it at once."""
+    before, after, simulation = write.before, write.after, write.process.simulation
+    slot = write.ledger.batch.slots.get(after.work_item_id)
+    if simulation.schedule.faults or slot is None or (before.state, after.state) != (State.QUEUED, State.DISPATCHING):
+        return ""
+    waited = (simulation.clock() - slot.since).total_seconds()
+    return f"it heard of its slot after {waited:.0f} s" if waited > HEARS_WITHIN else ""
+
+
+WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
+    version_grows_by_one,
+    lease_is_its_holders,
+    lease_before_effect,
+    applied_is_remembered,
+    words_count_once,
+    done_is_final,
+    waits_with_a_deadline,
+    at_work_has_a_slot,
+    tenants_are_apart,
+    retries_keep_the_vendors_delay,
+    only_what_rests_is_forgotten,
+    no_fault_of_its_own,
+    only_starts_cost_a_try,
+    slots_follow_the_state,
+    slots_are_used,
+)
