@@ -93,5 +93,5 @@ class Lifecycle(World):
 
     async def forget(self) -> None:
         """A week later the record is deleted."""
-        await self.later(timedelta(days=8))
+        await self.later(timedelta(days=7, hours=1))
         assert await self.store.get_in_flight("ACME-1") is None
