@@ -15,6 +15,7 @@ from adapters.simulator.many import Played, failure_of, play_many, playing
 from adapters.simulator.schedule import Schedule
 from adapters.simulator.simulation import Simulation
 from adapters.simulator.stores import STORES
+from adapters.simulator.write_laws import WITHOUT_TRANSACTIONS
 
 from .mutations import MUTATIONS, mutated
 from .seeds import SEEDS
@@ -69,8 +70,9 @@ def test_the_same_seed_tells_the_same_history_to_the_byte() -> None:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_every_store_tells_the_same_history(seed: int) -> None:
-    """What the factory does depends on no store: the histories over all of them are one."""
-    assert len({Simulation(draw(seed, store)).play().digest() for store in STORES}) == 1
+    """What the factory does depends on no store, as far as a save is one there: the histories over them are one."""
+    whole = set(STORES) - WITHOUT_TRANSACTIONS
+    assert len({Simulation(draw(seed, store)).play().digest() for store in whole}) == 1 < len(whole)
 
 
 def test_a_long_run_says_how_far_it_is() -> None:
