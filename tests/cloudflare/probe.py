@@ -23,7 +23,7 @@ from adapters.cloudflare.durable_object_state_store import DurableObjectStateSto
 from adapters.cloudflare.object_database import ObjectDatabase
 from adapters.record_sql import Statement
 from adapters.simulator import stores
-from adapters.simulator.draw import draw
+from adapters.simulator.schedule import Schedule
 from adapters.simulator.simulation import Simulation
 from adapters.sqlite_run_queue import SqliteRunQueue
 from factory_core.errors import Problem, UnreadableRecord, VersionConflict
@@ -102,20 +102,21 @@ class StoreObject(DurableObject):
     async def probe_queue(self, tenant: str, call: str, *arguments: Any) -> Any:
         return await _called(SqliteRunQueue(self._database, tenant), call, arguments, {})
 
-    async def probe_simulate(self, seed: int) -> dict[str, Any]:
+    async def probe_simulate(self, kept: str) -> dict[str, Any]:
         """One schedule over this object's store, in the object itself."""
+        schedule = Schedule.model_validate_json(kept).model_copy(update={"store": "durable-object"})
         simulated: dict[int, DurableObjectStateStore] = {}
 
         def opens(clock: Clock) -> stores.Opens:
             def store(tenant: int, process: int) -> DurableObjectStateStore:
-                fresh = DurableObjectStateStore(self._database, f"{seed}-{tenant}", clock)
+                fresh = DurableObjectStateStore(self._database, f"{schedule.seed}-{tenant}", clock)
                 return simulated.setdefault(tenant, fresh)
 
             return store
 
         stores.EVERY["durable-object"] = opens
         with _loop_within():
-            played = Simulation(draw(seed, "durable-object")).play()
+            played = Simulation(schedule).play()
         broken = played.violation and [played.violation.law, played.violation.why]
         return {"broken": broken, "writes": played.counts["write"]}
 
