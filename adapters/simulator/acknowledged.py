@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from factory_core.dispatch.events import AbortRequested, Event, ReplyReceived, RetryRequested, StopRequested
+from typing import TypeGuard
+
+from factory_core.dispatch.events import (
+    AbortRequested,
+    CommentAdded,
+    Event,
+    ReplyReceived,
+    RetryRequested,
+    StopRequested,
+)
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.dispatch.transitions import transition
 
 from .ledger import Ledger
+
+LISTENS = frozenset({
+    State.TRIAGING, State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.BLOCKED,
+    State.FAILED,
+})  # fmt: skip
+"""Where a comment of the reporter counts; in review an answer in the thread is talk. Stated anew, as a promise."""
 
 
 def lost(ledger: Ledger, event: Event, since: int) -> bool:
@@ -29,6 +44,23 @@ def disobeyed(before: InFlightRecord | None, after: InFlightRecord | None, event
     if isinstance(event, StopRequested | AbortRequested):
         return before.state not in ENDED | {State.NEW}
     return isinstance(event, RetryRequested) and before.state in {State.BLOCKED, State.CANCELLED, State.FAILED}
+
+
+def passed_over(before: InFlightRecord | None, after: InFlightRecord | None, event: Event) -> bool:
+    """Words for an item which listens to them, of which its record knows nothing."""
+    if before is None or after is None or not isinstance(event, ReplyReceived | CommentAdded):
+        return False
+    deaf = {State.IN_REVIEW} if isinstance(event, ReplyReceived) else set()
+    moved = before.state is not after.state
+    return before.state in LISTENS - deaf and not moved and not _knows(after, event)
+
+
+def heard(
+    event: Event, before: InFlightRecord | None, after: InFlightRecord | None
+) -> TypeGuard[ReplyReceived | CommentAdded]:
+    """Words that its record has known since just now."""
+    words = isinstance(event, ReplyReceived | CommentAdded)
+    return words and after is not None and _knows(after, event) and not (before and _knows(before, event))
 
 
 def _used(ledger: Ledger, event: Event, item: str, since: int) -> bool:

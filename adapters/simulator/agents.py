@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from factory_core.errors import Retryable, Terminal
 
 from .code_host import SimulatedTarget
 from .schedule import HOUR, RunPlan
-from .world import BROKEN, World
+from .world import BROKEN, OF_TENANT, World
 
 ENDS: dict[RunPlan, tuple[float, RunStatus]] = {
     "succeeds": (600, RunStatus.SUCCEEDED),
@@ -33,6 +34,7 @@ class SimulatedRun:
     order: RunOrder
     plan: RunPlan
     report: RunReport
+    begun: float  # seconds since the schedule began
 
     @property
     def live(self) -> bool:
@@ -105,7 +107,7 @@ class SimulatedFleet:
             run_id=order.run_id, work_item_id=item, status=status, session=f"session-{order.run_id}",
             started_at=None if plan == "never-starts" else now,
         )  # fmt: skip
-        run = self.runs[order.run_id] = SimulatedRun(order, plan, report)
+        run = self.runs[order.run_id] = SimulatedRun(order, plan, report, world.now())
         world.tell(item, f"agent {order.run_id} is started in {order.repository}; it {plan}")
         self._check(order)
         if plan in ENDS:
@@ -121,9 +123,9 @@ class SimulatedFleet:
             world.broken("capacity", f"{len(live)} agents of {limits.agents} are at work after {item} began")
         if sum(run.order.repository == order.repository for run in live) > limits.per_repository:
             world.broken("capacity", f"too many agents are at work in {order.repository} after {item} began")
-        for other in world.truths:
-            if f"of tenant-{1 - world.tenant}" in order.task:
-                world.broken("tenants", f"the agent of {item} was told of another tenant's {other}")
+        strange = [mark for mark in re.findall(r"case[ _](\d+)", order.task) if int(mark) // OF_TENANT != world.tenant]
+        if strange or f"of tenant-{1 - world.tenant}" in order.task:
+            world.broken("tenants", f"the agent of {item} was told of another tenant's matters: {strange}")
 
     def _end(self, run: SimulatedRun, status: RunStatus, *, heard: bool) -> None:
         if not run.live:

@@ -10,7 +10,7 @@ from .schedule import DAY, HOUR, Act, ActKind, Answer, Fault, FaultKind, Kind, R
 CALLS = (
     "acknowledge_session", "read_item", "set_state", "post_comment", "link_pull_request", "open_thread", "reply",
     "start", "look", "stop", "publish", "forget", "open_pull_request", "read_pull_request", "merge",
-    "enable_auto_merge", "disable_auto_merge",
+    "enable_auto_merge", "disable_auto_merge", "find_pull_request", "ready_items", "replies", "redeliver_failed",
 )  # fmt: skip
 STORE_CALLS = ("get_in_flight", "put_in_flight", "delete_in_flight", "get_batch", "put_batch")
 
@@ -69,15 +69,16 @@ def _sharpened(drawn: Schedule, chance: Random) -> Schedule:
 
 def _aimed(chance: Random, processes: int) -> Fault:
     """One of the first calls of its name goes wrong, or all of them for some hours."""
-    kinds: tuple[FaultKind, ...] = ("error", "error", "hang", "busy", "away", "pause", "crash")
+    kinds: tuple[FaultKind, ...] = ("error", "error", "hang", "busy", "away", "pause", "crash", "down", "torn", "stall")
     kind = chance.choice(kinds)
-    longest = {"hang": 90.0, "busy": 600.0, "away": 6 * HOUR, "pause": 600.0}
-    its_own = kind in ("pause", "crash")
+    longest = {"hang": 90.0, "busy": HOUR, "away": 6 * HOUR, "pause": 600.0, "down": HOUR, "stall": 600.0}
+    its_own = kind in ("pause", "crash", "stall")
+    named = {"down": STORE_CALLS, "torn": ("",)} | dict.fromkeys(("pause", "crash", "stall"), (*CALLS, *STORE_CALLS))
     return Fault(
         kind=kind,
         nth=chance.choice((1, 1, 2, 3)),
         process=chance.randrange(processes) if its_own else 0,
-        call=chance.choice((*CALLS, *STORE_CALLS) if its_own else CALLS),
+        call=chance.choice(named.get(kind, CALLS)),
         seconds=_span(chance, 1, longest[kind]) if kind in longest else 0.0,
         done=chance.random() < 0.5,
     )
@@ -192,7 +193,7 @@ def _fault(chance: Random, processes: int) -> Fault:
     longest = {"delay": 3 * DAY, "duplicate": 3 * DAY, "pause": 10 * 60, "down": HOUR, "busy": 600, "hang": 90}
     return Fault(
         kind=kind,
-        nth=int(_span(chance, 1, 120)),
+        nth=int(_span(chance, 1, 400)),
         process=chance.randrange(processes),
         seconds=_span(chance, 0.1, longest[kind]) if kind in longest else 0.0,
         done=chance.random() < 0.5,

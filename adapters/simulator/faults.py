@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from factory_core.dispatch.batch import Batch
@@ -17,12 +17,13 @@ from factory_core.errors import Retryable, StoreUnavailable, VersionConflict
 from factory_core.ports import StateStore
 
 from .world import AWAY, BROKEN, BUSY, SILENT
+from .write_laws import WITHOUT_TRANSACTIONS
 
 if TYPE_CHECKING:
     from .process import Process
 
 T = TypeVar("T")
-READS = frozenset({"read_item", "read_pull_request"})
+READS = frozenset({"read_item", "read_pull_request", "find_pull_request", "ready_items", "replies"})
 KEYED = frozenset({"start", "open_thread", "reply", "post_comment", "link_pull_request", "acknowledge_session"})
 NO_CALLS = frozenset({"is_ready_for_dispatch", "clone_address"})
 TAKES, STORE_TAKES = 0.05, 0.002  # seconds
@@ -49,11 +50,13 @@ async def _call(process: Process, name: str, takes: float, done: Callable[[], T]
         process.late_by = fault.seconds
         if late and not fault.done:
             raise asyncio.CancelledError  # its caller had given up, and so it never went out
-    elif fault and not fault.done:
+    elif fault and fault.kind == "crash" and not fault.done:
         process.die()
     result = done()
     if fault and fault.kind == "crash":
         process.die()
+    if fault and fault.kind == "stall":
+        late = await process.pause(fault.seconds)
     if late:
         raise asyncio.CancelledError
     return result  # nobody sees what its caller does with it before the next call, which gives others their turn
@@ -82,6 +85,7 @@ class FaultyPort:
 
             simulation = self._process.simulation
             simulation.count("call")
+            simulation.pauses.must_be_over(self._tenant, name)
             if name in KEYED:
                 self._must_be_saved(name, args)
             if name == "start":
@@ -98,8 +102,8 @@ class FaultyPort:
                 return await _call(self._process, name, TAKES, acting)
             simulation.tell(None, "", f"{name} meets: {fault.kind}{', done' if fault.done else ''}")
             if fault.kind == "busy":
-                until = self._process.clock() + timedelta(seconds=fault.seconds)
-                raise _later(name, f"{BUSY}{until.isoformat()}", fault.seconds)
+                simulation.pauses.asked(self._tenant, name, fault.seconds)
+                raise _later(name, BUSY, fault.seconds)
             if fault.done:
                 await _call(self._process, name, TAKES, acting)
             if fault.kind == "hang":
@@ -117,7 +121,7 @@ class FaultyPort:
     def _must_be_told(self, order: RunOrder) -> None:
         """Whatever people had said when the start was decided stands in the agent's task."""
         simulation = self._process.simulation
-        unsaid = [words for words in simulation.ledgers[self._tenant].words_for(order) if words not in order.task]
+        unsaid = sorted(words for words in simulation.ledgers[self._tenant].words_for(order) if words not in order.task)
         if unsaid:
             simulation.broken("words-reach-the-agent", f"{order.run_id} of {order.work_item_id} never hears {unsaid}")
 
@@ -153,7 +157,12 @@ class FaultyStore:
     ) -> InFlightRecord:
         def put() -> InFlightRecord:
             self._conflict()
-            call: Any = self._store.put_in_flight(record, batch=batch, clarification=clarification)
+            if batch is not None and self._is_torn():
+                call: Any = self._store.put_batch(batch)
+                self._seen.batched(at_once(call))
+                self._process.simulation.tell(None, "", "the batch is stored, and not its record")
+                self._process.die()
+            call = self._store.put_in_flight(record, batch=batch, clarification=clarification)
             try:
                 saved: InFlightRecord = at_once(call)
             except VersionConflict:
@@ -163,6 +172,11 @@ class FaultyStore:
             return saved
 
         return await self._do("put_in_flight", put)
+
+    def _is_torn(self) -> bool:
+        """Does its process die between the companions and their record? Only where these are two writes."""
+        apart = self._process.simulation.schedule.store in WITHOUT_TRANSACTIONS
+        return apart and self._process.simulation.next_fault("pair") is not None
 
     def _see_lone_companions(self, clarification: ClarificationRecord | None) -> None:
         """A store without transactions keeps the companions of a record that lost."""
@@ -230,7 +244,9 @@ class FaultyStore:
 
     async def _do(self, name: str, done: Callable[[], T]) -> T:
         simulation = self._process.simulation
-        fault = simulation.next_fault("store")
+        fault = simulation.next_fault("store") or simulation.next_fault(f"store {name}")
+        if fault and fault.done:  # and nobody is told so
+            await _call(self._process, name, STORE_TAKES, done)
         if fault:
             simulation.store_down(fault.seconds)
         if simulation.loop.time() < simulation.down_until:

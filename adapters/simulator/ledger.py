@@ -9,14 +9,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.effects import StartAgent
+from factory_core.dispatch.events import CommentAdded, Event, ReplyReceived
 from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 from factory_core.dispatch.run import RunOrder
 
+from .world import BUSY
 from .write_laws import WRITE_LAWS, Saved
 
 if TYPE_CHECKING:
     from .process import Process
     from .simulation import Simulation
+
+REST = ENDED | {State.NEW}
+TALKS = frozenset({State.RUNNING, State.IN_REVIEW, State.MERGING})
 
 
 class Ledger:
@@ -35,6 +41,8 @@ class Ledger:
         self.ended_at: dict[str, float] = {}  # by item, in seconds since the schedule began
         self.batch = Batch()
         self.planned: set[str] = set()  # every key that was ever stored
+        self._owed: dict[str, set[str]] = {}  # item → words that were heard, and no agent was told
+        self._owed_at: dict[str, frozenset[str]] = {}  # run → what was owed when it was planned
 
     def saved(
         self, after: InFlightRecord, batch: Batch | None, thread: ClarificationRecord | None, process: Process
@@ -53,6 +61,9 @@ class Ledger:
         self._written.setdefault(item, []).append(self._simulation.loop.time())
         for planned in after.outbox:
             self.planned.update((planned.key, planned.run_id))
+            if planned.why == BUSY:
+                self._simulation.pauses.written(self.tenant, planned.key)
+        self._note_words(before, after)
         self._simulation.wrote(self.tenant, before, after, process)
         write = Saved(before, after, process, self)
         for law in WRITE_LAWS:
@@ -72,20 +83,42 @@ class Ledger:
         """Its record, or the one that was forgotten when it had ended."""
         return self.records.get(item) or self.forgotten.get(item)
 
-    def words_for(self, order: RunOrder) -> list[str]:
+    def concerns(self, event: Event) -> str:
+        """Whose event it is: a reply's is the item that waits in its thread."""
+        if event.work_item_id or not isinstance(event, ReplyReceived):
+            return event.work_item_id
+        thread = self.threads.get(event.thread_id)
+        is_open = thread is not None and thread.deadline > self._simulation.clock()
+        return (thread.work_item_id if thread and is_open else "") or ""
+
+    def owe(self, item: str, event: ReplyReceived | CommentAdded) -> None:
+        """Its words were heard: the next agent is told, unless it was talk while one was at work."""
+        if isinstance(event, CommentAdded) or self.records[item].state not in TALKS:
+            self._owed.setdefault(item, set()).update(_marks(event.reply.text))
+
+    def words_for(self, order: RunOrder) -> frozenset[str]:
         """What was said and not yet told when this run was planned, by the mark that each saying has."""
+        said = self._owed_at.get(order.run_id, frozenset())
+        owed = self._owed.get(order.work_item_id, set())
+        owed -= said | {mark for mark in owed if mark in order.task}
         for record in self.versions.get(order.work_item_id, ()):
             if any(planned.run_id == order.run_id for planned in record.outbox):
-                said = [*(answer.text for answer in record.answers), *record.feedback]
-                return [mark for words in said for mark in re.findall(r"case[ _]\d+", words)]
-        return []
+                return said | _marks(*(answer.text for answer in record.answers), *record.feedback)
+        return said
+
+    def _note_words(self, before: InFlightRecord, after: InFlightRecord) -> None:
+        """What is owed when a run is planned is owed to that run; a new life owes nobody the words of the last."""
+        if {before.state, after.state} & REST:
+            self._owed.pop(after.work_item_id, None)
+        for planned in after.outbox:
+            if isinstance(planned.effect, StartAgent) and planned.run_id not in self._owed_at:
+                self._owed_at[planned.run_id] = frozenset(self._owed.get(after.work_item_id, ()))
 
     def begun_at(self, item: str) -> float:
         """When its state last stopped being new or ended, in seconds since the schedule began."""
-        rests = ENDED | {State.NEW}
         pairs = pairwise([(InFlightRecord(work_item_id=item), 0.0), *self.seen(item)])
         return max(
-            (when for (was, _), (now, when) in pairs if was.state in rests and now.state not in rests), default=0.0
+            (when for (was, _), (now, when) in pairs if was.state in REST and now.state not in REST), default=0.0
         )
 
     def became(self, item: str) -> Counter[State]:
@@ -111,6 +144,8 @@ class Ledger:
         if begun and again and begun != again and abs(again - begun) < self.config.sweep.every:
             self._simulation.broken("search-keeps-its-interval", f"a look began {again - begun} after the one before")
         self.batch = batch
+        if batch.sweep.not_before:
+            self._simulation.pauses.of_looks_written(self.tenant)
         limits = self.config.capacity
         running = [slot for slot in batch.slots.values() if slot.state == "running"]
         here = max((sum(slot.repository == one.repository for slot in running) for one in running), default=0)
@@ -119,6 +154,10 @@ class Ledger:
         reviewing = len(batch.slots) - len(running)
         if reviewing > limits.per_state["in-review"]:
             self._simulation.broken("capacity", f"{reviewing} are in review")
+
+
+def _marks(*said: str) -> set[str]:
+    return {mark for words in said for mark in re.findall(r"case[ _]\d+", words)}
 
 
 def _name(law: Callable[[Saved], str]) -> str:

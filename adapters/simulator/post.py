@@ -6,6 +6,7 @@ Nobody repeats what was dropped. The product's own search has to find it; only w
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from factory_core.dispatch.events import (
@@ -23,13 +24,15 @@ from factory_core.ports import Inbound
 
 from .acknowledged import lost
 from .missed import Missed
-from .schedule import HOUR, Fault
+from .schedule import HOUR
 
 if TYPE_CHECKING:
     from .process import Process
     from .simulation import Simulation
 
-RETRIES = (60.0, HOUR, 6 * HOUR)  # after a webhook that was not answered with 2xx; the last again and again
+RETRIES: Mapping[type[Event], tuple[float, ...]] = {ReplyReceived: (0.2, 60.0, 300.0), PullRequestChanged: ()}
+"""A webhook that was not answered with 2xx: Slack tries three times more, and GitHub never."""
+LINEAR_RETRIES = (60.0, HOUR, 6 * HOUR)
 SAID_AGAIN = 30 * HOUR  # when what no search can find is said once more
 NOBODY_THERE = 20.0
 ORDERS = (StopRequested, AbortRequested, RetryRequested)
@@ -53,7 +56,7 @@ class Post:
         if fault:
             simulation.tell(tenant, event.work_item_id, f"delivery {number} meets: {kind} {fault.seconds} s")
         if fault and kind == "drop":
-            self._drop(tenant, number, fault)
+            self._drop(tenant, number, letter=fault.done)
             return
         self.send(tenant, number, fault.seconds if fault and kind == "delay" else 0.2)
         if fault and kind == "duplicate":
@@ -62,15 +65,15 @@ class Post:
     def send(self, tenant: int, number: int, after: float = 0.2) -> None:
         self._simulation.later(after, lambda: self._arrive(tenant, number, 0))
 
-    def _drop(self, tenant: int, number: int, fault: Fault) -> None:
+    def _drop(self, tenant: int, number: int, *, letter: bool) -> None:
         """It never arrives by itself: who could know of it?"""
         event, outside = self.events[number], self._simulation.outside[tenant]
-        relayed, shown = self._simulation.schedule.rules.relay, self._is_shown(tenant, event)
-        if isinstance(event, ORDERS) or not (relayed or shown):
+        rules, shown = self._simulation.schedule.rules, self._is_shown(tenant, event)
+        if isinstance(event, ORDERS) or not rules.sweeps or not (rules.relay or shown):
             self.send(tenant, number, SAID_AGAIN)
             return
-        if relayed:
-            outside.relay.drop(number, letter=fault.done or not shown)
+        if rules.relay:
+            outside.relay.drop(number, letter=letter or not shown)
         elif isinstance(event, PullRequestChanged):
             outside.target.failed.append((self._simulation.clock(), number))
         Missed(self._simulation, tenant, event).look()
@@ -92,10 +95,17 @@ class Post:
         def answered(task: asyncio.Task[Any]) -> None:
             simulation.pending -= 1
             if task.cancelled() or task.exception() or not task.result():
-                again = RETRIES[min(tries, len(RETRIES) - 1)]
-                simulation.later(again, lambda: self._arrive(tenant, number, tries + 1))
+                self._retry(tenant, number, tries)
 
         process.start(self._deliver(process, tenant, number)).add_done_callback(answered)
+
+    def _retry(self, tenant: int, number: int, tries: int) -> None:
+        """As its vendor does; the one that has tried often enough gives up."""
+        waits = RETRIES.get(type(self.events[number]), LINEAR_RETRIES)
+        if tries < len(waits):
+            self._simulation.later(waits[tries], lambda: self._arrive(tenant, number, tries + 1))
+        else:
+            self._drop(tenant, number, letter=True)
 
     async def _deliver(self, process: Process, tenant: int, number: int) -> bool:
         event, ledger = self.events[number], self._simulation.ledgers[tenant]

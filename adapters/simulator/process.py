@@ -13,8 +13,9 @@ from factory_core.errors import Problem
 from factory_core.factory import Factory, build_factory
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 
-from .acknowledged import disobeyed
+from .acknowledged import disobeyed, heard, passed_over
 from .faults import FaultyPort, FaultyStore
+from .performing import UNDER_WAY, watched
 from .post import Webhooks
 from .schedule import Fault
 from .sources import LOOK, Look, Searcher, sources
@@ -59,6 +60,7 @@ class Process:
 
     async def _contained(self, work: Coroutine[Any, Any, Any]) -> Any:
         LOOK.set(None)  # what a look set off is not the look itself
+        UNDER_WAY.set("")
         try:
             return await work
         except Problem:
@@ -117,18 +119,24 @@ class Process:
             triager=RuleTriager(config), template=StandardTask(config),
         )  # fmt: skip
         factory = build_factory(
-            config, store, performer, self.clock, webhooks={"outside": Webhooks(simulation.post)}, holder=self.name,
-            wake=lambda record: self._wake(tenant, record), sources=asked,
+            config, store, watched(self, tenant, performer), self.clock, holder=self.name, sources=asked,
+            webhooks={"outside": Webhooks(simulation.post)}, wake=lambda record: self._wake(tenant, record),
             is_gone=simulation.is_gone if simulation.schedule.knows_dead else lambda holder: False,
         )  # fmt: skip
         accept = factory.accept
 
         async def accepting(event: Event) -> None:
-            records = simulation.ledgers[tenant].records
-            before = records.get(event.work_item_id)
+            ledger = simulation.ledgers[tenant]
+            item = ledger.concerns(event)
+            before = ledger.records.get(item)
             await searcher.give(accept, event)
-            if disobeyed(before, records.get(event.work_item_id), event):
-                simulation.broken("orders-are-followed", f"{event.work_item_id}: {event.id} changed nothing")
+            after = ledger.records.get(item)
+            if disobeyed(before, after, event):
+                simulation.broken("orders-are-followed", f"{item}: {event.id} changed nothing")
+            if passed_over(before, after, event):
+                simulation.broken("words-are-heard", f"{item} was {before and before.state}, and {event.id} is nowhere")
+            if heard(event, before, after):
+                ledger.owe(item, event)
 
         factory.accept = accepting  # type: ignore[method-assign]
         return factory

@@ -25,6 +25,8 @@ SAID = {
     "Nobody answered within": State.FAILED,
     "The pull request has waited": State.IN_REVIEW,
 }
+LATE = frozenset({"delay", "duplicate", "drop", "down", "pause", "crash", "away"})
+"""Faults by which what happened in one life may be heard of in the next."""
 FAILING: frozenset[RunPlan] = frozenset({"fails", "dies", "never-starts"})
 TAKEN_BACK = frozenset({ItemState.OTHER, ItemState.CANCELLED, ItemState.DONE})
 
@@ -52,9 +54,12 @@ def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[st
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, truth in outside.world.truths.items():
         record = ledger.last(key)
-        plans = [run.plan for run in outside.fleet.runs.values() if run.order.work_item_id == key]
+        since = 0.0 if any(fault.kind in LATE for fault in simulation.schedule.faults) else ledger.begun_at(key)
+        runs = [run for run in outside.fleet.runs.values() if run.order.work_item_id == key]
+        plans = {run.plan for run in runs if run.begun >= since}
+        acts = {kind for kind, at in truth.did if at >= since or kind == "forbid"}  # its label stays
         ended = ledger.ended_at.get(key, 0.0)
-        why = _wrong(truth, record, plans, merged=outside.target.merged_at.get(key, -1.0), ended=ended)
+        why = _wrong(truth, record, plans, acts, merged=outside.target.merged_at.get(key, -1.0), ended=ended)
         if why:
             yield f"{key}: {why}"
 
@@ -65,6 +70,8 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
     for key, truth in outside.world.truths.items():
         if truth.plan.acts or truth.plan.again or truth.lied:
             continue
+        if "late" in truth.plan.runs and any(fault.kind == "away" for fault in simulation.schedule.faults):
+            continue  # nobody could stop it in time, and it succeeded after all
         if "twice" in truth.plan.runs and simulation.schedule.faults:
             continue  # the first word of a run's end may be lost, and then the second, another one, counts
         if any(answer.after > HEARD_WITHIN for answer in truth.plan.answers) and simulation.schedule.faults:
@@ -90,6 +97,9 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
         comments = "\n".join(outside.world.truths[key].comments)
         if record.state is State.BLOCKED and record.block and record.block.why not in comments:
             yield f"{key} is blocked, and its ticket does not say why: {record.block.why}"
+        pull = record.pull_request
+        if pull and record.state is not State.CANCELLED and pull.url not in outside.world.truths[key].links:
+            yield f"the ticket of {key} has no link to {pull.url}"
         if record.state is State.DONE and "Merged:" not in comments:
             yield f"{key} is done, and its ticket does not say so"
 
@@ -199,21 +209,23 @@ def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
     return stuck
 
 
-def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *, merged: float, ended: float) -> str:
-    """Why this is no place to rest, or nothing."""
-    item, acts = truth.item, {str(act.kind) for act in truth.plan.acts}
+def _wrong(
+    truth: Truth, record: InFlightRecord | None, plans: set[RunPlan], acts: set[str], *, merged: float, ended: float
+) -> str:
+    """Why this is no place to rest, or nothing. `plans`, `acts`: of the agents and people in its present life."""
+    item, all_acts = truth.item, {str(act.kind) for act in truth.plan.acts}
     ours = item is not None and item.state in OURS
     state = record.state if record else State.NEW
     if truth.lied:
         return ""
-    if state is State.NEW and ended and acts & {"stop", "abort", "forbid"}:
+    if state is State.NEW and ended and all_acts & {"stop", "abort", "forbid"}:
         return ""  # its stop was forgotten, and a word from before it came once more
     if state is State.NEW:
         return "its ticket is ready, and nobody ever heard of it" if ours and item and not merged >= 0 else ""
     if state is State.DONE:
         return "" if merged >= truth.reopened_at else "it is done, and was never merged"
     if state is State.CANCELLED:
-        return "" if not ours or acts & {"stop", "abort", "forbid"} else "it is cancelled, and its ticket is ours"
+        return "" if not ours or all_acts & {"stop", "abort", "forbid"} else "it is cancelled, and its ticket is ours"
     if not ours and state is State.BLOCKED:
         return f"a person took its ticket back ({item.state if item else 'gone'}), and it is still blocked"
     if state is State.FAILED:
@@ -221,7 +233,7 @@ def _wrong(truth: Truth, record: InFlightRecord | None, plans: list[RunPlan], *,
         unanswered = late or truth.answered_last < truth.asked_last
         return "" if unanswered else "it was given up although somebody had answered"
     reason = record.block.reason if record and record.block else ""
-    return "" if _needs_a_person(reason, truth, set(plans), acts) else f"it is {state} for {reason!r} without a cause"
+    return "" if _needs_a_person(reason, truth, plans, acts) else f"it is {state} for {reason!r} without a cause"
 
 
 def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[str]) -> bool:

@@ -23,7 +23,8 @@ ActKind = Literal[
     "delegate", "blur", "forbid",
 ]  # fmt: skip
 FaultKind = Literal[
-    "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale", "away"
+    "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale", "away",
+    "torn", "stall",
 ]  # fmt: skip
 
 
@@ -64,7 +65,8 @@ class Ticket(Frozen):
 class Fault(Frozen):
     """The `nth` thing of its sort goes wrong. Crashes and pauses count the calls of one process.
 
-    `done`: a crash comes after the call had its effect; an error or a hang is of a call that had it.
+    `done`: a crash comes after the call had its effect; an error, a hang, an outage of the store is of one that had it.
+    A process that is paused has not made its call yet; one that stalls has, and its answer waits.
     `seconds`: of a delay, a pause, a hang, an outage, or of the vendor's Retry-After.
     `call`: only calls of this name are counted, of all vendors' calls; from then on nobody answers it when it is away.
     """

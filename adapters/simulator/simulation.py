@@ -19,6 +19,7 @@ from .code_host import SimulatedTarget
 from .history import Happening, Violation, quiet
 from .ledger import Ledger
 from .loop import SimulatedLoop
+from .performing import Pauses
 from .post import Post
 from .process import Process
 from .relay import SimulatedRelay
@@ -36,6 +37,7 @@ RESTS = ENDED | {State.BLOCKED, State.NEW}
 SORTS = {
     "duplicate": "delivery", "delay": "delivery", "drop": "delivery", "conflict": "put", "down": "store",
     "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read", "away": "vendor",
+    "torn": "pair",
 }  # fmt: skip
 
 
@@ -61,6 +63,7 @@ class Simulation:
         self.post = Post(self)
         self.down_until = 0.0
         self._away: dict[str, float] = {}  # call → until when nobody answers it
+        self.pauses = Pauses(self)
         self.pending = 0
         self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
         self._nth: Counter[str] = Counter()

@@ -30,14 +30,17 @@ class SimulatedTracker:
         if self.stale and truth.before:
             truth.lied = True
             return truth.before
+        truth.lied = False
         return truth.item
 
     def is_ready_for_dispatch(self, item: WorkItem) -> bool:
         return item.state is ItemState.READY
 
     async def ready_items(self, since: datetime, cursor: str, limit: int) -> ItemPage:
-        """By key."""
+        """By key; a stale list does not hold what was changed last."""
         items = [truth.item for key, truth in sorted(self._world.truths.items()) if truth.item and key > cursor]
+        newest = max((item.updated_at for item in items if item.updated_at), default=None) if self.stale else None
+        items = [item for item in items if newest is None or item.updated_at != newest]
         ready = [item for item in items if item.state is ItemState.READY and (item.updated_at or since) >= since]
         return ItemPage(tuple(ready[:limit]), ready[limit - 1].id if len(ready) > limit else "")
 
@@ -65,7 +68,7 @@ class SimulatedTracker:
         truth.comments.append(body)
 
     async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
-        self._done.add(f"{item_id} {url}")
+        self._world.truths[item_id].links.add(url)
 
     async def acknowledge_session(self, session_id: str, key: str) -> None:
         self._world.acknowledged.setdefault(session_id, self._world.now())
@@ -75,7 +78,7 @@ class SimulatedChannel:
     """Threads; their names are the same in every tenant, so that a mix-up shows."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self._world, self.stale = world, False
         self._threads: dict[str, str] = {}  # key → thread
         self._said: set[str] = set()
         self.about: dict[str, str] = {}  # thread → item
@@ -93,7 +96,9 @@ class SimulatedChannel:
             self._stands(thread_id, text)
 
     async def replies(self, thread_id: str) -> tuple[ReplyReceived, ...]:
-        return tuple(said for said in self._world.said if said.thread_id == thread_id)
+        """A stale list does not hold the last one."""
+        said = [said for said in self._world.said if said.thread_id == thread_id]
+        return tuple(said[: -1 if self.stale else None])
 
     def _stands(self, thread: str, text: str) -> None:
         world, key = self._world, self.about[thread]

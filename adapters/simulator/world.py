@@ -29,10 +29,11 @@ CLEAR = (
     "The cart shows `total` where the API says `amount`. Rename it in `shop/cart.py` and in the page.\n\n"
     "Acceptance criteria:\n- [ ] `amount` is shown in the cart\n- [ ] the old name is gone, and a test says so\n"
 )
-BUSY, SILENT, BROKEN, AWAY = "429, not before ", "no answer", "500", "it is down"
+BUSY, SILENT, BROKEN, AWAY = "429", "no answer", "500", "it is down"
 WORLDLY = (BUSY, SILENT, BROKEN, AWAY, "no outcome within")
 """What the simulated world gives as a reason. Any other reason of a failed effect is a mistake in the code."""
 
+OF_TENANT = 10_000
 OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
 
 
@@ -55,6 +56,8 @@ class Truth:
     lied: bool = False  # a stale read was given
     questions: int = 0
     comments: list[str] = field(default_factory=list)  # the factory's
+    did: list[tuple[str, float]] = field(default_factory=list)  # by people, and when
+    links: set[str] = field(default_factory=set)  # to its pull requests
     thread: str = ""  # where the newest question stands
     asked_last: float = -1.0
     answered_last: float = -1.0
@@ -101,6 +104,10 @@ class World:
     def fresh(self) -> int:
         self._count += 1
         return self._count
+
+    def mark(self) -> int:
+        """By which a saying is known again, and its tenant."""
+        return self.tenant * OF_TENANT + self.fresh()
 
     def change(self, key: str, by: str, **changes: object) -> None:
         """The ticket changes, and the tracker says so, whoever did it."""
@@ -151,10 +158,10 @@ class World:
         truth.left += 1
 
         def say() -> None:
-            text = f"Rename `total` to `amount` in shop/cart.py, case {self.fresh()}." if answer.useful else "not sure"
+            text = f"Rename `total` to `amount` in shop/cart.py, case {self.mark()}." if answer.useful else "not sure"
             self._reply(truth, thread_id, text)
             if answer.twice:
-                more = f"And show it in `shop/page.py` too, case {self.fresh()}."
+                more = f"And show it in `shop/page.py` too, case {self.mark()}."
                 self._reply(truth, thread_id, more)
 
         self.later(answer.after, say)
@@ -194,6 +201,7 @@ class World:
         truth = self.truths[key]
         item = truth.item
         assert item is not None
+        truth.did.append((kind, self.now()))
         about: dict[str, Any] = {"id": f"{kind}-{self.fresh()}", "work_item_id": key, "at": self.clock()}
         if kind == "delegate":
             self.delegate(key)
@@ -215,7 +223,7 @@ class World:
                 self.change(key, "person", state=ItemState.READY)
         elif kind == "comment":
             truth.answered_last = self.now()
-            text = f"Please mind `case_{self.fresh()}()`."
+            text = f"Please mind `case_{self.mark()}()`."
             self.tell(key, f"a person comments: {text}")
             said = Reply(id=f"comment-{about['id']}", author="maya", text=text, at=self.clock())
             self.send(CommentAdded(**about, reply=said))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from factory_core.dispatch.effects import LASTING
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 
-from .world import BUSY, WORLDLY
+from .world import WORLDLY
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -128,16 +127,6 @@ def tenants_are_apart(write: Saved) -> str:
     return "" if item is None or item.title.endswith(own) else f"it holds the ticket {item.title!r}"
 
 
-def retries_keep_the_vendors_delay(write: Saved) -> str:
-    """A vendor that says when to come again is not asked before."""
-    for planned in write.after.outbox:
-        if planned.why.startswith(BUSY) and planned.not_before:
-            until = datetime.fromisoformat(planned.why.removeprefix(BUSY))
-            if planned.not_before < until - timedelta(milliseconds=1):
-                return f"{planned.effect.kind} is tried again before {until:%H:%M:%S}"
-    return ""
-
-
 def only_what_rests_is_forgotten(write: Saved) -> str:
     """An order to forget an item stands only while it is over, or was nothing to begin with."""
     after = write.after
@@ -182,6 +171,7 @@ def slots_are_used(write: Saved) -> str:
 
 
 WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
+    tenants_are_apart,
     version_grows_by_one,
     lease_is_its_holders,
     lease_before_effect,
@@ -190,8 +180,6 @@ WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
     done_is_final,
     waits_with_a_deadline,
     at_work_has_a_slot,
-    tenants_are_apart,
-    retries_keep_the_vendors_delay,
     only_what_rests_is_forgotten,
     no_fault_of_its_own,
     only_starts_cost_a_try,

@@ -243,6 +243,44 @@ def leaking(n: int) -> Schedule:
     return Schedule(seed=n, order=n, store="apart", tickets=(ticket,), faults=(fault,), skew=(0.0, 90.0))
 
 
+def unconfirmed(n: int) -> Schedule:
+    """A comment stands on the ticket, and nobody was told so."""
+    fault = Fault(kind=("error", "hang")[n % 2], nth=1, call="post_comment", seconds=20.0, done=True)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="unroutable"),), faults=(fault,))
+
+
+def abandoned(n: int) -> Schedule:
+    """A person takes a ticket back whose agent was accepted, and never begins."""
+    ticket = Ticket(key="ACME-1", runs=("never-starts",), acts=(Act(kind="cancel", after=60.0 + n),))
+    return Schedule(seed=n, order=n, tickets=(ticket,))
+
+
+def hasty(n: int) -> Schedule:
+    """The tracker's list wants a long pause, and looks are ten minutes apart."""
+    fault = Fault(kind="busy", nth=1, call="ready_items", seconds=3_000.0)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1"),), rules=Rules(sweeps=600.0), faults=(fault,))
+
+
+def neighbours(n: int) -> Schedule:
+    """In two tenants a question stands in a thread of one name, nobody was told so, and answers are quick."""
+    answers = (Answer(after=0.2), Answer(after=0.8, twice=True))
+    tickets = tuple(Ticket(key="ACME-1", kind="vague", tenant=k, answers=answers[k : k + 1]) for k in range(2))
+    faults = tuple(Fault(kind="error", nth=nth, call="open_thread", done=True) for nth in (1, 2))
+    return Schedule(
+        seed=n, order=n, store="sqlite", tickets=tickets, skew=(0.0,), rules=Rules(sweeps=0.0), faults=faults
+    )
+
+
+def overtaken(n: int) -> Schedule:
+    """A worker stands still when it has saved, until its lease is over, and another goes on, slowly."""
+    faults = (
+        Fault(kind="stall", nth=1 + n % 4, process=n // 4 % 2, call="put_in_flight", seconds=64.0),
+        Fault(kind="hang", nth=1 + n // 8 % 2, call="read_item", seconds=25.0, done=True),
+    )
+    ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=90.0),))
+    return Schedule(seed=n, order=n, tickets=(ticket,), faults=faults)
+
+
 MUTATIONS = (
     Mutation("the store skips the version check", "version-grows-by-one",
              "adapters.memory.state_store:_wins",
@@ -288,7 +326,7 @@ MUTATIONS = (
              unreachable),
     Mutation("a retry has a new key", "said-once",
              RUNNER + "retries:_tried", '"attempts": attempts,',
-             '"attempts": attempts, "key": f"{planned.key}.{attempts}",'),
+             '"attempts": attempts, "key": f"{planned.key}.{attempts}",', unconfirmed),
     Mutation("each try starts another run", "saved-before-done",
              RUNNER + "perform_dispatch:Performer._order", "run_id=planned.run_id,",
              "run_id=f'{planned.run_id}.{self._clock():%H%M%S%f}',"),
@@ -433,6 +471,40 @@ MUTATIONS = (
              STEPS + "task_template:_answers", "if not record.answers", "if True"),
     Mutation("the agent is not told what to mend", "words-reach-the-agent",
              STEPS + "task_template:_feedback", "if not record.feedback", "if True"),
+    Mutation("a comment in review is passed over", "words-are-heard",
+             STEPS + "reviewing:follow_comment", "if not gives_orders(record, event, config)", "if True"),
+    Mutation("words for the next agent are passed over", "words-are-heard",
+             STEPS + "asking:keep_for_the_agent", "told = (", "return None\n    told = ("),
+    Mutation("words for the next agent are noted and not kept", "words-reach-the-agent",
+             STEPS + "asking:keep_for_the_agent", "noted.stay(feedback=told)", "noted.stay()"),
+    Mutation("a look passes over the pause that its vendor wants", "retries-keep-the-vendors-delay",
+             RUNNER + "sweep:Sweep.run",
+             "if self._not_before.get(name, self._clock()) <= self._clock()", "if True", hasty),
+    Mutation("what waits is due at once", "retries-keep-the-vendors-delay",
+             STEPS + "records:InFlightRecord.due", "if not planned.waits(now)", "if True"),
+    Mutation("an effect is begun that outlasts the lease", "performed-under-a-lease",
+             RUNNER + "drive:Runner.drive", "if self._has_time(current.lease.until)", "if True", overtaken),
+    Mutation("an event settles what was planned", "lease-before-effect",
+             RUNNER + "drive:Runner.accept",
+             "(claimed or decided).scheduled(", "(claimed or decided).settle(*(known.key for known in before.outbox)).scheduled("),
+    Mutation("an answer is noted twice", "words-count-once",
+             STEPS + "asking:_answered", "answered.\", reply.text)",
+             "answered.\", reply.text).note(at, \"person\", \"answered\", reply.text)"),
+    Mutation("a merged ticket is not closed", "done-is-done-in-the-tracker",
+             STEPS + "ending:finish", "effects.append(SetItemState(to=ItemState.DONE, expect=ours))", "effects += []"),
+    Mutation("each round has a branch of its own", "one-pull-request",
+             STEPS + "running:_start", "record.branch or branch_of(record.work_item_id, title, record.generation)",
+             "branch_of(record.work_item_id, title, record.generation + record.round)"),
+    Mutation("a pull request is not linked", "told-where-people-look",
+             STEPS + "reviewing:remember_pull_request", "if news and pull_request.url", "if False"),
+    Mutation("who is taken back leaves its agent at work", "no-agent-is-left",
+             STEPS + "ending:_runs", "return list(dict.fromkeys(runs))", "return []", abandoned),
+    Mutation("SQLite writes over another tenant's record", "tenants-are-apart",
+             "adapters.record_sql:put_in_flight", "body = ? WHERE tenant = ?", "body = ? WHERE (tenant = ? OR TRUE)", namesakes),
+    Mutation("SQLite writes over another tenant's thread", "tenants",
+             "adapters.record_sql:put_clarification", "body = ? WHERE tenant = ?", "body = ? WHERE (tenant = ? OR TRUE)", neighbours),
+    Mutation("a deadline that is none is compared", "no-task-ends-by-a-fault",
+             RUNNER + "check_in:_wake_one", "record.deadline and record.deadline", "record.deadline"),
     Mutation("a stop is passed over", "orders-are-followed",
              STEPS + "ending:stop", "return cancel(", "return None\n    return cancel("),
     Mutation("an abort is passed over", "orders-are-followed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.simulator.laws import every_law
 from adapters.simulator.simulation import Simulation
 
 from .mutations import MUTATIONS, Mutation, mutated
@@ -28,3 +29,8 @@ def test_the_schedules_that_find_a_mistake_find_nothing_in_sound_code(like: obje
 
 def test_there_are_enough_mistakes_and_each_is_another() -> None:
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS) >= 60
+
+
+def test_every_law_can_be_broken() -> None:
+    """A law that no mistake breaks says nothing."""
+    assert {mutation.law for mutation in MUTATIONS} == set(every_law())
