@@ -122,9 +122,9 @@ class Ledger:
         )
 
     def became(self, item: str) -> Counter[State]:
-        """How often it came into each state."""
-        states = [record.state for record in self.versions.get(item, ())]
-        return Counter(after for before, after in pairwise([State.NEW, *states]) if before is not after)
+        """How often it came into each state, or was blocked for another reason."""
+        was = [(record.state, record.block) for record in self.versions.get(item, ())]
+        return Counter(after[0] for before, after in pairwise([(State.NEW, None), *was]) if before != after)
 
     def seen(self, item: str) -> Iterator[tuple[InFlightRecord, float]]:
         """Every version, and when it was written, in seconds since the schedule began."""

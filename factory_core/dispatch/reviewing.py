@@ -101,8 +101,11 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
 
 
 def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
-    """A person may have merged what was blocked, or mended it; but what the agent left undone is not merged."""
-    pull_request = event.pull_request
+    """A person may have merged what was blocked, or mended it; but what the agent left undone is not merged.
+
+    What would stop it again for what it stopped for is no news: it is neither said nor noted once more.
+    """
+    pull_request, stopped = event.pull_request, record.block
     if any(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox):
         return record.stay()
     if pull_request is None or (pull_request.state == "closed" and not pull_request.merged):
@@ -110,8 +113,10 @@ def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: Factor
     if pull_request.merged:
         return finish(record.but(pull_request=_small(pull_request)), event.at, config)
     passed = gate(pull_request, config.merge, record.base)
-    if passed.verdict == "open" and record.block and record.block.gate_lifts:
-        return _by_gate(record.but(block=None), passed, pull_request, event.at, config)
+    if passed.verdict == "open" and stopped and stopped.gate_lifts:
+        lifted = _by_gate(record.but(block=None), passed, pull_request, event.at, config)
+        if lifted.record.block != stopped:
+            return lifted
     return record.stay(pull_request=_small(pull_request))
 
 

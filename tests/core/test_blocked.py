@@ -50,7 +50,10 @@ def test_a_wish_that_found_the_rounds_used_up_keeps_the_head_from_being_merged()
         await world.hear(world.comment("Not like this: call it `sum`."))
         world.target.green(1)
         await world.hear(world.pull())
+        once = await world.record()
+        await world.hear(world.pull())
         assert (await world.state(), world.target.merges) == (State.BLOCKED, [])
+        assert ((await world.record()).log, (await world.record()).deadline) == (once.log, once.deadline)
         await world.hear(retry(world))
         assert "call it `sum`" in list(world.fleet.orders.values())[-1].task
 
