@@ -160,13 +160,14 @@ class FaultyStore:
             if batch is not None and self._is_torn():
                 call: Any = self._store.put_batch(batch)
                 self._seen.batched(at_once(call))
+                self._seen.torn.add(record.work_item_id)
                 self._process.simulation.tell(None, "", "the batch is stored, and not its record")
                 self._process.die()
             call = self._store.put_in_flight(record, batch=batch, clarification=clarification)
             try:
                 saved: InFlightRecord = at_once(call)
             except VersionConflict:
-                self._see_lone_companions(clarification)
+                self._see_lone_companions(record.work_item_id, clarification)
                 raise
             self._seen.saved(saved, batch, clarification, self._process)
             return saved
@@ -178,12 +179,13 @@ class FaultyStore:
         apart = self._process.simulation.schedule.store in WITHOUT_TRANSACTIONS
         return apart and self._process.simulation.next_fault("pair") is not None
 
-    def _see_lone_companions(self, clarification: ClarificationRecord | None) -> None:
+    def _see_lone_companions(self, item: str, clarification: ClarificationRecord | None) -> None:
         """A store without transactions keeps the companions of a record that lost."""
         reading: Any = self._store.get_batch()
         batch: Batch = at_once(reading)
         if batch.version != self._seen.batch.version:
             self._seen.batched(batch)
+            self._seen.torn.add(item)
         asking: Any = self._store.get_waiting_clarification(clarification.thread_id) if clarification else None
         thread = at_once(asking) if asking else None
         if thread:

@@ -40,6 +40,7 @@ class Ledger:
         self.owners: dict[str, str] = {}  # thread → the item whose thread it is, or was until it was closed
         self.ended_at: dict[str, float] = {}  # by item, in seconds since the schedule began
         self.batch = Batch()
+        self.torn: set[str] = set()  # items of which a save was lost whose batch was stored
         self.planned: set[str] = set()  # every key that was ever stored
         self._owed: dict[str, set[str]] = {}  # item → words that were heard, and no agent was told
         self._owed_at: dict[str, frozenset[str]] = {}  # run → what was owed when it was planned

@@ -31,8 +31,8 @@ class Saved(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Did the store save the record and its companions together? Else those of a lost save stay for a while."""
-        return self.process.simulation.schedule.store not in WITHOUT_TRANSACTIONS
+        """Did the record's companions always come with it? What a lost save left in the batch stays for a while."""
+        return self.after.work_item_id not in self.ledger.torn
 
 
 def version_grows_by_one(write: Saved) -> str:
