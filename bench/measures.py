@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from .floors import asgi, rates
 from .measure import Figure, Measure
-from .ours import acks, lifecycles, resume, serving, starts, store, webhooks
+from .ours import acks, hosts, lifecycles, resume, serving, starts, store, webhooks
 from .peers.played import PEERS, measure
 
-PER_SECOND, MS, BYTES, MB, PERCENT, COUNT = "/s", "ms", "B", "MB", "%", ""
+PER_SECOND, MS, BYTES, MB, PERCENT, DOLLARS, COUNT = "/s", "ms", "B", "MB", "%", "$", ""
 
 OURS = (
     Measure("parse", {
@@ -85,6 +87,17 @@ OURS = (
         "floor.init": Figure("floor: init", MS),
         "factory.init": Figure("init", MS, "floor.init"),
     }, starts.starts),
+    Measure("aws-start", {
+        "floor.aws.import": Figure("floor: import of the models and a boto3 client, over bare Python", MS),
+        "factory.aws.import": Figure("import of the webhooks' Lambda, over bare Python", MS, "floor.aws.import"),
+    }, hosts.cold, "" if find_spec("boto3") else "boto3 is not installed: it comes with the extra `aws`"),
+    Measure("clouds", {
+        "factory.aws.trips": Figure("DynamoDB: round trips before an acknowledgement, mean of five", COUNT),
+        "factory.aws.writes": Figure("DynamoDB: write units of a lifecycle, its index in", COUNT),
+        "step-functions.price": Figure("floor: a million lifecycles in Step Functions Standard", DOLLARS),
+        "factory.aws.price": Figure("a million lifecycles in DynamoDB", DOLLARS, "step-functions.price"),
+        "factory.object.rows": Figure("Durable Object: rows written in a lifecycle, alarms in", COUNT),
+    }, hosts.counted),
 )  # fmt: skip
 
 MEASURES = (*OURS, *map(measure, PEERS))

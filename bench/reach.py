@@ -66,4 +66,17 @@ GOALS = (
     Goal("7", "init, of DBOS", "factory.init", "≤", 0.25, "dbos.init", "×"),
     Goal("7", "idle memory, of DBOS", "factory.rss.few", "≤", 0.5, "dbos.rss", "×"),
     Goal("7", "factory --help, of bare Python", "factory.help", "≤", 2.6, "floor.python", "×"),
+    Goal(
+        "8",
+        "import of the webhooks' Lambda, of models + client",
+        "factory.aws.import",
+        "≤",
+        0.6,
+        "floor.aws.import",
+        "×",
+    ),
+    Goal("9", "DynamoDB: round trips before an ack", "factory.aws.trips", "≤", 2.6),
+    Goal("9", "DynamoDB: write units of a lifecycle", "factory.aws.writes", "≤", 26),
+    Goal("9", "list price, of Step Functions Standard", "factory.aws.price", "≤", 0.15, "step-functions.price", "×"),
+    Goal("10", "Durable Object: rows written in a lifecycle", "factory.object.rows", "≤", 21),
 )

@@ -20,6 +20,7 @@ from typing import Any, get_args, get_origin
 from pydantic.alias_generators import to_camel
 
 from adapters.registry import VENDORS
+from adapters.simulator.draw import draw
 from adapters.simulator.laws import every_law
 from factory_cli.main import COMMANDS
 from factory_cli.topics import TOPICS
@@ -28,7 +29,7 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
 from factory_core.section import Section
-from tests.simulation.mutations import MUTATIONS
+from tests.simulation.mutations import MUTATIONS, Mutation, over_sqlite
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -250,8 +251,15 @@ def laws() -> str:
 
 
 def mistakes() -> str:
-    """What the simulator finds, and by which law."""
-    return "\n".join(["| mistake | law |", "|---|---|", *(f"| {one.name} | `{one.law}` |" for one in MUTATIONS)])
+    """What the simulator finds, by which law, and in which schedules."""
+    rows = (f"| {one.name} | `{one.law}` | {_played(one)} |" for one in MUTATIONS)
+    return "\n".join(["| mistake | law | in schedules |", "|---|---|---|", *rows])
+
+
+def _played(mutation: Mutation) -> str:
+    if mutation.like in (draw, over_sqlite):
+        return "as drawn"
+    return f"made: {(mutation.like.__doc__ or '').strip()}"
 
 
 SECTIONS: dict[str, Callable[[], str]] = {

@@ -91,7 +91,7 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
 
 
 def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]:
-    """What stopped or was given up says so on its ticket, and what was merged says that."""
+    """What stopped says so on its ticket, what was merged says that, and each pull request is linked."""
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, record in ledger.records.items():
         comments = "\n".join(outside.world.truths[key].comments)

@@ -79,10 +79,12 @@ def taken_back(n: int) -> Schedule:
 
 
 def limited(n: int) -> Schedule:
+    """An agent meets its vendor's limit, and the next one fails."""
     return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", runs=("limited", "fails")),))
 
 
 def failing(n: int) -> Schedule:
+    """Two agents fail, one after the other."""
     return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", runs=("fails", "fails")),))
 
 
