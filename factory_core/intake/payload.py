@@ -10,17 +10,17 @@ import json
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ..errors import Refused
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def read_model(provider: str, model: type[M], body: bytes) -> M:
+def read_model(provider: str, model: type[M] | TypeAdapter[M], body: bytes) -> M:
     """The body as this model; raise Refused that names the first wrong field, and quotes nothing of the body."""
     try:
-        return model.model_validate_json(body)
+        return model.validate_json(body) if isinstance(model, TypeAdapter) else model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the body"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, TypeAdapter
 
 from .issue import Identifier, IssueNode, Named, Node
 
@@ -33,7 +33,8 @@ class Head(Node):
         return self.created_at or self.sent
 
 
-class IssueDelivery(Node):
+class IssueDelivery(Head):
+    type: Literal["Issue"]
     data: IssueNode
 
 
@@ -60,7 +61,8 @@ class Comment(Node):
         return _author(self.user_id, self.user) or _author(self.external_user_id, self.external_user)
 
 
-class CommentDelivery(Node):
+class CommentDelivery(Head):
+    type: Literal["Comment"]
     data: Comment
     actor: Actor | None = None
     url: str | None = None
@@ -112,10 +114,17 @@ class Activity(Node):
         return (self.content.body if self.content else None) or self.body or ""
 
 
-class SessionDelivery(Node):
+class SessionDelivery(Head):
+    type: Literal["AgentSessionEvent"]
     app_user_id: str | None = None
     agent_session: Session
     agent_activity: Activity | None = None
+
+
+DELIVERY: TypeAdapter[IssueDelivery | CommentDelivery | SessionDelivery] = TypeAdapter(
+    Annotated[IssueDelivery | CommentDelivery | SessionDelivery, Field(discriminator="type")]
+)
+"""Those that we follow, each read in one pass."""
 
 
 def _author(user_id: str | None, user: Named | None) -> str:

@@ -6,10 +6,12 @@ https://linear.app/developers/webhooks · https://linear.app/developers/agent-in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from factory_core.config import FactoryConfig, Linear
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, Reply, ReplyReceived, StopRequested
 from factory_core.dispatch.records import short
+from factory_core.errors import Refused
 from factory_core.intake.http import HttpRequest
 from factory_core.intake.payload import read_model
 from factory_core.intake.signatures import REMEMBERED, refuse_stale, refuse_unsigned, signed
@@ -17,7 +19,7 @@ from factory_core.ports import Inbound
 
 from .issue import of_team, read_issue
 from .marks import OURS, SESSION
-from .payloads import CommentDelivery, Head, IssueDelivery, Session, SessionDelivery
+from .payloads import DELIVERY, CommentDelivery, Head, IssueDelivery, Session, SessionDelivery
 
 _MACHINES = frozenset({"oauthClient", "integration"})
 
@@ -32,28 +34,39 @@ class LinearWebhook:
         given = request.headers.get("linear-signature")
         ok = signed(self._secrets, request.body, given)
         refuse_unsigned("linear", ok, header="Linear-Signature", present=given is not None)
-        head = read_model("linear", Head, request.body)
+        delivery = read(request.body)
         # Not the 60 s of Linear's own library: a first delivery may come hours late, and whether a retry carries a new
         # stamp is reported both ways. A replay inside the window is a duplicate; applied ids are remembered as long.
-        refuse_stale("linear", head.sent, request.received_at, REMEMBERED)
-        reader = _READERS.get((head.type, head.action))
-        events = reader(head, request.body, self._linear) if reader else ()
+        refuse_stale("linear", delivery.sent, request.received_at, REMEMBERED)
+        reader = _READERS.get((delivery.type, delivery.action))
+        events = reader(delivery, self._linear) if reader else ()
         about = events[0].work_item_id if events else ""
         return Inbound(
             delivery_id=request.headers.get("linear-delivery", ""),
-            what=f"{head.type}.{head.action} {about}".strip(),
+            what=f"{delivery.type}.{delivery.action} {about}".strip(),
             events=events,
         )
 
 
-def _issue(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
+def read(raw: bytes) -> Head:
+    """The whole of what we follow, in one pass; of anything else, whatever its shape, only its head."""
+    try:
+        return read_model("linear", DELIVERY, raw)
+    except Refused:
+        head = read_model("linear", Head, raw)
+        if (head.type, head.action) in _READERS:
+            raise
+        return head
+
+
+def _issue(delivery: IssueDelivery, linear: Linear) -> tuple[Event, ...]:
     """`updatedAt` alone does not tell two changes apart: it moves only with what Linear calls meaningful updates."""
-    node = read_model("linear", IssueDelivery, raw).data
+    node = delivery.data
     if not any(of_team(key, linear) for key in (node.identifier, *(node.previous_identifiers or ()))):
         return ()
-    removed = head.action == "remove"
+    removed = delivery.action == "remove"
     seen = "removed" if removed else short(node.model_dump_json())
-    at = node.updated_at or head.at
+    at = node.updated_at or delivery.at
     return (
         ItemChanged(
             id=f"linear:{node.id}@{at.isoformat()}:{seen}",
@@ -64,51 +77,48 @@ def _issue(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
     )
 
 
-def _comment(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
+def _comment(delivery: CommentDelivery, linear: Linear) -> tuple[Event, ...]:
     """A person's words on an issue. What a bot, an app or we wrote is not; nor is a comment on a project."""
-    delivery = read_model("linear", CommentDelivery, raw)
     comment, author, text = delivery.data, delivery.data.author, delivery.data.body or ""
     machine = comment.bot_actor or (delivery.actor and delivery.actor.type in _MACHINES) or author == linear.app_user_id
     if machine or not author or OURS in text or not text.strip():
         return ()
     if not delivery.key or not of_team(delivery.key, linear):
         return ()
-    reply = Reply(id=comment.id, author=author, text=text, at=head.at)
-    return (CommentAdded(id=f"linear:comment:{comment.id}", work_item_id=delivery.key, at=head.at, reply=reply),)
+    reply = Reply(id=comment.id, author=author, text=text, at=delivery.at)
+    return (CommentAdded(id=f"linear:comment:{comment.id}", work_item_id=delivery.key, at=delivery.at, reply=reply),)
 
 
-def _session_created(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
+def _session_created(delivery: SessionDelivery, linear: Linear) -> tuple[Event, ...]:
     """Somebody mentioned or delegated to us; a session that we opened ourselves is no news."""
-    delivery = read_model("linear", SessionDelivery, raw)
     session = delivery.agent_session
     if _by_us(session.creator_id, delivery, linear) or not _on_ours(session, linear):
         return ()
     event_id = f"linear:session:{session.id}"
-    return (ItemChanged(id=event_id, work_item_id=session.key, at=head.at, session_id=session.id),)
+    return (ItemChanged(id=event_id, work_item_id=session.key, at=delivery.at, session_id=session.id),)
 
 
-def _session_prompted(head: Head, raw: bytes, linear: Linear) -> tuple[Event, ...]:
+def _session_prompted(delivery: SessionDelivery, linear: Linear) -> tuple[Event, ...]:
     """A person answered in the session, or pressed stop there."""
-    delivery = read_model("linear", SessionDelivery, raw)
     session, activity = delivery.agent_session, delivery.agent_activity
     if activity is None or not _on_ours(session, linear) or _by_us(activity.author, delivery, linear):
         return ()
     if activity.signal == "stop":
         stop = StopRequested(
-            id=f"linear:stop:{activity.id}", work_item_id=session.key, at=head.at, by=activity.author_name
+            id=f"linear:stop:{activity.id}", work_item_id=session.key, at=delivery.at, by=activity.author_name
         )
         return (stop,)
     if not activity.author or not activity.text.strip():
         return ()
     # The same words also arrive as a comment: the reply's id says that they are one.
     said = activity.source_comment_id or activity.id
-    reply = Reply(id=said, author=activity.author, text=activity.text, at=head.at)
+    reply = Reply(id=said, author=activity.author, text=activity.text, at=delivery.at)
     thread = f"{SESSION}{session.id}"
     event_id = f"linear:prompt:{activity.id}"
-    return (ReplyReceived(id=event_id, work_item_id=session.key, at=head.at, thread_id=thread, reply=reply),)
+    return (ReplyReceived(id=event_id, work_item_id=session.key, at=delivery.at, thread_id=thread, reply=reply),)
 
 
-_READERS: Mapping[tuple[str, str], Callable[[Head, bytes, Linear], tuple[Event, ...]]] = {
+_READERS: Mapping[tuple[str, str], Callable[[Any, Linear], tuple[Event, ...]]] = {
     ("Issue", "create"): _issue,
     ("Issue", "update"): _issue,
     ("Issue", "remove"): _issue,
