@@ -98,7 +98,8 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
         if record.state is State.BLOCKED and record.block and record.block.why not in comments:
             yield f"{key} is blocked, and its ticket does not say why: {record.block.why}"
         pull = record.pull_request
-        if pull and record.state is not State.CANCELLED and pull.url not in outside.world.truths[key].links:
+        named = {*outside.world.truths[key].links, *comments.split()}
+        if pull and record.state is not State.CANCELLED and pull.url not in named:
             yield f"the ticket of {key} has no link to {pull.url}"
         if record.state is State.DONE and "Merged:" not in comments:
             yield f"{key} is done, and its ticket does not say so"
