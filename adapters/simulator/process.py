@@ -7,18 +7,16 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from factory_core.dispatch.events import Event
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import Problem
 from factory_core.factory import Factory, build_factory
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 
-from .acknowledged import disobeyed, heard, passed_over
 from .faults import FaultyPort, FaultyStore
-from .performing import UNDER_WAY, watched
 from .post import Webhooks
 from .schedule import Fault
 from .sources import LOOK, Look, Searcher, sources
+from .watching import UNDER_WAY, accepting, performing
 
 if TYPE_CHECKING:
     from .simulation import Simulation
@@ -119,26 +117,11 @@ class Process:
             triager=RuleTriager(config), template=StandardTask(config),
         )  # fmt: skip
         factory = build_factory(
-            config, store, watched(self, tenant, performer), self.clock, holder=self.name, sources=asked,
+            config, store, performing(self, tenant, performer), self.clock, holder=self.name, sources=asked,
             webhooks={"outside": Webhooks(simulation.post)}, wake=lambda record: self._wake(tenant, record),
             is_gone=simulation.is_gone if simulation.schedule.knows_dead else lambda holder: False,
         )  # fmt: skip
-        accept = factory.accept
-
-        async def accepting(event: Event) -> None:
-            ledger = simulation.ledgers[tenant]
-            item = ledger.concerns(event)
-            before = ledger.records.get(item)
-            await searcher.give(accept, event)
-            after = ledger.records.get(item)
-            if disobeyed(before, after, event):
-                simulation.broken("orders-are-followed", f"{item}: {event.id} changed nothing")
-            if passed_over(before, after, event):
-                simulation.broken("words-are-heard", f"{item} was {before and before.state}, and {event.id} is nowhere")
-            if heard(event, before, after):
-                ledger.owe(item, event)
-
-        factory.accept = accepting  # type: ignore[method-assign]
+        factory.accept = accepting(self, tenant, factory.accept)  # type: ignore[method-assign]
         return factory
 
     def _wake(self, tenant: int, record: Any) -> None:

@@ -19,7 +19,6 @@ from .code_host import SimulatedTarget
 from .history import Happening, Violation, quiet
 from .ledger import Ledger
 from .loop import SimulatedLoop
-from .performing import Pauses
 from .post import Post
 from .process import Process
 from .relay import SimulatedRelay
@@ -27,6 +26,7 @@ from .rest import REST_LAWS
 from .schedule import DAY, HOUR, Fault, Schedule
 from .stores import EVERY
 from .vendors import SimulatedChannel, SimulatedTracker
+from .watching import Pauses
 from .world import World
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)

@@ -1,40 +1,61 @@
-"""An effect, and a look for missed events, as one process performs it: under whose lease, and not before the vendor's
-own time.
-"""
+"""What one process decides and performs, watched: what people said, under whose lease, and when a vendor let us."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from factory_core.dispatch.effects import COMPANION, Planned
+from factory_core.dispatch.events import Event
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.runner.drive import Finish, Outcome, Perform
+
+from .acknowledged import disobeyed, heard, passed_over
 
 if TYPE_CHECKING:
     from .process import Process
     from .simulation import Simulation
 
+Accept = Callable[[Event], Coroutine[Any, Any, None]]
 UNDER_WAY: ContextVar[str] = ContextVar("UNDER_WAY", default="")
 """The key of the effect that a call belongs to; nothing in a look for missed events."""
 
 
-def watched(process: Process, tenant: int, perform: Perform) -> Perform:
-    """drive.Perform, with its laws before it."""
+def accepting(process: Process, tenant: int, accept: Accept) -> Accept:
+    """Factory.accept, and what its event has to leave behind."""
     simulation, ledger = process.simulation, process.simulation.ledgers[tenant]
-    patience = simulation.configs[tenant].runner.effect_timeout.total_seconds()
 
-    async def performing(record: InFlightRecord, planned: Planned) -> Outcome | Finish:
+    async def watched(event: Event) -> None:
+        item = ledger.concerns(event)
+        before = ledger.records.get(item)
+        await process.searchers[tenant].give(accept, event)
+        after = ledger.records.get(item)
+        if disobeyed(before, after, event):
+            simulation.broken("orders-are-followed", f"{item}: {event.id} changed nothing")
+        if passed_over(before, after, event):
+            simulation.broken("words-are-heard", f"{item} was {before and before.state}, and {event.id} is nowhere")
+        if heard(event, before, after):
+            ledger.owe(item, event)
+
+    return watched
+
+
+def performing(process: Process, tenant: int, perform: Perform) -> Perform:
+    """drive.Perform, by who has the lease; clocks that are far apart may both be right."""
+    simulation, ledger = process.simulation, process.simulation.ledgers[tenant]
+    sure = simulation.schedule.clocks < simulation.configs[tenant].runner.effect_timeout.total_seconds()
+
+    async def watched(record: InFlightRecord, planned: Planned) -> Outcome | Finish:
         UNDER_WAY.set(planned.key)
         stored = ledger.records.get(record.work_item_id)
-        sure = simulation.schedule.clocks < patience  # clocks that are further apart may both be right
-        if sure and planned.effect.kind not in COMPANION and (stored is None or stored.lease.holder != process.name):
-            held = f"and the lease is of {stored.lease.holder!r}" if stored else "and there is no record"
-            what = f"{process.name} performs {planned.effect.kind} of {record.work_item_id}, {held}"
-            simulation.broken("performed-under-a-lease", what)
+        holder = stored.lease.holder if stored else "nobody"
+        if sure and planned.effect.kind not in COMPANION and holder != process.name:
+            what = f"{planned.effect.kind} of {record.work_item_id}, whose lease is {holder!r}'s"
+            simulation.broken("performed-under-a-lease", f"{process.name} performs {what}")
         return await perform(record, planned)
 
-    return performing
+    return watched
 
 
 class Pauses:
