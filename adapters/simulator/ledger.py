@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from factory_core.dispatch.batch import Batch
-from factory_core.dispatch.effects import StartAgent
-from factory_core.dispatch.events import CommentAdded, Event, ReplyReceived
+from factory_core.dispatch.events import Event, ReplyReceived
 from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
-from factory_core.dispatch.run import RunOrder
 
+from .words import REST, Words
 from .world import BUSY
 from .write_laws import WRITE_LAWS, Saved
 
 if TYPE_CHECKING:
     from .process import Process
     from .simulation import Simulation
-
-REST = ENDED | {State.NEW}
-TALKS = frozenset({State.RUNNING, State.IN_REVIEW, State.MERGING})
 
 
 class Ledger:
@@ -42,8 +37,7 @@ class Ledger:
         self.batch = Batch()
         self.torn: set[str] = set()  # items of which a save was lost whose batch was stored
         self.planned: set[str] = set()  # every key that was ever stored
-        self._owed: dict[str, set[str]] = {}  # item → words that were heard, and no agent was told
-        self._owed_at: dict[str, frozenset[str]] = {}  # run → what was owed when it was planned
+        self.words = Words(self.versions)
 
     def saved(
         self, after: InFlightRecord, batch: Batch | None, thread: ClarificationRecord | None, process: Process
@@ -64,7 +58,7 @@ class Ledger:
             self.planned.update((planned.key, planned.run_id))
             if planned.why == BUSY:
                 self._simulation.pauses.written(self.tenant, planned.key)
-        self._note_words(before, after)
+        self.words.plan(before, after)
         self._simulation.wrote(self.tenant, before, after, process)
         write = Saved(before, after, process, self)
         for law in WRITE_LAWS:
@@ -91,29 +85,6 @@ class Ledger:
         thread = self.threads.get(event.thread_id)
         is_open = thread is not None and thread.deadline > self._simulation.clock()
         return (thread.work_item_id if thread and is_open else "") or ""
-
-    def owe(self, item: str, event: ReplyReceived | CommentAdded) -> None:
-        """Its words were heard: the next agent is told, unless it was talk while one was at work."""
-        if isinstance(event, CommentAdded) or self.records[item].state not in TALKS:
-            self._owed.setdefault(item, set()).update(_marks(event.reply.text))
-
-    def words_for(self, order: RunOrder) -> frozenset[str]:
-        """What was said and not yet told when this run was planned, by the mark that each saying has."""
-        said = self._owed_at.get(order.run_id, frozenset())
-        owed = self._owed.get(order.work_item_id, set())
-        owed -= said | {mark for mark in owed if mark in order.task}
-        for record in self.versions.get(order.work_item_id, ()):
-            if any(planned.run_id == order.run_id for planned in record.outbox):
-                return said | _marks(*(answer.text for answer in record.answers), *record.feedback)
-        return said
-
-    def _note_words(self, before: InFlightRecord, after: InFlightRecord) -> None:
-        """What is owed when a run is planned is owed to that run; a new life owes nobody the words of the last."""
-        if {before.state, after.state} & REST:
-            self._owed.pop(after.work_item_id, None)
-        for planned in after.outbox:
-            if isinstance(planned.effect, StartAgent) and planned.run_id not in self._owed_at:
-                self._owed_at[planned.run_id] = frozenset(self._owed.get(after.work_item_id, ()))
 
     def begun_at(self, item: str) -> float:
         """When its state last stopped being new or ended, in seconds since the schedule began."""
@@ -155,10 +126,6 @@ class Ledger:
         reviewing = len(batch.slots) - len(running)
         if reviewing > limits.per_state["in-review"]:
             self._simulation.broken("capacity", f"{reviewing} are in review")
-
-
-def _marks(*said: str) -> set[str]:
-    return {mark for words in said for mark in re.findall(r"case[ _]\d+", words)}
 
 
 def _name(law: Callable[[Saved], str]) -> str:

@@ -121,7 +121,7 @@ class Process:
             webhooks={"outside": Webhooks(simulation.post)}, wake=lambda record: self._wake(tenant, record),
             is_gone=simulation.is_gone if simulation.schedule.knows_dead else lambda holder: False,
         )  # fmt: skip
-        factory.accept = accepting(self, tenant, factory.accept)  # type: ignore[method-assign]
+        factory.accept = accepting(self, tenant, factory.accept)  # type: ignore[method-assign, assignment]
         return factory
 
     def _wake(self, tenant: int, record: Any) -> None:

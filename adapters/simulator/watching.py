@@ -36,7 +36,7 @@ def accepting(process: Process, tenant: int, accept: Accept) -> Accept:
         if passed_over(before, after, event):
             simulation.broken("words-are-heard", f"{item} was {before and before.state}, and {event.id} is nowhere")
         if heard(event, before, after):
-            ledger.owe(item, event)
+            ledger.words.hear(ledger.records[item], event)
 
     return watched
 

@@ -1,0 +1,54 @@
+"""What people said, and which agent has to be told: each saying has a mark by which it is known again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from factory_core.dispatch.effects import StartAgent
+from factory_core.dispatch.events import CommentAdded, ReplyReceived
+from factory_core.dispatch.records import ENDED, InFlightRecord, State
+from factory_core.dispatch.run import RunOrder
+
+REST = ENDED | {State.NEW}
+TALKS = frozenset({State.RUNNING, State.IN_REVIEW, State.MERGING})
+
+
+class Words:
+    """Of one tenant. `versions`: every version of every record, as they were stored."""
+
+    def __init__(self, versions: Mapping[str, Sequence[InFlightRecord]]) -> None:
+        self._versions = versions
+        self._owed: dict[str, set[str]] = {}  # item → what was heard, and no agent was told
+        self._owed_at: dict[str, frozenset[str]] = {}  # run → what was owed when it was planned
+
+    def hear(self, record: InFlightRecord, event: ReplyReceived | CommentAdded) -> None:
+        """The next agent is told, unless it was talk in the thread while one was at work."""
+        if isinstance(event, CommentAdded) or record.state not in TALKS:
+            self._owed.setdefault(record.work_item_id, set()).update(_marks(event.reply.text))
+
+    def plan(self, before: InFlightRecord, after: InFlightRecord) -> None:
+        """What is owed when a run is planned is owed to that run; a new life owes nobody the words of the last."""
+        if {before.state, after.state} & REST:
+            self._owed.pop(after.work_item_id, None)
+        for planned in after.outbox:
+            if isinstance(planned.effect, StartAgent) and planned.run_id not in self._owed_at:
+                self._owed_at[planned.run_id] = frozenset(self._owed.get(after.work_item_id, ()))
+
+    def unsaid(self, order: RunOrder) -> list[str]:
+        """What was said and not yet told when this run was planned, and is not in its task."""
+        said = self._owed_at.get(order.run_id, frozenset()) | self._in_record(order)
+        owed = self._owed.get(order.work_item_id, set())
+        owed -= said | {mark for mark in owed if mark in order.task}
+        return sorted(mark for mark in said if mark not in order.task)
+
+    def _in_record(self, order: RunOrder) -> frozenset[str]:
+        """As the record had it that planned the run."""
+        for record in self._versions.get(order.work_item_id, ()):
+            if any(planned.run_id == order.run_id for planned in record.outbox):
+                return _marks(*(answer.text for answer in record.answers), *record.feedback)
+        return frozenset()
+
+
+def _marks(*said: str) -> frozenset[str]:
+    return frozenset(mark for words in said for mark in re.findall(r"case[ _]\d+", words))
