@@ -38,19 +38,19 @@ LOOK_SOON = timedelta(seconds=60)
 def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
     """It is open: the ticket shows it, and we look at it at once."""
     pull_request = event.pull_request
-    news = record.pull_request is None or record.pull_request.number != pull_request.number
     effects: list[Effect] = [SetItemState(to=ItemState.IN_REVIEW, expect=(ItemState.READY, ItemState.DISPATCHED))]
-    effects += [LinkPullRequest(url=pull_request.url)] if news and pull_request.url else []
+    effects += _link(record, pull_request)
     if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
         effects.append(EnableAutoMerge(sha=pull_request.head_sha))
         record = record.but(armed=True)
-    noted = record.note(event.at, "factory", f"Pull request #{pull_request.number} is open.") if news else record
+    words = f"Pull request #{pull_request.number} is open."
+    noted = record.note(event.at, "factory", words) if _is_news(record, pull_request) else record
     return noted.stay(*effects, ReadPullRequest(), pull_request=_small(pull_request))
 
 
 def note_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
     """It was being opened when the item went elsewhere: it is known all the same."""
-    return record.stay(pull_request=_small(event.pull_request))
+    return record.stay(*_link(record, event.pull_request), pull_request=_small(event.pull_request))
 
 
 def finish_if_merged(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
@@ -209,6 +209,15 @@ def _by_gate(
     if passed.unsaid and record.waits_for != passed.why:
         return record.stay(deadline=at + LOOK_SOON, waits_for=passed.why)
     return record.stay(waits_for=passed.why)
+
+
+def _is_news(record: InFlightRecord, pull_request: PullRequest) -> bool:
+    return record.pull_request is None or record.pull_request.number != pull_request.number
+
+
+def _link(record: InFlightRecord, pull_request: PullRequest) -> list[Effect]:
+    """The ticket shows each pull request, wherever the item was when it was opened."""
+    return [LinkPullRequest(url=pull_request.url)] if _is_news(record, pull_request) and pull_request.url else []
 
 
 def _small(pull_request: PullRequest) -> PullRequest:

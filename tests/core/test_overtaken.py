@@ -120,3 +120,24 @@ def test_an_agent_whose_start_never_answered_is_stopped_before_another_may_start
         assert (await world.state(), len(world.fleet.live)) == (State.RUNNING, 1)
 
     run(story())
+
+
+def test_a_pull_request_that_is_opened_while_its_item_goes_back_into_the_line_is_linked() -> None:
+    """The reporter's wish came while the branch could not be published: the ticket shows the pull request all the same."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        opening = world.target.open_pull_request
+
+        async def held_up(*args: str) -> PullRequest:
+            world.target.open_pull_request = opening  # type: ignore[method-assign]
+            raise Retryable("opening", why="500", fix="factory check")
+
+        world.target.open_pull_request = held_up  # type: ignore[method-assign]
+        await world.agent_ends()
+        await world.hear(world.comment("Please say `sum`."))
+        await world.later(timedelta(minutes=1))
+        assert (await world.state(), len(world.tracker.links)) == (State.RUNNING, 1)
+
+    run(story())

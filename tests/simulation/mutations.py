@@ -498,7 +498,7 @@ MUTATIONS = (
              STEPS + "running:_start", "record.branch or branch_of(record.work_item_id, title, record.generation)",
              "branch_of(record.work_item_id, title, record.generation + record.round)"),
     Mutation("a pull request is not linked", "told-where-people-look",
-             STEPS + "reviewing:remember_pull_request", "if news and pull_request.url", "if False"),
+             STEPS + "reviewing:_link", "if _is_news(record, pull_request) and pull_request.url", "if False"),
     Mutation("who is taken back leaves its agent at work", "no-agent-is-left",
              STEPS + "ending:_runs", "return list(dict.fromkeys(runs))", "return []", abandoned),
     Mutation("SQLite writes over another tenant's record", "tenants-are-apart",
