@@ -123,7 +123,7 @@ def test_an_agent_whose_start_never_answered_is_stopped_before_another_may_start
 
 
 def test_a_pull_request_that_is_opened_while_its_item_goes_back_into_the_line_is_linked() -> None:
-    """The reporter's wish came while the branch could not be published: the ticket shows the pull request all the same."""
+    """A wish came while it could not be opened: the ticket shows it all the same."""
 
     async def story() -> None:
         world = World()
