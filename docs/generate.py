@@ -29,7 +29,8 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
 from factory_core.section import Section
-from tests.simulation.mutations import MUTATIONS, Mutation, over_sqlite
+from tests.simulation.made import over_sqlite
+from tests.simulation.mutations import MUTATIONS, Mutation
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
