@@ -12,13 +12,13 @@ SHELL = "echo hi > made.txt"
 
 
 class ModelStub(ThreadingHTTPServer):
-    """`mood` is what the next requests meet: work, limited, hang, long. `asked` keeps every request's body."""
+    """`mood` is what requests meet: work, limited (for `limit` hours), hang, long. `asked` keeps the bodies."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.mood, self.words, self.asked = "work", "DONE: file written", list[str]()
+        self.mood, self.limit, self.words, self.asked = "work", 2, "DONE: file written", list[str]()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -42,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.mood == "hang":
             time.sleep(60)
         if self.server.mood == "limited":
-            return self._send(429, json.dumps(_limit(anthropic)).encode())
+            return self._send(429, json.dumps(_limit(anthropic, self.server.limit)).encode())
         if "count_tokens" in self.path:
             return self._send(200, b'{"input_tokens":100}')
         command = "python3 -c 'import time; time.sleep(77)'" if self.server.mood == "long" else SHELL
@@ -62,10 +62,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-def _limit(anthropic: bool) -> dict[str, Any]:
+def _limit(anthropic: bool, hours: int) -> dict[str, Any]:
     if anthropic:
         return {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}}
-    return {"error": {"type": "usage_limit_reached", "message": "limit", "resets_at": int(time.time()) + 7200}}
+    return {"error": {"type": "usage_limit_reached", "message": "limit", "resets_at": int(time.time()) + hours * 3600}}
 
 
 def _message(request: dict[str, Any], command: str, words: str) -> list[dict[str, Any]]:

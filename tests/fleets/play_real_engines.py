@@ -71,7 +71,7 @@ def processes(words: str) -> list[str]:
 
 
 async def play(name: str, folder: Path) -> Mapping[str, Any]:
-    """Five runs of one item, one after the other."""
+    """Six runs of one item, one after the other."""
     stub, bare, found = ModelStub(), code_host(folder), dict[str, Any]()
     home, engines = folder / "home", {name: engine(name, stub.url, folder)}
     made, reports = fleet(home, engines=engines, idle_after=timedelta(minutes=2))  # a first start may be slow
@@ -97,6 +97,8 @@ async def play(name: str, folder: Path) -> Mapping[str, Any]:
     await run("asked in the same session", previous_run=first.run_id, resume=first.session)
     stub.mood = "limited"
     await run("limited")
+    stub.limit = 6 * 24
+    await run("limited for days")
     stub.mood = "long"
     await run("stopped", stop=True)
     found["left behind"] = processes("time.sleep(77)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -114,16 +114,27 @@ def test_a_reset_that_is_told_is_passed_on() -> None:
     assert Claude().verdict(warned, 1, "", NOW).retry_at is None
 
 
-def test_a_reset_in_prose_is_the_next_such_time_of_day() -> None:
-    """Codex tells the reset as a time of day on this machine's clock."""
-    here = NOW.astimezone()
-    for hours in (2, -2):
-        then = (here + timedelta(hours=hours)).replace(minute=8)
-        said = f"You’ve hit your usage limit. Or try again at {then:%I:%M %p}."
-        seen = play(Codex(), [json.dumps({"type": "turn.failed", "error": {"message": said}})])
-        ending = Codex().verdict(seen, 1, "", NOW)
-        assert ending.status is S.LIMITED
-        assert ending.retry_at == then.replace(second=0, microsecond=0) + timedelta(days=0 if hours > 0 else 1)
+@pytest.mark.parametrize(
+    ("told", "moment"),
+    [
+        ("2:08 AM", "2026-03-02 02:08"),
+        ("11:59 PM", "2026-03-02 23:59"),
+        ("12:00 AM", "2026-03-02 00:00"),  # the minute that just began: the core waits at least one more
+        ("Mar 3rd, 2026 1:49 AM", "2026-03-03 01:49"),
+        ("Jan 11th, 2027 12:30 PM", "2027-01-11 12:30"),
+        ("Feb 31st, 2027 12:30 PM", None),
+        ("13:75 PM", None),
+        ("noon", None),
+    ],
+)
+def test_a_reset_in_prose_is_a_moment_of_this_machines_clock(told: str, moment: str | None) -> None:
+    """Codex tells the time of day, and the day where it is another one, as a week's limit mostly is."""
+    now = datetime.fromisoformat("2026-03-02 00:00:20").astimezone()
+    said = f"You’ve hit your usage limit. Visit the settings to buy more or try again at {told}."
+    seen = play(Codex(), [json.dumps({"type": "turn.failed", "error": {"message": said}})])
+    ending = Codex().verdict(seen, 1, "", now.astimezone(UTC))
+    assert ending.status is S.LIMITED
+    assert ending.retry_at == (datetime.fromisoformat(moment).astimezone() if moment else None)
 
 
 @pytest.mark.parametrize("words", ["QUESTION: Which one?", "\n QUESTION: Which one?"])

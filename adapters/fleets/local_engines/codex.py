@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,10 @@ _SETTINGS = (
 )
 _TOOLS = frozenset({"command_execution", "file_change", "mcp_tool_call", "web_search"})
 _LIMIT = re.compile(r"usage limit|rate limit|\b429\b", re.IGNORECASE)
-_AGAIN_AT = re.compile(r"try again at (\d{1,2}):(\d{2})\s*([AP])M", re.IGNORECASE)
+_AGAIN_AT = re.compile(
+    r"try again at ((?P<day>[a-z]{3} \d{1,2})(st|nd|rd|th), (?P<year>\d{4}) )?(?P<time>\d{1,2}:\d{2} [ap]m)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -106,11 +109,14 @@ def _completed(event: dict[str, Any], seen: Seen) -> Seen:
 
 
 def _again_at(words: str, now: datetime) -> datetime | None:
-    """The reset is told only in prose, as a time of day where this machine stands."""
-    match = _AGAIN_AT.search(words)
-    if match is None or int(match[2]) > 59:
+    """The reset is told only in prose, on this machine's clock: with its day, unless that is today."""
+    told = _AGAIN_AT.search(words)
+    if told is None:
         return None
     local = now.astimezone()
-    hour = int(match[1]) % 12 + (12 if match[3].upper() == "P" else 0)
-    then = local.replace(hour=hour, minute=int(match[2]), second=0, microsecond=0)
-    return (then if then > local else then + timedelta(days=1)).astimezone(now.tzinfo)
+    day = f"{told['day']} {told['year']}" if told["day"] else f"{local:%b %d %Y}"
+    try:
+        then = datetime.strptime(f"{day} {told['time']}", "%b %d %Y %I:%M %p").astimezone()
+    except ValueError:
+        return None
+    return then.astimezone(now.tzinfo)
