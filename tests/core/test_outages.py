@@ -12,7 +12,7 @@ from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.errors import Retryable, StoreUnavailable
 from factory_core.overview import health, overview
 
-from .test_sweep import SweptWorld
+from .swept_world import SweptWorld
 from .world import World, run, ticket
 
 pytestmark = pytest.mark.pure
