@@ -141,8 +141,7 @@ def keep_for_the_agent(
     record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig
 ) -> Transition | None:
     """Words that come while nobody waits for them: the next run is told."""
-    told = (*record.feedback, event.reply.text[:MOST_TEXT])[-20:]
-    return _listen(record, event, "wrote", config, lambda noted: noted.stay(feedback=told))
+    return _listen(record, event, "wrote", config, lambda noted: noted.tell(event.reply.text).stay())
 
 
 def note_talk(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
@@ -166,8 +165,7 @@ def another_answer(
     record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig
 ) -> Transition | None:
     """A second answer while the first is being triaged: both count."""
-    both = _with(record, event.reply)
-    return _listen(record, event, "answered", config, lambda noted: noted.stay(TriageItem(), answers=both))
+    return _listen(record, event, "answered", config, lambda noted: noted.answered(event.reply).stay(TriageItem()))
 
 
 def remind_escalate_or_give_up(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
@@ -237,7 +235,7 @@ def _take(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryCon
 
 def _answered(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition:
     noted = record.note(at, "person", f"{name_of(record, reply, config)} answered.", reply.text)
-    return noted.to(State.TRIAGING, at, TriageItem(), answers=_with(record, reply), block=None)
+    return noted.answered(reply).to(State.TRIAGING, at, TriageItem(), block=None)
 
 
 def _triage_is_planned(record: InFlightRecord) -> bool:
@@ -268,10 +266,6 @@ def _in_thread(record: InFlightRecord, event: QuestionAsked) -> InFlightRecord:
     asked = record.clarification
     known = asked and asked.model_copy(update={"thread_id": event.thread_id, "url": event.url})
     return record.but(clarification=known)
-
-
-def _with(record: InFlightRecord, reply: Reply) -> tuple[Reply, ...]:
-    return (*record.answers, reply.model_copy(update={"text": reply.text[:MOST_TEXT]}))[-20:]
 
 
 def _not_allowed(record: InFlightRecord, reply: Reply, at: datetime) -> Transition:

@@ -33,7 +33,7 @@ from .events import (
     RetryRequested,
     StopRequested,
 )
-from .records import MOST_TEXT, Block, InFlightRecord, State, Transition, short
+from .records import Block, InFlightRecord, State, Transition, short
 
 KEEP_THREAD = timedelta(days=30)  # so long after it was given up, a late answer still counts
 FORGET_AGAIN = timedelta(days=1)  # when it did not work
@@ -107,23 +107,20 @@ def abort(record: InFlightRecord, event: AbortRequested, config: FactoryConfig) 
 def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
     """A person takes it up again: attempts and questions start from nothing, the work and the answers stay."""
     noted = unblocked(record).note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
-    said = Reply(id=event.id, author=event.by or "a person", text=event.reason[:MOST_TEXT], at=event.at)
-    if event.reason and record.block and record.block.reason == "still-unclear":
-        noted = noted.but(answers=(*noted.answers, said)[-20:])  # what nobody had answered
-    told = [said.text] if event.reason else []
+    if event.reason and record.block and record.block.reason == "still-unclear":  # what nobody had answered
+        noted = noted.answered(Reply(id=event.id, author=event.by or "a person", text=event.reason, at=event.at))
     handled = tuple(
         mark for mark in noted.handled if not mark.startswith("block:")
     )  # what stops it again is said again
     asked = noted.clarification and noted.clarification.model_copy(update={"round": 0})
-    feedback = (*noted.feedback, *told)[-20:]
-    fresh = noted.but(attempt=0, round=0, clarification=asked, feedback=feedback, handled=handled)
+    told = noted.tell(event.reason) if event.reason else noted
+    fresh = told.but(attempt=0, round=0, clarification=asked, handled=handled)
     return fresh.to(State.TRIAGING, event.at, TriageItem())
 
 
 def unblocked(record: InFlightRecord) -> InFlightRecord:
     """Without its block, and with what the block kept from the agent."""
-    untold = record.block.untold if record.block else ()
-    return record.but(block=None, feedback=(*record.feedback, *untold)[-20:])
+    return record.tell(*(record.block.untold if record.block else ())).but(block=None)
 
 
 def reopen(record: InFlightRecord, at: datetime) -> Transition:
@@ -151,7 +148,7 @@ def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> T
 
 def stop_late_agent(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
     """The start was under way when the item was taken back."""
-    return record.stay(StopAgent(run_id=event.run.run_id), feedback=record.feedback[event.told :])
+    return record.untold(event.told).stay(StopAgent(run_id=event.run.run_id))
 
 
 def close_late_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:

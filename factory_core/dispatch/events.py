@@ -82,7 +82,7 @@ class SlotOffered(Event):
 
 class AgentStarted(Event):
     run: Run
-    told: int = 0  # how many pieces of feedback the agent was given
+    told: tuple[str, ...] = ()  # the feedback that the agent was given
 
 
 class AgentFinished(Event):

@@ -15,7 +15,7 @@ from .pull_request import PullRequest
 from .routing import Route
 from .run import Run, Usage
 
-MOST_APPLIED, MOST_LOG, MOST_TEXT = 256, 200, 4_000
+MOST_APPLIED, MOST_LOG, MOST_TEXT, MOST_WORDS = 256, 200, 4_000, 20
 FRESH_LOG, SHORT_QUOTE = 20, 200  # so many newest lines keep their quotes whole; older ones keep so many characters
 
 
@@ -165,6 +165,23 @@ class InFlightRecord(Frozen):
             short_one = aged.model_copy(update={"quote": f"{aged.quote[:SHORT_QUOTE]}…"})
             kept = (*kept[: -FRESH_LOG - 1], short_one, *kept[-FRESH_LOG:])
         return self.but(log=kept)
+
+    def answered(self, reply: Reply) -> InFlightRecord:
+        """Triage and the run are given this answer too: the newest ones; older ones stay in its history."""
+        cut = reply.model_copy(update={"text": reply.text[:MOST_TEXT]})
+        return self.but(answers=(*self.answers, cut)[-MOST_WORDS:])
+
+    def tell(self, *words: str) -> InFlightRecord:
+        """The next run is told these words too: the newest ones; older ones stay in its history."""
+        return self.but(feedback=(*self.feedback, *(text[:MOST_TEXT] for text in words))[-MOST_WORDS:])
+
+    def untold(self, told: Iterable[str]) -> InFlightRecord:
+        """What a run was given needs no telling again; what came after that does."""
+        left = list(self.feedback)
+        for text in told:
+            if text in left:
+                left.remove(text)
+        return self.but(feedback=tuple(left))
 
     def knows(self, event: Event) -> bool:
         return short(event.id) in self.applied

@@ -28,7 +28,7 @@ from .events import (
 )
 from .merge_gate import Gate, gate
 from .pull_request import PullRequest
-from .records import MOST_TEXT, Block, InFlightRecord, State, Transition
+from .records import MOST_TEXT, MOST_WORDS, Block, InFlightRecord, State, Transition
 
 MOST_REFUSALS = 12  # merges of one head that the code host refused before a person is called
 MERGE_WITHIN = timedelta(minutes=30)
@@ -168,8 +168,7 @@ def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryC
     if not gives_orders(record, event, config):
         return None
     noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text)
-    told = noted.but(feedback=(*noted.feedback, event.reply.text[:MOST_TEXT])[-20:])
-    return follow_up(told, event.at, (), config, "review-failed")
+    return follow_up(noted.tell(event.reply.text), event.at, (), config, "review-failed")
 
 
 def follow_up(
@@ -179,11 +178,10 @@ def follow_up(
     if record.round >= config.agents.max_rounds:
         last = (*record.feedback, *words)[-1].strip().partition("\n")[0][:300]
         why = f"Still not right after {record.round} follow-ups. Last: {last}"
-        untold = tuple(text[:MOST_TEXT] for text in words)[-20:]
+        untold = tuple(text[:MOST_TEXT] for text in words)[-MOST_WORDS:]
         stopped = Block(reason=reason, why=why, fix=comments.retry_fix(record), untold=untold, gate_lifts=True)
         return block(record, at, stopped, config)
-    told = (*record.feedback, *(text[:MOST_TEXT] for text in words))[-20:]
-    return queue(record.but(feedback=told, round=record.round + 1, attempt=0), at)
+    return queue(record.tell(*words).but(round=record.round + 1, attempt=0), at)
 
 
 def _by_gate(

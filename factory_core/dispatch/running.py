@@ -44,13 +44,13 @@ def run(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> T
     if any(isinstance(planned.effect, StartAgent) for planned in record.outbox):
         return forget_what_was_told(record, event, config)
     moved = SetItemState(to=ItemState.DISPATCHED, expect=(ItemState.READY, ItemState.IN_REVIEW))
-    told = record.feedback[event.told :]
-    return record.to(State.RUNNING, event.at, moved, within=config.agents.start_within, run=event.run, feedback=told)
+    told = record.untold(event.told)
+    return told.to(State.RUNNING, event.at, moved, within=config.agents.start_within, run=event.run)
 
 
 def forget_what_was_told(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
     """The run's end was faster than the word of its start: what the agent was told, the next one need not hear."""
-    return record.stay(feedback=record.feedback[event.told :])
+    return record.untold(event.told).stay()
 
 
 def expect_start(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:

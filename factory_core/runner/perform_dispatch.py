@@ -181,7 +181,7 @@ class Performer:
         report = await self._fleet.start(order)
         started = report.started_at or about["at"]
         run = Run(run_id=order.run_id, engine=order.engine, started_at=started, session=report.session)
-        return Outcome(events.AgentStarted(**about, run=run, told=len(record.feedback)))
+        return Outcome(events.AgentStarted(**about, run=run, told=record.feedback))
 
     def _order(self, record: InFlightRecord, planned: Planned, item: WorkItem) -> RunOrder:
         route, rules, before = routed(record), self._config.agents, record.run

@@ -60,7 +60,7 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.SlotGranted: ({"repository": "acme/shop"},),
     events.SlotOffered: ({},),
     events.SlotDenied: ({"reason": "2 of 2 agents are busy"},),
-    events.AgentStarted: ({"run": RUN}, {"run": RUN, "told": 1}),
+    events.AgentStarted: ({"run": RUN}, {"run": RUN, "told": ("Use amount.",)}),
     events.AgentFinished: tuple(
         {"report": RunReport(run_id=run_id, work_item_id="ACME-1", status=status, words="Which one?")}
         for status in RunStatus

@@ -8,6 +8,7 @@ import pytest
 
 from factory_core.dispatch.events import AbortRequested, RetryRequested, StopRequested
 from factory_core.dispatch.records import State
+from factory_core.dispatch.run import RunOrder, RunReport
 from factory_core.errors import Retryable
 from factory_core.work_item import ItemState
 
@@ -80,6 +81,27 @@ def test_talk_while_the_agent_works_costs_no_round_and_the_reporters_order_does(
         await world.hear(world.reply("thanks!"), world.comment("nice one", author="stranger"))
         assert (await world.record()).feedback == ()
         await world.hear(world.comment("And in the mail."))
+        assert (await world.record()).feedback == ("And in the mail.",)
+
+    run(main())
+
+
+def test_words_that_come_while_a_run_with_many_words_is_started_are_kept_for_the_next() -> None:
+    """The record keeps the newest twenty: those that the run is given are taken off, however many there were."""
+
+    async def main() -> None:
+        world = World()
+        await world.add(ticket())
+        await world.hear(*(world.comment(f"And in page {n}.") for n in range(25)))
+        start = world.fleet.start
+
+        async def start_slowly(order: RunOrder) -> RunReport:
+            await world.factory.accept(world.comment("And in the mail."))
+            return await start(order)
+
+        world.fleet.start = start_slowly  # type: ignore[method-assign]
+        await world.agent_ends()
+        assert "And in page 24." in list(world.fleet.orders.values())[-1].task
         assert (await world.record()).feedback == ("And in the mail.",)
 
     run(main())
