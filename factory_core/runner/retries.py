@@ -62,8 +62,13 @@ def _tried(planned: Planned, problem: Problem, now: datetime, rules: Runner) -> 
 
 def _delay(problem: Problem, attempts: int, rules: Runner) -> timedelta:
     """The vendor's own delay, or ours: doubling, up to a limit."""
-    after: float | None = getattr(problem, "after", None)
-    if after is not None:
-        return timedelta(seconds=after)
     doubled: timedelta = rules.first_delay * 2 ** min(attempts - 1, 20)
-    return min(doubled, rules.longest_delay)
+    return wanted_pause(problem, rules) or min(doubled, rules.longest_delay)
+
+
+def wanted_pause(problem: Problem, rules: Runner) -> timedelta | None:
+    """What the vendor asks for: at least our own shortest, and no longer than it takes until a person is called."""
+    after: float | None = getattr(problem, "after", None)
+    if after is None:
+        return None
+    return max(rules.first_delay, timedelta(seconds=min(after, rules.give_up_after.total_seconds())))

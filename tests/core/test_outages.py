@@ -31,6 +31,20 @@ async def leak(world: World, item: str) -> None:
     await world.store.put_batch(batch.model_copy(update={"slots": slots}))
 
 
+@pytest.mark.parametrize(("after", "pause"), [(0, timedelta(seconds=2)), (1e20, timedelta(hours=24))])
+def test_a_vendors_pause_is_no_shorter_than_ours_and_ends_when_a_person_is_called(
+    after: float, pause: timedelta
+) -> None:
+    async def story() -> None:
+        world = World(runner={"firstDelay": "2s", "giveUpAfter": "24h"})
+        world.tracker.faults["read_item"] = [limited(after=after)]
+        await world.add(ticket())
+        (waiting,) = (await world.record()).outbox
+        assert waiting.not_before == world.now + pause
+
+    run(story())
+
+
 def test_a_429_for_the_third_of_ten_keeps_the_rest_and_is_tried_again_after_its_five_seconds() -> None:
     """And what worked once starts from the shortest pause when it fails another time."""
 
