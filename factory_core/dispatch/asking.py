@@ -106,7 +106,9 @@ def ask(record: InFlightRecord, at: datetime, question: str, why: str, config: F
 def queue(record: InFlightRecord, at: datetime) -> Transition:
     """Stand in line for a slot; the deadline only makes sure that nobody forgets it there."""
     effects = (*disarm(record), TakeSlot())
-    return record.to(State.QUEUED, at, *effects, within=timedelta(hours=1), block=None, armed=False, waits_for="")
+    return record.without(TakeSlot).to(
+        State.QUEUED, at, *effects, within=timedelta(hours=1), block=None, armed=False, waits_for=""
+    )
 
 
 def remember_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:

@@ -64,13 +64,18 @@ def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig
 
 
 def block(record: InFlightRecord, at: datetime, reason: Block, config: FactoryConfig, *effects: Effect) -> Transition:
-    """It needs a person: said once in a comment, with what to do, and later once more. The slot is free meanwhile."""
+    """It needs a person: said once in a comment, with what to do, and later once more. The slot is free meanwhile, and
+    a start that is still planned is taken back: it may be under way."""
+    begun = (StopAgent(run_id=run) for run in _planned_runs(record))
     told = f"block:{short(reason.reason + reason.why)}"
     said: list[Effect] = [] if told in record.handled else [PostComment(body=comments.blocked(reason))]
     freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
     noted = record.note(at, "factory", f"Stopped: {reason.why}").but(handled=(*record.handled, told)[-100:])
-    orders, within = (*effects, *freed, *disarm(record), *said), config.runner.remind_blocked_after or None
-    return noted.to(State.BLOCKED, at, *orders, within=within, block=reason, armed=False, waits_for="")
+    orders = dict.fromkeys((*effects, *begun, *freed, *disarm(record), *said))
+    within = config.runner.remind_blocked_after or None
+    return noted.without(StartAgent).to(
+        State.BLOCKED, at, *orders, within=within, block=reason, armed=False, waits_for=""
+    )
 
 
 def remind_of_block(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition | None:
@@ -148,7 +153,7 @@ def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> T
 
 def stop_late_agent(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
     """The start was under way when the item was taken back."""
-    return record.untold(event.told).stay(StopAgent(run_id=event.run.run_id))
+    return record.stay(StopAgent(run_id=event.run.run_id))
 
 
 def close_late_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
@@ -182,10 +187,12 @@ def lasting(record: InFlightRecord) -> tuple[Planned, ...]:
 
 def _runs(record: InFlightRecord) -> list[str]:
     """The runs that may be alive: those whose start is planned, for it may be under way, and the one at work."""
-    runs = [planned.run_id for planned in record.outbox if isinstance(planned.effect, StartAgent)]
-    if record.run and record.state in {State.DISPATCHING, State.RUNNING}:
-        runs.append(record.run.run_id)
-    return list(dict.fromkeys(runs))
+    at_work = record.run if record.state in {State.DISPATCHING, State.RUNNING} else None
+    return list(dict.fromkeys((*_planned_runs(record), *([at_work.run_id] if at_work else []))))
+
+
+def _planned_runs(record: InFlightRecord) -> list[str]:
+    return [planned.run_id for planned in record.outbox if isinstance(planned.effect, StartAgent)]
 
 
 def _leave_thread(record: InFlightRecord, words: str) -> list[Effect]:

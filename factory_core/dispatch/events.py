@@ -82,7 +82,6 @@ class SlotOffered(Event):
 
 class AgentStarted(Event):
     run: Run
-    told: tuple[str, ...] = ()  # the feedback that the agent was given
 
 
 class AgentFinished(Event):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from ..config import FactoryConfig
 from ..work_item import ItemState, WorkItem
-from .effects import AcknowledgeSession, Effect, ReadItem, ReadPullRequest, ReleaseSlot, SetItemState, TriageItem
+from .effects import (
+    AcknowledgeSession,
+    Effect,
+    ReadItem,
+    ReadPullRequest,
+    ReleaseSlot,
+    SetItemState,
+    TakeSlot,
+    TriageItem,
+)
 from .ending import SLOTTED, cancel, reopen, unblocked
 from .events import ItemChanged, ItemRead, StartRefused
 from .records import ENDED, InFlightRecord, State, Summary, Transition
@@ -115,7 +124,7 @@ def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:
     assert event.item is not None
     if record.item and Summary.of(event.item).digest == record.item.digest:
         return record.stay(tracker=event.item.state)
-    noted = unblocked(record).note(event.at, "person", "The ticket was edited.")
+    noted = unblocked(record).without(TakeSlot).note(event.at, "person", "The ticket was edited.")
     freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
     return noted.to(State.TRIAGING, event.at, *freed, TriageItem())
 

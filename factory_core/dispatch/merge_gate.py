@@ -8,6 +8,7 @@ from ..config import Merge
 from ..work_item import Frozen
 from .pull_request import Check, PullRequest, Review
 
+MOST_CHECKS = 10  # failed ones that one run is told of
 GREEN = frozenset({"success", "neutral", "skipped"})
 
 
@@ -62,7 +63,7 @@ def _failed_checks(pull_request: PullRequest) -> tuple[tuple[str, str], ...]:
         )
         for check in pull_request.checks or ()
         if check.status == "completed" and check.conclusion in {"failure", "timed_out", "action_required"}
-    )
+    )[:MOST_CHECKS]
 
 
 def _conflict(pull_request: PullRequest) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -175,12 +176,14 @@ class InFlightRecord(Frozen):
         """The next run is told these words too: the newest ones; older ones stay in its history."""
         return self.but(feedback=(*self.feedback, *(text[:MOST_TEXT] for text in words))[-MOST_WORDS:])
 
-    def untold(self, told: Iterable[str]) -> InFlightRecord:
-        """What a run was given needs no telling again; what came after that does."""
-        left = list(self.feedback)
-        for text in told:
-            if text in left:
-                left.remove(text)
+    def mended(self, run: Run | None) -> InFlightRecord:
+        """What a run that ended well was told needs no telling again; what came after that does."""
+        given = Counter(run.told if run else ())
+        left = []
+        for text in self.feedback:
+            mark = short(text)
+            given[mark] -= 1
+            left += [text] if given[mark] < 0 else []
         return self.but(feedback=tuple(left))
 
     def knows(self, event: Event) -> bool:

@@ -181,7 +181,8 @@ def follow_up(
         untold = tuple(text[:MOST_TEXT] for text in words)[-MOST_WORDS:]
         stopped = Block(reason=reason, why=why, fix=comments.retry_fix(record), untold=untold, gate_lifts=True)
         return block(record, at, stopped, config)
-    return queue(record.tell(*words).but(round=record.round + 1, attempt=0), at)
+    told = record.but(feedback=()).tell(*words, *record.feedback)  # what people said is the last to be left out
+    return queue(told.but(round=record.round + 1, attempt=0), at)
 
 
 def _by_gate(

@@ -33,7 +33,7 @@ def wait_in_line(record: InFlightRecord, event: SlotDenied, config: FactoryConfi
 
 def ask_for_room_again(record: InFlightRecord, event: CheckedIn | SlotOffered, config: FactoryConfig) -> Transition:
     """The batch is read in the same write, so that an offer of long ago starts nothing."""
-    return record.to(State.QUEUED, event.at, TakeSlot(), within=timedelta(hours=1))
+    return record.to(State.QUEUED, event.at, *record.once(TakeSlot()), within=timedelta(hours=1))
 
 
 def run(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
@@ -42,15 +42,15 @@ def run(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> T
     While another start is planned, this one's run has ended already: its end was faster than this word of it.
     """
     if any(isinstance(planned.effect, StartAgent) for planned in record.outbox):
-        return forget_what_was_told(record, event, config)
+        return record.stay()
     moved = SetItemState(to=ItemState.DISPATCHED, expect=(ItemState.READY, ItemState.IN_REVIEW))
-    told = record.untold(event.told)
-    return told.to(State.RUNNING, event.at, moved, within=config.agents.start_within, run=event.run)
+    return record.to(State.RUNNING, event.at, moved, within=config.agents.start_within, run=event.run)
 
 
-def forget_what_was_told(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:
-    """The run's end was faster than the word of its start: what the agent was told, the next one need not hear."""
-    return record.untold(event.told).stay()
+def hear_what_was_told(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition | None:
+    """The run's good end was faster than the word of its start: what it was told, the next one need not hear."""
+    ended = record.run and record.run.run_id == event.run.run_id
+    return record.mended(event.run).stay() if ended else None
 
 
 def expect_start(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
@@ -70,16 +70,23 @@ def publish_retry_or_stop(record: InFlightRecord, event: AgentFinished, config: 
     if report.run_id not in _live_runs(record):
         return None
     engine = record.route.engine if record.route else ""
-    ended = Run(run_id=report.run_id, engine=engine, started_at=report.started_at or event.at, session=report.session)
+    began = report.started_at or event.at
+    ended = Run(
+        run_id=report.run_id, engine=engine, started_at=began, session=report.session, told=_told(record, report)
+    )
     spent = record.without(LookAtRun).but(run=ended, spent=record.spent.plus(report.usage))
     return _AFTER[report.status](spent, report, event.at, config)
+
+
+def _told(record: InFlightRecord, report: RunReport) -> tuple[str, ...]:
+    return record.run.told if record.run and record.run.run_id == report.run_id else ()
 
 
 def _published(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     noted = record.note(at, "agent", f"Finished: {report.usage.turns} turns, ${report.usage.usd:.2f}.", report.words)
     opened = OpenPullRequest(run_id=report.run_id, summary=report.words[:4_000])
     effects = (opened, MoveSlotToReview())  # the slot in the write that knows the pull request
-    return noted.to(State.IN_REVIEW, at, *effects, within=config.runner.review_check_every)
+    return noted.mended(record.run).to(State.IN_REVIEW, at, *effects, within=config.runner.review_check_every)
 
 
 def _asked(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:

@@ -12,7 +12,7 @@ from ..dispatch import comments, effects, events
 from ..dispatch.effects import Planned
 from ..dispatch.ending import KEEP_THREAD
 from ..dispatch.following import OURS
-from ..dispatch.records import ClarificationRecord, InFlightRecord
+from ..dispatch.records import ClarificationRecord, InFlightRecord, short
 from ..dispatch.run import ENDED, Run, RunOrder, RunReport, RunStatus
 from ..dispatch.triage import Verdict, not_eligible, triage
 from ..ports import (
@@ -180,8 +180,9 @@ class Performer:
         order = self._order(record, planned, item)
         report = await self._fleet.start(order)
         started = report.started_at or about["at"]
-        run = Run(run_id=order.run_id, engine=order.engine, started_at=started, session=report.session)
-        return Outcome(events.AgentStarted(**about, run=run, told=record.feedback))
+        told = tuple(short(text) for text in record.feedback)
+        run = Run(run_id=order.run_id, engine=order.engine, started_at=started, session=report.session, told=told)
+        return Outcome(events.AgentStarted(**about, run=run))
 
     def _order(self, record: InFlightRecord, planned: Planned, item: WorkItem) -> RunOrder:
         route, rules, before = routed(record), self._config.agents, record.run
