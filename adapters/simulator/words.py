@@ -11,6 +11,7 @@ from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.dispatch.run import RunOrder
 
 REST = ENDED | {State.NEW}
+AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 TALKS = frozenset({State.RUNNING, State.IN_REVIEW, State.MERGING})
 
 
@@ -19,7 +20,8 @@ class Words:
 
     def __init__(self, versions: Mapping[str, Sequence[InFlightRecord]]) -> None:
         self._versions = versions
-        self._owed: dict[str, set[str]] = {}  # item → what was heard, and no agent was told
+        self._owed: dict[str, set[str]] = {}  # item → what was heard, and no run that ended well was told
+        self._told: dict[str, set[str]] = {}  # run → what its task says
         self._owed_at: dict[str, frozenset[str]] = {}  # run → what was owed when it was planned
 
     def hear(self, record: InFlightRecord, event: ReplyReceived | CommentAdded) -> None:
@@ -28,18 +30,22 @@ class Words:
             self._owed.setdefault(record.work_item_id, set()).update(_marks(event.reply.text))
 
     def plan(self, before: InFlightRecord, after: InFlightRecord) -> None:
-        """What is owed when a run is planned is owed to that run; a new life owes nobody the words of the last."""
+        """What is owed when a run is planned is owed to that run, and paid when it ends well; a new life owes nobody the
+        words of the last."""
+        owed = self._owed.setdefault(after.work_item_id, set())
         if {before.state, after.state} & REST:
-            self._owed.pop(after.work_item_id, None)
+            owed.clear()
+        if before.state in AT_WORK and after.state is State.IN_REVIEW and after.run:
+            owed -= self._told.get(after.run.run_id, set())
         for planned in after.outbox:
             if isinstance(planned.effect, StartAgent) and planned.run_id not in self._owed_at:
-                self._owed_at[planned.run_id] = frozenset(self._owed.get(after.work_item_id, ()))
+                self._owed_at[planned.run_id] = frozenset(owed)
 
     def unsaid(self, order: RunOrder) -> list[str]:
-        """What was said and not yet told when this run was planned, and is not in its task."""
+        """What was owed when this run was planned, and is not in its task."""
         said = self._owed_at.get(order.run_id, frozenset()) | self._in_record(order)
         owed = self._owed.get(order.work_item_id, set())
-        owed -= said | {mark for mark in owed if mark in order.task}
+        self._told[order.run_id] = {mark for mark in owed | said if mark in order.task}
         return sorted(mark for mark in said if mark not in order.task)
 
     def _in_record(self, order: RunOrder) -> frozenset[str]:
