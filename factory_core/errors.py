@@ -111,5 +111,11 @@ class Terminal(Problem):
     code = "E-TERMINAL"
 
 
+class PlaceUnknown(Terminal):
+    """The other side no longer knows our place in its feed: reading begins anew."""
+
+    code = "E-PLACE"
+
+
 class VersionConflict(Exception):
     """Somebody else saved first: load again and decide again. Never shown to a person."""

@@ -122,7 +122,8 @@ class Factory:
             return None
         state = begun
         async for state in Sweep(self._sources, self.store, self.config, self.clock, self.accept, begun).run():
-            await remember_sweep(self.store, state)
+            if not await remember_sweep(self.store, state):
+                break
         return state.report
 
     def answered(self, provider: str) -> None:

@@ -109,11 +109,13 @@ async def claim_sweep(store: StateStore, every: timedelta, now: datetime) -> Swe
     return begun
 
 
-async def remember_sweep(store: StateStore, state: SweepState) -> None:
-    """Keep how far we came, unless the next turn has begun meanwhile: who ends us now loses one source's calls."""
-    while (batch := await store.get_batch()).sweep.at == state.at and batch.sweep != state:
+async def remember_sweep(store: StateStore, state: SweepState) -> bool:
+    """Keep how far we came: who ends us now loses one source's calls. False when the next turn has begun meanwhile."""
+    while (batch := await store.get_batch()).sweep != state:
+        if batch.sweep.at != state.at:
+            return False
         try:
             await store.put_batch(batch.model_copy(update={"sweep": state}))
         except VersionConflict:
             continue
-        return
+    return True

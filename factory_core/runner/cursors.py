@@ -19,6 +19,11 @@ def begin(cursors: Cursors, name: str, now: datetime) -> tuple[str, datetime | N
     return place, datetime.fromisoformat(looked) if looked else None
 
 
+def is_walk(cursors: Cursors, name: str) -> bool:
+    """Its place may be lost, for the next walk begins where this one began; that of a feed may not."""
+    return f"{name} begun" in cursors
+
+
 def reach(cursors: Cursors, name: str, place: str) -> str:
     """Remember how far we came; empty: to the end."""
     cursors[name] = place

@@ -22,7 +22,7 @@ from ..dispatch.following import OURS, is_news
 from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import InFlightRecord, State, Summary, short
 from ..dispatch.transitions import transition
-from ..errors import Problem
+from ..errors import PlaceUnknown, Problem, UnreadableRecord
 from ..ports import (
     ChangeFeed,
     ClarificationChannel,
@@ -37,11 +37,13 @@ from ..ports import (
     WorkItemProvider,
 )
 from ..work_item import WorkItem
-from .cursors import begin, reach
+from .cursors import begin, is_walk, reach
+from .retries import wanted_pause
 from .visits import ANSWERABLE, visits
 
 logger = logging.getLogger("factory.sweep")
 PAGE = 50  # ready items
+PULL_REQUEST_CALLS = 4  # itself, its reviews, its checks and its statuses
 PATIENCE = 60.0  # seconds for one source
 REDELIVERABLE = timedelta(days=3)
 LAG = timedelta(minutes=1)  # what happened may be listed so long afterwards
@@ -98,7 +100,7 @@ class Sweep:
         if isinstance(tracker, ReadyItems):
             looks["ready"] = lambda: self._start_ready(tracker)
         looks["items"] = lambda: self._each("items", self._follow_item)
-        looks["pull-requests"] = lambda: self._each("pull-requests", self._follow_pull_request)
+        looks["pull-requests"] = lambda: self._each("pull-requests", self._follow_pull_request, PULL_REQUEST_CALLS)
         if isinstance(channel, ThreadReplies):
             looks["threads"] = lambda: self._each("threads", partial(self._read_thread, channel))
         if isinstance(target, Redelivery):
@@ -110,7 +112,7 @@ class Sweep:
         return looks
 
     async def _tried(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
-        """A source that asks for a pause gets it; after one that will never answer so, reading begins anew."""
+        """A source that asks for a pause gets it; a walk that it will never go on with begins anew."""
         self._not_before.pop(name, None)
         try:
             async with asyncio.timeout(PATIENCE):
@@ -119,10 +121,10 @@ class Sweep:
             self._note_failure(name, f"no answer within {PATIENCE:.0f} s")
         except Problem as problem:
             self._note_failure(name, f"{problem.what}: {problem.why}")
-            after: float | None = getattr(problem, "after", None)
-            if after is not None:
-                self._not_before[name] = self._clock() + timedelta(seconds=after)
-            if not problem.retryable:
+            pause = wanted_pause(problem, self._config.runner)
+            if pause:
+                self._not_before[name] = self._clock() + pause
+            if isinstance(problem, PlaceUnknown) or (not problem.retryable and is_walk(self._cursors, name)):
                 self._cursors.pop(name, None)
 
     def _note_failure(self, name: str, why: str) -> None:
@@ -151,17 +153,20 @@ class Sweep:
         while self._spend():
             page = await tracker.ready_items(since, place, PAGE)
             for item in page.items:
-                record = await self._store.get_in_flight(item.id)
-                if self._sources.tracker.is_ready_for_dispatch(item) and is_news(record, item):
-                    await self._give("ready", self._changed(item.id, item), "started")
+                await self._isolated("ready", item.id, self._start_if_news(item))
             place = reach(self._cursors, "ready", page.cursor)
             if not place:
                 return
 
+    async def _start_if_news(self, item: WorkItem) -> None:
+        record = await self._store.get_in_flight(item.id)
+        if self._sources.tracker.is_ready_for_dispatch(item) and is_news(record, item):
+            await self._give(self._changed(item.id, item), "started")
+
     async def _follow_item(self, item_id: str) -> None:
         item = await self._sources.tracker.read_item(item_id)
         ended = item is None or item.state not in OURS
-        await self._give("items", self._changed(item_id, item), "closed" if ended else "changed")
+        await self._give(self._changed(item_id, item), "closed" if ended else "changed")
 
     async def _follow_pull_request(self, item_id: str) -> None:
         """Of a blocked item; in review it is read by the item's own deadline."""
@@ -174,7 +179,7 @@ class Sweep:
             return
         event_id = f"sweep:{read.repository}#{read.number}@{short(repr(_shows(read)))}"
         event = PullRequestChanged(id=event_id, work_item_id=item_id, at=self._clock(), what="sweep")
-        await self._give("pull-requests", event, "changed" if read.state == "open" else "closed")
+        await self._give(event, "changed" if read.state == "open" else "closed")
 
     async def _read_thread(self, channel: ThreadReplies, item_id: str) -> None:
         """Of an item that an answer would move."""
@@ -185,7 +190,7 @@ class Sweep:
         for event in await channel.replies(record.clarification.thread_id):
             if event.reply.id not in known:
                 told = event.model_copy(update={"work_item_id": item_id, "at": self._clock()})
-                await self._give("threads", told, "answered")
+                await self._give(told, "answered")
 
     async def _redeliver(self, name: str, sender: Redelivery, word: str) -> None:
         """What failed since the last time; a part that was left over is asked for with the next sweep."""
@@ -206,28 +211,28 @@ class Sweep:
                 if self._left < len(change.pointers):
                     return
                 for event in change.events:
-                    if not (lists and await self._is_new(event.work_item_id)):
-                        await self._give("feed", event, "changed")
+                    await self._isolated("feed", event.work_item_id, self._read_event(event, lists))
                 for pointer in change.pointers:
                     self._spend()
-                    await self._isolated("feed", self._read_pointer(reader, pointer))
+                    await self._isolated("feed", pointer.path, self._read_pointer(reader, pointer))
                 self._cursors["feed"] = change.cursor
             if len(changes) < 2:
                 return
 
+    async def _read_event(self, event: Event, lists: bool) -> None:
+        if not (lists and await self._is_new(event.work_item_id)):
+            await self._give(event, "changed")
+
     async def _read_pointer(self, reader: PointerReader, pointer: Pointer) -> None:
         for event in await reader.read(pointer):
-            await self._give("feed", event, "answered" if isinstance(event, ReplyReceived) else "changed")
+            await self._give(event, "answered" if isinstance(event, ReplyReceived) else "changed")
 
-    async def _give(self, source: str, event: Event, word: str) -> None:
-        """Hand it to the factory if it means something; one item that fails stops none of the others."""
-        try:
-            record = await self._record_of(event)
-            if record is None or transition(record, event, self._config) is not None:
-                await self._accept(event)
-                self._found[word] += record is not None
-        except Problem as problem:
-            self._note_failure(source, f"{event.work_item_id}: {problem.what}: {problem.why}")
+    async def _give(self, event: Event, word: str) -> None:
+        """Hand it to the factory if it means something."""
+        record = await self._record_of(event)
+        if record is None or transition(record, event, self._config) is not None:
+            await self._accept(event)
+            self._found[word] += record is not None
 
     async def _record_of(self, event: Event) -> InFlightRecord | None:
         """None for a reply in a thread that is not known, or not yet."""
@@ -248,7 +253,7 @@ class Sweep:
         if unreadable:
             raise unreadable
 
-    async def _each(self, name: str, visit: Callable[[str], Awaitable[None]]) -> None:
+    async def _each(self, name: str, visit: Callable[[str], Awaitable[None]], calls: int = 1) -> None:
         """Visit the items that have a key, in its order, from where the last sweep's calls were used up.
 
         The cursor moves first: one that always fails keeps nobody else from being visited.
@@ -257,24 +262,26 @@ class Sweep:
             return
         keys = self._visits.get(name, [])
         for key in keys[bisect_right(keys, self._cursors.get(name, "")) :]:
-            if not self._spend():
+            if not self._spend(calls):
                 return
             self._cursors[name] = key
-            await self._isolated(name, visit(key.rpartition("\n")[2]))
+            item_id = key.rpartition("\n")[2]
+            await self._isolated(name, item_id, visit(item_id))
         self._cursors[name] = ""
 
-    async def _isolated(self, name: str, work: Awaitable[None]) -> None:
-        """What will never work for one item is noted, and the next one has its turn."""
+    async def _isolated(self, name: str, of: str, work: Awaitable[None]) -> None:
+        """What does not work for one item is noted, and the next one has its turn; what is away is away for all, and
+        the place in its list is kept."""
         try:
             await work
         except Problem as problem:
-            if problem.retryable:
+            if problem.retryable and not isinstance(problem, UnreadableRecord):
                 raise
-            self._note_failure(name, f"{problem.what}: {problem.why}")
+            self._note_failure(name, f"{of}: {problem.what}: {problem.why}")
 
     def _changed(self, item_id: str, item: WorkItem | None) -> ItemChanged:
-        """Its id says what is seen, so that the same sight twice is one event."""
-        seen = f"{item.state}:{Summary.of(item).digest}:{item.updated_at}" if item else "gone"
+        """Its id says what is seen, so that the same sight twice is one event; what is gone has nothing to tell it by."""
+        seen = f"{item.state}:{Summary.of(item).digest}:{item.updated_at}" if item else f"gone:{self._state.at}"
         return ItemChanged(id=f"sweep:{item_id}@{seen}", work_item_id=item_id, at=self._clock(), item=item)
 
 

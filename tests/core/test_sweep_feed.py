@@ -9,7 +9,7 @@ import pytest
 from factory_core.dispatch.batch import Batch, SweepState
 from factory_core.dispatch.events import Event
 from factory_core.dispatch.records import State
-from factory_core.errors import Problem, Terminal
+from factory_core.errors import PlaceUnknown, Problem, StoreUnavailable, Terminal
 from factory_core.ports import Change, Pointer, Redelivered
 
 from .swept_world import LATE, SweptWorld, busy
@@ -65,6 +65,63 @@ def test_the_feed_is_read_on_from_where_it_was_left() -> None:
         assert (await world.sweep()).answered == 1
         assert await world.state() is State.RUNNING
         assert (await world.sweep()).answered == 0
+
+    run(main())
+
+
+@pytest.mark.parametrize("trouble", ["a token that expired", "a store that is away"])
+def test_the_place_in_the_feed_lives_through(trouble: str) -> None:
+    """What was said meanwhile is read when it works again."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        relay = world.reader = Relay()
+        world.factory = world.new_factory("worker-2")
+        thread = await world.ask()
+        relay.feed.append(pointed(world, 1, "before our time"))
+        await world.sweep()
+        relay.feed.append(pointed(world, 2, "reply"))
+        relay.behind["reply"] = world.reply("Show `amount`.", thread)
+        broken: tuple[Any, str] = (relay, "changes") if "token" in trouble else (world.store, "put_in_flight")
+        works = getattr(*broken)
+
+        async def fails(*args: Any, **keywords: Any) -> Any:
+            if "token" in trouble:
+                raise Terminal("relayfile: 401", why="it does not know the token", fix="factory connect relayfile")
+            raise StoreUnavailable("the state store cannot be reached", why="it is down", fix="factory check")
+
+        setattr(*broken, fails)
+        assert "feed" in (await world.sweep()).failed
+        setattr(*broken, works)
+        assert (await world.sweep()).answered == 1
+
+    run(main())
+
+
+def test_a_feed_that_does_not_know_our_place_is_read_from_now_on() -> None:
+    """It is told; who waited for the old place would wait for ever."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        relay = world.reader = Relay()
+        world.factory = world.new_factory("worker-2")
+        thread = await world.ask()
+        relay.feed.append(pointed(world, 1, "before our time"))
+        await world.sweep()
+        changes = relay.changes
+
+        async def forgotten(cursor: str, now: datetime) -> tuple[Change, ...]:
+            if cursor == "1":
+                raise PlaceUnknown("relayfile: 410", why="it has forgotten that", fix="factory doctor relayfile")
+            return await changes(cursor, now)
+
+        relay.changes = forgotten  # type: ignore[method-assign]
+        relay.feed.append(pointed(world, 2, "unheard"))
+        assert "it has forgotten that" in (await world.sweep()).failed["feed"]
+        await world.sweep()
+        relay.feed.append(pointed(world, 3, "reply"))
+        relay.behind["reply"] = world.reply("Show `amount`.", thread)
+        assert (await world.sweep()).answered == 1
 
     run(main())
 

@@ -55,6 +55,40 @@ def test_a_record_that_cannot_be_read_hides_no_other_from_the_search_and_the_pag
     run(main())
 
 
+def test_a_ready_item_whose_record_cannot_be_read_hides_none_behind_it() -> None:
+    async def main() -> None:
+        world = SweptWorld(capacity={"agents": 9, "perRepository": 9})
+        for key in ("ACME-1", "ACME-2", "ACME-3"):
+            world.tracker.items[key] = ticket(key)
+        world.store._in_flight["ACME-2"] = Entry(9, '{"state": "of a newer release"}')
+        report = await world.sweep()
+        assert report.started == 2 and report.failed["ready"].startswith("ACME-2: ")
+        assert sorted(order.work_item_id for order in world.fleet.orders.values()) == ["ACME-1", "ACME-3"]
+
+    run(main())
+
+
+def test_what_could_not_be_stored_is_found_again_however_long_we_had_been_away() -> None:
+    """The list reaches back to the last whole look: one in which the store failed is not whole."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        await world.sweep()
+        world.now += timedelta(days=20)
+        world.tracker.items["ACME-1"] = ticket(updated_at=world.now - timedelta(days=19))
+        put = world.store.put_in_flight
+
+        async def away_once(*args: Any, **keywords: Any) -> Any:
+            world.store.put_in_flight = put  # type: ignore[method-assign]
+            raise StoreUnavailable("the state store cannot be reached", why="it is down", fix="factory check")
+
+        world.store.put_in_flight = away_once  # type: ignore[method-assign]
+        assert "ready" in (await world.sweep()).failed
+        assert (await world.sweep()).started == 1
+
+    run(main())
+
+
 def test_a_list_that_cannot_be_had_moves_no_cursor() -> None:
     """Else whoever stands first would be visited each time, and the last never."""
 
@@ -173,5 +207,27 @@ def test_the_status_says_when_it_was_and_what_it_found() -> None:
         await world.sweep()
         failed = "nothing was missed; ready did not answer: Linear cannot be reached: it answered 429"
         assert await line(world) == ("unknown", world.now, failed, "factory check")
+
+    run(main())
+
+
+def test_a_ticket_that_seemed_gone_once_is_seen_to_be_gone_later() -> None:
+    """The first time it was there again when it was read; its deletion, weeks later, is no old news."""
+
+    async def main() -> None:
+        world = SweptWorld()
+        await world.add(ticket())
+        read = world.tracker.read_item
+
+        async def gone_once(item_id: str) -> Any:
+            world.tracker.read_item = read  # type: ignore[method-assign]
+            return None
+
+        world.tracker.read_item = gone_once  # type: ignore[method-assign]
+        await world.sweep()
+        assert await world.state() is State.RUNNING
+        world.tracker.items.clear()
+        assert (await world.sweep()).closed == 1
+        assert await world.state() is State.CANCELLED
 
     run(main())

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx2
 
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
-from factory_core.errors import Problem
+from factory_core.errors import PlaceUnknown, Problem
 from factory_core.intake.payload import number, rows, text
 from factory_core.work_item import Frozen
 
@@ -46,7 +46,13 @@ class RelayfileClient:
 
     async def events(self, cursor: str = "") -> FeedPage:
         """The changes after the cursor; an empty one starts with what the service still remembers."""
-        page = document(await self.call("GET", "/fs/events", params={"cursor": cursor} if cursor else {}))
+        answer = await self.call(
+            "GET", "/fs/events", params={"cursor": cursor} if cursor else {}, accept=(400, 404, 410)
+        )
+        if not answer.is_success:
+            said = refusal(answer)
+            raise PlaceUnknown(said.what, why=said.why, fix=said.fix) if cursor else said
+        page = document(answer)
         changes = tuple(change for change in rows(page, "events") if isinstance(change, dict))
         last = text(changes[-1], "eventId") if changes else cursor
         return FeedPage(changes=changes, cursor=text(page, "nextCursor") or last)
