@@ -226,7 +226,7 @@ class Linear:
     def act(self, session: Node, id: str, content: Node, signal: str | None) -> Node:
         """The agent's own activity; the session's status follows from it."""
         at = self.clock.stamp()
-        activity: Node = {"id": id, "createdAt": at, "content": content, "signal": signal, "userId": self.viewer["id"]}
+        activity: Node = {"id": id, "createdAt": at, "content": content, "signal": signal, "user": self.viewer}
         activity["agentSession"] = session
         session["activities"].append(activity)
         session["status"] = FOLLOWS.get(str(content.get("type")), "active")

@@ -218,6 +218,7 @@ def run(linear: Linear, text: str, variables: Node, operation: str | None = None
         variable_values=variables,
         operation_name=operation,
         field_resolver=_resolve,
+        type_resolver=lambda content, *_: f"AgentActivity{content['type'].title()}Content",
     )
     return 200, result.formatted  # type: ignore[return-value]
 

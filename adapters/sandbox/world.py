@@ -140,7 +140,9 @@ def _issue(issue: Node) -> Node:
 
 
 def _session(session: Node) -> Node:
-    activities = [{"content": a["content"], "signal": a["signal"], "user": a["userId"]} for a in session["activities"]]
+    activities = [
+        {"content": a["content"], "signal": a["signal"], "user": a["user"]["id"]} for a in session["activities"]
+    ]
     plain = {"id": session["id"], "status": session["status"], "externalUrls": session["externalUrls"]}
     return {**plain, "issue": session["issue"]["identifier"], "activities": activities}
 

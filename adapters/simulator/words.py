@@ -30,8 +30,8 @@ class Words:
             self._owed.setdefault(record.work_item_id, set()).update(_marks(event.reply.text))
 
     def plan(self, before: InFlightRecord, after: InFlightRecord) -> None:
-        """What is owed when a run is planned is owed to that run, and paid when it ends well; a new life owes nobody the
-        words of the last."""
+        """What is owed when a run is planned is owed to that run, and paid when it ends well; a new life owes none of
+        the last one's."""
         owed = self._owed.setdefault(after.work_item_id, set())
         if {before.state, after.state} & REST:
             owed.clear()

@@ -280,7 +280,7 @@ class Sweep:
             self._note_failure(name, f"{of}: {problem.what}: {problem.why}")
 
     def _changed(self, item_id: str, item: WorkItem | None) -> ItemChanged:
-        """Its id says what is seen, so that the same sight twice is one event; what is gone has nothing to tell it by."""
+        """Its id says what is seen, so that the same sight twice is one event; what is gone shows nothing."""
         seen = f"{item.state}:{Summary.of(item).digest}:{item.updated_at}" if item else f"gone:{self._state.at}"
         return ItemChanged(id=f"sweep:{item_id}@{seen}", work_item_id=item_id, at=self._clock(), item=item)
 

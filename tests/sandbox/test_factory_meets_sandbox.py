@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import httpx2
 import pytest
 
 from adapters.providers.github.client import GithubClient
 from adapters.providers.github.output_target import GithubOutputTarget
 from adapters.providers.github.webhook import GithubWebhook
+from adapters.providers.linear.clarification import LinearClarificationChannel
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.items import LinearWorkItemProvider
 from adapters.providers.linear.webhook import LinearWebhook
@@ -20,10 +23,11 @@ from adapters.providers.slack.client import SlackClient
 from adapters.providers.slack.webhook import SlackWebhook
 from adapters.sandbox.samples import names, sample
 from factory_core.config import FactoryConfig, read_config
+from factory_core.dispatch.events import Event, ReplyReceived
 from factory_core.errors import Retryable
 from factory_core.intake.http import HttpRequest
 from factory_core.work_item import ItemState
-from tests.sandbox.stand import SECRET, push_branch, sandbox_and_client
+from tests.sandbox.stand import HOOK, SECRET, Receiver, push_branch, sandbox_and_client
 
 SAID_NOTHING = {"slack.url_verification", "github.ping", "github.pull_request.opened"}
 
@@ -73,6 +77,37 @@ def test_a_question_is_asked_once() -> None:
             assert (await channel.check_connection()).status == "connected"
 
     asyncio.run(run())
+
+
+def test_a_reply_that_was_not_heard_is_found_in_its_session_under_the_same_id() -> None:
+    """In Linear too: what the session shows later is the event that its webhook was; our question is no reply."""
+
+    async def run() -> None:
+        receiver = Receiver()
+        async with sandbox_and_client(receiver) as (sandbox, http):
+            sandbox.webhooks.subscribe("linear", HOOK + "linear", SECRET)
+            sandbox.linear.create_issue("Add a total")
+            channel = LinearClarificationChannel(LinearClient(http, "a-token", config().linear.url), config())
+            thread = await channel.open_thread("DEMO-1", "How many percent?", "DEMO-1:1")
+            assert await channel.replies(thread.thread_id) == ()
+            session = thread.thread_id.partition(":")[2]
+            sandbox.linear.prompt(session, "Ten.")
+            sandbox.linear.prompt(session, "stop", "stop")
+            await sandbox.webhooks.idle()
+            now = datetime.fromisoformat(sandbox.linear.clock.stamp())
+            heard = [event for request in receiver.got for event in _events(request, now)]
+            (reply,) = await channel.replies(thread.thread_id)
+            assert [event for event in heard if isinstance(event, ReplyReceived)] == [
+                reply.model_copy(update={"work_item_id": "DEMO-1"})
+            ]
+
+    asyncio.run(run())
+
+
+def _events(request: httpx2.Request, now: datetime) -> Sequence[Event]:
+    headers = {key.lower(): value for key, value in request.headers.items()}
+    given = HttpRequest(headers=headers, body=request.content, received_at=now)
+    return LinearWebhook((SECRET,), config()).events_in(given).events
 
 
 def test_a_pull_request_is_opened_read_and_merged() -> None:

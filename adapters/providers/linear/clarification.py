@@ -5,8 +5,11 @@ https://linear.app/developers/agent-interaction
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
+from factory_core.dispatch.events import ReplyReceived
 from factory_core.errors import Terminal
 from factory_core.ports import Thread
 
@@ -14,6 +17,8 @@ from .client import LinearClient, shaped
 from .connection import check_connection
 from .issue import Node
 from .marks import SESSION, marked, own_id
+from .payloads import Activity
+from .webhook import reply_of
 
 
 class OpenSession(Node):
@@ -33,9 +38,25 @@ class ActivityFound(Node):
     agent_activity: HasSession
 
 
+class Said(Activity):
+    created_at: datetime
+
+
+class SaidPage(Node):
+    nodes: tuple[Said, ...]
+
+
+class Conversation(Node):
+    activities: SaidPage
+
+
+class ConversationFound(Node):
+    agent_session: Conversation
+
+
 class LinearClarificationChannel:
     def __init__(self, client: LinearClient, config: FactoryConfig) -> None:
-        self._client = client
+        self._client, self._us = client, config.linear.app_user_id
 
     async def check_connection(self) -> ProviderConnection:
         return await check_connection(self._client)
@@ -61,6 +82,14 @@ class LinearClarificationChannel:
                 fix="In factory.config.yaml: set clarificationChannel to the channel that the question stands in",
             )
         await self._ask(thread_id.removeprefix(SESSION), text, key)
+
+    async def replies(self, thread_id: str) -> tuple[ReplyReceived, ...]:
+        """What people wrote in the session, as their webhooks would have said it: our own words are no prompts."""
+        data = await self._client.find("AgentSessionReplies", {"id": thread_id.removeprefix(SESSION)})
+        said = shaped(ConversationFound, data).agent_session.activities.nodes if data else ()
+        spoken = (one for one in said if one.signal != "stop" and one.author != self._us)
+        oldest_first = sorted(spoken, key=lambda one: one.created_at)
+        return tuple(reply for one in oldest_first for reply in reply_of(one, thread_id, one.created_at))
 
     async def _asked(self, key: str) -> OpenSession | None:
         data = await self._client.find("AgentActivity", {"id": own_id(key)})

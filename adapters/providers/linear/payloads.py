@@ -97,6 +97,7 @@ class Activity(Node):
     body: str | None = None
     signal: str | None = None
     source_comment_id: str | None = None
+    source_comment: Named | None = None
     user_id: str | None = None
     user: Named | None = None
 
@@ -107,6 +108,11 @@ class Activity(Node):
     @property
     def author_name(self) -> str:
         return _name(self.user) or self.author
+
+    @property
+    def said_as(self) -> str:
+        """The same words also arrive as a comment: its id says that they are one."""
+        return self.source_comment_id or (self.source_comment and self.source_comment.id) or self.id
 
     @property
     def text(self) -> str:

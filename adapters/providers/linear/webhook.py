@@ -6,6 +6,7 @@ https://linear.app/developers/webhooks · https://linear.app/developers/agent-in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from factory_core.config import FactoryConfig, Linear
@@ -19,7 +20,7 @@ from factory_core.ports import Inbound
 
 from .issue import of_team, read_issue
 from .marks import OURS, SESSION
-from .payloads import DELIVERY, CommentDelivery, Head, IssueDelivery, Session, SessionDelivery
+from .payloads import DELIVERY, Activity, CommentDelivery, Head, IssueDelivery, Session, SessionDelivery
 
 _MACHINES = frozenset({"oauthClient", "integration"})
 
@@ -108,14 +109,16 @@ def _session_prompted(delivery: SessionDelivery, linear: Linear) -> tuple[Event,
             id=f"linear:stop:{activity.id}", work_item_id=session.key, at=delivery.at, by=activity.author_name
         )
         return (stop,)
+    return reply_of(activity, f"{SESSION}{session.id}", delivery.at, session.key)
+
+
+def reply_of(activity: Activity, thread_id: str, at: datetime, item_id: str = "") -> tuple[ReplyReceived, ...]:
+    """What a person wrote in a session; nothing where nobody wrote a word."""
     if not activity.author or not activity.text.strip():
         return ()
-    # The same words also arrive as a comment: the reply's id says that they are one.
-    said = activity.source_comment_id or activity.id
-    reply = Reply(id=said, author=activity.author, text=activity.text, at=delivery.at)
-    thread = f"{SESSION}{session.id}"
+    reply = Reply(id=activity.said_as, author=activity.author, text=activity.text, at=at)
     event_id = f"linear:prompt:{activity.id}"
-    return (ReplyReceived(id=event_id, work_item_id=session.key, at=delivery.at, thread_id=thread, reply=reply),)
+    return (ReplyReceived(id=event_id, work_item_id=item_id, at=at, thread_id=thread_id, reply=reply),)
 
 
 _READERS: Mapping[tuple[str, str], Callable[[Any, Linear], tuple[Event, ...]]] = {
