@@ -137,6 +137,6 @@ def _pause(answer: httpx2.Response) -> float | None:
     if asked is not None or answer.status_code != 429:
         return asked
     try:
-        return float(number(answer.json(), "retryAfterSeconds") or BUSY)
+        return number(answer.json(), "retryAfterSeconds") or BUSY
     except ValueError:
         return BUSY

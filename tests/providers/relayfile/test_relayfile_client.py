@@ -76,10 +76,12 @@ def test_what_is_gone_or_holds_no_object_is_none(response: httpx2.Response) -> N
     [
         (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 9}, headers={"retry-after": "7"}), 7.0),
         (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 9}), 9.0),
+        (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 10**400}), door.LONGEST_PAUSE),
         (httpx2.Response(429, json=BUSY), 5.0),
         (httpx2.Response(429, text="slow down"), 5.0),
         (httpx2.Response(500), None),
         (httpx2.Response(503, headers={"retry-after": "3"}), 3.0),
+        (httpx2.Response(503, headers={"retry-after": "9" * 15}), door.LONGEST_PAUSE),
         (httpx2.Response(200, text="<html>"), None),
         (httpx2.ReadTimeout("slow"), None),
         (httpx2.ConnectError("down"), None),
