@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from adapters.providers.redelivery import Page, walk
 from factory_core.config import FactoryConfig
@@ -63,5 +62,5 @@ class RelayfileReader:
 
     def _is_ours(self, letter: DeadLetter, remembered: datetime) -> bool:
         """Sent to this tenant's address, and not so long ago; what a letter does not say speaks for it."""
-        here = urlsplit(letter.url).path.endswith(f"/hooks/{self._config.tenant}/relayfile")
+        here = letter.url.endswith(f"/hooks/{self._config.tenant}/relayfile")
         return (here or not letter.url) and (letter.failed_at is None or letter.failed_at >= remembered)

@@ -322,6 +322,7 @@ def test_only_our_own_letters_are_replayed_and_no_old_ones() -> None:
         letter("ours", url="https://proxy.test/prefix/hooks/default/relayfile"),
         letter("theirs", url="https://f.test/hooks/staging/relayfile"),
         letter("another program's", url="https://elsewhere.test/inbox"),
+        letter("odd", url="https://[oops/inbox"),
         letter("young", hours_ago=83),
         letter("old", hours_ago=85),
         {"deliveryId": "silent", "status": "dead_lettered"},
