@@ -115,7 +115,7 @@ def _relayfile_reader(access: Access, config: FactoryConfig) -> PointerReader:
     from .providers.relayfile.reader import RelayfileReader
 
     client = RelayfileClient(access.http, access.token, config.relayfile.url, config.relayfile.workspace)
-    return RelayfileReader(client, config)
+    return RelayfileReader(client, config, access.clock)
 
 
 VENDORS: dict[str, Vendor] = {

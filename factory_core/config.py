@@ -148,7 +148,7 @@ class Runner(Section):
     """How effects are retried, and for how long a worker may hold an item."""
 
     lease: Span = timedelta(seconds=60)
-    effect_timeout: Span = timedelta(seconds=30)
+    effect_timeout: Span = timedelta(seconds=30)  # of a push, too: one that needs longer is ended, and tried again
     max_attempts: int = Field(default=8, ge=1)  # of an effect that breaks by a fault of our own, or kills its worker
     give_up_after: Span = timedelta(hours=24)  # on a vendor that does not answer
     first_delay: Span = timedelta(seconds=1)
@@ -169,7 +169,7 @@ class Sweep(Section):
     """The search for missed events: how often, and what it may cost."""
 
     every: Duration = timedelta(minutes=10)  # 0: never
-    calls: int = Field(default=20, ge=2)  # to each of its sources, in one sweep; one lists, the next one acts
+    calls: int = Field(default=20, ge=2)  # questions to each source; what they do not reach is the next sweep's
 
 
 class Linear(Section):
@@ -191,7 +191,7 @@ class Github(Section):
     url: str = "https://api.github.com"
     git_url: str = "https://github.com"
     app_id: str = ""
-    hook_id: str = ""  # the hook whose failed deliveries are asked for again
+    hook_id: str = ""  # one repository's webhook: its failed deliveries are asked for again
 
 
 class Relayfile(Section):

@@ -131,6 +131,7 @@ class LocalTenant:
             clock=utc_now,
             credentials=git_credentials(self.secrets, self.config),
             pass_environment=self.config.agents.pass_environment,
+            push_within=self.config.runner.effect_timeout * 0.9,  # the rest is for ending git
         )
 
     def _workers(self, file: SqliteFile) -> WorkerQueueFleet:

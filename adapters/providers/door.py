@@ -12,6 +12,7 @@ from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.errors import Problem, Retryable, Terminal
 
 PATIENCE = 5.0  # seconds that a check of a connection may take
+LONGEST_PAUSE = 30 * 86_400.0  # seconds; a wish for more is a fault, and may be no date any more
 DEADLINE = httpx2.Timeout(20.0, connect=5.0)
 
 
@@ -52,7 +53,8 @@ def says_no(body: bytes) -> bool:
 
 
 def later(vendor: str, why: str, *, after: float | None = None) -> Retryable:
-    return Retryable(f"{vendor} cannot be reached", why=why, fix="factory check", after=after)
+    pause = None if after is None else min(after, LONGEST_PAUSE)
+    return Retryable(f"{vendor} cannot be reached", why=why, fix="factory check", after=pause)
 
 
 def never(vendor: str, what: str, why: str, fix: str) -> Terminal:

@@ -19,7 +19,7 @@ from adapters.memory.run_queue import InMemoryRunQueue
 from factory_core.dispatch.queued_run import Worker
 from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunReport, RunStatus
-from factory_core.errors import Problem, Retryable, StoreUnavailable
+from factory_core.errors import Problem, Retryable, StoreUnavailable, Terminal, UnreadableRecord
 from factory_core.intake.http import HttpRequest, HttpResponse
 from factory_core.overview import overview
 from factory_core.work_item import ItemState
@@ -182,6 +182,47 @@ def test_an_end_that_could_not_be_told_is_told_later_and_once() -> None:
         assert (await world.ends(claim, status="failed", head="")).status == 200  # answered as the first was
         assert await world.queue.due_runs(world.now, 10) == []
         assert len(world.target.pull_requests) == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("trouble", [UnreadableRecord, Terminal])
+def test_an_end_that_cannot_be_told_keeps_no_other_run_from_workers_and_the_clock(trouble: type[Problem]) -> None:
+    """Its item's record is damaged: the next run is claimed, and lost with its lease; the end is told once it can be.
+
+    A store that is away is no trouble of one run: the worker hears that, and asks again.
+    """
+
+    async def story() -> None:
+        world = Elsewhere()
+        told, broken = world.leases.finished, True
+
+        async def finished(report: RunReport) -> None:
+            if broken and report.work_item_id == "ACME-1":
+                raise trouble("a stored record cannot be read", why="it is newer", fix="factory check")
+            await told(report)
+
+        world.leases.finished = finished
+        await world.add(ticket())
+        first = await world.claimed()
+        await world.beats(first)
+        await world.ends(first)
+        await world.add(ticket("ACME-2", project="API"))
+        world.store.reachable = False
+        broken = False
+        assert (await world.asks("claim")).status == 503
+        world.store.reachable, broken = True, True
+        second = await world.claimed()
+        assert second["order"]["work_item_id"] == "ACME-2"
+        await world.beats(second)
+        world.now += world.config.workers.lease
+        assert await world.leases.settle_due() == []
+        assert (await world.line.look(second["order"]["run_id"])).status is RunStatus.LOST
+        assert (await world.record()).state is State.RUNNING
+        broken = False
+        await world.leases.settle_due()
+        await world.settle()
+        assert (await world.record()).state is State.IN_REVIEW
 
     run(story())
 

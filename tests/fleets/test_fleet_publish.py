@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from fleet_stand import code_host, commit_to, fleet, git, order, until
 
+from adapters.credentials import Secrets
+from adapters.demo.stage import demo_config
 from adapters.fleets.local_engines.fleet import LocalFleet
+from adapters.local.wiring import LocalTenant, open_store
+from factory_core.config import Runner
 from factory_core.dispatch.run import RunOrder, RunReport
 from factory_core.errors import Retryable, Terminal
 
@@ -101,6 +107,41 @@ def test_a_host_that_is_down_may_be_back_and_one_that_refuses_is_believed(tmp_pa
         await made.close()
 
     asyncio.run(play())
+
+
+def test_a_push_ends_within_the_time_of_its_effect(tmp_path: Path) -> None:
+    """The host takes its time: the effect is over before it says yes, and nothing is pushed behind our back."""
+    bare = code_host(tmp_path)
+    slow, go = bare / "hooks/pre-receive", bare / "go"
+    slow.write_text("#!/bin/sh\nwhile [ ! -e go ]; do sleep 0.1; done\n")
+    slow.chmod(0o755)
+    rules = Runner(effect_timeout=timedelta(seconds=3))
+    config = demo_config("http://127.0.0.1:1").model_copy(update={"runner": rules})
+    names = ("LINEAR_API_KEY", "LINEAR_WEBHOOK_SECRET", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "GITHUB_TOKEN",
+             "GITHUB_WEBHOOK_SECRET")  # fmt: skip
+    file, presence = open_store(config, tmp_path)
+
+    async def play() -> None:
+        tenant = LocalTenant(config, Secrets(dict.fromkeys(names, "x")), file, presence, tmp_path, os.environ)
+        assert tenant.here
+        ends = asyncio.Queue[RunReport]()
+        tenant.here.finished = ends.put
+        await tenant.here.start(order(bare))
+        await ends.get()
+        try:
+            async with asyncio.timeout(rules.effect_timeout.total_seconds()):
+                with pytest.raises(Retryable, match="cannot be pushed"):
+                    await tenant.here.publish("ACME-142:1")
+        finally:
+            go.touch()
+        assert BRANCH not in git(bare, "branch", "--list", BRANCH)
+        assert await tenant.here.publish("ACME-142:1") == git(bare, "rev-parse", BRANCH)
+        await tenant.here.close()
+        await tenant.http.aclose()
+
+    asyncio.run(play())
+    presence.close()
+    file.close()
 
 
 @pytest.mark.parametrize("task", ["console: fail", "console: no change", "console: ask Which?"])

@@ -143,7 +143,11 @@ def test_relayfiles_dead_letters_and_feed_are_read() -> None:
     async def run() -> None:
         receiver = Receiver(*[500] * 7)
         async with sandbox_and_client(receiver) as (sandbox, http):
-            relay = RelayfileReader(RelayfileClient(http, "a-token", "http://127.0.0.1/relayfile", "ws"), config())
+            relay = RelayfileReader(
+                RelayfileClient(http, "a-token", "http://127.0.0.1/relayfile", "ws"),
+                config(tenant="acme"),
+                lambda: START,
+            )
             sandbox.webhooks.subscribe("relayfile", HOOK + "relayfile", SECRET, ("/slack/**",))
             assert await relay.changes("", START) == ()
             question = sandbox.slack.post("C0SANDBOX", "How many?", "U0FACTORY")

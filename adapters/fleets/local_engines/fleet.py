@@ -50,16 +50,20 @@ class LocalFleet:
         pass_environment: Iterable[str] = (),
         idle_after: timedelta = timedelta(minutes=10),
         grace: timedelta = timedelta(seconds=5),
+        push_within: timedelta = timedelta(minutes=5),
         poll: float = 0.2,
     ) -> None:
-        """Raise ConfigProblem when `pass_environment` names a secret. `environment` is usually os.environ."""
+        """Raise ConfigProblem when `pass_environment` names a secret. `environment` is usually os.environ.
+
+        A push is ended after `push_within`, which must be over before whoever asked for it stops waiting.
+        """
         passed = tuple(pass_environment)
         check_names(passed)
         self.finished: Callable[[RunReport], Awaitable[None]] = _nobody
         self._home, self._clock, self._credentials, self._engines = home.resolve(), clock, credentials, engines
         self._engine_environment = for_engine(environment, passed)
         self._git_environment = for_git(environment)
-        self._idle_after, self._grace, self._poll = idle_after, grace, poll
+        self._idle_after, self._grace, self._push_within, self._poll = idle_after, grace, push_within, poll
         self._followed: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, order: RunOrder) -> RunReport:
@@ -110,7 +114,7 @@ class LocalFleet:
             raise Terminal(
                 f"The run {run_id} has nothing to publish", why="it did not end with commits", fix="factory status"
             )
-        return await asyncio.to_thread(publish, self._workspace(order))
+        return await asyncio.to_thread(publish, self._workspace(order, self._push_within))
 
     async def adopt(self) -> None:
         """Call once when the server starts: every run that was not reported is followed again."""
@@ -203,9 +207,9 @@ class LocalFleet:
         """Tells this run's processes from all others on this machine, those of another factory as well."""
         return f"{self._home}:{order.run_id}"
 
-    def _workspace(self, order: RunOrder) -> workspace.Workspace:
-        credential = self._credentials(order.clone_url)
-        return workspace.Workspace(self._home, order, self._git_environment, credential, _deadline(300.0))
+    def _workspace(self, order: RunOrder, patience: timedelta = timedelta(minutes=5)) -> workspace.Workspace:
+        credential, tick = self._credentials(order.clone_url), _deadline(patience.total_seconds())
+        return workspace.Workspace(self._home, order, self._git_environment, credential, tick)
 
     async def _lost(self, run: RunFiles, order: RunOrder) -> RunReport | None:
         """The report of a run whose supervisor is dead; None while it lives.

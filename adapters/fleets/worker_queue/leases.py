@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from factory_core.config import Workers
 from factory_core.dispatch import queued_run as steps
 from factory_core.dispatch.queued_run import QueuedRun, RunState, Worker
 from factory_core.dispatch.run import RunReport, RunStatus
-from factory_core.errors import Terminal, VersionConflict
+from factory_core.errors import Problem, StoreUnavailable, Terminal, UnreadableRecord, VersionConflict
 from factory_core.ports import Clock
 from factory_core.run_queue import RunQueue
 
 LOOKED_AT = 100  # runs of the line in one look
+
+logger = logging.getLogger("factory.workers")
+T = TypeVar("T")
 
 
 class Look(NamedTuple):
@@ -37,8 +41,9 @@ class Leases:
     async def claim(self, worker: Worker) -> QueuedRun | None:
         """The run that has waited longest for such a worker, offered to it; None when there is none."""
         for run_id in await self.queue.due_runs(self.clock(), LOOKED_AT):
-            if run := (await self.offer(run_id, worker)).offered:
-                return run
+            look = await _isolated(run_id, self.offer(run_id, worker))
+            if look and look.offered:
+                return look.offered
         return None
 
     async def offer(self, run_id: str, worker: Worker, *, sent: bool = False) -> Look:
@@ -79,7 +84,7 @@ class Leases:
     async def settle_due(self) -> Sequence[str]:
         """For the host's tick: leases that have run out, ends that were not told. Which runs are in line after that."""
         due = await self.queue.due_runs(self.clock(), LOOKED_AT)
-        settled = [await self.settle(run_id) for run_id in due]
+        settled = [await _isolated(run_id, self.settle(run_id)) for run_id in due]
         return [run.run_id for run in settled if run and run.state is RunState.WAITING]
 
     async def change(self, run_id: str, step: Callable[[QueuedRun], QueuedRun]) -> QueuedRun | None:
@@ -105,6 +110,17 @@ class Leases:
             return run
         await self.finished(run.report)
         return await self.change(run.run_id, steps.told) or run
+
+
+async def _isolated(run_id: str, work: Awaitable[T]) -> T | None:
+    """None for a run that is in trouble: the others have their turn. A store that is away is away for all of them."""
+    try:
+        return await work
+    except Problem as problem:
+        if isinstance(problem, StoreUnavailable) and not isinstance(problem, UnreadableRecord):
+            raise
+        logger.error("%s: %s: %s", run_id, problem.what, problem.why, extra={"action": "leases"})
+        return None
 
 
 async def _nobody(report: RunReport) -> None:

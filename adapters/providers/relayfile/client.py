@@ -5,27 +5,42 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx2
 
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
 from factory_core.errors import PlaceUnknown, Problem
-from factory_core.intake.payload import number, rows, text
+from factory_core.intake.payload import moment, number, rows, text
 from factory_core.work_item import Frozen
 
 from .objects import RelayFile
 
 CONNECT = "factory connect relayfile"
 BUSY = 5.0  # seconds; relayfile's own default for a workspace that is busy
-MOST_PAGES = 100
 
 
 class FeedPage(Frozen):
     """Changes, oldest first, shaped like webhook bodies; the next call starts at `cursor`, which stays at the end."""
 
     changes: tuple[dict[str, Any], ...]
+    cursor: str
+
+
+class DeadLetter(NamedTuple):
+    """One delivery of any of the workspace's subscriptions; `url` is where it was sent to."""
+
+    id: str
+    url: str
+    failed_at: datetime | None
+
+
+class DeadLetters(NamedTuple):
+    """A page of them; the next one starts at `cursor`, empty after the last one."""
+
+    letters: tuple[DeadLetter, ...]
     cursor: str
 
 
@@ -62,18 +77,12 @@ class RelayfileClient:
         page = document(await self.call("GET", "/fs/events", params={"direction": "desc", "limit": "1"}))
         return next((text(change, "eventId") for change in rows(page, "events")), "")
 
-    async def dead_letters(self, pages: int = MOST_PAGES) -> tuple[str, ...]:
-        """Ids of the deliveries that relayfile has given up."""
-        found: list[str] = []
-        params: dict[str, str] = {}
-        for _ in range(pages):
-            page = document(await self.call("GET", "/webhooks/dlq", params=params))
-            letters = [letter for letter in rows(page, "items") if text(letter, "status") == "dead_lettered"]
-            found += filter(None, (text(letter, "deliveryId") for letter in letters))
-            params = {"cursor": text(page, "nextCursor")}
-            if not params["cursor"]:
-                break
-        return tuple(dict.fromkeys(found))
+    async def dead_letters(self, cursor: str = "") -> DeadLetters:
+        """A page of the deliveries that relayfile has given up, from the cursor on."""
+        page = document(await self.call("GET", "/webhooks/dlq", params={"cursor": cursor} if cursor else {}))
+        dead = [letter for letter in rows(page, "items") if text(letter, "status") == "dead_lettered"]
+        letters = (DeadLetter(text(one, "deliveryId"), text(one, "url"), moment(one, "failedAt")) for one in dead)
+        return DeadLetters(tuple(letter for letter in letters if letter.id), text(page, "nextCursor"))
 
     async def replay(self, delivery_id: str) -> None:
         """Ask relayfile to deliver it once more."""
@@ -134,6 +143,6 @@ def _pause(answer: httpx2.Response) -> float | None:
     if asked is not None or answer.status_code != 429:
         return asked
     try:
-        return float(number(answer.json(), "retryAfterSeconds") or BUSY)
+        return number(answer.json(), "retryAfterSeconds") or BUSY
     except ValueError:
         return BUSY

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime
 
+from adapters.providers.redelivery import Page, walk
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.events import Event
-from factory_core.errors import Terminal
 from factory_core.intake.payload import text
-from factory_core.ports import Change, Pointer, Redelivered
+from factory_core.ports import Change, Clock, Pointer, Redelivered
 
-from .client import RelayfileClient
+from .client import DeadLetter, RelayfileClient
 from .connection import check_connection
 from .objects import events_of
 from .paths import reply_in
@@ -22,8 +21,8 @@ from .webhook import read_change
 class RelayfileReader:
     """ports.PointerReader, ports.ChangeFeed and ports.Redelivery."""
 
-    def __init__(self, client: RelayfileClient, config: FactoryConfig) -> None:
-        self._client, self._config = client, config
+    def __init__(self, client: RelayfileClient, config: FactoryConfig, clock: Clock) -> None:
+        self._client, self._config, self._clock = client, config, clock
 
     async def check_connection(self) -> ProviderConnection:
         return await check_connection(self._client)
@@ -49,14 +48,19 @@ class RelayfileReader:
         return tuple(changes)
 
     async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
-        """Dead letters say when they failed, not when they will be forgotten: `since` does not matter to them.
+        """Ours among the dead letters, page by page, for as long as what they started is surely remembered.
 
-        The cursor is the last one that was asked for: one that fails again and again lets the others pass.
+        `since` does not matter to them: one stays dead until a replay of it arrives, and is asked for in each walk.
         """
-        pages = max(1, calls // 4)
-        turn = sorted(letter for letter in await self._client.dead_letters(pages) if letter > cursor)
-        asked = turn[: max(1, calls - pages)]
-        for letter in asked:
-            with contextlib.suppress(Terminal):  # relayfile has forgotten it meanwhile
-                await self._client.replay(letter)
-        return Redelivered(len(asked), asked[-1] if len(asked) < len(turn) else "")
+        remembered = self._clock() - self._config.runner.keep_finished / 2
+
+        async def page(place: str) -> Page:
+            found = await self._client.dead_letters(place)
+            return Page([one.id for one in found.letters if self._is_ours(one, remembered)], found.cursor)
+
+        return await walk(page, self._client.replay, cursor, calls)
+
+    def _is_ours(self, letter: DeadLetter, remembered: datetime) -> bool:
+        """Sent to this tenant's address, and not so long ago; what a letter does not say speaks for it."""
+        here = letter.url.endswith(f"/hooks/{self._config.tenant}/relayfile")
+        return (here or not letter.url) and (letter.failed_at is None or letter.failed_at >= remembered)

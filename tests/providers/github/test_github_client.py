@@ -9,6 +9,7 @@ import pytest
 from fake_github import TOKEN, with_client
 from github_payloads import NOW
 
+from adapters.providers.door import LONGEST_PAUSE
 from adapters.providers.github.client import GithubClient
 from factory_core.errors import Problem, Retryable, Terminal
 
@@ -38,7 +39,9 @@ def problem_of(response: httpx2.Response | Exception) -> Problem:
         (httpx2.Response(403, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon"}), 60.0),
         (httpx2.Response(403, headers={"retry-after": "30", "x-ratelimit-remaining": "4000"}), 30.0),
         (httpx2.Response(403, json={"message": "You have exceeded a secondary rate limit."}), 60.0),
+        (httpx2.Response(403, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9" * 400}), LONGEST_PAUSE),
         (httpx2.Response(429, headers={"retry-after": "7"}), 7.0),
+        (httpx2.Response(429, headers={"retry-after": "9" * 15}), LONGEST_PAUSE),
         (httpx2.Response(429, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": RESET}), 900.0),
         (httpx2.Response(429), 60.0),
         (httpx2.Response(500), None),

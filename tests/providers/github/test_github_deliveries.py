@@ -10,9 +10,10 @@ import pytest
 from fake_github import with_client
 from github_payloads import CONFIG, NOW
 
+from adapters.providers.github.client import GithubClient
 from adapters.providers.github.deliveries import GithubDeliveries
 from factory_core.config import Github
-from factory_core.errors import Terminal
+from factory_core.errors import Retryable, Terminal
 from factory_core.ports import Redelivered
 
 pytestmark = pytest.mark.pure
@@ -27,16 +28,18 @@ def attempt(delivery_id: int, guid: str, minutes_ago: int, status_code: Any) -> 
 
 
 class Hook:
-    """A hook's list of attempts in pages of two, newest first."""
+    """A hook's list of attempts in pages of two, newest first; `refused`: with what, by the attempt's id."""
 
-    def __init__(self, *attempts: dict[str, Any]) -> None:
-        self.attempts, self.asked = attempts, list[str]()
+    def __init__(self, *attempts: dict[str, Any], home: str = HOOK) -> None:
+        self.attempts, self.home, self.asked = attempts, home, list[str]()
+        self.refused = dict[int, httpx2.Response]()
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(f"{request.method} {request.url.host}{request.url.path}")
         if request.method == "POST":
-            return httpx2.Response(202 if request.url.path == f"{HOOK}/{BIG}/attempts" else 404)
-        if request.url.path != HOOK or "status" in request.url.params:
+            known = self.refused.get(int(request.url.path.split("/")[-2]))
+            return known or httpx2.Response(202 if request.url.path == f"{HOOK}/{BIG}/attempts" else 404)
+        if request.url.path != self.home or "status" in request.url.params:
             return httpx2.Response(404)
         start = int(request.url.params.get("cursor", "v0").removeprefix("v"))
         link = {"link": f'<https://elsewhere.test{HOOK}?cursor=v{start + 2}>; rel="next"'}
@@ -97,10 +100,63 @@ def test_a_budget_that_ends_before_the_list_goes_on_there_next_time() -> None:
 def test_the_hooks_repository_is_found_and_forgotten_deliveries_hold_up_none() -> None:
     """Among several repositories only one knows the hook; in a page the longest waiting comes first."""
     hook = Hook(attempt(BIG, "b", 5, 0), attempt(6, "c", 15, 502), attempt(5, "d", 20, 500), attempt(4, "e", 70, 500))
-    assert redelivered(hook, 3, CONFIG) == Redelivered(2, "0:v2")
-    listed, asked = f"GET api.github.test{HOOK}", "POST api.github.test" + HOOK
-    other = "GET api.github.test/repos/acme/web/hooks/99/deliveries"
-    assert hook.asked == [listed, other, listed, f"{asked}/6/attempts", f"{asked}/{BIG}/attempts"]
+    done = redelivered(hook, 4, CONFIG)
+    assert (done.asked, posted(hook)) == (2, [6, BIG])
+    assert redelivered(hook, 4, CONFIG, done.cursor).asked == 1 and posted(hook) == [6, BIG, 5]
+
+
+def test_one_that_github_cannot_send_lets_the_others_pass_and_is_asked_for_until_it_is_sent() -> None:
+    """5xx for the one that waits longest: the turn goes on, and the walk begins anew until nothing was refused."""
+    hook = Hook(attempt(BIG, "b", 5, 0), attempt(6, "c", 15, 502), attempt(5, "d", 20, 500))
+    hook.refused[6] = httpx2.Response(502)
+    done = redelivered(hook, 20)
+    assert (done.asked, posted(hook)) == (3, [6, BIG, 5]) and done.cursor
+    hook.refused.clear()
+    assert redelivered(hook, 20, cursor=done.cursor).asked == 3
+    assert redelivered(hook, 20) == Redelivered(3)
+
+
+def test_a_pause_ends_the_turn_and_costs_no_place() -> None:
+    """What was asked for stays asked; the next turn hears of the pause first, and says so."""
+    hook = Hook(attempt(BIG, "b", 5, 0), attempt(6, "c", 15, 502))
+    hook.refused[BIG] = httpx2.Response(429, headers={"retry-after": "60"})
+    done = redelivered(hook, 20)
+    assert done.asked == 1 and done.cursor
+    with pytest.raises(Retryable) as pause:
+        redelivered(hook, 20, cursor=done.cursor)
+    assert pause.value.after == 60
+    hook.refused.clear()
+    assert redelivered(hook, 20, cursor=done.cursor) == Redelivered(1)
+    assert posted(hook) == [6, BIG, BIG, BIG]
+
+
+MANY = CONFIG.model_copy(update={"repositories": {f"acme/r{n}": CONFIG.repositories["acme/api"] for n in range(50)}})
+
+
+@pytest.mark.parametrize("home", range(0, 50, 7))
+def test_the_search_for_the_hook_keeps_to_its_calls_whoever_goes_on(home: int) -> None:
+    """Of fifty repositories, each turn in a process of its own: at most twenty are asked, and it is found in time."""
+    hook = Hook(attempt(7, "a", 5, 500), home=f"/repos/acme/r{home}/hooks/99/deliveries")
+    done, turns = Redelivered(0), 0
+    while done.cursor or not turns:
+        before, turns = len(hook.asked), turns + 1
+        done = redelivered(hook, 20, MANY, done.cursor)
+        assert len(hook.asked) - before <= 20
+    assert (done.asked, posted(hook)) == (1, [7]) and turns <= home // 20 + 2
+
+
+def test_a_hook_that_was_found_is_not_looked_for_again() -> None:
+    """In one process: a list and nothing else, for as long as it lives."""
+    hook = Hook(home="/repos/acme/r30/hooks/99/deliveries")
+
+    async def use(client: GithubClient) -> int:
+        deliveries = GithubDeliveries(client, MANY)
+        first = await deliveries.redeliver_failed(NOW, "", 60)
+        before = len(hook.asked)
+        assert first == await deliveries.redeliver_failed(NOW, "", 60) == Redelivered(0)
+        return len(hook.asked) - before
+
+    assert with_client(hook.answer, use) == 1 and len(hook.asked) == 31 + 2
 
 
 def test_a_hook_that_no_repository_has_is_a_problem_and_none_is_no_call() -> None:

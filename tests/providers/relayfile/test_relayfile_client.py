@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -12,7 +13,7 @@ import pytest
 from relayfile_samples import CANONICAL, TOKEN, file_answer, issue, with_client
 
 from adapters.providers import door
-from adapters.providers.relayfile.client import FeedPage, RelayfileClient
+from adapters.providers.relayfile.client import DeadLetter, DeadLetters, FeedPage, RelayfileClient
 from adapters.providers.relayfile.connection import check_connection
 from adapters.providers.relayfile.objects import RelayFile
 from factory_core.connections import ConnectionStatus
@@ -75,10 +76,12 @@ def test_what_is_gone_or_holds_no_object_is_none(response: httpx2.Response) -> N
     [
         (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 9}, headers={"retry-after": "7"}), 7.0),
         (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 9}), 9.0),
+        (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 10**400}), door.LONGEST_PAUSE),
         (httpx2.Response(429, json=BUSY), 5.0),
         (httpx2.Response(429, text="slow down"), 5.0),
         (httpx2.Response(500), None),
         (httpx2.Response(503, headers={"retry-after": "3"}), 3.0),
+        (httpx2.Response(503, headers={"retry-after": "9" * 15}), door.LONGEST_PAUSE),
         (httpx2.Response(200, text="<html>"), None),
         (httpx2.ReadTimeout("slow"), None),
         (httpx2.ConnectError("down"), None),
@@ -133,8 +136,9 @@ def test_the_feed_is_read_from_where_one_stopped() -> None:
 
 
 def test_dead_letters_are_listed_and_replayed() -> None:
-    """Every page counts; what is already queued again is left alone; a replay is one POST."""
+    """Page by page; what is already queued again is left alone; a replay is one POST."""
     letters = [("whdel_1", "dead_lettered"), ("whdel_2", "queued"), ("whdel_3", "dead_lettered")]
+    about = {"url": "https://factory.test/hooks/acme/relayfile", "failedAt": "2026-06-15T00:00:00.000Z"}
     asked: list[str] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -142,10 +146,14 @@ def test_dead_letters_are_listed_and_replayed() -> None:
         if request.method == "POST":
             return httpx2.Response(202, json={"status": "queued"})
         start = int(request.url.params.get("cursor", "0"))
-        items = [{"deliveryId": name, "status": status} for name, status in letters[start : start + 2]]
+        items = [{**about, "deliveryId": name, "status": status} for name, status in letters[start : start + 2]]
         return httpx2.Response(200, json={"items": items, "nextCursor": "2" if start == 0 else None})
 
-    assert with_client(answer, lambda client: client.dead_letters()) == ("whdel_1", "whdel_3")
+    first, third = (
+        DeadLetter(name, about["url"], datetime(2026, 6, 15, tzinfo=UTC)) for name in ("whdel_1", "whdel_3")
+    )
+    assert with_client(answer, lambda client: client.dead_letters()) == DeadLetters((first,), "2")
+    assert with_client(answer, lambda client: client.dead_letters("2")) == DeadLetters((third,), "")
     with_client(answer, lambda client: client.replay("whdel_1/../x"))
     assert asked[-1] == "POST /v1/workspaces/ws_acme/webhooks/dlq/whdel_1%2F..%2Fx/replay"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -24,10 +24,10 @@ from relayfile_samples import (
     with_client,
 )
 
-from adapters.providers.relayfile.client import RelayfileClient
 from adapters.providers.relayfile.objects import RelayFile, events_of
 from adapters.providers.relayfile.reader import RelayfileReader
 from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
+from factory_core.errors import Retryable
 from factory_core.ports import Change, Pointer, Redelivered
 
 pytestmark = pytest.mark.pure
@@ -50,7 +50,7 @@ def test_the_reader_asks_for_the_file_and_tells_what_it_holds() -> None:
         return file_answer(issue()) if request.url.params["path"] == BY_UUID else httpx2.Response(404)
 
     def events(path: str) -> tuple[Event, ...]:
-        return with_client(answer, lambda client: RelayfileReader(client, CONFIG).read(pointer(path)))
+        return with_client(answer, lambda client: RelayfileReader(client, CONFIG, lambda: NOW).read(pointer(path)))
 
     changed = ItemChanged(id="relayfile:AR-9@2026-06-15T11:59:00.000Z", work_item_id="AR-9", at=NOW)
     assert events(BY_UUID) == (changed,)
@@ -249,7 +249,7 @@ def test_the_feed_tells_issues_by_their_path_and_points_at_replies_alone() -> No
         return httpx2.Response(200, json={"events": lines, "nextCursor": "evt_6"})
 
     def changes(cursor: str) -> tuple[Change, ...]:
-        return with_client(answer, lambda client: RelayfileReader(client, CONFIG).changes(cursor, NOW))
+        return with_client(answer, lambda client: RelayfileReader(client, CONFIG, lambda: NOW).changes(cursor, NOW))
 
     heard = ItemChanged(id="relayfile:AR-9@rev_88", work_item_id="AR-9", at=NOW)
     assert changes("") == (Change(cursor="evt_2"),)
@@ -262,23 +262,70 @@ def test_the_feed_tells_issues_by_their_path_and_points_at_replies_alone() -> No
     )
 
 
-def test_letters_that_stay_dead_let_the_others_pass() -> None:
-    """Three letters, two calls: each look goes on after the last one; one that is forgotten holds up none."""
-    asked: list[str] = []
+class Letters:
+    """The workspace's dead letters in pages of two; `refused`: with what a replay is answered, by the letter's id."""
 
-    def answer(request: httpx2.Request) -> httpx2.Response:
+    def __init__(self, *letters: dict[str, Any]) -> None:
+        self.letters, self.replayed, self.refused = letters, list[str](), dict[str, httpx2.Response]()
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
         if request.method == "POST":
-            asked.append(request.url.path.split("/")[-2])
-            return httpx2.Response(404 if asked[-1] == "d2" else 202, json={})
-        items = [{"deliveryId": name, "status": "dead_lettered"} for name in ("d3", "d1", "d2")]
-        return httpx2.Response(200, json={"items": items, "nextCursor": None})
+            self.replayed.append(request.url.path.split("/")[-2])
+            return self.refused.get(self.replayed[-1]) or httpx2.Response(202, json={})
+        start = int(request.url.params.get("cursor", "0"))
+        following = str(start + 2) if start + 2 < len(self.letters) else None
+        return httpx2.Response(200, json={"items": self.letters[start : start + 2], "nextCursor": following})
 
-    async def looks(client: RelayfileClient) -> list[Redelivered]:
-        """Each by a process of its own."""
-        done = [Redelivered(0)]
-        for _ in range(3):
-            done.append(await RelayfileReader(client, CONFIG).redeliver_failed(NOW, done[-1].cursor, 3))
-        return done[1:]
+    def look(self, cursor: str = "", calls: int = 20) -> Redelivered:
+        """By a process of its own."""
+        return with_client(
+            self.answer,
+            lambda client: RelayfileReader(client, CONFIG, lambda: NOW).redeliver_failed(NOW, cursor, calls),
+        )
 
-    assert with_client(answer, looks) == [Redelivered(2, "d2"), Redelivered(1), Redelivered(2, "d2")]
-    assert asked == ["d1", "d2", "d3", "d1", "d2"]
+
+def letter(name: str, hours_ago: float = 1, url: str = "https://f.test/hooks/default/relayfile") -> dict[str, Any]:
+    failed = (NOW - timedelta(hours=hours_ago)).isoformat()
+    return {"deliveryId": name, "status": "dead_lettered", "failedAt": failed, "url": url}
+
+
+def test_letters_that_stay_dead_let_the_others_pass() -> None:
+    """However many there are and however few calls: all are asked for before any of them is asked for once more."""
+    box = Letters(*(letter(f"d{n}") for n in (3, 1, 2, 7, 5, 4, 6)))
+    box.refused["d2"] = httpx2.Response(404)  # forgotten meanwhile
+    done, looks = Redelivered(0), 0
+    while done.cursor or not looks:
+        done, looks = box.look(done.cursor, 3), looks + 1
+        assert done.asked <= 2 and looks < 20
+    assert box.replayed == ["d1", "d3", "d2", "d7", "d4", "d5", "d6"]
+
+
+def test_a_letter_that_cannot_be_replayed_now_lets_the_others_pass_and_a_pause_ends_the_turn() -> None:
+    """5xx: it is asked for with the next walk. 429: the place stays, and a turn that begins with one says so."""
+    box = Letters(letter("d1"), letter("d2"), letter("d3"))
+    box.refused["d1"] = httpx2.Response(503)
+    done = box.look()
+    assert (done.asked, box.replayed) == (3, ["d1", "d2", "d3"])
+    box.refused["d2"] = httpx2.Response(429, headers={"retry-after": "60"})
+    done = box.look(done.cursor)
+    assert (done.asked, box.replayed[3:]) == (1, ["d1", "d2"]) and done.cursor
+    with pytest.raises(Retryable) as pause:
+        box.look(done.cursor)
+    assert pause.value.after == 60
+    box.refused.clear()
+    assert box.look(done.cursor).asked == 2 and box.replayed[6:] == ["d2", "d3"]
+
+
+def test_only_our_own_letters_are_replayed_and_no_old_ones() -> None:
+    """Another's address is theirs. What is older than half of what is remembered might begin an item once more."""
+    box = Letters(
+        letter("ours", url="https://proxy.test/prefix/hooks/default/relayfile"),
+        letter("theirs", url="https://f.test/hooks/staging/relayfile"),
+        letter("another program's", url="https://elsewhere.test/inbox"),
+        letter("odd", url="https://[oops/inbox"),
+        letter("young", hours_ago=83),
+        letter("old", hours_ago=85),
+        {"deliveryId": "silent", "status": "dead_lettered"},
+    )
+    assert box.look() == Redelivered(3)
+    assert box.replayed == ["ours", "young", "silent"]
