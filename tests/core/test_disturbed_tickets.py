@@ -179,7 +179,7 @@ def test_a_retry_in_another_life_begins_its_tries_anew() -> None:
 
 
 def test_an_edit_gives_no_tries_anew() -> None:
-    """At work or stopped for its tries: only who puts the ticket back to ready, or retries it, begins from one."""
+    """Edited at work, or when its tries were used up: the count goes on, and the next failure stops it again."""
 
     async def story() -> None:
         world = World(agents={"maxAttempts": 2})

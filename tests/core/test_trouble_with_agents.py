@@ -50,7 +50,7 @@ def test_an_agent_that_is_accepted_and_never_has_its_task_is_stopped_and_tried_a
 
 
 def test_ten_tickets_pass_through_one_place_and_each_agent_has_its_own_name() -> None:
-    """A place is free with the end of its agent, and each name tells its ticket and its try; in the end all is free."""
+    """A place is free with its agent's end, a name holds its ticket and is new for each try; in the end all is free."""
 
     async def story() -> None:
         world = World(capacity={"agents": 1, "perState": {"in-review": 10}})
