@@ -176,3 +176,57 @@ def test_a_retry_in_another_life_begins_its_tries_anew() -> None:
         assert (record.state, record.attempt, record.generation) == (State.RUNNING, 1, 2)
 
     run(story())
+
+
+def test_an_edit_gives_no_tries_anew() -> None:
+    """Edited at work, or when its tries were used up: the count goes on, and the next failure stops it again."""
+
+    async def story() -> None:
+        world = World(agents={"maxAttempts": 2})
+        await world.add(ticket())
+        await world.agent_ends(RunStatus.FAILED)
+        await world.later(timedelta(minutes=2))
+        await world.add(ticket(title="Rename it everywhere", state=ItemState.DISPATCHED))
+        assert (await world.state(), (await world.record()).attempt) == (State.RUNNING, 2)
+        await world.agent_ends(RunStatus.FAILED)
+        assert await world.state() is State.BLOCKED
+        await world.add(ticket(title="Rename it in the page", state=ItemState.DISPATCHED))
+        edited = await world.record()
+        assert (edited.state, edited.attempt, edited.generation) == (State.RUNNING, 3, 1)
+        await world.agent_ends(RunStatus.FAILED)
+        assert await world.state() is State.BLOCKED and len(world.fleet.orders) == 3
+
+    run(story())
+
+
+@pytest.mark.parametrize("now", [None, ItemState.CANCELLED, ItemState.OTHER, ItemState.DONE])
+@pytest.mark.parametrize("step", ["start", "open_pull_request", "merge"])
+def test_a_person_who_moves_the_ticket_just_before_it_is_written_back_wins(step: str, now: ItemState | None) -> None:
+    """Between the act outside and the move that tells it: the ticket is read again, and stays where it was put."""
+
+    async def story() -> None:
+        world = World()
+        owner = world.fleet if step == "start" else world.target
+        act, moved = getattr(owner, step), list[ItemState]()
+
+        async def overtaken(*args: object) -> object:
+            done = await act(*args)
+            del world.tracker.items["ACME-1"]
+            if now:
+                world.tracker.items["ACME-1"] = ticket(state=now)
+            moved.extend(state for _, state in world.tracker.moves)
+            return done
+
+        setattr(owner, step, overtaken)
+        await world.add(ticket())
+        if world.fleet.live:
+            await world.agent_ends()
+        if step == "merge":
+            world.target.green(1)
+            await world.hear(world.pull())
+        assert [state for _, state in world.tracker.moves] == moved
+        left = world.tracker.items.get("ACME-1")
+        assert (left.state if left else None) is now
+        assert world.fleet.live == []
+
+    run(story())

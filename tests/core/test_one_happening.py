@@ -144,8 +144,8 @@ def test_a_completion_that_comes_after_another_end_changes_nothing(
     run(story())
 
 
-def test_our_own_question_that_comes_back_is_no_answer_by_any_way() -> None:
-    """A hint that shows what we wrote ourselves (a moved ticket) is not even a reason to read."""
+def test_a_hint_that_shows_our_own_move_is_no_reason_to_read() -> None:
+    """What we wrote ourselves comes back as an event, and tells nothing that is not known."""
 
     async def story() -> None:
         world = World()

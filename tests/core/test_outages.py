@@ -11,6 +11,7 @@ import pytest
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.errors import Retryable, StoreUnavailable
 from factory_core.overview import health, overview
+from factory_core.work_item import ItemState, WorkItem
 
 from .swept_world import SweptWorld
 from .world import World, run, ticket
@@ -46,7 +47,7 @@ def test_a_vendors_pause_is_no_shorter_than_ours_and_ends_when_a_person_is_calle
 
 
 def test_a_429_for_the_third_of_ten_keeps_the_rest_and_is_tried_again_after_its_five_seconds() -> None:
-    """And what worked once starts from the shortest pause when it fails another time."""
+    """Ten webhooks, one read each; and what worked once starts from the shortest pause when it fails another time."""
 
     async def story() -> None:
         world = World(capacity=ROOM)
@@ -217,7 +218,7 @@ def test_a_sweep_that_is_ended_each_time_over_the_same_source_still_comes_round(
 
 
 def test_an_answer_is_given_before_anything_is_done() -> None:
-    """Every vendor hangs, and whoever told us is answered all the same: saved first, performed later."""
+    """Saved first, performed later: no vendor is asked before whoever told us is answered."""
 
     async def story() -> None:
         world = World()
@@ -227,5 +228,29 @@ def test_an_answer_is_given_before_anything_is_done() -> None:
         assert [sum(one.values()) for one in calls] == [0, 0, 0, 0]
         record = await world.record()
         assert (record.state, len(record.outbox), len(world.woken)) == (State.TRIAGING, 1, 1)
+
+    run(story())
+
+
+def test_a_move_that_the_tracker_shows_and_does_not_keep_is_made_up_for_by_the_next() -> None:
+    """Nobody reads a move back: the ticket says ready while its agent works, and is right again from the review on."""
+
+    async def story() -> None:
+        world = SweptWorld()
+        move = world.tracker.set_state
+
+        async def forgetful(item: WorkItem, state: ItemState) -> None:
+            if state is not ItemState.DISPATCHED:
+                await move(item, state)
+
+        world.tracker.set_state = forgetful  # type: ignore[method-assign]
+        await world.add(ticket())
+        assert (await world.sweep()).started == 0 and world.tracker.items["ACME-1"].state is ItemState.READY
+        await world.agent_ends()
+        assert world.tracker.items["ACME-1"].state is ItemState.IN_REVIEW
+        world.target.green(1)
+        await world.hear(world.pull())
+        assert (await world.state(), world.tracker.items["ACME-1"].state) == (State.DONE, ItemState.DONE)
+        assert (await world.sweep()).started == 0 and len(world.fleet.orders) == 1
 
     run(story())

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from factory_core.dispatch.effects import ReleaseSlot
 from factory_core.dispatch.events import AgentFinished
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.run import RunStatus
@@ -137,6 +138,34 @@ def test_one_write_per_event_and_at_most_one_per_effect() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("ended", [RunStatus.NO_CHANGE, RunStatus.FAILED, RunStatus.ASKED, RunStatus.SUCCEEDED])
+def test_a_slot_goes_by_an_order_in_the_write_that_ends_the_work(ended: RunStatus) -> None:
+    """No record that was ever saved is at work without its slot, or rests with one that nobody is to give back."""
+
+    async def main() -> None:
+        world = World(agents={"maxAttempts": 1})
+        put, seen = world.store.put_in_flight, list[tuple[State, bool, bool]]()
+
+        async def watched(*args: Any, **keywords: Any) -> InFlightRecord:
+            saved = await put(*args, **keywords)
+            leaves = any(isinstance(planned.effect, ReleaseSlot) for planned in saved.outbox)
+            seen.append((saved.state, "ACME-1" in (await world.store.get_batch()).slots, leaves))
+            return saved
+
+        world.store.put_in_flight = watched  # type: ignore[method-assign]
+        await world.add(ticket())
+        await world.agent_ends(ended)
+        if ended is RunStatus.SUCCEEDED:
+            world.target.green(1)
+            await world.hear(world.pull())
+        rests = {State.TRIAGING, State.QUEUED, State.WAITING, State.BLOCKED, State.DONE}
+        assert {state for state, held, leaves in seen if not held or leaves} <= rests
+        assert not {state for state, held, leaves in seen if held and not leaves} & rests
+        assert await world.state() in {State.WAITING, State.BLOCKED, State.DONE}
+
+    run(main())
+
+
 def _counted(world: World) -> Callable[[], int]:
     original, count = world.store.put_in_flight, [0]
 
@@ -151,7 +180,7 @@ def _counted(world: World) -> Callable[[], int]:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_any_interleaving_of_repeated_events_and_two_workers_does_everything_once(seed: int) -> None:
-    """Every delivery three times, shuffled, over two processes at once: one run, one pull request, one summary."""
+    """Fifty deliveries of one ready ticket at once, over two processes: one run, one pull request, one summary."""
 
     async def main() -> None:
         chance, world = random.Random(seed), World()
@@ -165,7 +194,7 @@ def test_any_interleaving_of_repeated_events_and_two_workers_does_everything_onc
             while world.woken:
                 await chance.choice(workers).perform(world.woken.pop(chance.randrange(len(world.woken))))
 
-        await asyncio.gather(*(deliver() for _ in range(12)))
+        await asyncio.gather(*(deliver() for _ in range(50)))
         await world.settle()
         assert len(world.fleet.orders) == 1 and world.fleet.calls["start"] == 1
         await world.agent_ends()
@@ -178,23 +207,60 @@ def test_any_interleaving_of_repeated_events_and_two_workers_does_everything_onc
     run(main())
 
 
-def test_a_paused_worker_that_comes_back_cannot_write() -> None:
-    """Its lease ran out and another took over: the epoch fences its save, and what it did is not done again."""
+@pytest.mark.parametrize("over", [False, True], ids=["at-work", "over"])
+@pytest.mark.parametrize(("port", "call"), [("tracker", "read_item"), ("fleet", "start")])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_paused_worker_that_comes_back_cannot_write(port: str, call: str, after: bool, over: bool) -> None:
+    """It stands still in an effect until another of its name has taken over, or is done: its save is fenced."""
 
     async def main() -> None:
         world = World()
         world.tracker.items["ACME-1"] = ticket()
+        held = Held(getattr(world, port), call, after)
         await world.factory.accept(world.changed(ticket()))
-        paused = world.woken.pop()
-        world.now += timedelta(seconds=61)
-        world.factory = world.new_factory("worker-2")
-        await world.factory.check_in()
-        await world.settle()
+        paused = asyncio.create_task(world.settle())
+        await held.reached.wait()
+        lost = (await world.record()).lease
+        world.factory = world.new_factory(lost.holder)
+        other = Held(getattr(world, port), call, after)
+        taking_over = asyncio.create_task(world.later(timedelta(seconds=61)))
+        await other.reached.wait()
+        if over:
+            other.go.set()
+            await taking_over
         current = await world.record()
-        await world.factory.perform(paused)
-        assert await world.record() == current and world.fleet.calls["start"] == 1
+        assert current.lease.epoch > lost.epoch and bool(current.lease.holder) is not over
+        held.go.set()
+        await paused
+        assert await world.record() == current
+        other.go.set()
+        await taking_over
+        assert (await world.state(), len(world.fleet.orders), world.fleet.live) == (
+            State.RUNNING,
+            1,
+            [*world.fleet.orders],
+        )
 
     run(main())
+
+
+class Held:
+    """The first `owner.call` stands still, before or after it acts, until `go`."""
+
+    def __init__(self, owner: Any, call: str, after: bool) -> None:
+        self.reached, self.go, self._after = asyncio.Event(), asyncio.Event(), after
+        self._original: Callable[..., Awaitable[Any]] = getattr(owner, call)
+        setattr(owner, call, self._call)
+
+    async def _call(self, *args: Any) -> Any:
+        first = not self.reached.is_set()
+        self.reached.set()
+        if first and not self._after:
+            await self.go.wait()
+        result = await self._original(*args)
+        if first and self._after:
+            await self.go.wait()
+        return result
 
 
 def test_the_vendors_delay_is_kept_and_a_sick_item_delays_nobody() -> None:
@@ -309,8 +375,8 @@ class Failing:
         setattr(self._owner, self._call, self._original)
 
 
-def test_the_first_end_of_a_run_counts_and_a_zombies_report_is_none() -> None:
-    """Completion twice, late, or of another run changes nothing."""
+def test_the_first_end_of_a_run_counts() -> None:
+    """The same end told once more changes nothing."""
 
     async def main() -> None:
         world = World()
@@ -319,10 +385,26 @@ def test_the_first_end_of_a_run_counts_and_a_zombies_report_is_none() -> None:
         await world.agent_ends()
         settled = await world.record()
         await world.factory.finished(world.fleet.reports[run_id])
-        zombie = world.fleet.reports[run_id].model_copy(update={"run_id": "another"})
-        await world.factory.accept(AgentFinished(id="z", work_item_id="ACME-1", at=world.now, report=zombie))
-        await world.settle()
         assert await world.record() == settled
+
+    run(main())
+
+
+def test_a_zombies_report_ends_no_later_try() -> None:
+    """The first try failed and the second is at work: what the first says now, or any other, changes nothing."""
+
+    async def main() -> None:
+        world = World()
+        await world.add(ticket())
+        (first,) = world.fleet.live
+        await world.agent_ends(RunStatus.FAILED)
+        await world.later(timedelta(seconds=61))
+        at_work = await world.record()
+        assert (at_work.state, at_work.attempt) == (State.RUNNING, 2)
+        for zombie in (first, "another"):
+            late = world.fleet.reports[first].model_copy(update={"run_id": zombie, "status": RunStatus.SUCCEEDED})
+            await world.hear(AgentFinished(id=zombie, work_item_id="ACME-1", at=world.now, report=late))
+            assert await world.record() == at_work
 
     run(main())
 
@@ -338,6 +420,10 @@ def test_an_agent_that_never_starts_and_one_that_vanished_are_found() -> None:
         assert await world.state() is State.DISPATCHING
         await world.later(timedelta(seconds=61))
         assert await world.state() is State.RUNNING and len(world.fleet.orders) == 2
+        world.fleet.reports.clear()
+        await world.later(timedelta(minutes=11))
+        assert await world.state() is State.BLOCKED and "Stopped after 2 tries" in world.said()[-1]
+        assert (await world.store.get_batch()).slots == {} and len(world.fleet.orders) == 2
 
     run(main())
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from factory_core.dispatch.batch import SweepReport
 from factory_core.dispatch.events import AbortRequested, RetryRequested, StopRequested
-from factory_core.dispatch.records import State
+from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.run import RunStatus
+from factory_core.errors import Terminal
 from factory_core.work_item import ItemState
 
 from .swept_world import VAGUE, SweptWorld, versions
@@ -152,6 +154,30 @@ def test_nothing_is_started_that_is_not_ready() -> None:
             await world.sweep()
         assert await world.state("ACME-9") is State.BLOCKED and len(world.said("ACME-9")) == 1
         assert world.fleet.orders == {}
+
+    run(main())
+
+
+@pytest.mark.parametrize("refused", [{"project": "Nobody's"}, {"labels": ("exec:pair",)}, {"description": ""}])
+def test_refused_items_in_the_middle_keep_none_of_the_others_from_starting(refused: dict[str, Any]) -> None:
+    """One has no repository, is a person's, or unclear; of one nothing can be saved. All others are at work."""
+
+    async def main() -> None:
+        world = SweptWorld(capacity={"agents": 9, "perRepository": 9})
+        world.tracker.items = {key: ticket(key) for key in (f"ACME-{n}" for n in range(1, 6))}
+        world.tracker.items["ACME-2"] = ticket("ACME-2", **refused)
+        put = world.store.put_in_flight
+
+        async def refusing(record: InFlightRecord, **companions: Any) -> InFlightRecord:
+            if record.work_item_id == "ACME-4":
+                raise Terminal("the record cannot be saved", why="it is too large", fix="factory check")
+            return await put(record, **companions)
+
+        world.store.put_in_flight = refusing  # type: ignore[method-assign]
+        report = await world.sweep()
+        assert report.started == 4 and report.failed["ready"].startswith("ACME-4: the record cannot be saved")
+        assert await world.state("ACME-2") in (State.BLOCKED, State.WAITING)
+        assert {order.work_item_id for order in world.fleet.orders.values()} == {"ACME-1", "ACME-3", "ACME-5"}
 
     run(main())
 

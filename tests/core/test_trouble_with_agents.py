@@ -16,7 +16,7 @@ pytestmark = pytest.mark.pure
 
 
 async def starting(world: World) -> None:
-    """ACME-1's order was accepted, and the fleet says ever since that it is about to start."""
+    """ACME-1's order is accepted, as is every later one, and the fleet says ever since that it is about to start."""
     start = world.fleet.start
 
     async def accepted(order: RunOrder) -> RunReport:
@@ -26,11 +26,10 @@ async def starting(world: World) -> None:
 
     world.fleet.start = accepted  # type: ignore[method-assign]
     await world.add(ticket())
-    world.fleet.start = start  # type: ignore[method-assign]
 
 
 def test_an_agent_that_is_accepted_and_never_has_its_task_is_stopped_and_tried_again() -> None:
-    """Only the engine's own word makes a start: a heartbeat without it is none after `start_within`."""
+    """Only the engine's own word makes a start: a heartbeat without it is none after `start_within`. Then a person."""
 
     async def story() -> None:
         world = World()
@@ -41,12 +40,17 @@ def test_an_agent_that_is_accepted_and_never_has_its_task_is_stopped_and_tried_a
         assert first not in world.fleet.live and len(world.fleet.live) == 1
         record = await world.record()
         assert (record.state, record.attempt) == (State.RUNNING, 2)
+        await world.later(timedelta(minutes=11))
+        await world.later(timedelta(minutes=2))
+        assert await world.state() is State.BLOCKED and "accepted and never started" in world.said()[-1]
+        assert (world.fleet.live, len(world.fleet.orders)) == ([], 2)
+        assert (await world.store.get_batch()).slots == {}
 
     run(story())
 
 
 def test_ten_tickets_pass_through_one_place_and_each_agent_has_its_own_name() -> None:
-    """A place is free with the end of its agent, and no name is used twice, retries included."""
+    """A place is free with its agent's end, a name holds its ticket and is new for each try; in the end all is free."""
 
     async def story() -> None:
         world = World(capacity={"agents": 1, "perState": {"in-review": 10}})
@@ -59,6 +63,16 @@ def test_ten_tickets_pass_through_one_place_and_each_agent_has_its_own_name() ->
         batch = await world.store.get_batch()
         assert {slot.state for slot in batch.slots.values()} == {"in-review"} and batch.queue == ()
         assert len(world.fleet.orders) == 20 and world.fleet.live == []
+        tries: dict[str, list[int]] = {}
+        for run_id, order in world.fleet.orders.items():
+            item, _, number = run_id.split(".")
+            tries.setdefault(item, []).append(int(number))
+            assert item == order.work_item_id
+        assert len(tries) == 10 and all(first < second for first, second in tries.values())
+        for number in range(1, 11):
+            world.target.green(number)
+            await world.hear(world.pull(f"ACME-{number - 1}"))
+        assert (await world.store.get_batch()).slots == {} and len(world.target.merges) == 10
 
     run(story())
 

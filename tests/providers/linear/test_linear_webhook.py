@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from adapters.providers.linear.webhook import LinearWebhook
 from factory_core.config import FactoryConfig, Linear
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, Reply, ReplyReceived, StopRequested
+from factory_core.dispatch.run import RunStatus
 from factory_core.errors import BadSignature, Problem, Refused
 from factory_core.intake.http import HttpRequest
 from factory_core.ports import Inbound
 from factory_core.work_item import ItemState, Source, WorkItem
+from tests.core.world import World, run, ticket
 
 from ..mutations import junk, mutated
 
@@ -203,6 +205,24 @@ def test_every_configured_secret_is_valid() -> None:
 def test_a_delivery_that_comes_hours_late_counts(late: timedelta) -> None:
     """Linear's last retry comes six hours later: what is inside the memory of applied ids is accepted."""
     assert deliver(SIGNED, now=SENT + late).events
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_recording_that_is_played_again_has_no_effect(name: str) -> None:
+    """Within the window a repeat is believed, and known: nothing is saved, and no agent starts once more."""
+
+    async def story() -> None:
+        world = World(linear={"appUserId": APP})
+        await world.add(ticket("GENT-774"))
+        await world.hear(*deliver(SAMPLES[name], settings=world.config).events)
+        if world.fleet.live and name.startswith("Issue"):
+            await world.agent_ends(RunStatus.NO_CHANGE)
+        known, orders = (dict(world.store._in_flight), dict(world.store._clarifications)), len(world.fleet.orders)
+        world.now += timedelta(hours=71)
+        await world.hear(*deliver(SAMPLES[name], now=SENT + timedelta(hours=71), settings=world.config).events)
+        assert (world.store._in_flight, world.store._clarifications) == known and len(world.fleet.orders) == orders
+
+    run(story())
 
 
 @pytest.mark.parametrize("late", [timedelta(hours=-73), timedelta(hours=73), timedelta(days=900)])

@@ -236,10 +236,19 @@ def test_what_is_hopeless_is_terminal_with_its_fix(fault: httpx2.Response, why: 
 
 
 def test_a_post_that_does_not_say_where_it_stands_is_looked_for_again() -> None:
-    slack = SmallSlack()
-    slack.faults = [httpx2.Response(200, json={"ok": True, "messages": 7}), httpx2.Response(200, json={"ok": True})]
+    """It stands all the same: the next try finds it by its key, and gives the vendor's own name for its thread."""
+
+    class Vague(SmallSlack):
+        def act(self, method: str, given: dict[str, str]) -> dict[str, Any]:
+            answer = super().act(method, given)
+            return {} if method == "chat.postMessage" else answer
+
+    slack = Vague()
+    slack.faults = [httpx2.Response(200, json={"ok": True, "messages": 7})]
     with pytest.raises(Retryable):
         open_thread(slack)
+    assert open_thread(slack).thread_id == f"{CHANNEL}:{ROOT}"
+    assert len(slack.messages) == 1
 
 
 def test_a_problem_is_always_one_of_ours() -> None:
