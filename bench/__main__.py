@@ -13,6 +13,8 @@ from .measures import MEASURES
 from .page import write
 from .rounds import play
 
+RECORD = 5  # rounds of a run that may be written down
+
 
 def main() -> int:
     args = _arguments()
@@ -34,8 +36,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="PATTERN", help="measures whose name this expression finds")
     parser.add_argument("--quick", action="store_true", help="tiny counts: shows that it runs, and nothing else")
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.add_argument("--write", action="store_true", help="and write the figures into docs/benchmarks.md")
-    return parser.parse_args()
+    parser.add_argument(
+        "--write", action="store_true", help="and write the figures into docs/benchmarks.md: of a whole run"
+    )
+    args = parser.parse_args()
+    if args.write and (args.quick or args.only or args.rounds < RECORD):
+        parser.error(f"--write keeps whole runs only: without --quick and --only, and of {RECORD} rounds at least")
+    return args
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Counted(NamedTuple):
 
 
 COUNTED = Counted((2, 3, 0, 2, 1), 19, 7, 12, 18, 42, 27, 13)
+REDELIVERY = 0  # units written for a webhook that comes again
 
 
 class Way(NamedTuple):

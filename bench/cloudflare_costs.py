@@ -34,6 +34,7 @@ class Counted(NamedTuple):
 
 
 COUNTED = Counted(19, 26, 6)
+ASKED = 1  # requests to the object for each that is heard
 ALARMS = 2  # set for each that is heard, at most: one that rings at once to perform, one for what is waited for
 
 
@@ -51,13 +52,13 @@ class Item(NamedTuple):
 
 
 def lifecycle(counted: Counted = COUNTED) -> tuple[Item, ...]:
-    """An alarm that is set is billed as a row, one that rings as a request."""
+    """An alarm that is set is billed as a row, one that rings as a request: here one for each that is heard."""
     alarms = ALARMS * counted.heard
     return (
         Item(ROWS_WRITTEN, counted.written + alarms, ROW_WRITTEN),
         Item(ROWS_READ, counted.read, ROW_READ),
         Item(REQUESTS, counted.heard, REQUEST),
-        Item(OBJECT_REQUESTS, 2 * counted.heard, OBJECT_REQUEST),
+        Item(OBJECT_REQUESTS, (ASKED + 1) * counted.heard, OBJECT_REQUEST),
     )
 
 

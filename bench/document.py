@@ -8,10 +8,11 @@ from typing import Any
 
 from .machine import machine, versions
 from .measure import Figure, Measure, Sizes
-from .peers.played import PEERS
-from .reach import GOALS, Goal
+from .peers.played import FAST, PEERS
+from .reach import BESIDE_PEERS, GOALS, Goal
 from .rounds import Round, kept, median, ratio, values
 
+BESIDE = ("this project over", *(peer.title for peer in PEERS))
 MET = {True: "met", False: "missed", None: "not measured"}
 
 
@@ -23,7 +24,7 @@ def document(measures: Sequence[Measure], played: Sequence[Round], rounds: int, 
         "at": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "versions": versions(),
-        "peers": {peer.title: peer.versions() for peer in PEERS},
+        "peers": {peer.title: peer.versions() for peer in (*PEERS, FAST)},
         "absent": _absent(measures, played),
         "rounds": {
             "asked": rounds,
@@ -32,6 +33,9 @@ def document(measures: Sequence[Measure], played: Sequence[Round], rounds: int, 
             "restless": len(steady) == 0,
         },
         "figures": [_figure(name, figure, played, sizes) for name, figure in figures.items() if values(played, name)],
+        "beside": [
+            _beside(name, words, of, played) for name, (words, of) in BESIDE_PEERS.items() if values(played, name)
+        ],
         "reach": [_goal(goal, played) for goal in GOALS if not {goal.name, goal.of} - {""} - set(figures)],
     }
 
@@ -67,6 +71,12 @@ def _goal(goal: Goal, played: Sequence[Round]) -> dict[str, Any]:
     }
 
 
+def _beside(name: str, words: str, of: str, played: Sequence[Round]) -> dict[str, Any]:
+    """This project's figure over each peer's: the median of the ratios within each round."""
+    ratios = {peer.title: rounded(ratio(played, name, f"{peer.name}.{of}")) for peer in PEERS}
+    return {"name": name, "words": words, "ratios": ratios}
+
+
 def rounded(value: float | None) -> float | None:
     """Three digits that count."""
     return None if value is None else float(f"{value:.3g}")
@@ -79,8 +89,14 @@ def text(said: dict[str, Any]) -> str:
     parts = [_columns(("measure", "median", "lowest", "highest", "ratio"), figures)]
     if goals:
         parts.append(_columns(("reach", "what", "wanted", "measured", ""), goals))
+    if said["beside"]:
+        parts.append(_columns(BESIDE, beside(said)))
     parts += [f"{name}: absent: {why}" for name, why in said["absent"].items()]
     return "\n\n".join([*parts, ground(said)])
+
+
+def beside(said: dict[str, Any]) -> list[tuple[str, ...]]:
+    return [(one["words"], *(show(ratio, "×") for ratio in one["ratios"].values())) for one in said["beside"]]
 
 
 def ground(said: dict[str, Any]) -> str:
@@ -89,7 +105,9 @@ def ground(said: dict[str, Any]) -> str:
     if rounds["restless"]:
         return "No round had a steady floor: these figures are of a busy machine, and mean little."
     dropped = (
-        f"; dropped {len(rounds['dropped'])}, whose floor varied by {rounds['dropped']}" if rounds["dropped"] else ""
+        f"; dropped {len(rounds['dropped'])}, in which a floor varied by {rounds['dropped']}"
+        if rounds["dropped"]
+        else ""
     )
     return f"Medians of steady rounds: {rounds['kept']}{dropped}."
 

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 
 from .floors import asgi, rates
 from .measure import Figure, Measure
-from .ours import acks, hosts, lifecycles, resume, serving, starts, store, webhooks
-from .peers.played import PEERS, measure
+from .ours import acks, hosts, killed, lifecycles, resume, serving, starts, store, webhooks
+from .peers.played import FAST, PEERS, as_it_comes, measure
 
 PER_SECOND, MS, BYTES, MB, PERCENT, DOLLARS, COUNT = "/s", "ms", "B", "MB", "%", "$", ""
 
@@ -34,6 +34,14 @@ OURS = (
         "floor.http.event.c32": Figure("floor: raw ASGI + event, 32 connections", PER_SECOND),
         "floor.http.group.c32": Figure("floor: raw ASGI + event, group commit, 32 connections", PER_SECOND),
     }, asgi.http),
+    Measure("floor-http-fast", {
+        f"floor.http.{form}.fast.c32": Figure(
+            f"floor: {words}, 32 connections, with httptools and uvloop", PER_SECOND, f"floor.http.{form}.c32"
+        )
+        for form, words in {
+            "none": "raw ASGI, no event", "event": "raw ASGI + event", "group": "raw ASGI + event, group commit",
+        }.items()
+    }, asgi.fast_http, FAST.missing()),
     Measure("acks", {
         "factory.ack.c1": Figure("webhook to ack, 1 connection", PER_SECOND, "floor.http.event.c1"),
         "factory.ack.c32": Figure("webhook to ack, 32 connections", PER_SECOND, "floor.http.event.c32"),
@@ -79,6 +87,11 @@ OURS = (
         "factory.restart.many": Figure("start to first ack, {many:,} waiting", MS, "factory.restart.empty"),
         "factory.reexecuted": Figure("records written by that start", COUNT),
     }, serving.restart),
+    Measure("killed", {
+        "factory.kill.amid": Figure("effects under way when the server is killed", COUNT),
+        "factory.kill.acted": Figure("of them performed, and the server not told", COUNT, "factory.kill.amid"),
+        "factory.kill.twice": Figure("effects performed twice after the restart, in the vendor's eyes", COUNT),
+    }, killed.killed),
     Measure("starts", {
         "floor.python": Figure("floor: python -c pass", MS),
         "factory.help": Figure("factory --help", MS, "floor.python"),
@@ -88,17 +101,19 @@ OURS = (
         "factory.init": Figure("init", MS, "floor.init"),
     }, starts.starts),
     Measure("aws-start", {
-        "floor.aws.import": Figure("floor: import of the models and a boto3 client, over bare Python", MS),
+        "floor.aws.import": Figure("floor: import of 15 plain models and a boto3 client, over bare Python", MS),
         "factory.aws.import": Figure("import of the webhooks' Lambda, over bare Python", MS, "floor.aws.import"),
     }, hosts.cold, "" if find_spec("boto3") else "boto3 is not installed: it comes with the extra `aws`"),
     Measure("clouds", {
         "factory.aws.trips": Figure("DynamoDB: round trips before an acknowledgement, mean of five", COUNT),
         "factory.aws.writes": Figure("DynamoDB: write units of a lifecycle, its index in", COUNT),
+        "factory.aws.redelivery": Figure("DynamoDB: write units of a webhook that comes again", COUNT),
         "step-functions.price": Figure("floor: a million lifecycles in Step Functions Standard", DOLLARS),
         "factory.aws.price": Figure("a million lifecycles in DynamoDB", DOLLARS, "step-functions.price"),
+        "factory.object.requests": Figure("Durable Object: requests for a webhook", COUNT),
         "factory.object.rows": Figure("Durable Object: rows written in a lifecycle, alarms in", COUNT),
     }, hosts.counted),
 )  # fmt: skip
 
-MEASURES = (*OURS, *map(measure, PEERS))
+MEASURES = (*OURS, *map(measure, PEERS), *(as_it_comes(peer) for peer in PEERS if peer.tuned))
 FIGURES = {name: figure for one in MEASURES for name, figure in one.figures.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .document import MET, ground, show
+from .document import BESIDE, MET, beside, ground, show
 from .processes import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -34,6 +34,7 @@ def generated(said: dict[str, Any]) -> str:
         (
             f"{where} {ground(said)}",
             "### Reach", _table(("goal", "what", "wanted", "measured", ""), goals),
+            "### Beside the peers", _table(BESIDE, beside(said)),
             "### Figures", _table(("measure", "median", "spread", "ratio"), figures),
             "### Peers", _table(("peer", "versions"), peers), *absent,
         )

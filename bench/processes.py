@@ -19,6 +19,7 @@ from typing import IO, NamedTuple
 from .measure import Absent
 
 ROOT = Path(__file__).resolve().parents[1]
+BESIDE = ROOT / ".bench" / "venv" / "bin" / "python"  # of the extra `bench`: the peers, and a faster web server
 KEPT = ("PATH", "LANG", "HOME", "TMPDIR", "VIRTUAL_ENV")
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -110,8 +111,8 @@ def _refusal(command: Sequence[str], log: IO[str]) -> NotReady:
     return NotReady(f"{' '.join(command)} was not ready: {log.read()[-2000:]}")
 
 
-def module(name: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-m", name, *map(str, arguments)]
+def module(name: str, *arguments: object, python: Path | str = sys.executable) -> list[str]:
+    return [str(python), "-m", name, *map(str, arguments)]
 
 
 def _listens(port: int) -> bool:

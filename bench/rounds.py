@@ -8,28 +8,28 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .floors.ledger import Ledger
-from .floors.rates import events
+from .floors.rates import events, parses
 from .measure import Absent, Measure, Sizes
 from .processes import ROOT
 
 MOST_VARIED = 1.5
-PROBES = 4  # looks at the floor, spread over a round
+PROBES = 4  # looks at the floors, spread over a round
 
 
 @dataclass
 class Round:
     figures: dict[str, float] = field(default_factory=dict)
-    floors: list[float] = field(default_factory=list)
+    floors: dict[str, list[float]] = field(default_factory=dict)  # of the disk, and of the processor
     absent: dict[str, str] = field(default_factory=dict)
 
     @property
     def varied(self) -> float:
-        """The fastest look at the floor over the slowest."""
-        return max(self.floors) / min(self.floors)
+        """The fastest look at a floor over the slowest, of the floor that varied most."""
+        return max(max(looks) / min(looks) for looks in self.floors.values())
 
     @property
     def steady(self) -> bool:
@@ -42,9 +42,9 @@ def play(measures: Sequence[Measure], rounds: int, sizes: Sizes) -> list[Round]:
     with _place() as place:
         while sum(one.steady for one in played) < rounds and len(played) < sizes.replays * rounds:
             said = f"round {len(played) + 1}, {sum(one.steady for one in played)} of {rounds} kept"
-            played.append(_round(measures, sizes, place, said))
+            played.append(_round(measures, replace(sizes, turn=len(played)), place, said))
             if not played[-1].steady:
-                tell(f"{said}: dropped, its floor varied by {played[-1].varied:.2f}")
+                tell(f"{said}: dropped, a floor varied by {played[-1].varied:.2f}")
     return played
 
 
@@ -64,9 +64,13 @@ def values(played: Sequence[Round], name: str) -> list[float]:
 
 def ratio(played: Sequence[Round], name: str, of: str) -> float | None:
     """The median of the ratios within each round."""
-    pairs = [(one.figures.get(name), one.figures.get(of)) for one in kept(played)]
-    each = [value / base for value, base in pairs if value is not None and base]
+    each = ratios(played, name, of)
     return statistics.median(each) if each else None
+
+
+def ratios(played: Sequence[Round], name: str, of: str) -> list[float]:
+    pairs = [(one.figures.get(name), one.figures.get(of)) for one in kept(played)]
+    return [value / base for value, base in pairs if value is not None and base]
 
 
 def _round(measures: Sequence[Measure], sizes: Sizes, place: Path, said: str) -> Round:
@@ -75,24 +79,24 @@ def _round(measures: Sequence[Measure], sizes: Sizes, place: Path, said: str) ->
     for number, measure in enumerate(measures):
         tell(f"{said}: {measure.name}")
         if number in looks:
-            now.floors.append(_look(place, sizes))
+            _look(now, place, sizes)
         try:
             with _empty(place) as directory:
                 now.figures |= {} if measure.absent else measure.take(directory, sizes)
         except Absent as why:
             now.absent[measure.name] = str(why)
             tell(f"{measure.name}: {why}")
-    now.floors.append(_look(place, sizes))
+    _look(now, place, sizes)
     return now
 
 
-def _look(place: Path, sizes: Sizes) -> float:
-    """The floor as it is now: events a second."""
+def _look(now: Round, place: Path, sizes: Sizes) -> None:
+    """The floors as they are now: durable events a second, and webhooks read a second, for about as long."""
     with _empty(place) as directory:
         ledger = Ledger(directory / "floor.db")
-        rate = events(ledger, max(64, sizes.events // 2), 1)
+        now.floors.setdefault("event", []).append(events(ledger, max(64, sizes.events // 2), 1))
         ledger.close()
-    return rate
+    now.floors.setdefault("parse", []).append(parses(4 * sizes.parses))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """uvicorn with the least above it: a signed webhook answered at once, after its event, or after its group's commit.
 
-`python -m bench.floors.asgi FORM PATH` serves until it is killed, and writes its port.
+`python -m bench.floors.asgi FORM PATH [fast]` serves until it is killed, and writes its port: over h11 and asyncio's
+own loop, as the project serves, or over httptools and uvloop.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from adapters.loopback import served
 
 from ..http_client import rate
 from ..measure import Sizes
-from ..processes import module, running
+from ..processes import BESIDE, module, running
 from ..workload import SECRET, posted
 from .group import OneCommitATick
 from .ledger import Ledger
@@ -74,10 +75,10 @@ def app(keep: Keep, reads: bool) -> Callable[..., Awaitable[None]]:
     return answer
 
 
-async def serve(form: str, path: Path) -> None:
+async def serve(form: str, path: Path, http: str) -> None:
     keep = FORMS[form](Ledger(path))
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with served(app(keep, form != "none"), listening, lifespan="off", access_log=False):
+        async with served(app(keep, form != "none"), listening, http, lifespan="off", access_log=False):
             print(listening.getsockname()[1], flush=True)
             await asyncio.Event().wait()
 
@@ -95,5 +96,24 @@ def http(path: Path, sizes: Sizes) -> Mapping[str, float]:
     return said
 
 
+def fast_http(path: Path, sizes: Sizes) -> Mapping[str, float]:
+    """The same functions where uvicorn has its fastest parts."""
+    said = {}
+    for form in FORMS:
+        with running(module("bench.floors.asgi", form, path / f"{form}.db", "fast", python=BESIDE)) as server:
+            many = [posted(number) for number in range(sizes.requests)]
+            said[f"floor.http.{form}.fast.c32"] = rate(int(server.said), many, 32)
+    return said
+
+
+def main(form: str, path: str, fast: str = "") -> None:
+    if fast:
+        import uvloop  # type: ignore[import-not-found]  # of the extra `bench`
+
+        uvloop.run(serve(form, Path(path), "httptools"))
+    else:
+        asyncio.run(serve(form, Path(path), "h11"))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], Path(sys.argv[2])))
+    main(*sys.argv[1:])

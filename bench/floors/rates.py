@@ -1,19 +1,43 @@
-"""Events and lifecycles a second of the ledger, one commit each or 32 to a commit; resuming one of many that wait."""
+"""Webhooks read a second; events and lifecycles of the ledger, 1 or 32 to a commit; resuming one of many that wait."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import json
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
 
 from ..measure import Sizes
+from ..workload import SECRET, signature, webhook
 from .group import OneCommitATick, Step
 from .ledger import BODY, Ledger
 
 TOGETHER = 32
 PER_ITEM = 5  # events of one item, here and where the project's store is measured
+
+
+def per_second(work: Callable[[], None], count: int) -> float:
+    begun = perf_counter()
+    for _ in range(count):
+        work()
+    return count / (perf_counter() - begun)
+
+
+def parses(count: int) -> float:
+    """A digest and json.loads of one webhook: nothing but the processor."""
+    raw = webhook(1)
+    given = signature(raw)
+
+    def read() -> None:
+        digest = hmac.new(SECRET.encode(), raw, hashlib.sha256).hexdigest()
+        assert hmac.compare_digest(digest, given)
+        json.loads(raw)
+
+    return per_second(read, count)
 
 
 def events(ledger: Ledger, count: int, group: int) -> float:
@@ -87,11 +111,14 @@ def lifecycle(path: Path, sizes: Sizes) -> Mapping[str, float]:
 def resume(path: Path, sizes: Sizes) -> Mapping[str, float]:
     """Milliseconds from the answer to the end, with few and with many that wait: 2 commits."""
     said = {}
-    for name, waiting in (("few", sizes.waiting[0]), ("many", sizes.waiting[-1])):
+    for name, waiting in sizes.turned((("few", sizes.waiting[0]), ("many", sizes.waiting[-1]))):
         ledger = Ledger(path / f"{name}.db")
         with ledger:
-            rows = ((f"W-{n}", f"thread-W-{n}", BODY) for n in range(waiting))
+            rows = ((f"W-{n}", f"thread-W-{n}", BODY) for n in range(waiting + sizes.warm))
             ledger.sql.executemany("INSERT INTO record VALUES (?, 2, ?, 'waiting', ?)", rows)
+        ledger.sql.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for number in range(waiting, waiting + sizes.warm):
+            _resume(ledger, f"W-{number}")
         took = [_resume(ledger, f"W-{n * waiting // sizes.resumes}") for n in range(sizes.resumes)]
         said[f"floor.resume.{name}"] = statistics.median(took)
         ledger.close()

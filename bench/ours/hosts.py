@@ -15,8 +15,7 @@ COLD: Mapping[str, tuple[str, str, str]] = {
     "floor.aws.import": (
         sys.executable,
         "-c",
-        "import factory_core.config, factory_core.dispatch.records\n"
-        "import boto3; boto3.client('dynamodb', region_name='us-east-1')",
+        "import bench.floors.models, boto3; boto3.client('dynamodb', region_name='us-east-1')",
     ),
     "factory.aws.import": (sys.executable, "-c", "import adapters.aws.handlers.ingress"),
 }
@@ -36,7 +35,9 @@ def counted(path: Path, sizes: Sizes) -> Mapping[str, float]:
     return {
         "factory.aws.trips": sum(aws.trips) / len(aws.trips),
         "factory.aws.writes": ours.writes,
+        "factory.aws.redelivery": aws_costs.REDELIVERY,
         "factory.aws.price": ours.dollars,
         "step-functions.price": step_functions.dollars,
+        "factory.object.requests": cloudflare_costs.ASKED,
         "factory.object.rows": rows.count,
     }

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from time import perf_counter
 
@@ -29,7 +29,7 @@ SETTLE = 1.5  # seconds after the start, in which a host looks at what it finds
 def idle(path: Path, sizes: Sizes) -> Mapping[str, float]:
     """Percent of a core, and megabytes, of a server to which nothing happens."""
     said: dict[str, float] = {}
-    for name, waiting in (("few", sizes.waiting[0]), ("many", sizes.waiting[-1])):
+    for name, waiting in sizes.turned((("few", sizes.waiting[0]), ("many", sizes.waiting[-1]))):
         with _serving(path / name, waiting) as (server, _):
             time.sleep(min(SETTLE, sizes.idle_seconds))
             before, begun = server.cpu_seconds(), perf_counter()
@@ -41,32 +41,38 @@ def idle(path: Path, sizes: Sizes) -> Mapping[str, float]:
 
 def restart(path: Path, sizes: Sizes) -> Mapping[str, float]:
     """Milliseconds from the start of the process until it has stored a webhook, and what was written beside that."""
-    said: dict[str, float] = {}
-    for name, waiting in (("empty", 0), ("many", sizes.waiting[-1])):
+    said: dict[str, float] = {"factory.reexecuted": 0}
+    for name, waiting in sizes.turned((("empty", 0), ("many", sizes.waiting[-1]))):
         with _serving(path / name, waiting) as (_, started):
             said[f"factory.restart.{name}"] = (perf_counter() - started) * 1000
             time.sleep(min(SETTLE, sizes.idle_seconds))
-        said["factory.reexecuted"] = _written(path / name / "factory.db")
+        said["factory.reexecuted"] += _written(path / name / "factory.db")
     return said
 
 
 @contextmanager
 def _serving(path: Path, waiting: int) -> Iterator[tuple[Child, float]]:
     """A server over a store in which so many wait; it has heard one webhook. And when it was started."""
-    path.mkdir()
-    file = path / "factory.db"
+    configure(path, {name: {"url": NOBODY} for name in ("linear", "slack", "github")})
+    file, port = path / "factory.db", free_port()
     gather(file, waiting) if waiting else World(file).file.close()
-    port = free_port()
-    vendors = {name: {"url": NOBODY} for name in ("linear", "slack", "github")}
-    written = CONFIG.model_dump(mode="json", by_alias=True, exclude_defaults=True) | vendors
-    (path / "factory.config.yaml").write_text(yaml.safe_dump(written))
-    program = "import sys; from factory_cli.main import run; sys.exit(run())"
-    command = [sys.executable, "-c", program, "serve", f"--port={port}", "--no-check"]
-    secrets = dict.fromkeys((*NAMES, *TOKENS), SECRET)
     begun = perf_counter()
-    with running(command, cwd=path, more=secrets) as server:
+    with served(path, port) as server:
         rate(port, [posted(HEARD)], 1)
         yield server, begun
+
+
+def configure(path: Path, vendors: Mapping[str, Mapping[str, str]]) -> None:
+    path.mkdir()
+    written = CONFIG.model_dump(mode="json", by_alias=True, exclude_defaults=True) | dict(vendors)
+    (path / "factory.config.yaml").write_text(yaml.safe_dump(written))
+
+
+def served(path: Path, port: int) -> AbstractContextManager[Child]:
+    """The real server over what lies in `path`; it ends by SIGKILL."""
+    program = "import sys; from factory_cli.main import run; sys.exit(run())"
+    command = [sys.executable, "-c", program, "serve", f"--port={port}", "--no-check"]
+    return running(command, cwd=path, more=dict.fromkeys((*NAMES, *TOKENS), SECRET))
 
 
 def _written(file: Path) -> int:

@@ -1,4 +1,4 @@
-"""What it costs to begin: imports, a ready factory, and `factory --help`: the least of several starts."""
+"""What it costs to begin: imports and `factory --help`, the least of several starts; and a ready factory, one start."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def starts(path: Path, sizes: Sizes) -> Mapping[str, float]:
     took = least(PROGRAMS, sizes.starts)
     for name in ("factory.import.core", "factory.import.server"):
         took[name] -= took["floor.python"]
-    return took | _inits(path, sizes)
+    return took | _inits(path)
 
 
 def least(programs: Mapping[str, Sequence[str]], times: int) -> dict[str, float]:
@@ -58,15 +58,14 @@ def least(programs: Mapping[str, Sequence[str]], times: int) -> dict[str, float]
     return {name: min(each) for name, each in took.items()}
 
 
-def _inits(path: Path, sizes: Sizes) -> dict[str, float]:
-    """As the process itself counts it: from its first line to a factory that can accept events."""
-    said: dict[str, list[float]] = {"floor.init": [], "factory.init": []}
-    for number in range(sizes.starts):
-        for name, program in (("floor.init", FLOOR_READY), ("factory.init", READY)):
-            home = path / f"{name}-{number}"
-            home.mkdir()
-            said[name].append(float(_run((sys.executable, "-c", program.format(path=str(home))))))
-    return {name: min(each) for name, each in said.items()}
+def _inits(path: Path) -> dict[str, float]:
+    """As the process itself counts it, once, as a peer's: from its first line to a factory that can accept events."""
+    said = {}
+    for name, program in (("floor.init", FLOOR_READY), ("factory.init", READY)):
+        home = path / name
+        home.mkdir()
+        said[name] = float(_run((sys.executable, "-c", program.format(path=str(home)))))
+    return said
 
 
 def _run(command: Sequence[str]) -> str:

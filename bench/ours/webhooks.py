@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from time import perf_counter
 
 from adapters.providers.linear.webhook import LinearWebhook, read
 from factory_core.intake.http import HttpRequest
 from factory_core.intake.signatures import signed
 
+from ..floors.rates import parses, per_second
 from ..measure import Sizes
 from ..workload import SECRET, signature, webhook
 from .world import CONFIG, World, now
@@ -30,11 +27,6 @@ def parse(path: Path, sizes: Sizes) -> Mapping[str, float]:
     request, reads = _request(1), LinearWebhook((SECRET,), CONFIG)
     raw, given = request.body, request.headers["linear-signature"]
 
-    def floor() -> None:
-        digest = hmac.new(SECRET.encode(), raw, hashlib.sha256).hexdigest()
-        assert hmac.compare_digest(digest, given)
-        json.loads(raw)
-
     def typed() -> None:
         assert signed((SECRET,), raw, given)
         read(raw)
@@ -43,16 +35,9 @@ def parse(path: Path, sizes: Sizes) -> Mapping[str, float]:
         assert reads.events_in(request).events
 
     return {
-        "floor.parse": _per_second(floor, sizes.parses), "factory.parse": _per_second(typed, sizes.parses),
-        "factory.events_in": _per_second(whole, sizes.parses),
+        "floor.parse": parses(sizes.parses), "factory.parse": per_second(typed, sizes.parses),
+        "factory.events_in": per_second(whole, sizes.parses),
     }  # fmt: skip
-
-
-def _per_second(work: Callable[[], None], count: int) -> float:
-    begun = perf_counter()
-    for _ in range(count):
-        work()
-    return count / (perf_counter() - begun)
 
 
 def commits(path: Path, sizes: Sizes) -> Mapping[str, float]:

@@ -57,15 +57,28 @@ async def _session(
         said = {"init": (perf_counter() - begun) * 1000}
         await _live(peer, "warm", 2, 1)
         said["rss"] = sum(Child(pid).resident_mb() for pid in peer.pids)
-        empty = peer.bytes_on_disk()
-        said["lifecycle.c1"] = await _live(peer, "one", lifecycles, 1)
-        said["lifecycle.c32"] = await _live(peer, "many", lifecycles, 32)
-        said["lifecycle.bytes"] = (peer.bytes_on_disk() - empty) / (2 * lifecycles)
-        await asyncio.gather(*(_each(peer.start, [f"w-{n}" for n in range(at, waiting, 32)]) for at in range(32)))
-        await asyncio.sleep(min(1.0, idle))
-        said["idle_cpu"] = await _idle(peer, idle)
-        said["resume"] = statistics.median([await _timed(peer, n * waiting // resumes) for n in range(resumes)])
-    return said
+        if lifecycles:
+            said |= await _lifecycles(peer, lifecycles)
+        return said | await _waits(peer, waiting, resumes, idle)
+
+
+async def _lifecycles(peer: Peer, count: int) -> dict[str, float]:
+    empty = peer.bytes_on_disk()
+    alone, together = await _live(peer, "one", count, 1), await _live(peer, "many", count, 32)
+    disk = (peer.bytes_on_disk() - empty) / (2 * count)
+    return {"lifecycle.c1": alone, "lifecycle.c32": together, "lifecycle.bytes": disk}
+
+
+async def _waits(peer: Peer, waiting: int, resumes: int, idle: float) -> dict[str, float]:
+    """`resumes` while so many wait; as many more come before, untimed, to warm up."""
+    every = waiting + resumes
+    await asyncio.gather(*(_each(peer.start, [f"w-{n}" for n in range(at, every, 32)]) for at in range(32)))
+    await asyncio.sleep(min(1.0, idle))
+    spent = await _idle(peer, idle)
+    for number in range(waiting, every):
+        await peer.resume(f"w-{number}")
+    took = [await _timed(peer, n * waiting // resumes) for n in range(resumes)]
+    return {"idle_cpu": spent, "resume": statistics.median(took)}
 
 
 async def _live(peer: Peer, name: str, count: int, at_once: int) -> float:

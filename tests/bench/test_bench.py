@@ -9,15 +9,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench.__main__ import main
 from bench.document import document, text
 from bench.floors.ledger import BODY, Ledger
 from bench.floors.rates import at_once, one_by_one
 from bench.measure import QUICK, Absent, Figure, Measure, Sizes
 from bench.measures import FIGURES, MEASURES
+from bench.ours.killed import killed
 from bench.page import PAGE, generated
 from bench.reach import GOALS, Goal
 from bench.rounds import Round, kept, median, play, ratio
@@ -126,27 +129,100 @@ def steps(*rates: float) -> Measure:
     return Measure("m", {"fast": Figure("fast, {few} waiting", "/s", "slow"), "slow": Figure("slow", "/s")}, take)
 
 
-def test_a_round_on_restless_ground_is_dropped_and_that_is_said() -> None:
-    rounds = [Round({"fast": 2, "slow": 1}, [10, 11]), Round({"fast": 90, "slow": 1}, [10, 16])]
+def looks(event: tuple[float, ...] = (10,), parse: tuple[float, ...] = (7,)) -> dict[str, list[float]]:
+    return {"event": [*event], "parse": [*parse]}
+
+
+@pytest.mark.parametrize("restless", [((10, 16), (7, 8)), ((10, 11), (5, 8))], ids=["disk", "processor"])
+def test_a_round_on_restless_ground_is_dropped_and_that_is_said(restless: tuple[tuple[float, ...], ...]) -> None:
+    rounds = [Round({"fast": 2, "slow": 1}, looks((10, 11))), Round({"fast": 90, "slow": 1}, looks(*restless))]
     assert kept(rounds) == rounds[:1]
     said = document([steps()], rounds, 1, QUICK)
     assert said["rounds"] == {"asked": 1, "kept": 1, "dropped": [1.6], "restless": False}
     assert "dropped 1" in text(said) and "50 waiting" in text(said)
 
 
+def test_a_round_looks_at_the_disk_and_at_the_processor() -> None:
+    (played,) = play([steps(1.0)], 1, QUICK)
+    assert {name: len(each) for name, each in played.floors.items()} == {"event": 2, "parse": 2}
+
+
+def test_what_is_compared_in_one_measure_is_first_in_turn() -> None:
+    seen: list[int] = []
+
+    def take(path: Path, sizes: Sizes) -> Mapping[str, float]:
+        seen.append(sizes.turned((1, 2, 3))[0])
+        return {}
+
+    play([Measure("m", {}, take)], 3, replace(QUICK, replays=2))
+    assert {*seen[:3]} == {1, 2, 3}
+    assert sorted(QUICK.turned((1, 2, 3))) == sorted(replace(QUICK, turn=5).turned((1, 2, 3))) == [1, 2, 3]
+
+
 def test_a_ratio_is_taken_within_each_round() -> None:
-    rounds = [Round({"a": a, "b": b}, [1]) for a, b in ((1, 1), (20, 10), (300, 100))]
+    rounds = [Round({"a": a, "b": b}, looks()) for a, b in ((1, 1), (20, 10), (300, 100))]
     assert (ratio(rounds, "a", "b"), median(rounds, "a")) == (2, 20)
 
 
 def test_a_goal_without_its_figures_is_neither_met_nor_missed() -> None:
-    rounds = [Round({"a": 10, "b": 5}, [1])]
+    rounds = [Round({"a": 10, "b": 5}, looks())]
     goal, missed, unknown = (
         Goal("9", "", "a", "≥", 2, "b"),
         Goal("9", "", "a", "<", 10),
         Goal("9", "", "a", "≥", 2, "x"),
     )
     assert (goal.met(rounds), missed.met(rounds), unknown.met(rounds)) == (True, False, None)
+
+
+def test_a_goal_for_the_worst_round_looks_at_that_one() -> None:
+    rounds = [Round({"a": a, "b": 10}, looks()) for a in (20, 21, 50)]
+    usual, worst = (Goal("7", "", "a", "≤", 4.5, "b", worst=worst) for worst in (False, True))
+    assert (usual.measured(rounds), worst.measured(rounds)) == (2.1, 5)
+    assert (usual.met(rounds), worst.met(rounds)) == (True, False)
+
+
+def test_each_peer_is_compared_within_each_round() -> None:
+    """The medians of both, 200 and 100, would say 2."""
+    figures = {name: Figure(name, "/s") for name in ("factory.lifecycle.c1", "restate.lifecycle.c1")}
+    pairs = ((100, 100), (200, 50), (300, 200))
+    rounds = [Round(dict(zip(figures, pair, strict=True)), looks()) for pair in pairs]
+    said = document([Measure("m", figures, steps().take)], rounds, 3, QUICK)
+    (row,) = said["beside"]
+    assert (row["ratios"]["Restate"], row["ratios"]["DBOS"]) == (1.5, None)
+    assert "| lifecycles as the peers', 1 at once |  |  | 1.5 × |" in generated(said)
+    assert "1.5 ×" in text(said)
+
+
+@pytest.mark.parametrize("less", [["--quick"], ["--rounds=4"], ["--only=parse"]], ids=str)
+def test_only_a_whole_run_is_written_down(
+    less: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def never(*given: object) -> list[Round]:
+        raise AssertionError("it ran")
+
+    before = PAGE.read_text()
+    monkeypatch.setattr("bench.__main__.play", never)
+    monkeypatch.setattr(sys, "argv", ["bench", "--write", *less])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2 and "--write keeps whole runs only" in capsys.readouterr().err
+    assert PAGE.read_text() == before
+
+
+def test_the_floor_of_a_cold_start_is_nothing_of_ours() -> None:
+    """So that it stays where it is when our models grow."""
+    program = (
+        "import sys, bench.floors.models as made; from pydantic import BaseModel\n"
+        "print(sum(isinstance(one, type) and BaseModel in one.__bases__ for one in vars(made).values()))\n"
+        "print(*(name for name in sys.modules if name.split('.')[0] in ('factory_core', 'adapters', 'factory_cli')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "15\n\n"
+
+
+def test_a_server_that_dies_amid_its_effects_repeats_none(tmp_path: Path) -> None:
+    """Half of them the vendor had performed; it has each once."""
+    assert killed(tmp_path, QUICK) == {"factory.kill.amid": 4, "factory.kill.acted": 2, "factory.kill.twice": 0}
 
 
 def test_what_cannot_be_taken_is_named() -> None:
@@ -166,5 +242,5 @@ def test_the_page_shows_every_goal_and_every_measure() -> None:
 
 
 def test_the_generated_part_has_a_row_for_each_figure() -> None:
-    said = document([steps()], [Round({"fast": 2, "slow": 1}, [10, 11])], 1, QUICK)
+    said = document([steps()], [Round({"fast": 2, "slow": 1}, looks())], 1, QUICK)
     assert "| fast, 50 waiting | 2 /s | 2 … 2 | 2 × slow |" in generated(said)
