@@ -83,21 +83,21 @@ def test_a_slot_is_free_though_nothing_can_be_said(ends: str) -> None:
 
 
 def test_a_long_line_costs_a_tick_no_more_and_each_of_it_has_a_turn() -> None:
-    """Of a thousand that nobody knows, and that stand in line all the same, fifty are sent away at a time."""
+    """Of three hundred that nobody knows, and that stand in line all the same, fifty are sent away at a time."""
 
     async def story() -> None:
         world = World()
         entries = tuple(
-            QueueEntry(work_item_id=f"GONE-{n:04}", repository="acme/shop", since=world.now) for n in range(1000)
+            QueueEntry(work_item_id=f"GONE-{n:03}", repository="acme/shop", since=world.now) for n in range(300)
         )
         slot = Slot(repository="acme/shop", state="running", since=world.now)
         await world.store.put_batch(Batch(slots={"ACME-1": slot}, queue=entries))
         await world.add(ticket())
         left = list[int]()
-        for _ in range(40):
+        for _ in range(12):
             world.now += timedelta(seconds=31)
             await world.factory.check_in(sweep=False)
             left.append(len((await world.store.get_batch()).queue))
-        assert left[0] == 950 and left[-1] == 0
+        assert left[0] == 250 and left[-1] == 0
 
     run(story())
