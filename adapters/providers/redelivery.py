@@ -29,7 +29,7 @@ class Place(NamedTuple):
     @classmethod
     def read(cls, cursor: str) -> Place:
         again, after, page = (*cursor.split("\n", 2), "", "")[:3]
-        return cls(page, after, again == "again")
+        return cls(page, after, again == "again" and bool(after or page))
 
     def __str__(self) -> str:
         return f"{'again' if self.again else ''}\n{self.after}\n{self.page}"

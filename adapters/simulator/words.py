@@ -45,7 +45,7 @@ class Words:
         """What was owed when this run was planned, and is not in its task."""
         said = self._owed_at.get(order.run_id, frozenset()) | self._in_record(order)
         owed = self._owed.get(order.work_item_id, set())
-        self._told[order.run_id] = {mark for mark in owed | said if mark in order.task}
+        self._told.setdefault(order.run_id, {mark for mark in owed | said if mark in order.task})
         return sorted(mark for mark in said if mark not in order.task)
 
     def _in_record(self, order: RunOrder) -> frozenset[str]:

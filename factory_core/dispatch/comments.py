@@ -48,6 +48,11 @@ def duration(span: timedelta) -> str:
     return f"{seconds // 86400} d"
 
 
+def moment(at: datetime, now: datetime) -> str:
+    """`14:30 UTC`, with its day where that is not today."""
+    return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at.day} {at:%b %H:%M} UTC"
+
+
 def question(record: InFlightRecord, text: str, config: FactoryConfig) -> str:
     """The question as it is asked, addressed to the reporter where the channel knows that person."""
     reporter = config.clarification.people.get(record.item.reporter, "") if record.item else ""

@@ -73,6 +73,7 @@ class StartAgent(Frozen):
 
     kind: Literal["start_agent"] = "start_agent"
     not_before: datetime | None = None  # after a failed try: when the cool-down ends
+    told: tuple[str, ...] = ()  # marks of the words that it is told: the same ones, however often it is tried
 
 
 class StopAgent(Frozen):

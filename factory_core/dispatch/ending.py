@@ -59,7 +59,8 @@ def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig
     """A person took it back: whatever runs is stopped, the slot is free, nothing more is written to the ticket."""
     effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
     effects += [ReleaseSlot(), *disarm(record), *_leave_thread(record, f"No longer needed: {why}")]
-    noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, armed=False, outbox=lasting(record))
+    kept = lasting(record.without(ReleaseSlot))
+    noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, armed=False, outbox=kept)
     return noted.to(State.CANCELLED, at, *effects, within=config.runner.keep_finished)
 
 
@@ -111,7 +112,7 @@ def abort(record: InFlightRecord, event: AbortRequested, config: FactoryConfig) 
 
 def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
     """A person takes it up again: attempts and questions start from nothing, the work and the answers stay."""
-    noted = unblocked(record).note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
+    noted = record.but(block=None).note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
     if event.reason and record.block and record.block.reason == "still-unclear":  # what nobody had answered
         noted = noted.answered(Reply(id=event.id, author=event.by or "a person", text=event.reason, at=event.at))
     handled = tuple(
@@ -121,11 +122,6 @@ def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) 
     told = noted.tell(event.reason) if event.reason else noted
     fresh = told.but(attempt=0, round=0, clarification=asked, handled=handled)
     return fresh.to(State.TRIAGING, event.at, TriageItem())
-
-
-def unblocked(record: InFlightRecord) -> InFlightRecord:
-    """Without its block, and with what the block kept from the agent."""
-    return record.tell(*(record.block.untold if record.block else ())).but(block=None)
 
 
 def reopen(record: InFlightRecord, at: datetime) -> Transition:

@@ -14,7 +14,7 @@ from .effects import (
     TakeSlot,
     TriageItem,
 )
-from .ending import SLOTTED, cancel, reopen, unblocked
+from .ending import SLOTTED, cancel, reopen
 from .events import ItemChanged, ItemRead, StartRefused
 from .records import ENDED, InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
@@ -124,8 +124,8 @@ def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:
     assert event.item is not None
     if record.item and Summary.of(event.item).digest == record.item.digest:
         return record.stay(tracker=event.item.state)
-    noted = unblocked(record).without(TakeSlot).note(event.at, "person", "The ticket was edited.")
-    freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
+    noted = record.but(block=None).without(TakeSlot).note(event.at, "person", "The ticket was edited.")
+    freed = record.once(ReleaseSlot()) if record.state in SLOTTED else ()
     return noted.to(State.TRIAGING, event.at, *freed, TriageItem())
 
 

@@ -97,7 +97,6 @@ class Block(Frozen):
     reason: str  # unroutable, ineligible, attempts-exhausted, no-change, budget-run, ci-failed, review-failed, …
     why: str
     fix: str
-    untold: tuple[str, ...] = ()  # what was to be mended when the rounds were used up: a retry tells it
     gate_lifts: bool = False  # nothing of the work is missing: a pull request that a person mended may be merged
 
 
@@ -130,7 +129,8 @@ class InFlightRecord(Frozen):
     branch: str = ""  # named once, at the first start: a new title does not move the work
     clarification: Clarification | None = None
     answers: tuple[Reply, ...] = ()
-    feedback: tuple[str, ...] = ()  # what the next run must be told, in words
+    to_mend: tuple[str, ...] = ()  # what the gate found broken, in words, and no run that ended well was told
+    feedback: tuple[str, ...] = ()  # what people said, and no run that ended well was told
     handled: tuple[str, ...] = ()  # reviews and failed checks that became feedback
     run: Run | None = None
     spent: Usage = Usage()
@@ -176,15 +176,27 @@ class InFlightRecord(Frozen):
         """The next run is told these words too: the newest ones; older ones stay in its history."""
         return self.but(feedback=(*self.feedback, *(text[:MOST_TEXT] for text in words))[-MOST_WORDS:])
 
-    def mended(self, run: Run | None) -> InFlightRecord:
-        """What a run that ended well was told needs no telling again; what came after that does."""
-        given = Counter(run.told if run else ())
-        left = []
-        for text in self.feedback:
-            mark = short(text)
-            given[mark] -= 1
-            left += [text] if given[mark] < 0 else []
-        return self.but(feedback=tuple(left))
+    def marks(self) -> tuple[str, ...]:
+        """Of all words that a run which is planned now is told."""
+        return tuple(short(text) for text in (*self.to_mend, *self.feedback))
+
+    def told(self, marks: Iterable[str]) -> InFlightRecord:
+        """With just the words of these marks: what a run is told."""
+        return self._parted(marks, 0)
+
+    def untold(self, marks: Iterable[str]) -> InFlightRecord:
+        """Without them: what a run that ended well was told needs no telling again; what came after that does."""
+        return self._parted(marks, 1)
+
+    def _parted(self, marks: Iterable[str], side: int) -> InFlightRecord:
+        left, parts = Counter(marks), list[tuple[str, ...]]()
+        for words in (self.to_mend, self.feedback):
+            sides: tuple[list[str], list[str]] = ([], [])
+            for text in words:
+                left[short(text)] -= 1
+                sides[left[short(text)] < 0].append(text)
+            parts.append(tuple(sides[side]))
+        return self.but(to_mend=parts[0], feedback=parts[1])
 
     def knows(self, event: Event) -> bool:
         return short(event.id) in self.applied

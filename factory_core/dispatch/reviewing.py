@@ -175,14 +175,13 @@ def follow_up(
     record: InFlightRecord, at: datetime, words: tuple[str, ...], config: FactoryConfig, reason: str
 ) -> Transition:
     """Run the agent again in the same work tree with these words, unless the rounds are used up."""
+    broken = (*record.to_mend, *(text[:MOST_TEXT] for text in words))[-MOST_WORDS:]
     if record.round >= config.agents.max_rounds:
         last = (*record.feedback, *words)[-1].strip().partition("\n")[0][:300]
         why = f"Still not right after {record.round} follow-ups. Last: {last}"
-        untold = tuple(text[:MOST_TEXT] for text in words)[-MOST_WORDS:]
-        stopped = Block(reason=reason, why=why, fix=comments.retry_fix(record), untold=untold, gate_lifts=True)
-        return block(record, at, stopped, config)
-    told = record.but(feedback=()).tell(*words, *record.feedback)  # what people said is the last to be left out
-    return queue(told.but(round=record.round + 1, attempt=0), at)
+        stopped = Block(reason=reason, why=why, fix=comments.retry_fix(record), gate_lifts=True)
+        return block(record.but(to_mend=broken), at, stopped, config)
+    return queue(record.but(to_mend=broken, round=record.round + 1, attempt=0), at)
 
 
 def _by_gate(
@@ -200,6 +199,8 @@ def _by_gate(
             else "review-failed"
         )
         return follow_up(noted, at, tuple(words for _, words in new), config, reason)
+    if not passed.feedback:
+        record = record.but(to_mend=())
     if record.feedback:
         return follow_up(record, at, (), config, "review-failed")
     if passed.verdict == "open":

@@ -72,7 +72,7 @@ class Run(Frozen):
     engine: str
     started_at: datetime
     session: str = ""  # the engine's own session id, to resume in
-    told: tuple[str, ...] = ()  # marks of the feedback that it was given
+    told: tuple[str, ...] = ()  # marks of the words that it was told
 
 
 class RunReport(Frozen):

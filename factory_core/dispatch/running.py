@@ -47,12 +47,6 @@ def run(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> T
     return record.to(State.RUNNING, event.at, moved, within=config.agents.start_within, run=event.run)
 
 
-def hear_what_was_told(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition | None:
-    """The run's good end was faster than the word of its start: what it was told, the next one need not hear."""
-    ended = record.run and record.run.run_id == event.run.run_id
-    return record.mended(event.run).stay() if ended else None
-
-
 def expect_start(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
     """The start is still being tried by the outbox, which has its own limit."""
     return record.to(State.DISPATCHING, event.at, within=config.agents.start_within)
@@ -71,22 +65,26 @@ def publish_retry_or_stop(record: InFlightRecord, event: AgentFinished, config: 
         return None
     engine = record.route.engine if record.route else ""
     began = report.started_at or event.at
-    ended = Run(
-        run_id=report.run_id, engine=engine, started_at=began, session=report.session, told=_told(record, report)
-    )
+    told = _told(record, report.run_id)
+    ended = Run(run_id=report.run_id, engine=engine, started_at=began, session=report.session, told=told)
     spent = record.without(LookAtRun).but(run=ended, spent=record.spent.plus(report.usage))
     return _AFTER[report.status](spent, report, event.at, config)
 
 
-def _told(record: InFlightRecord, report: RunReport) -> tuple[str, ...]:
-    return record.run.told if record.run and record.run.run_id == report.run_id else ()
+def _told(record: InFlightRecord, run_id: str) -> tuple[str, ...]:
+    """By its planned start, where the end is faster than the word of that."""
+    for planned in record.outbox:
+        if isinstance(planned.effect, StartAgent) and planned.run_id == run_id:
+            return planned.effect.told
+    return record.run.told if record.run and record.run.run_id == run_id else ()
 
 
 def _published(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     noted = record.note(at, "agent", f"Finished: {report.usage.turns} turns, ${report.usage.usd:.2f}.", report.words)
     opened = OpenPullRequest(run_id=report.run_id, summary=report.words[:4_000])
     effects = (opened, MoveSlotToReview())  # the slot in the write that knows the pull request
-    return noted.mended(record.run).to(State.IN_REVIEW, at, *effects, within=config.runner.review_check_every)
+    rest = noted.untold(record.run.told if record.run else ())
+    return rest.to(State.IN_REVIEW, at, *effects, within=config.runner.review_check_every)
 
 
 def _asked(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
@@ -115,7 +113,8 @@ def _failed(record: InFlightRecord, report: RunReport, at: datetime, config: Fac
 def _limited(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
     """The engine's own limit: give the slot back, come again when it resets; that was no attempt."""
     resets = max(report.retry_at or at + WHEN_LIMIT_UNKNOWN, at + timedelta(minutes=1))
-    waits = f"the usage limit of {record.run.engine if record.run else 'the engine'}, until {resets:%H:%M} UTC"
+    engine = record.run.engine if record.run else "the engine"
+    waits = f"the usage limit of {engine}, until {comments.moment(resets, at)}"
     noted = record.note(at, "agent", f"Stopped by {waits}.")
     return noted.to(
         State.QUEUED, at, ReleaseSlot(), within=resets - at, waits_for=waits, attempt=max(0, record.attempt - 1)
@@ -149,7 +148,7 @@ _AFTER: dict[RunStatus, Callable[[InFlightRecord, RunReport, datetime, FactoryCo
 
 
 def _start(record: InFlightRecord, at: datetime, config: FactoryConfig, after: timedelta = timedelta(0)) -> Transition:
-    start = StartAgent(not_before=at + after if after else None)
+    start = StartAgent(not_before=at + after if after else None, told=record.marks())
     within = config.agents.start_within + after
     title = record.item.title if record.item else ""
     branch = record.branch or branch_of(record.work_item_id, title, record.generation)

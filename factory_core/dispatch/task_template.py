@@ -51,9 +51,10 @@ def _answers(record: InFlightRecord) -> str:
 
 
 def _feedback(record: InFlightRecord) -> str:
-    if not record.feedback:
+    words = (*record.to_mend, *record.feedback)
+    if not words:
         return ""
-    told = "\n".join(f"- {text}" for text in record.feedback)
+    told = "\n".join(f"- {text}" for text in words)
     return "Your earlier work is on this branch. Mend it:\n" + _between(f"feedback-{record.key}", told)
 
 

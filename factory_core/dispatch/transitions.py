@@ -91,7 +91,6 @@ from .running import (
     ask_for_room_again,
     dispatch,
     expect_start,
-    hear_what_was_told,
     look_for_agent,
     publish_retry_or_stop,
     run,
@@ -186,7 +185,6 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     *rows(ACTIVE, EffectFailed, block_or_note),
     # what was under way when the item left its state
     *rows((CANCELLED, BLOCKED, FAILED), AgentStarted, stop_late_agent),
-    *rows((IN_REVIEW,), AgentStarted, hear_what_was_told),
     *rows((CANCELLED, BLOCKED), QuestionAsked, close_late_thread),
 )
 
@@ -201,7 +199,7 @@ IGNORED = ignored(
     ((TRIAGING,), [CheckedIn], "the outbox is its clock: the triage is planned"),
     ((TRIAGING, WAITING), [*_END, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
     ((TRIAGING, WAITING), _PULL, "the pull request is read again when the agent's work is published"),
-    ((TRIAGING, WAITING, QUEUED), [AgentStarted], "the run's end was faster than the word of its start"),
+    ((TRIAGING, WAITING, QUEUED, IN_REVIEW), [AgentStarted], "the run's end was faster than the word of its start"),
     (AT_WORK, [MergeRefused], "no merge is under way"),
     ((WAITING, *AT_WORK, IN_REVIEW, MERGING), [Triaged], "a triage that was overtaken by a newer one"),
     ((IN_REVIEW, MERGING), [QuestionAsked], "the question was answered before it was recorded"),

@@ -12,7 +12,7 @@ from ..dispatch import comments, effects, events
 from ..dispatch.effects import Planned
 from ..dispatch.ending import KEEP_THREAD
 from ..dispatch.following import OURS
-from ..dispatch.records import ClarificationRecord, InFlightRecord, short
+from ..dispatch.records import ClarificationRecord, InFlightRecord
 from ..dispatch.run import ENDED, Run, RunOrder, RunReport, RunStatus
 from ..dispatch.triage import Verdict, not_eligible, triage
 from ..ports import (
@@ -177,11 +177,12 @@ class Performer:
         if item is None or item.state not in OURS or not_eligible(item, self._config):
             await self._fleet.stop(planned.run_id)  # an earlier try, whose worker died, may have started it
             return Outcome(events.StartRefused(**about, item=item))
-        order = self._order(record, planned, item)
+        order = self._order(record.told(effect.told), planned, item)
         report = await self._fleet.start(order)
         started = report.started_at or about["at"]
-        told = tuple(short(text) for text in record.feedback)
-        run = Run(run_id=order.run_id, engine=order.engine, started_at=started, session=report.session, told=told)
+        run = Run(
+            run_id=order.run_id, engine=order.engine, started_at=started, session=report.session, told=effect.told
+        )
         return Outcome(events.AgentStarted(**about, run=run))
 
     def _order(self, record: InFlightRecord, planned: Planned, item: WorkItem) -> RunOrder:

@@ -262,7 +262,7 @@ class Sweep:
             return
         keys = self._visits.get(name, [])
         for key in keys[bisect_right(keys, self._cursors.get(name, "")) :]:
-            if not self._spend(calls):
+            if not self._spend(min(calls, self._config.sweep.calls)):
                 return
             self._cursors[name] = key
             item_id = key.rpartition("\n")[2]

@@ -9,7 +9,7 @@ import pytest
 from factory_core.dispatch.events import AbortRequested, RetryRequested, StopRequested
 from factory_core.dispatch.pull_request import Check
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus
+from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable, Terminal
 
 from .world import CLEAR, World, run, ticket
@@ -48,7 +48,7 @@ def test_what_is_to_be_mended_is_told_again_when_its_run_did_not_mend_it(status:
         await world.later(timedelta(minutes=31))
         assert len(world.fleet.orders) == 3 and "The check ci ended with failure." in newest_task(world)
         await world.agent_ends()
-        assert (await world.record()).feedback == ()
+        assert (await world.record()).marks() == ()
 
     run(story())
 
@@ -86,6 +86,65 @@ def test_a_start_that_waits_is_taken_back_when_its_item_is_blocked() -> None:
         assert len(world.fleet.orders) == 1 and (await world.store.get_batch()).slots == {}
         await retry(world)
         assert len(world.fleet.orders) == 2 and "The check ci ended" in newest_task(world)
+
+    run(story())
+
+
+def test_what_is_not_broken_any_more_is_not_told_and_what_blocked_it_is_merged() -> None:
+    """A check was red, its reading failed while the agent ran, and it turned green by itself."""
+
+    async def story() -> None:
+        world = await mending()
+        world.target.faults["read_pull_request"] = [Terminal("GitHub: no access", why="403", fix="factory check")]
+        await world.hear(world.pull())
+        assert await world.state() is State.BLOCKED
+        world.target.green(1)
+        await world.hear(world.pull())
+        assert await world.state() is State.DONE and len(world.fleet.orders) == 2
+
+    run(story())
+
+
+async def answers_lost(world: World, after: float | None = None) -> None:
+    """A check is red; the next start works, and its answer is lost once."""
+    start = world.fleet.start
+
+    async def loses(order: RunOrder) -> RunReport:
+        await start(order)
+        world.fleet.start = start  # type: ignore[method-assign]
+        raise Retryable("the fleet cannot be reached", why="no answer", fix="factory check", after=after)
+
+    await world.add(ticket())
+    await world.agent_ends()
+    world.target.red(1)
+    world.fleet.start = loses  # type: ignore[method-assign]
+    await world.hear(world.pull())
+
+
+def test_words_between_a_start_and_its_repetition_are_told_to_the_next_run() -> None:
+    """The fleet gives the run that it has, whose task was written before."""
+
+    async def story() -> None:
+        world = World()
+        await answers_lost(world)
+        await world.hear(world.comment("And in the mail."))
+        await world.later(timedelta(minutes=5))
+        assert await world.state() is State.RUNNING and "And in the mail." not in newest_task(world)
+        await world.agent_ends()
+        assert "And in the mail." in newest_task(world) and "The check ci ended" not in newest_task(world)
+
+    run(story())
+
+
+def test_a_run_whose_end_is_faster_than_the_word_of_its_start_was_told_all_the_same() -> None:
+    async def story() -> None:
+        world = World()
+        await answers_lost(world, after=600)
+        world.target.green(1)
+        await world.agent_ends()
+        await world.hear(world.pull())
+        await world.later(timedelta(minutes=11))
+        assert await world.state() is State.DONE and len(world.fleet.orders) == 2
 
     run(story())
 

@@ -43,7 +43,7 @@ class GithubDeliveries:
             lambda page: self._failed(repository, since, page, arrived),
             lambda delivery_id: self.redeliver(repository, int(delivery_id)),
             place,
-            left,
+            max(left, 2),
         )
         return done._replace(cursor=f"{home}\n{done.cursor}" if done.cursor else "")
 

@@ -61,9 +61,7 @@ class RelayfileClient:
 
     async def events(self, cursor: str = "") -> FeedPage:
         """The changes after the cursor; an empty one starts with what the service still remembers."""
-        answer = await self.call(
-            "GET", "/fs/events", params={"cursor": cursor} if cursor else {}, accept=(400, 404, 410)
-        )
+        answer = await self.call("GET", "/fs/events", params={"cursor": cursor} if cursor else {}, accept=(400, 410))
         if not answer.is_success:
             said = refusal(answer)
             raise PlaceUnknown(said.what, why=said.why, fix=said.fix) if cursor else said
