@@ -94,8 +94,8 @@ def _question_unsaid(write: Saved) -> str:
     rules, asked = write.ledger.config.clarification, write.before.clarification
     if asked is None or not asked.thread_id:
         return ""
-    told = [text for thread, text in write.ledger.outside.world.truths[write.after.work_item_id].posts
-            if thread == asked.thread_id]  # fmt: skip
+    posts = write.ledger.outside.world.truths[write.after.work_item_id].posts
+    told = [text for thread, text in posts if thread == asked.thread_id]
     newest = max((n for n, text in enumerate(told) if text.endswith(QUESTION)), default=-1)
     under, known = told[newest + 1 :], _thread_known_after(write)
     escalated = sum(rules.escalate_to in text for text in under)

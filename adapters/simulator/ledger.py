@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .process import Process
     from .simulation import Simulation
 
-STOPS = (StopRequested, AbortRequested)
+STOP_ORDERS = (StopRequested, AbortRequested)
 
 
 class Ledger:
@@ -103,7 +103,7 @@ class Ledger:
         """Was it a person's order by which it was cancelled last?"""
         pairs = pairwise([InFlightRecord(work_item_id=item), *self.versions.get(item, ())])
         ends = [pair for pair in pairs if pair[1].state is State.CANCELLED is not pair[0].state]
-        orders = [event for event in self._simulation.post.events.values() if isinstance(event, STOPS)]
+        orders = [event for event in self._simulation.post.events.values() if isinstance(event, STOP_ORDERS)]
         return bool(ends) and any(ends[-1][1].knows(event) and not ends[-1][0].knows(event) for event in orders)
 
     def became(self, item: str) -> Counter[State]:
