@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeGuard
 
 from factory_core.dispatch.events import (
@@ -37,13 +39,14 @@ def lost(ledger: Ledger, event: Event, since: int) -> bool:
     return not (owner and _used(ledger, event, owner, 0))
 
 
-def disobeyed(before: InFlightRecord | None, after: InFlightRecord | None, event: Event) -> bool:
-    """A person's order that reached an item which it concerns, and changed nothing."""
-    if before is None or after is None or before.state is not after.state or after.knows(event):
+def disobeyed(versions: Sequence[InFlightRecord], event: Event) -> bool:
+    """A person's order that reached an item which it concerns, and moved nothing. `versions`: from then on."""
+    if not versions or versions[0].knows(event):
         return False
-    if isinstance(event, StopRequested | AbortRequested):
-        return before.state not in ENDED | {State.NEW}
-    return isinstance(event, RetryRequested) and before.state in {State.BLOCKED, State.CANCELLED, State.FAILED}
+    told = next(((was, now) for was, now in pairwise(versions) if now.knows(event) and not was.knows(event)), None)
+    if told is None:
+        return len({record.state for record in versions}) == 1 and _concerns(event, versions[0])
+    return told[0].state is told[1].state and _concerns(event, told[0])
 
 
 def passed_over(before: InFlightRecord | None, after: InFlightRecord | None, event: Event) -> bool:
@@ -61,6 +64,13 @@ def heard(
     """Words that its record has known since just now."""
     words = isinstance(event, ReplyReceived | CommentAdded)
     return words and after is not None and _knows(after, event) and not (before and _knows(before, event))
+
+
+def _concerns(event: Event, record: InFlightRecord) -> bool:
+    """Is it an order that the item, as it stands, has to follow?"""
+    if isinstance(event, StopRequested | AbortRequested):
+        return record.state not in ENDED | {State.NEW}
+    return isinstance(event, RetryRequested) and record.state in {State.BLOCKED, State.CANCELLED, State.FAILED}
 
 
 def _used(ledger: Ledger, event: Event, item: str, since: int) -> bool:

@@ -38,7 +38,9 @@ def draw(seed: int, store: str = "memory") -> Schedule:
         tickets=tickets,
         faults=faults,
     )
-    return _sharpened(_widened(drawn, Random(-seed - 1)), Random(f"sharp {seed}"))  # noqa: S311
+    sharp = _sharpened(_widened(drawn, Random(-seed - 1)), Random(f"sharp {seed}"))  # noqa: S311
+    running = Random(f"column {seed}").choice((0, 0, 0, 0, 0, 1, 1, 2))  # noqa: S311
+    return sharp.model_copy(update={"rules": sharp.rules.model_copy(update={"running": running})})
 
 
 def _widened(drawn: Schedule, chance: Random) -> Schedule:

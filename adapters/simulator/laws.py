@@ -10,14 +10,15 @@ from .write_laws import WRITE_LAWS
 
 OUTSIDE_LAWS: Mapping[str, str] = {
     "acknowledged-is-kept": "What was answered with 200 is in its record, kept for its thread, or of no use.",
-    "orders-are-followed": "A person's stop, abort or retry that reaches an item which it concerns moves it.",
-    "words-reach-the-agent": "What people had said when a start was decided is in that agent's task.",
+    "orders-are-followed": "A person's stop, abort or retry moves each item that it reaches and concerns.",
+    "words-reach-the-agent": "What people and the ticket said when a start was decided is in that agent's task.",
     "words-are-heard": "A person's words that reach an item which listens to them are in its record.",
     "performed-under-a-lease": "An effect is performed by who holds its item's lease.",
     "retries-keep-the-vendors-delay": "A vendor that says when to come again is not asked the same before.",
     "saved-before-done": "Nothing is done outside under a key that was never saved.",
     "one-live-run": "At most one agent is at work on an item.",
-    "capacity": "Neither agents nor slots exceed the limits: of all, of each repository, and in review.",
+    "capacity": "Neither agents nor slots exceed the limits: of all, of each repository, and of each column.",
+    "line-keeps-its-order": "Of those in line who have room, the first by priority, and then by age, is served first.",
     "people-win": "The factory never moves a ticket that a person has put out of its columns.",
     "one-pull-request": "An item has at most one open pull request for each time a person made it ready.",
     "merges-green-heads": "Only a head whose checks passed is merged.",

@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from factory_core.dispatch.batch import Batch
-from factory_core.dispatch.events import Event, ReplyReceived
+from factory_core.dispatch.events import AbortRequested, Event, ReplyReceived, StopRequested
 from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 
+from .batch_laws import exceeded, overtaken
 from .words import REST, Words
 from .world import BUSY
 from .write_laws import WRITE_LAWS, Saved
@@ -18,6 +19,8 @@ from .write_laws import WRITE_LAWS, Saved
 if TYPE_CHECKING:
     from .process import Process
     from .simulation import Simulation
+
+STOP_ORDERS = (StopRequested, AbortRequested)
 
 
 class Ledger:
@@ -37,7 +40,10 @@ class Ledger:
         self.batch = Batch()
         self.torn: set[str] = set()  # items of which a save was lost whose batch was stored
         self.planned: set[str] = set()  # every key that was ever stored
-        self.words = Words(self.versions)
+        truths = self.outside.world.truths
+        stale = any(fault.kind == "stale" for fault in simulation.schedule.faults)
+        self.words = Words(self.versions, truths, stale=stale)
+        self._priorities = {key: truth.plan.priority for key, truth in truths.items()}
 
     def saved(
         self, after: InFlightRecord, batch: Batch | None, thread: ClarificationRecord | None, process: Process
@@ -93,6 +99,13 @@ class Ledger:
             (when for (was, _), (now, when) in pairs if was.state in REST and now.state not in REST), default=0.0
         )
 
+    def was_stopped(self, item: str) -> bool:
+        """Was it a person's order by which it was cancelled last?"""
+        pairs = pairwise([InFlightRecord(work_item_id=item), *self.versions.get(item, ())])
+        ends = [pair for pair in pairs if pair[1].state is State.CANCELLED is not pair[0].state]
+        orders = [event for event in self._simulation.post.events.values() if isinstance(event, STOP_ORDERS)]
+        return bool(ends) and any(ends[-1][1].knows(event) and not ends[-1][0].knows(event) for event in orders)
+
     def became(self, item: str) -> Counter[State]:
         """How often it came into each state, or was blocked for another reason."""
         was = [(record.state, record.block) for record in self.versions.get(item, ())]
@@ -115,17 +128,13 @@ class Ledger:
         begun, again = self.batch.sweep.at, batch.sweep.at
         if begun and again and begun != again and abs(again - begun) < self.config.sweep.every:
             self._simulation.broken("search-keeps-its-interval", f"a look began {again - begun} after the one before")
+        for why in exceeded(batch, self.config.capacity):
+            self._simulation.broken("capacity", why)
+        for why in overtaken(self.batch, batch, self.config.capacity, self._priorities):
+            self._simulation.broken("line-keeps-its-order", why)
         self.batch = batch
         if batch.sweep.not_before:
             self._simulation.pauses.of_looks_written(self.tenant)
-        limits = self.config.capacity
-        running = [slot for slot in batch.slots.values() if slot.state == "running"]
-        here = max((sum(slot.repository == one.repository for slot in running) for one in running), default=0)
-        if len(running) > limits.agents or here > limits.per_repository:
-            self._simulation.broken("capacity", f"{len(running)} slots are taken, {here} of one repository")
-        reviewing = len(batch.slots) - len(running)
-        if reviewing > limits.per_state["in-review"]:
-            self._simulation.broken("capacity", f"{reviewing} are in review")
 
 
 def _name(law: Callable[[Saved], str]) -> str:

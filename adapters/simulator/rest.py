@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from factory_core.dispatch.pull_request import item_of_branch
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_core.work_item import ItemState
 
+from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
+from .planned import FAILING, planned_end
 from .schedule import DAY, RunPlan
 from .world import OURS, Truth
 
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 HEARD_WITHIN = 14 * DAY  # a thread is known for 30 days, and a delivery may take 15
 SESSION_WAITS = 10.0  # seconds
 DISARMED_WITHIN = 1_800.0  # seconds, beyond the longest time for which a vendor is away
+STOPS, MERGED = "The factory stops here:", "Merged:"
 SAID = {
-    "Merged:": State.DONE,
-    "The factory stops here:": State.BLOCKED,
+    MERGED: State.DONE,
+    STOPS: State.BLOCKED,
     "This has waited for a person": State.BLOCKED,
     "Nobody answered within": State.FAILED,
-    "The pull request has waited": State.IN_REVIEW,
+    REVIEW_WAITS: State.IN_REVIEW,
 }
+"""How the comments begin that are said once."""
 LATE = frozenset({"delay", "duplicate", "drop", "down", "pause", "crash", "away"})
 """Faults by which what happened in one life may be heard of in the next."""
-FAILING: frozenset[RunPlan] = frozenset({"fails", "dies", "never-starts"})
-TAKEN_BACK = frozenset({ItemState.OTHER, ItemState.CANCELLED, ItemState.DONE})
 
 
 def nothing_is_held(simulation: Simulation, tenant: int) -> Iterator[str]:
@@ -58,8 +59,9 @@ def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[st
         runs = [run for run in outside.fleet.runs.values() if run.order.work_item_id == key]
         plans = {run.plan for run in runs if run.begun >= since}
         acts = {kind for kind, at in truth.did if at >= since or kind == "forbid"}  # its label stays
-        ended = ledger.ended_at.get(key, 0.0)
-        why = _wrong(truth, record, plans, acts, merged=outside.target.merged_at.get(key, -1.0), ended=ended)
+        ended, merged = ledger.ended_at.get(key, 0.0), outside.target.merged_at.get(key, -1.0)
+        stopped = "forbid" in acts or ledger.was_stopped(key)
+        why = _wrong(truth, record, plans, acts, merged=merged, ended=ended, stopped=stopped)
         if why:
             yield f"{key}: {why}"
 
@@ -76,7 +78,7 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
             continue  # the first word of a run's end may be lost, and then the second, another one, counts
         if any(answer.after > HEARD_WITHIN for answer in truth.plan.answers) and simulation.schedule.faults:
             continue
-        state, reason = planned_end(simulation, truth)
+        state, reason = planned_end(truth.plan, simulation.configs[tenant])
         record = ledger.last(key)
         found = record.state if record else None
         if found is State.NEW and key in ledger.ended_at:
@@ -91,17 +93,19 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
 
 
 def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]:
-    """What stopped says so on its ticket, what was merged says that, and each pull request is linked."""
+    """What stopped says on its ticket why and what to do, what was merged says so, and each pull request is linked."""
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, record in ledger.records.items():
         comments = "\n".join(outside.world.truths[key].comments)
-        if record.state is State.BLOCKED and record.block and record.block.why not in comments:
-            yield f"{key} is blocked, and its ticket does not say why: {record.block.why}"
+        stopped = [comment for comment in outside.world.truths[key].comments if comment.startswith(STOPS)]
+        block = record.block if record.state is State.BLOCKED else None
+        if block and not any(block.why in comment and block.fix in comment for comment in stopped):
+            yield f"{key} is blocked, and its ticket does not say why and what to do: {block.why} {block.fix}"
         pull = record.pull_request
         named = {*outside.world.truths[key].links, *comments.split()}
         if pull and record.state is not State.CANCELLED and pull.url not in named:
             yield f"the ticket of {key} has no link to {pull.url}"
-        if record.state is State.DONE and "Merged:" not in comments:
+        if record.state is State.DONE and MERGED not in comments:
             yield f"{key} is done, and its ticket does not say so"
 
 
@@ -164,69 +168,30 @@ def sessions_are_answered(simulation: Simulation, tenant: int) -> Iterator[str]:
             yield f"{session} of {item} was acknowledged after {late:.0f} s"
 
 
-def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
-    """Where this ticket's plan leads when nobody disturbs it, told by the promises to people alone."""
-    plan, config = truth.plan, simulation.configs[truth.plan.tenant]
-    if plan.kind in ("unroutable", "ineligible"):
-        return State.BLOCKED, plan.kind
-    answers, asked = list(plan.answers), 0
-
-    def answered(*, enough: bool) -> tuple[State, str] | None:
-        """One question after the other until somebody says something useful; `enough`: until anybody answers."""
-        nonlocal asked
-        while True:
-            if asked == config.clarification.max_rounds:
-                return State.BLOCKED, "still-unclear"
-            asked += 1
-            if not answers:
-                return State.FAILED, ""
-            answer = answers.pop(0)
-            if enough or answer.useful or answer.twice:
-                return None
-
-    stuck = answered(enough=False) if plan.kind == "vague" else None
-    runs, tries, rounds, red = list(plan.runs), 0, 0, plan.red
-    requested = 0 if config.merge.policy == "on-green" else plan.requested  # a green head does not wait for a reviewer
-    while stuck is None:
-        run = runs.pop(0) if runs else "succeeds"
-        if run in ("no-change", "capped", "late"):
-            return State.BLOCKED, {"no-change": "no-change", "capped": "budget-run", "late": "stopped"}[run]
-        if run == "asks":
-            stuck, tries = answered(enough=True), 0
-        elif run in FAILING:
-            tries += 1
-            if tries == config.agents.max_attempts:
-                return State.BLOCKED, "attempts-exhausted"
-        elif run != "limited":
-            if plan.ignored and not red and config.merge.policy != "on-green":
-                return State.BLOCKED, "review-unanswered"
-            if not red and not requested:
-                return State.DONE, ""
-            reason = "ci-failed" if red else "review-failed"
-            red, requested = (red - 1, requested) if red else (0, requested - 1)
-            if rounds == config.agents.max_rounds:
-                return State.BLOCKED, reason
-            rounds, tries = rounds + 1, 0
-    return stuck
-
-
 def _wrong(
-    truth: Truth, record: InFlightRecord | None, plans: set[RunPlan], acts: set[str], *, merged: float, ended: float
+    truth: Truth,
+    record: InFlightRecord | None,
+    plans: set[RunPlan],
+    acts: set[str],
+    *,
+    merged: float,
+    ended: float,
+    stopped: bool,
 ) -> str:
     """Why this is no place to rest, or nothing. `plans`, `acts`: of the agents and people in its present life."""
-    item, all_acts = truth.item, {str(act.kind) for act in truth.plan.acts}
+    item = truth.item
     ours = item is not None and item.state in OURS
     state = record.state if record else State.NEW
     if truth.lied:
         return ""
-    if state is State.NEW and ended and all_acts & {"stop", "abort", "forbid"}:
+    if state is State.NEW and ended and stopped:
         return ""  # its stop was forgotten, and a word from before it came once more
     if state is State.NEW:
         return "its ticket is ready, and nobody ever heard of it" if ours and item and not merged >= 0 else ""
     if state is State.DONE:
-        return "" if merged >= truth.reopened_at else "it is done, and was never merged"
+        return "" if merged >= max(0.0, truth.reopened_at) else "it is done, and was never merged"
     if state is State.CANCELLED:
-        return "" if not ours or all_acts & {"stop", "abort", "forbid"} else "it is cancelled, and its ticket is ours"
+        return "" if not ours or stopped else "it is cancelled, and its ticket is ours"
     if not ours and state is State.BLOCKED:
         return f"a person took its ticket back ({item.state if item else 'gone'}), and it is still blocked"
     if state is State.FAILED:
@@ -261,6 +226,7 @@ REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     every_item_rests_rightly,
     undisturbed_items_follow_their_plan,
     told_where_people_look,
+    blocks_are_reminded_of,
     said_once,
     asked_once,
     done_is_done_in_the_tracker,

@@ -85,6 +85,7 @@ class Rules(Frozen):
     agents: int = 2
     per_repository: int = 1
     reviews: int = 10
+    running: int = 0  # the limit of the running column; 0: it has none of its own
     policy: Literal["never", "on-green", "on-green-with-review"] = "on-green"
     auto: bool = False
     sweeps: float = HOUR  # between two looks for missed events
@@ -126,7 +127,7 @@ class Schedule(Frozen):
             "capacity": {
                 "agents": rules.agents,
                 "perRepository": rules.per_repository,
-                "perState": {"in-review": rules.reviews},
+                "perState": {"in-review": rules.reviews} | ({"running": rules.running} if rules.running else {}),
             },
             "merge": {
                 "policy": rules.policy,

@@ -103,6 +103,7 @@ class SimulatedChannel:
     def _stands(self, thread: str, text: str) -> None:
         world, key = self._world, self.about[thread]
         world.tell(key, f"factory writes in {thread}: {text[:80]}")
+        world.truths[key].posts.append((thread, text))
         if not text.endswith(QUESTION):
             return
         world.truths[key].questions += 1

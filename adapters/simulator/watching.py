@@ -28,10 +28,10 @@ def accepting(process: Process, tenant: int, accept: Accept) -> Accept:
 
     async def watched(event: Event) -> None:
         item = ledger.concerns(event)
-        before = ledger.records.get(item)
+        before, since = ledger.records.get(item), len(ledger.versions.get(item, ()))
         await process.searchers[tenant].give(accept, event)
         after = ledger.records.get(item)
-        if disobeyed(before, after, event):
+        if before and after and disobeyed(ledger.versions[item][since - 1 :], event):
             simulation.broken("orders-are-followed", f"{item}: {event.id} changed nothing")
         if passed_over(before, after, event):
             simulation.broken("words-are-heard", f"{item} was {before and before.state}, and {event.id} is nowhere")

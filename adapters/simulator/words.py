@@ -1,4 +1,4 @@
-"""What people said, and which agent has to be told: each saying has a mark by which it is known again."""
+"""What people said and wrote, and which agent has to be told. Each saying has a mark by which it is known again."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from factory_core.dispatch.events import CommentAdded, ReplyReceived
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.dispatch.run import RunOrder
 
+from .world import Truth
+
 REST = ENDED | {State.NEW}
 AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 TALKS = frozenset({State.RUNNING, State.IN_REVIEW, State.MERGING})
 
 
 class Words:
-    """Of one tenant. `versions`: every version of every record, as they were stored."""
+    """Of one tenant. `versions`: every version of every record, as stored. `stale`: a read may show the text before."""
 
-    def __init__(self, versions: Mapping[str, Sequence[InFlightRecord]]) -> None:
-        self._versions = versions
+    def __init__(
+        self, versions: Mapping[str, Sequence[InFlightRecord]], truths: Mapping[str, Truth], *, stale: bool
+    ) -> None:
+        self._versions, self._truths, self._late = versions, truths, 1 + stale
         self._owed: dict[str, set[str]] = {}  # item → what was heard, and no run that ended well was told
         self._told: dict[str, set[str]] = {}  # run → what its task says
         self._owed_at: dict[str, frozenset[str]] = {}  # run → what was owed when it was planned
+        self._written_at: dict[str, int] = {}  # run → how many texts its ticket had had when it was planned
 
     def hear(self, record: InFlightRecord, event: ReplyReceived | CommentAdded) -> None:
         """The next agent is told, unless it was talk in the thread while one was at work."""
@@ -40,13 +45,21 @@ class Words:
         for planned in after.outbox:
             if isinstance(planned.effect, StartAgent) and planned.run_id not in self._owed_at:
                 self._owed_at[planned.run_id] = frozenset(owed)
+                self._written_at[planned.run_id] = len(self._truths[after.work_item_id].texts)
 
     def unsaid(self, order: RunOrder) -> list[str]:
         """What was owed when this run was planned, and is not in its task."""
         said = self._owed_at.get(order.run_id, frozenset()) | self._in_record(order)
         owed = self._owed.get(order.work_item_id, set())
         self._told.setdefault(order.run_id, {mark for mark in owed | said if mark in order.task})
-        return sorted(mark for mark in said if mark not in order.task)
+        return sorted(mark for mark in said if mark not in order.task) + self._unshown(order)
+
+    def _unshown(self, order: RunOrder) -> list[str]:
+        """The ticket's text, as it stood when this run was planned or later."""
+        newest = self._written_at.get(order.run_id, 0) - self._late
+        texts = self._truths[order.work_item_id].texts[max(0, newest) :]
+        shown = any(title in order.task and description in order.task for title, description in texts)
+        return [] if shown else [f"the ticket's text {texts[0]}"]
 
     def _in_record(self, order: RunOrder) -> frozenset[str]:
         """As the record had it that planned the run."""

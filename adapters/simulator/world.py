@@ -52,10 +52,11 @@ class Truth:
     merged_at: float = -1.0
     reopened_at: float = -1.0
     reopened: int = 0  # times
-    halted_at: float = -1.0  # when stop or abort was last heard
     lied: bool = False  # a stale read was given
     questions: int = 0
+    texts: list[tuple[str, str]] = field(default_factory=list)  # its title and description, at each change
     comments: list[str] = field(default_factory=list)  # the factory's
+    posts: list[tuple[str, str]] = field(default_factory=list)  # the factory's words, and in which thread
     did: list[tuple[str, float]] = field(default_factory=list)  # by people, and when
     links: set[str] = field(default_factory=set)  # to its pull requests
     thread: str = ""  # where the newest question stands
@@ -115,6 +116,7 @@ class World:
         assert truth.item is not None
         truth.before, truth.revision = truth.item, truth.revision + 1
         truth.item = truth.item.model_copy(update={**changes, "updated_at": self.clock()})
+        truth.texts.append((truth.item.title, truth.item.description))
         if "state" in changes:
             truth.last_by = by
         if by == "person":
@@ -187,6 +189,7 @@ class World:
                 labels=("exec:pair",) if plan.kind == "ineligible" else (), reporter="Maya Chen", reporter_id="maya",
                 source=Source(provider="linear", external_id=f"uuid-{self.tenant}-{plan.key}"),
             )  # fmt: skip
+            truth.texts.append((truth.item.title, truth.item.description))
             truth.touched_at = self.now()
             self.tell(plan.key, f"a person makes the ticket ready: {truth.item.title}")
             self.delegate(plan.key) if plan.session else self.hint(plan.key)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from factory_core.dispatch.effects import LASTING
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 
+from .deadlines import deadlines_are_near, given_up_in_due_time
 from .world import WORLDLY
 
 if TYPE_CHECKING:
@@ -179,6 +180,8 @@ WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
     words_count_once,
     done_is_final,
     waits_with_a_deadline,
+    deadlines_are_near,
+    given_up_in_due_time,
     at_work_has_a_slot,
     only_what_rests_is_forgotten,
     no_fault_of_its_own,

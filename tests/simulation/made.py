@@ -194,6 +194,34 @@ def unstoppable(n: int) -> Schedule:
     return Schedule(seed=n, order=n, tickets=tickets, rules=Rules(agents=1), faults=(fault,))
 
 
+def in_line(n: int) -> Schedule:
+    """One agent may work, and of those who stand in line the last to come may be the first by priority."""
+    tickets = tuple(
+        Ticket(key=f"ACME-{k}", project=("Shop", "API")[k % 2], begins=float(k * (1 + n % 5)), priority=(n + k) % 3)
+        for k in range(1, 6)
+    )
+    return Schedule(seed=n, order=n, tickets=tickets, rules=Rules(agents=1))
+
+
+def columns(n: int) -> Schedule:
+    """Two agents may work, and one in the running column."""
+    tickets = tuple(Ticket(key=f"ACME-{k}", project=("Shop", "API")[k % 2], begins=float(n * k)) for k in range(1, 4))
+    return Schedule(seed=n, order=n, tickets=tickets, rules=Rules(agents=2, running=1))
+
+
+def taken_up(n: int) -> Schedule:
+    """A person stops a ticket and takes it up again, takes it back, and makes it ready once more."""
+    kinds = ("stop", "abort")[n % 2], "retry", "cancel", "ready"
+    acts = tuple(Act(kind=kind, after=60.0 + n + 100 * k) for k, kind in enumerate(kinds))
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", runs=("slow", "slow"), acts=acts),))
+
+
+def edited(n: int) -> Schedule:
+    """A person writes more into the ticket while an agent works that will fail."""
+    ticket = Ticket(key="ACME-1", runs=("fails",), acts=(Act(kind=("edit", "note")[n % 2], after=30.0 + 4 * n),))
+    return Schedule(seed=n, order=n, tickets=(ticket,))
+
+
 def reviewed(n: int) -> Schedule:
     """Two agents may work, and one pull request may wait."""
     tickets = tuple(Ticket(key=f"ACME-{k}", project=("Shop", "API")[k % 2], begins=float(n)) for k in range(1, 4))
