@@ -84,7 +84,8 @@ def _published(record: InFlightRecord, report: RunReport, at: datetime, config: 
     opened = OpenPullRequest(run_id=report.run_id, summary=report.words[:4_000])
     effects = (opened, MoveSlotToReview())  # the slot in the write that knows the pull request
     rest = noted.untold(record.run.told if record.run else ())
-    return rest.to(State.IN_REVIEW, at, *effects, within=config.runner.review_check_every)
+    handled = tuple(mark for mark in rest.handled if mark != "reminded")  # its review waits from now on
+    return rest.to(State.IN_REVIEW, at, *effects, within=config.runner.review_check_every, handled=handled)
 
 
 def _asked(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:

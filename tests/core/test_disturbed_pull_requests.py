@@ -176,6 +176,23 @@ def test_a_check_that_never_ends_is_reminded_of_once_and_then_needs_a_person() -
     run(story())
 
 
+def test_each_wait_for_a_review_is_reminded_of() -> None:
+    """Three days, a reminder, another round of the agent, and three days more."""
+
+    async def story() -> None:
+        world = World(merge={"policy": "never"})
+        await world.add(ticket())
+        for round_ in range(2):
+            await world.agent_ends()
+            for _ in range(8):
+                await world.later(timedelta(hours=12))
+            assert sum(words.startswith("The pull request has waited for 3 d") for words in world.said()) == round_ + 1
+            if not round_:
+                await world.hear(world.comment("And in the mail."))
+
+    run(story())
+
+
 def test_a_check_that_is_run_again_and_fails_again_costs_no_second_round_for_one_head() -> None:
     """The same check of the same head is told once; the agent's next push is another head."""
 

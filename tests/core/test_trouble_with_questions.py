@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from factory_core.dispatch.events import CheckedIn
 from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunStatus
+from factory_core.dispatch.transitions import decide
 from factory_core.errors import Retryable, Terminal
 from factory_core.ports import Thread
 
@@ -119,6 +121,23 @@ def test_what_an_agent_asked_before_the_weekend_is_not_given_up_on_monday() -> N
         assert await world.state() is State.WAITING and len(world.channel.threads["C1:1.0"]) == 1
         await world.later(timedelta(hours=4))
         assert [said[:13] for said in world.channel.threads["C1:1.0"][1:]] == ["Still waiting"]
+
+    run(story())
+
+
+def test_a_look_at_the_clock_that_was_held_up_reminds_nobody_of_a_newer_wait() -> None:
+    """A worker read that the deadline had passed, and stood still until something else was waited for."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket(title="Cart is off", description=""))
+        record = await world.record()
+        assert record.state is State.WAITING and record.deadline
+        early, due = (
+            CheckedIn(id="x", work_item_id="ACME-1", at=record.deadline - late) for late in (SECOND, 0 * SECOND)
+        )
+        assert decide(record, early, world.config) is None
+        assert decide(record, due, world.config) is not None
 
     run(story())
 
