@@ -12,6 +12,9 @@ CALLS = (
     "start", "look", "stop", "publish", "forget", "open_pull_request", "read_pull_request", "merge",
     "enable_auto_merge", "disable_auto_merge", "find_pull_request", "ready_items", "replies", "redeliver_failed",
 )  # fmt: skip
+UNDONE = ("stop", "disable_auto_merge")
+"""Calls that leave something behind outside when they are given up: no law could hold of it."""
+HOPELESS = tuple(call for call in CALLS if call not in UNDONE)
 STORE_CALLS = ("get_in_flight", "put_in_flight", "delete_in_flight", "get_batch", "put_batch")
 
 
@@ -38,7 +41,8 @@ def draw(seed: int, store: str = "memory") -> Schedule:
         tickets=tickets,
         faults=faults,
     )
-    return _sharpened(_widened(drawn, Random(-seed - 1)), Random(f"sharp {seed}"))  # noqa: S311
+    sharp = _sharpened(_widened(drawn, Random(-seed - 1)), Random(f"sharp {seed}"))  # noqa: S311
+    return _hopeless(sharp, Random(f"hopeless {seed}"))  # noqa: S311
 
 
 def _widened(drawn: Schedule, chance: Random) -> Schedule:
@@ -64,6 +68,36 @@ def _sharpened(drawn: Schedule, chance: Random) -> Schedule:
     tickets = tuple(_edited(ticket, chance) if chance.random() < 0.12 else ticket for ticket in drawn.tickets)
     return drawn.model_copy(
         update={"faults": (*drawn.faults, *faults), "skew": skew, "rules": rules, "tickets": tickets}
+    )
+
+
+def _hopeless(drawn: Schedule, chance: Random) -> Schedule:
+    """With what never works: refusals, calls that kill, vendors that nobody waits for so long; and checks that fail."""
+    stubborn = tuple(
+        ticket.model_copy(update={"red": 4}) if chance.random() < 0.02 else ticket for ticket in drawn.tickets
+    )
+    some = bool(drawn.faults) and chance.random() < 0.25
+    faults = (*drawn.faults, *(_for_good(chance) for _ in range(chance.randint(1, 3) if some else 0)))
+    undone = any(fault.kind == "away" and fault.call in UNDONE for fault in faults)
+    gives_up = HOUR if chance.random() < 0.1 and not undone else drawn.rules.gives_up
+    rules = drawn.rules.model_copy(update={"gives_up": gives_up})
+    return drawn.model_copy(update={"faults": faults, "tickets": stubborn, "rules": rules})
+
+
+def _for_good(chance: Random) -> Fault:
+    """One call is refused, or kills whoever makes it; or a delivery, a report or a thread meets what is rare."""
+    kinds: tuple[tuple[FaultKind, tuple[str, ...], float], ...] = (
+        ("refused", HOPELESS, 0.0), ("refused", HOPELESS, 0.0), ("refused", HOPELESS, 0.0), ("deadly", HOPELESS, HOUR),
+        ("gone", ("read_pull_request",), 0.0), ("unwilling", ("merge",), HOUR), ("again", ("",), DAY),
+        ("delay", ("report",), DAY), ("duplicate", ("report",), DAY), ("drop", ("report",), 0.0),
+        ("torn", ("thread",), 0.0),
+    )  # fmt: skip
+    kind, calls, longest = chance.choice(kinds)
+    return Fault(
+        kind=kind,
+        nth=int(_span(chance, 1, 60)) if kind == "again" else chance.choice((1, 1, 2, 3)),
+        call=chance.choice(calls),
+        seconds=_span(chance, 60, longest) if longest else 0.0,
     )
 
 

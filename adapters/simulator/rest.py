@@ -9,6 +9,7 @@ from factory_core.dispatch.pull_request import item_of_branch
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.work_item import ItemState
 
+from .hopeless import explained, is_hopeless
 from .schedule import DAY, RunPlan
 from .world import OURS, Truth
 
@@ -59,7 +60,8 @@ def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[st
         plans = {run.plan for run in runs if run.begun >= since}
         acts = {kind for kind, at in truth.did if at >= since or kind == "forbid"}  # its label stays
         ended = ledger.ended_at.get(key, 0.0)
-        why = _wrong(truth, record, plans, acts, merged=outside.target.merged_at.get(key, -1.0), ended=ended)
+        met = explained(simulation, record)
+        why = _wrong(truth, record, plans, acts, met, merged=outside.target.merged_at.get(key, -1.0), ended=ended)
         if why:
             yield f"{key}: {why}"
 
@@ -76,8 +78,10 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
             continue  # the first word of a run's end may be lost, and then the second, another one, counts
         if any(answer.after > HEARD_WITHIN for answer in truth.plan.answers) and simulation.schedule.faults:
             continue
-        state, reason = planned_end(simulation, truth)
         record = ledger.last(key)
+        if explained(simulation, record):
+            continue
+        state, reason = planned_end(simulation, truth)
         found = record.state if record else None
         if found is State.NEW and key in ledger.ended_at:
             continue  # it was forgotten, and a word of long ago came once more
@@ -95,13 +99,15 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, record in ledger.records.items():
         comments = "\n".join(outside.world.truths[key].comments)
-        if record.state is State.BLOCKED and record.block and record.block.why not in comments:
+        unsaid = is_hopeless(simulation, "post_comment")
+        if record.state is State.BLOCKED and record.block and record.block.why not in comments and not unsaid:
             yield f"{key} is blocked, and its ticket does not say why: {record.block.why}"
         pull = record.pull_request
         named = {*outside.world.truths[key].links, *comments.split()}
-        if pull and record.state is not State.CANCELLED and pull.url not in named:
+        unlinked = is_hopeless(simulation, "link_pull_request")
+        if pull and record.state is not State.CANCELLED and pull.url not in named and not unlinked:
             yield f"the ticket of {key} has no link to {pull.url}"
-        if record.state is State.DONE and "Merged:" not in comments:
+        if record.state is State.DONE and "Merged:" not in comments and not unsaid:
             yield f"{key} is done, and its ticket does not say so"
 
 
@@ -126,6 +132,8 @@ def asked_once(simulation: Simulation, tenant: int) -> Iterator[str]:
 def done_is_done_in_the_tracker(simulation: Simulation, tenant: int) -> Iterator[str]:
     """The ticket of a merged pull request is closed, unless a person moved it."""
     world = simulation.outside[tenant].world
+    if is_hopeless(simulation, "set_state", "read_item"):
+        return
     for key, record in simulation.ledgers[tenant].records.items():
         item = world.truths[key].item
         if record.state is State.DONE and item and item.state in OURS and not world.truths[key].lied:
@@ -155,7 +163,7 @@ def sessions_are_answered(simulation: Simulation, tenant: int) -> Iterator[str]:
     for session, item in world.sessions.items():
         heard = [seen for record, seen in ledger.seen(item) if record.session_id == session]
         acted = {act.kind for act in world.truths[item].plan.acts} - {"delegate", "edit", "note", "comment", "push"}
-        if not heard or acted or world.truths[item].lied:
+        if not heard or acted or world.truths[item].lied or is_hopeless(simulation, "acknowledge_session"):
             continue
         if session not in world.acknowledged:
             yield f"{session} of {item} was never acknowledged"
@@ -211,9 +219,13 @@ def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
 
 
 def _wrong(
-    truth: Truth, record: InFlightRecord | None, plans: set[RunPlan], acts: set[str], *, merged: float, ended: float
-) -> str:
-    """Why this is no place to rest, or nothing. `plans`, `acts`: of the agents and people in its present life."""
+    truth: Truth, record: InFlightRecord | None, plans: set[RunPlan], acts: set[str], met: str, *, merged: float,
+    ended: float,
+) -> str:  # fmt: skip
+    """Why this is no place to rest, or nothing.
+
+    `plans`, `acts`: of the agents and people in its present life. `met`: the reason that a fault of the schedule gives.
+    """
     item, all_acts = truth.item, {str(act.kind) for act in truth.plan.acts}
     ours = item is not None and item.state in OURS
     state = record.state if record else State.NEW
@@ -234,7 +246,7 @@ def _wrong(
         unanswered = late or truth.answered_last < truth.asked_last
         return "" if unanswered else "it was given up although somebody had answered"
     reason = record.block.reason if record and record.block else ""
-    return "" if _needs_a_person(reason, truth, plans, acts) else f"it is {state} for {reason!r} without a cause"
+    return "" if reason == met != "" or _needs_a_person(reason, truth, plans, acts) else f"it is {state} for {reason!r} without a cause"
 
 
 def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[str]) -> bool:
