@@ -13,7 +13,7 @@ CALLS = (
     "enable_auto_merge", "disable_auto_merge", "find_pull_request", "ready_items", "replies", "redeliver_failed",
 )  # fmt: skip
 UNDONE = ("stop", "disable_auto_merge")
-"""Calls that leave something behind outside when they are given up: no law could hold of it."""
+"""Calls that leave something behind outside when they are given up, which no law could forbid."""
 HOPELESS = tuple(call for call in CALLS if call not in UNDONE)
 STORE_CALLS = ("get_in_flight", "put_in_flight", "delete_in_flight", "get_batch", "put_batch")
 
@@ -73,15 +73,18 @@ def _sharpened(drawn: Schedule, chance: Random) -> Schedule:
 
 def _hopeless(drawn: Schedule, chance: Random) -> Schedule:
     """With what never works: refusals, calls that kill, vendors that nobody waits for so long; and checks that fail."""
-    stubborn = tuple(
-        ticket.model_copy(update={"red": 4}) if chance.random() < 0.02 else ticket for ticket in drawn.tickets
-    )
+    stubborn = tuple(_stubborn(ticket, chance) if chance.random() < 0.05 else ticket for ticket in drawn.tickets)
     some = bool(drawn.faults) and chance.random() < 0.25
     faults = (*drawn.faults, *(_for_good(chance) for _ in range(chance.randint(1, 3) if some else 0)))
-    undone = any(fault.kind == "away" and fault.call in UNDONE for fault in faults)
+    undone = any(fault.kind == "away" and fault.call in (*UNDONE, "set_state") for fault in faults)
     gives_up = HOUR if chance.random() < 0.1 and not undone else drawn.rules.gives_up
     rules = drawn.rules.model_copy(update={"gives_up": gives_up})
     return drawn.model_copy(update={"faults": faults, "tickets": stubborn, "rules": rules})
+
+
+def _stubborn(ticket: Ticket, chance: Random) -> Ticket:
+    """Its checks fail, or its branch conflicts, once or more often than it is mended."""
+    return ticket.model_copy(update={chance.choice(("red", "clashes")): chance.choice((1, 4))})
 
 
 def _for_good(chance: Random) -> Fault:

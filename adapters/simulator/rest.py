@@ -87,7 +87,7 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
             continue  # it was forgotten, and a word of long ago came once more
         why = record.block.reason if record and record.block else ""
         if any(answer.twice for answer in truth.plan.answers) and (
-            truth.plan.runs or truth.plan.red or truth.plan.requested
+            truth.plan.runs or truth.plan.red or truth.plan.requested or truth.plan.clashes
         ):
             continue  # words that come after the start cost a follow-up of their own
         if (found or state, why) != (state, reason) or (found is None and state is State.BLOCKED):
@@ -193,7 +193,7 @@ def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
                 return None
 
     stuck = answered(enough=False) if plan.kind == "vague" else None
-    runs, tries, rounds, red = list(plan.runs), 0, 0, plan.red
+    runs, tries, rounds, red, clashes = list(plan.runs), 0, 0, plan.red, plan.clashes
     requested = 0 if config.merge.policy == "on-green" else plan.requested  # a green head does not wait for a reviewer
     while stuck is None:
         run = runs.pop(0) if runs else "succeeds"
@@ -206,12 +206,14 @@ def planned_end(simulation: Simulation, truth: Truth) -> tuple[State, str]:
             if tries == config.agents.max_attempts:
                 return State.BLOCKED, "attempts-exhausted"
         elif run != "limited":
-            if plan.ignored and not red and config.merge.policy != "on-green":
+            if plan.ignored and not red and not clashes and config.merge.policy != "on-green":
                 return State.BLOCKED, "review-unanswered"
-            if not red and not requested:
+            if not clashes and not red and not requested:
                 return State.DONE, ""
-            reason = "ci-failed" if red else "review-failed"
-            red, requested = (red - 1, requested) if red else (0, requested - 1)
+            reason = "conflict" if clashes else "ci-failed" if red else "review-failed"
+            clashes, red, requested = (
+                (clashes - 1, red, requested) if clashes else (0, red - 1, requested) if red else (0, 0, requested - 1)
+            )
             if rounds == config.agents.max_rounds:
                 return State.BLOCKED, reason
             rounds, tries = rounds + 1, 0
@@ -260,6 +262,7 @@ def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[st
         "budget-run": "capped" in plans,
         "stopped": "late" in plans or bool(acts & {"stop", "abort", "cancel", "park", "done"}),
         "ci-failed": truth.plan.red > 0,
+        "conflict": truth.plan.clashes > 0,
         "review-failed": truth.plan.requested > 0 or "comment" in acts,
         "pull-request-closed": "close" in acts,
         "review-unanswered": truth.plan.ignored or bool(acts & {"push", "close"}),

@@ -55,6 +55,7 @@ class Ticket(Frozen):
     runs: tuple[RunPlan, ...] = ()
     answers: tuple[Answer, ...] = ()
     red: int = 0  # heads whose check fails
+    clashes: int = 0  # heads of the factory's that conflict with the base, before those whose check fails
     requested: int = 0  # green heads for which a reviewer asks for changes
     acts: tuple[Act, ...] = ()
     ignored: bool = False  # nobody ever reviews its pull request

@@ -16,6 +16,7 @@ from factory_core.dispatch.run import RunReport
 
 from .agents import SimulatedFleet
 from .code_host import SimulatedTarget
+from .hopeless import is_hopeless
 from .history import Happening, Violation, quiet
 from .ledger import Ledger
 from .loop import SimulatedLoop
@@ -227,15 +228,16 @@ class Simulation:
                     self.broken(law.__name__.replace("_", "-"), why)
 
     async def _stirs(self) -> bool:
-        """Does one more look bring somebody to do something?"""
-        for pause in (self.schedule.rules.sweeps, 60.0, 60.0):
+        """Does one more look bring somebody to do something? The next one begins behind what could not be read."""
+        looks = 2 if is_hopeless(self, "read_item") else 1
+        for pause in (*[self.schedule.rules.sweeps] * looks, 60.0, 60.0):
             await asyncio.sleep(pause)
             self.check_in()
         await asyncio.sleep(60)
         return not self._at_rest()
 
     def _at_rest(self) -> bool:
-        return not self.pending and not self._restless()
+        return not self.pending and self.is_everybody_there() and not self._restless()
 
     def _restless(self) -> list[str]:
         return [

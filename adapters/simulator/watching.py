@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Accept = Callable[[Event], Coroutine[Any, Any, None]]
 UNDER_WAY: ContextVar[str] = ContextVar("UNDER_WAY", default="")
 """The key of the effect that a call belongs to; nothing in a look for missed events."""
-BLAMED = 2  # as many effects of a row, one after the other
+BLAMED = 6  # of each lane the first effect may be blamed before the one that kills
 
 
 def accepting(process: Process, tenant: int, accept: Accept) -> Accept:
@@ -93,7 +93,7 @@ class Pauses:
 
 
 class Deaths:
-    """How often a worker died over an effect. The first effects of a row may be blamed before the one that kills."""
+    """How often a worker died over an effect."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.simulator.schedule import HOUR, Act, Answer, Fault, Rules, Schedule, Ticket
+from adapters.simulator.schedule import DAY, HOUR, Act, Answer, Fault, Rules, Schedule, Ticket
 
 WORKS = ("read_item", "start", "publish", "open_pull_request", "read_pull_request", "merge")
 
@@ -46,3 +46,21 @@ def without_a_store(n: int) -> Schedule:
     ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=60.0 + n),))
     fault = Fault(kind="down", nth=1 if n % 2 else 8 + n, seconds=90.0)
     return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,), faults=(fault,))
+
+
+def clashing(n: int) -> Schedule:
+    """Each head conflicts with the base, once or more often than it is mended."""
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", clashes=(1, 4)[n % 2]),))
+
+
+def unwilling(n: int) -> Schedule:
+    """A rule of the code host keeps it from merging for days."""
+    fault = Fault(kind="unwilling", nth=1 + n % 2, call="merge", seconds=10 * DAY)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", red=n % 2),), faults=(fault,))
+
+
+def torn_thread(n: int) -> Schedule:
+    """The worker dies when it has stored the question's thread, and not yet the record that waits in it."""
+    ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=120.0 + n),))
+    faults = (Fault(kind="torn", nth=1, call="thread"),)
+    return Schedule(seed=n, order=n, store="apart", tickets=(ticket,), skew=(0.0,), faults=faults)

@@ -29,4 +29,10 @@ MUTATIONS_OF_FAULTS = (
     Mutation("every problem is answered with 400", "answers-so-that-senders-repeat",
              "factory_core.factory:Factory.handle_webhook",
              "return problem_response(problem)", "return HttpResponse(status=400)", made.without_a_store),
+    Mutation("a conflict with the base is nobody's matter", "every-item-rests-rightly",
+             STEPS + "merge_gate:_conflict", "if pull_request.mergeable is not False", "if True", made.clashing),
+    Mutation("a merge that is refused is tried for ever", "comes-to-rest",
+             STEPS + "reviewing:back_to_review", "if refusals >= MOST_REFUSALS", "if False", made.unwilling),
+    Mutation("a thread that was stored before is taken for a new one", "comes-to-rest",
+             RUNNER + "perform_dispatch:Performer._ask_question", "stored.version if stored else 0", "0", made.torn_thread),
 )  # fmt: skip
