@@ -96,6 +96,8 @@ class FaultyPort:
             fault = None if lasting else simulation.next_fault("vendor") or simulation.next_fault(f"vendor {name}")
             if fault and fault.kind in LASTING:
                 lasting = simulation.lasts(name, fault)
+            if lasting or (fault and fault.kind == "refused"):
+                simulation.count("struck")
             if lasting:
                 return await self._struck(name, lasting)
             if name in READS and simulation.next_fault("read"):

@@ -248,7 +248,8 @@ def _wrong(
         unanswered = late or truth.answered_last < truth.asked_last
         return "" if unanswered else "it was given up although somebody had answered"
     reason = record.block.reason if record and record.block else ""
-    return "" if reason == met != "" or _needs_a_person(reason, truth, plans, acts) else f"it is {state} for {reason!r} without a cause"
+    caused = reason == met != "" or _needs_a_person(reason, truth, plans, acts)
+    return "" if caused else f"it is {state} for {reason!r} without a cause"
 
 
 def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[str]) -> bool:

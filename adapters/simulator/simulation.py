@@ -16,8 +16,8 @@ from factory_core.dispatch.run import RunReport
 
 from .agents import SimulatedFleet
 from .code_host import SimulatedTarget
-from .hopeless import is_hopeless
 from .history import Happening, Violation, quiet
+from .hopeless import is_hopeless
 from .ledger import Ledger
 from .loop import SimulatedLoop
 from .post import Post
@@ -38,7 +38,8 @@ RESTS = ENDED | {State.BLOCKED, State.NEW}
 SORTS = {
     "duplicate": "delivery", "delay": "delivery", "drop": "delivery", "conflict": "put", "down": "store",
     "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read", "away": "vendor",
-    "torn": "pair", "again": "delivery", "refused": "vendor", "gone": "vendor", "unwilling": "vendor", "deadly": "vendor",
+    "torn": "pair", "again": "delivery",
+    **dict.fromkeys(("refused", "gone", "unwilling", "deadly"), "vendor"),
 }  # fmt: skip
 
 
@@ -229,12 +230,12 @@ class Simulation:
 
     async def _stirs(self) -> bool:
         """Does one more look bring somebody to do something? The next one begins behind what could not be read."""
-        looks = 2 if is_hopeless(self, "read_item") else 1
+        looks, struck = 2 if is_hopeless(self, "read_item") else 1, self.counts["struck"]
         for pause in (*[self.schedule.rules.sweeps] * looks, 60.0, 60.0):
             await asyncio.sleep(pause)
             self.check_in()
         await asyncio.sleep(60)
-        return not self._at_rest()
+        return not self._at_rest() or self.counts["struck"] > struck
 
     def _at_rest(self) -> bool:
         return not self.pending and self.is_everybody_there() and not self._restless()
