@@ -27,7 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schedules", type=int, default=500, metavar="N", help="how many (500)")
     parser.add_argument("--seed", type=int, default=None, metavar="S", help="of the first; the next is S + 1")
     parser.add_argument("--jobs", type=int, default=2, metavar="J", help="processes (2)")
-    parser.add_argument("--store", choices=(*EVERY, "all"), default="all", help=f"all: {', '.join(STORES)} in turn")
+    others = "DynamoDB and the Durable Object are played by tests of their own"
+    in_turn = f"all: {', '.join(STORES)} in turn; {others}"
+    parser.add_argument("--store", choices=(*EVERY, "all"), default="all", help=in_turn)
     parser.add_argument("--save", metavar="DIRECTORY", default="", help="where shrunk schedules are kept")
     parser.add_argument(
         "--replay", metavar="FILE", default="", help="step through a kept schedule, on a terminal with Enter"

@@ -13,7 +13,8 @@ from factory_core.errors import Retryable, Terminal
 
 from .code_host import SimulatedTarget
 from .schedule import HOUR, RunPlan
-from .world import BROKEN, OF_TENANT, World
+from .vendors import OVERLAP
+from .world import BROKEN, OF_TENANT, OURS, Truth, World
 
 ENDS: dict[RunPlan, tuple[float, RunStatus]] = {
     "succeeds": (600, RunStatus.SUCCEEDED),
@@ -49,6 +50,7 @@ class SimulatedFleet:
     ) -> None:
         self._world, self._target, self._config, self._report = world, target, config, report
         self.runs: dict[str, SimulatedRun] = {}
+        self.late_by = 0.0  # seconds that the call under way was held up between its caller and us
         self._pushed: dict[str, str] = {}
         self._stopped: set[str] = set()  # before they began
         self._thrown_away: set[str] = set()
@@ -126,6 +128,19 @@ class SimulatedFleet:
         strange = [mark for mark in re.findall(r"case[ _](\d+)", order.task) if int(mark) // OF_TENANT != world.tenant]
         if strange or f"of tenant-{1 - world.tenant}" in order.task:
             world.broken("tenants", f"the agent of {item} was told of another tenant's matters: {strange}")
+        kept = self._kept_by_people(world.truths[item])
+        if kept:
+            world.broken("starts-only-what-is-ours", f"an agent began for {item}, which {kept}")
+
+    def _kept_by_people(self, truth: Truth) -> str:
+        """Why nobody may begin with it, if a person said so early enough to be seen."""
+        item, seen = truth.item, self._world.now() - OVERLAP - self.late_by
+        if item is None or truth.lied:
+            return ""
+        if item.state not in OURS and truth.last_by == "person" and truth.moved_at < seen:
+            return f"a person had put to {item.state}"
+        forbidden = max((at for kind, at in truth.did if kind == "forbid"), default=truth.plan.begins)
+        return f"{item.labels[0]} keeps for people" if item.labels and forbidden < seen else ""
 
     def _end(self, run: SimulatedRun, status: RunStatus, *, heard: bool) -> None:
         if not run.live:

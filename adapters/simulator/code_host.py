@@ -24,6 +24,7 @@ class Branch:
     green: set[str] = field(default_factory=set)
     red: set[str] = field(default_factory=set)
     by_people: set[str] = field(default_factory=set)
+    clashing: set[str] = field(default_factory=set)
     reviews: tuple[Review, ...] = ()
 
 
@@ -51,6 +52,8 @@ class SimulatedTarget:
         known.head = sha = f"{branch.rpartition('/')[2][-12:]}.{known.moves}"
         if by == "person":
             known.by_people.add(sha)
+        elif len(known.clashing) < self._world.truths[item].plan.clashes:
+            known.clashing.add(sha)
         self._world.tell(item, f"{branch} is pushed: {sha}")
         self._world.later(HOUR, lambda: self._checked(known, sha))
         self._hint(item, "synchronize")
@@ -160,20 +163,24 @@ class SimulatedTarget:
             status="completed" if seen else "pending",
             conclusion="success" if branch.head in branch.green else "failure" if seen else "",
         )
-        return pull.model_copy(update={"head_sha": branch.head, "checks": (check,), "reviews": branch.reviews})
+        return pull.model_copy(update={
+            "head_sha": branch.head, "checks": (check,), "reviews": branch.reviews,
+            "mergeable": branch.head not in branch.clashing,
+        })  # fmt: skip
 
     def _checked(self, branch: Branch, sha: str) -> None:
         truth = self._world.truths[branch.item]
-        failed = self._reds.get(branch.item, 0) < truth.plan.red
+        clashes = sha in branch.clashing
+        failed = not clashes and self._reds.get(branch.item, 0) < truth.plan.red
         if failed:
             self._reds[branch.item] = self._reds.get(branch.item, 0) + 1
         (branch.red if failed else branch.green).add(sha)
         self._world.tell(branch.item, f"the checks of {sha} {'failed' if failed else 'passed'}")
         self._hint(branch.item, "check_run.completed")
         for number in [n for n in self.armed if self._branches[self.pulls[n].branch] is branch]:
-            if branch.head in branch.green and self.pulls[number].state == "open":
+            if branch.head in branch.green - branch.clashing and self.pulls[number].state == "open":
                 self._merge(self._shown(self.pulls[number]), "host")
-        if not failed and branch.head == sha:
+        if not failed and not clashes and branch.head == sha:
             self._world.later(HOUR, lambda: self._reviewed(branch, sha))
 
     def _reviewed(self, branch: Branch, sha: str, waited: int = 0) -> None:

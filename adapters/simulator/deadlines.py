@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import InFlightRecord, State
 
+from .hopeless import is_hopeless
 from .vendors import QUESTION
 
 if TYPE_CHECKING:
@@ -41,15 +42,16 @@ def deadlines_are_near(write: Saved) -> str:
 
 def given_up_in_due_time(write: Saved) -> str:
     """A question or a review is given up when its time is over, and people were reminded of it before."""
-    before, after, config = write.before, write.after, write.ledger.config
+    before, after, config, simulation = write.before, write.after, write.ledger.config, write.process.simulation
     if after.state is State.FAILED and before.state is not State.FAILED:
         if before.state is not State.WAITING:
             return f"it was given up while it was {before.state}"
-        return _early(before, after, config.clarification.give_up_after) or _question_unsaid(write)
+        unsaid = "" if is_hopeless(simulation, "reply") else _question_unsaid(write)
+        return _early(before, after, config.clarification.give_up_after) or unsaid
     if before.state is State.IN_REVIEW and after.block and after.block.reason == "review-unanswered":
         comments = write.ledger.outside.world.truths[after.work_item_id].comments
         reminded = any(comment.startswith(REVIEW_WAITS) for comment in comments)
-        unsaid = "" if reminded else "nobody was reminded of its review"
+        unsaid = "" if reminded or is_hopeless(simulation, "post_comment") else "nobody was reminded of its review"
         return _early(before, after, config.merge.give_up_after) or unsaid
     return ""
 
@@ -57,6 +59,8 @@ def given_up_in_due_time(write: Saved) -> str:
 def blocks_are_reminded_of(simulation: Simulation, tenant: int) -> Iterator[str]:
     """What needs a person for long is said once more on its ticket, with why and what to do."""
     ledger, after = simulation.ledgers[tenant], simulation.configs[tenant].runner.remind_blocked_after
+    if is_hopeless(simulation, "post_comment"):
+        return
     for key, record in ledger.records.items():
         if record.state is not State.BLOCKED or record.block is None:
             continue

@@ -12,6 +12,9 @@ CALLS = (
     "start", "look", "stop", "publish", "forget", "open_pull_request", "read_pull_request", "merge",
     "enable_auto_merge", "disable_auto_merge", "find_pull_request", "ready_items", "replies", "redeliver_failed",
 )  # fmt: skip
+UNDONE = ("stop", "disable_auto_merge")
+"""Calls that leave something behind outside when they are given up, which no law could forbid."""
+HOPELESS = tuple(call for call in CALLS if call not in UNDONE)
 STORE_CALLS = ("get_in_flight", "put_in_flight", "delete_in_flight", "get_batch", "put_batch")
 
 
@@ -39,8 +42,7 @@ def draw(seed: int, store: str = "memory") -> Schedule:
         faults=faults,
     )
     sharp = _sharpened(_widened(drawn, Random(-seed - 1)), Random(f"sharp {seed}"))  # noqa: S311
-    running = Random(f"column {seed}").choice((0, 0, 0, 0, 0, 1, 1, 2))  # noqa: S311
-    return sharp.model_copy(update={"rules": sharp.rules.model_copy(update={"running": running})})
+    return _hopeless(_columned(sharp, Random(f"column {seed}")), Random(f"hopeless {seed}"))  # noqa: S311
 
 
 def _widened(drawn: Schedule, chance: Random) -> Schedule:
@@ -66,6 +68,45 @@ def _sharpened(drawn: Schedule, chance: Random) -> Schedule:
     tickets = tuple(_edited(ticket, chance) if chance.random() < 0.12 else ticket for ticket in drawn.tickets)
     return drawn.model_copy(
         update={"faults": (*drawn.faults, *faults), "skew": skew, "rules": rules, "tickets": tickets}
+    )
+
+
+def _columned(drawn: Schedule, chance: Random) -> Schedule:
+    """With a limit of its own for the running column, now and then."""
+    running = chance.choice((0, 0, 0, 0, 0, 1, 1, 2))
+    return drawn.model_copy(update={"rules": drawn.rules.model_copy(update={"running": running})})
+
+
+def _hopeless(drawn: Schedule, chance: Random) -> Schedule:
+    """With what never works: refusals, calls that kill, vendors that nobody waits for so long; and checks that fail."""
+    stubborn = tuple(_stubborn(ticket, chance) if chance.random() < 0.05 else ticket for ticket in drawn.tickets)
+    some = bool(drawn.faults) and chance.random() < 0.25
+    faults = (*drawn.faults, *(_for_good(chance) for _ in range(chance.randint(1, 3) if some else 0)))
+    undone = any(fault.kind == "away" and fault.call in (*UNDONE, "set_state") for fault in faults)
+    gives_up = HOUR if chance.random() < 0.1 and not undone else drawn.rules.gives_up
+    rules = drawn.rules.model_copy(update={"gives_up": gives_up})
+    return drawn.model_copy(update={"faults": faults, "tickets": stubborn, "rules": rules})
+
+
+def _stubborn(ticket: Ticket, chance: Random) -> Ticket:
+    """Its checks fail, or its branch conflicts, once or more often than it is mended."""
+    return ticket.model_copy(update={chance.choice(("red", "clashes")): chance.choice((1, 4))})
+
+
+def _for_good(chance: Random) -> Fault:
+    """One call is refused, or kills whoever makes it; or a delivery, a report or a thread meets what is rare."""
+    kinds: tuple[tuple[FaultKind, tuple[str, ...], float], ...] = (
+        ("refused", HOPELESS, 0.0), ("refused", HOPELESS, 0.0), ("refused", HOPELESS, 0.0), ("deadly", HOPELESS, HOUR),
+        ("gone", ("read_pull_request",), 0.0), ("unwilling", ("merge",), HOUR), ("again", ("",), DAY),
+        ("delay", ("report",), DAY), ("duplicate", ("report",), DAY), ("drop", ("report",), 0.0),
+        ("torn", ("thread",), 0.0),
+    )  # fmt: skip
+    kind, calls, longest = chance.choice(kinds)
+    return Fault(
+        kind=kind,
+        nth=int(_span(chance, 1, 60)) if kind == "again" else chance.choice((1, 1, 2, 3)),
+        call=chance.choice(calls),
+        seconds=_span(chance, 60, longest) if longest else 0.0,
     )
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.dispatch.run import RunOrder
-from factory_core.errors import Retryable, StoreUnavailable, VersionConflict
+from factory_core.errors import Retryable, StoreUnavailable, Terminal, VersionConflict
 from factory_core.ports import StateStore
 
-from .world import AWAY, BROKEN, BUSY, SILENT
+from .schedule import FaultKind
+from .world import AWAY, BROKEN, BUSY, REFUSED, SILENT
 from .write_laws import WITHOUT_TRANSACTIONS
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ T = TypeVar("T")
 READS = frozenset({"read_item", "read_pull_request", "find_pull_request", "ready_items", "replies"})
 KEYED = frozenset({"start", "open_thread", "reply", "post_comment", "link_pull_request", "acknowledge_session"})
 NO_CALLS = frozenset({"is_ready_for_dispatch", "clone_address"})
+LASTING = frozenset({"away", "deadly", "unwilling"})
 TAKES, STORE_TAKES = 0.05, 0.002  # seconds
 
 
@@ -90,17 +92,23 @@ class FaultyPort:
                 self._must_be_saved(name, args)
             if name == "start":
                 self._must_be_told(args[0])
-            if simulation.is_away(name):
-                raise _later(name, BROKEN, None)
-            fault = simulation.next_fault("vendor") or simulation.next_fault(f"vendor {name}")
-            if fault and fault.kind == "away":
-                simulation.goes_away(name, fault.seconds)
-                raise _later(name, BROKEN, None)
+            lasting = simulation.lasting(name)
+            fault = None if lasting else simulation.next_fault("vendor") or simulation.next_fault(f"vendor {name}")
+            if fault and fault.kind in LASTING:
+                lasting = simulation.lasts(name, fault)
+            if lasting or (fault and fault.kind == "refused"):
+                simulation.count("struck")
+            if lasting:
+                return await self._struck(name, lasting)
             if name in READS and simulation.next_fault("read"):
                 return await self._stale(name, call, args)
             if fault is None:
                 return await _call(self._process, name, TAKES, acting)
             simulation.tell(None, "", f"{name} meets: {fault.kind}{', done' if fault.done else ''}")
+            if fault.kind == "refused":
+                raise Terminal(f"{name} did not work", why=REFUSED, fix="factory check")
+            if fault.kind == "gone":
+                return None
             if fault.kind == "busy":
                 simulation.pauses.asked(self._tenant, name, fault.seconds)
                 raise _later(name, BUSY, fault.seconds)
@@ -111,6 +119,16 @@ class FaultyPort:
             raise _later(name, SILENT if fault.kind == "hang" else BROKEN, None)
 
         return calling
+
+    async def _struck(self, name: str, lasting: FaultKind) -> str:
+        """What every call of this name meets for a while."""
+        if lasting == "unwilling":
+            return "a rule of the code host says no"
+        if lasting == "deadly":
+            await self._process.turn()
+            self._process.simulation.deaths.over(self._tenant, name)
+            self._process.die()
+        raise _later(name, BROKEN, None)
 
     def _must_be_saved(self, name: str, args: tuple[Any, ...]) -> None:
         """Nothing is done before it is saved."""
@@ -157,13 +175,14 @@ class FaultyStore:
     ) -> InFlightRecord:
         def put() -> InFlightRecord:
             self._conflict()
-            if batch is not None and self._is_torn():
-                call: Any = self._store.put_batch(batch)
-                self._seen.batched(at_once(call))
-                self._seen.torn.add(record.work_item_id)
+            if batch is not None and self._is_torn("pair"):
+                self._store_batch(record.work_item_id, batch)
                 self._process.simulation.tell(None, "", "the batch is stored, and not its record")
                 self._process.die()
-            call = self._store.put_in_flight(record, batch=batch, clarification=clarification)
+            if clarification is not None and self._is_torn("pair thread"):
+                self._store_thread(record.work_item_id, batch, clarification)
+                self._process.die()
+            call: Any = self._store.put_in_flight(record, batch=batch, clarification=clarification)
             try:
                 saved: InFlightRecord = at_once(call)
             except VersionConflict:
@@ -174,10 +193,22 @@ class FaultyStore:
 
         return await self._do("put_in_flight", put)
 
-    def _is_torn(self) -> bool:
-        """Does its process die between the companions and their record? Only where these are two writes."""
+    def _is_torn(self, sort: str) -> bool:
+        """Does its process die between a companion and what is written after it? Only where these are two writes."""
         apart = self._process.simulation.schedule.store in WITHOUT_TRANSACTIONS
-        return apart and self._process.simulation.next_fault("pair") is not None
+        return apart and self._process.simulation.next_fault(sort) is not None
+
+    def _store_batch(self, item: str, batch: Batch) -> None:
+        call: Any = self._store.put_batch(batch)
+        self._seen.batched(at_once(call))
+        self._seen.torn.add(item)
+
+    def _store_thread(self, item: str, batch: Batch | None, thread: ClarificationRecord) -> None:
+        if batch is not None:
+            self._store_batch(item, batch)
+        call: Any = self._store.put_waiting_clarification(thread)
+        self._seen.kept(at_once(call))
+        self._process.simulation.tell(None, "", f"{thread.thread_id} is stored, and not its record")
 
     def _see_lone_companions(self, item: str, clarification: ClarificationRecord | None) -> None:
         """A store without transactions keeps the companions of a record that lost."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ class Ledger:
         self.batch = Batch()
         self.torn: set[str] = set()  # items of which a save was lost whose batch was stored
         self.planned: set[str] = set()  # every key that was ever stored
+        self.failing: dict[str, datetime] = {}  # key of an effect → when its first failure was stored
         truths = self.outside.world.truths
         stale = any(fault.kind == "stale" for fault in simulation.schedule.faults)
         self.words = Words(self.versions, truths, stale=stale)

@@ -23,7 +23,10 @@ LISTENS = frozenset({State.WAITING, State.BLOCKED, State.FAILED})
 
 
 class Missed:
-    """One dropped delivery. Ticks come until it is found; more than MOST_LOOKS of them are too many."""
+    """One dropped delivery. Ticks come until it is found; more than MOST_LOOKS of them are too many.
+
+    While a vendor is away nobody can find it.
+    """
 
     def __init__(self, simulation: Simulation, tenant: int, event: Event) -> None:
         self._simulation, self._event = simulation, event
@@ -39,7 +42,7 @@ class Missed:
 
     def _see(self) -> None:
         why = self._overlooked()
-        self._looks += 1
+        self._looks += self._simulation.is_everybody_there()
         if why and self._looks > MOST_LOOKS:
             self._simulation.broken("found-in-time", f"{self._key}: {why}")
         elif why:

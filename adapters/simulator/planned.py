@@ -33,7 +33,8 @@ class _Left:
         self._answers, self._asked = list(plan.answers), 0
         self._runs, self._tries, self._rounds = list(plan.runs), 0, 0
         reviewed = config.merge.policy != "on-green"  # a green head does not wait for a reviewer
-        self._red, self._requested = plan.red, plan.requested if reviewed else 0
+        self._faults = ["conflict"] * plan.clashes + ["ci-failed"] * plan.red
+        self._faults += ["review-failed"] * (plan.requested if reviewed else 0)
         self._ignored = plan.ignored and reviewed
 
     def ask(self, *, enough: bool) -> End | None:
@@ -62,11 +63,10 @@ class _Left:
 
     def _judged(self) -> End | None:
         """Its pull request: merged, or the next round."""
-        if self._ignored and not self._red:
+        if self._ignored and not {"conflict", "ci-failed"} & set(self._faults):
             return State.BLOCKED, "review-unanswered"
-        if not self._red and not self._requested:
+        if not self._faults:
             return State.DONE, ""
-        reason = "ci-failed" if self._red else "review-failed"
-        self._red, self._requested = (self._red - 1, self._requested) if self._red else (0, self._requested - 1)
+        reason = self._faults.pop(0)
         self._rounds += 1
         return (State.BLOCKED, reason) if self._rounds > self._rules.max_rounds else None

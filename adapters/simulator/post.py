@@ -61,6 +61,9 @@ class Post:
         self.send(tenant, number, fault.seconds if fault and kind == "delay" else 0.2)
         if fault and kind == "duplicate":
             self.send(tenant, number, fault.seconds)
+        if fault and kind == "again":
+            self.events[number + 1] = event
+            self.send(tenant, number + 1, fault.seconds)
 
     def send(self, tenant: int, number: int, after: float = 0.2) -> None:
         self._simulation.later(after, lambda: self._arrive(tenant, number, 0))
@@ -112,6 +115,9 @@ class Post:
         since = len(ledger.versions.get(event.work_item_id, ()))
         request = HttpRequest(body=str(number).encode(), received_at=process.clock())
         response = await process.factories[tenant].handle_webhook("outside", request)
+        if response.status not in (200, 503):
+            why = f"{event.work_item_id}: {event.id} was answered {response.status}"
+            self._simulation.broken("answers-so-that-senders-repeat", why)
         if response.status != 200:
             return False
         if lost(ledger, event, since):

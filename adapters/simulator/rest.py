@@ -9,6 +9,7 @@ from factory_core.dispatch.pull_request import item_of_branch
 from factory_core.dispatch.records import InFlightRecord, State
 
 from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
+from .hopeless import explained, is_hopeless
 from .planned import FAILING, planned_end
 from .schedule import DAY, RunPlan
 from .world import OURS, Truth
@@ -60,8 +61,8 @@ def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[st
         plans = {run.plan for run in runs if run.begun >= since}
         acts = {kind for kind, at in truth.did if at >= since or kind == "forbid"}  # its label stays
         ended, merged = ledger.ended_at.get(key, 0.0), outside.target.merged_at.get(key, -1.0)
-        stopped = "forbid" in acts or ledger.was_stopped(key)
-        why = _wrong(truth, record, plans, acts, merged=merged, ended=ended, stopped=stopped)
+        stopped, met = "forbid" in acts or ledger.was_stopped(key), explained(simulation, record)
+        why = _wrong(truth, record, plans, acts, met=met, merged=merged, ended=ended, stopped=stopped)
         if why:
             yield f"{key}: {why}"
 
@@ -78,14 +79,16 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
             continue  # the first word of a run's end may be lost, and then the second, another one, counts
         if any(answer.after > HEARD_WITHIN for answer in truth.plan.answers) and simulation.schedule.faults:
             continue
-        state, reason = planned_end(truth.plan, simulation.configs[tenant])
         record = ledger.last(key)
+        if explained(simulation, record):
+            continue
+        state, reason = planned_end(truth.plan, simulation.configs[tenant])
         found = record.state if record else None
         if found is State.NEW and key in ledger.ended_at:
             continue  # it was forgotten, and a word of long ago came once more
         why = record.block.reason if record and record.block else ""
         if any(answer.twice for answer in truth.plan.answers) and (
-            truth.plan.runs or truth.plan.red or truth.plan.requested
+            truth.plan.runs or truth.plan.red or truth.plan.requested or truth.plan.clashes
         ):
             continue  # words that come after the start cost a follow-up of their own
         if (found or state, why) != (state, reason) or (found is None and state is State.BLOCKED):
@@ -97,15 +100,17 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, record in ledger.records.items():
         comments = "\n".join(outside.world.truths[key].comments)
+        unsaid = is_hopeless(simulation, "post_comment")
         stopped = [comment for comment in outside.world.truths[key].comments if comment.startswith(STOPS)]
         block = record.block if record.state is State.BLOCKED else None
-        if block and not any(block.why in comment and block.fix in comment for comment in stopped):
+        if block and not unsaid and not any(block.why in comment and block.fix in comment for comment in stopped):
             yield f"{key} is blocked, and its ticket does not say why and what to do: {block.why} {block.fix}"
         pull = record.pull_request
         named = {*outside.world.truths[key].links, *comments.split()}
-        if pull and record.state is not State.CANCELLED and pull.url not in named:
+        unlinked = is_hopeless(simulation, "link_pull_request")
+        if pull and record.state is not State.CANCELLED and pull.url not in named and not unlinked:
             yield f"the ticket of {key} has no link to {pull.url}"
-        if record.state is State.DONE and MERGED not in comments:
+        if record.state is State.DONE and MERGED not in comments and not unsaid:
             yield f"{key} is done, and its ticket does not say so"
 
 
@@ -130,6 +135,8 @@ def asked_once(simulation: Simulation, tenant: int) -> Iterator[str]:
 def done_is_done_in_the_tracker(simulation: Simulation, tenant: int) -> Iterator[str]:
     """The ticket of a merged pull request is closed, unless a person moved it."""
     world = simulation.outside[tenant].world
+    if is_hopeless(simulation, "set_state", "read_item"):
+        return
     for key, record in simulation.ledgers[tenant].records.items():
         item = world.truths[key].item
         if record.state is State.DONE and item and item.state in OURS and not world.truths[key].lied:
@@ -159,7 +166,7 @@ def sessions_are_answered(simulation: Simulation, tenant: int) -> Iterator[str]:
     for session, item in world.sessions.items():
         heard = [seen for record, seen in ledger.seen(item) if record.session_id == session]
         acted = {act.kind for act in world.truths[item].plan.acts} - {"delegate", "edit", "note", "comment", "push"}
-        if not heard or acted or world.truths[item].lied:
+        if not heard or acted or world.truths[item].lied or is_hopeless(simulation, "acknowledge_session"):
             continue
         if session not in world.acknowledged:
             yield f"{session} of {item} was never acknowledged"
@@ -174,11 +181,15 @@ def _wrong(
     plans: set[RunPlan],
     acts: set[str],
     *,
+    met: str,
     merged: float,
     ended: float,
     stopped: bool,
 ) -> str:
-    """Why this is no place to rest, or nothing. `plans`, `acts`: of the agents and people in its present life."""
+    """Why this is no place to rest, or nothing.
+
+    `plans`, `acts`: of the agents and people in its present life. `met`: the reason that a fault of the schedule gives.
+    """
     item = truth.item
     ours = item is not None and item.state in OURS
     state = record.state if record else State.NEW
@@ -199,7 +210,8 @@ def _wrong(
         unanswered = late or truth.answered_last < truth.asked_last
         return "" if unanswered else "it was given up although somebody had answered"
     reason = record.block.reason if record and record.block else ""
-    return "" if _needs_a_person(reason, truth, plans, acts) else f"it is {state} for {reason!r} without a cause"
+    caused = reason == met != "" or _needs_a_person(reason, truth, plans, acts)
+    return "" if caused else f"it is {state} for {reason!r} without a cause"
 
 
 def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[str]) -> bool:
@@ -213,7 +225,8 @@ def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[st
         "budget-run": "capped" in plans,
         "stopped": "late" in plans or bool(acts & {"stop", "abort", "cancel", "park", "done"}),
         "ci-failed": truth.plan.red > 0,
-        "review-failed": truth.plan.requested > 0 or "comment" in acts,
+        "conflict": truth.plan.clashes > 0,
+        "review-failed": truth.plan.requested > 0 or "comment" in acts or any(one.twice for one in truth.plan.answers),
         "pull-request-closed": "close" in acts,
         "review-unanswered": truth.plan.ignored or bool(acts & {"push", "close"}),
     }

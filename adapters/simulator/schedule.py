@@ -24,7 +24,7 @@ ActKind = Literal[
 ]  # fmt: skip
 FaultKind = Literal[
     "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale", "away",
-    "torn", "stall",
+    "torn", "stall", "again", "refused", "gone", "unwilling", "deadly",
 ]  # fmt: skip
 
 
@@ -55,6 +55,7 @@ class Ticket(Frozen):
     runs: tuple[RunPlan, ...] = ()
     answers: tuple[Answer, ...] = ()
     red: int = 0  # heads whose check fails
+    clashes: int = 0  # heads of the factory's that conflict with the base, before those whose check fails
     requested: int = 0  # green heads for which a reviewer asks for changes
     acts: tuple[Act, ...] = ()
     ignored: bool = False  # nobody ever reviews its pull request
@@ -68,7 +69,11 @@ class Fault(Frozen):
     `done`: a crash comes after the call had its effect; an error, a hang, an outage of the store is of one that had it.
     A process that is paused has not made its call yet; one that stalls has, and its answer waits.
     `seconds`: of a delay, a pause, a hang, an outage, or of the vendor's Retry-After.
-    `call`: only calls of this name are counted, of all vendors' calls; from then on nobody answers it when it is away.
+    `call`: only calls of this name are counted, of all vendors' calls. A delivery's may be "report": a fleet's word of
+    a run's end. Of what is torn it may be "thread": the record is lost after its thread was kept, not after its batch.
+    From then on nobody answers the call when it is away, each worker dies over it when it is deadly, and the code host
+    would not when it is unwilling, all of them for `seconds`. What is gone is not there at one look at it; one that
+    comes again comes under another delivery's id.
     """
 
     kind: FaultKind
@@ -90,6 +95,7 @@ class Rules(Frozen):
     auto: bool = False
     sweeps: float = HOUR  # between two looks for missed events
     calls: int = 20  # to each source in one of them
+    gives_up: float = DAY  # after which nobody asks a vendor again that does not answer
     relay: bool = False  # what was missed is read from a relay, and not from lists of the vendors
     invocation: float = 0.0  # so long may a performance take before the host ends it; 0: for ever
 
@@ -134,7 +140,10 @@ class Schedule(Frozen):
                 "auto": rules.auto and rules.policy != "on-green-with-review",
                 "requiredChecks": ["ci"],
             },
-            "runner": {"reviewCheckEvery": "30m" if rules.policy == "on-green" else "6h"},
+            "runner": {
+                "reviewCheckEvery": "30m" if rules.policy == "on-green" else "6h",
+                "giveUpAfter": rules.gives_up,
+            },
             "sweep": {"every": rules.sweeps, "calls": rules.calls},
         }
         return FactoryConfig.model_validate(document)

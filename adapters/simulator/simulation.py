@@ -17,16 +17,17 @@ from factory_core.dispatch.run import RunReport
 from .agents import SimulatedFleet
 from .code_host import SimulatedTarget
 from .history import Happening, Violation, quiet
+from .hopeless import is_hopeless
 from .ledger import Ledger
 from .loop import SimulatedLoop
 from .post import Post
 from .process import Process
 from .relay import SimulatedRelay
 from .rest import REST_LAWS
-from .schedule import DAY, HOUR, Fault, Schedule
+from .schedule import DAY, HOUR, Fault, FaultKind, Schedule
 from .stores import EVERY
 from .vendors import SimulatedChannel, SimulatedTracker
-from .watching import Pauses
+from .watching import Deaths, Pauses
 from .world import World
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -37,7 +38,8 @@ RESTS = ENDED | {State.BLOCKED, State.NEW}
 SORTS = {
     "duplicate": "delivery", "delay": "delivery", "drop": "delivery", "conflict": "put", "down": "store",
     "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read", "away": "vendor",
-    "torn": "pair",
+    "torn": "pair", "again": "delivery",
+    **dict.fromkeys(("refused", "gone", "unwilling", "deadly"), "vendor"),
 }  # fmt: skip
 
 
@@ -62,8 +64,8 @@ class Simulation:
         self.loop = SimulatedLoop(order)  # type: ignore[abstract]
         self.post = Post(self)
         self.down_until = 0.0
-        self._away: dict[str, float] = {}  # call → until when nobody answers it
-        self.pauses = Pauses(self)
+        self._lasting: dict[str, tuple[float, FaultKind]] = {}  # call → what each meets, and until when
+        self.pauses, self.deaths = Pauses(self), Deaths(self)
         self.pending = 0
         self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
         self._nth: Counter[str] = Counter()
@@ -124,12 +126,20 @@ class Simulation:
         self.tell(None, "", f"the store is down for {seconds} s")
         self.down_until = self.loop.time() + seconds
 
-    def goes_away(self, call: str, seconds: float) -> None:
-        self.tell(None, "", f"nobody answers {call} for {seconds} s")
-        self._away[call] = self.loop.time() + seconds
+    def lasts(self, call: str, fault: Fault) -> FaultKind:
+        """From now on every call of this name meets this."""
+        happens = f"nobody answers {call}" if fault.kind == "away" else f"{call} is {fault.kind}"
+        self.tell(None, "", f"{happens} for {fault.seconds} s")
+        self._lasting[call] = self.loop.time() + fault.seconds, fault.kind
+        return fault.kind
 
-    def is_away(self, call: str) -> bool:
-        return self._away.get(call, 0.0) > self.loop.time()
+    def lasting(self, call: str) -> FaultKind | None:
+        """What every call of this name meets just now."""
+        until, kind = self._lasting.get(call, (0.0, None))
+        return kind if until > self.loop.time() else None
+
+    def is_everybody_there(self) -> bool:
+        return all(until <= self.loop.time() for until, _ in self._lasting.values())
 
     def is_gone(self, holder: str) -> bool:
         return holder in self._gone
@@ -158,7 +168,17 @@ class Simulation:
         self.loop.call_later(seconds, come)
 
     def report(self, tenant: int, report: RunReport) -> None:
-        """A fleet tells of a run's end once, to whoever is there; if that fails, the factory has to ask."""
+        """A fleet tells of a run's end once, unless its word is late or lost; if that fails, the factory has to ask."""
+        fault = self.next_fault("delivery report")
+        if fault:
+            self.tell(tenant, report.work_item_id, f"the word of {report.run_id} meets: {fault.kind} {fault.seconds} s")
+            if fault.kind != "drop":
+                self.later(fault.seconds, lambda: self._tell_of_end(tenant, report))
+        if fault is None or fault.kind == "duplicate":
+            self._tell_of_end(tenant, report)
+
+    def _tell_of_end(self, tenant: int, report: RunReport) -> None:
+        """To whoever is there."""
         alive = self.alive()
         if alive:
             alive.start(alive.factories[tenant].finished(report))
@@ -209,15 +229,16 @@ class Simulation:
                     self.broken(law.__name__.replace("_", "-"), why)
 
     async def _stirs(self) -> bool:
-        """Does one more look bring somebody to do something?"""
-        for pause in (self.schedule.rules.sweeps, 60.0, 60.0):
+        """Does one more look bring somebody to do something? The next one begins behind what could not be read."""
+        looks, struck = 2 if is_hopeless(self, "read_item") else 1, self.counts["struck"]
+        for pause in (*[self.schedule.rules.sweeps] * looks, 60.0, 60.0):
             await asyncio.sleep(pause)
             self.check_in()
         await asyncio.sleep(60)
-        return not self._at_rest()
+        return not self._at_rest() or self.counts["struck"] > struck
 
     def _at_rest(self) -> bool:
-        return not self.pending and not self._restless()
+        return not self.pending and self.is_everybody_there() and not self._restless()
 
     def _restless(self) -> list[str]:
         return [

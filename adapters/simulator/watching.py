@@ -1,7 +1,9 @@
-"""What one process decides and performs, watched: what people said, under whose lease, and when a vendor let us."""
+"""What one process decides and performs, watched: what people said, under whose lease, when a vendor let us, and how
+often a worker died over it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 Accept = Callable[[Event], Coroutine[Any, Any, None]]
 UNDER_WAY: ContextVar[str] = ContextVar("UNDER_WAY", default="")
 """The key of the effect that a call belongs to; nothing in a look for missed events."""
+BLAMED = 6  # of each lane the first effect may be blamed before the one that kills
 
 
 def accepting(process: Process, tenant: int, accept: Accept) -> Accept:
@@ -87,3 +90,19 @@ class Pauses:
         skew = max(simulation.schedule.skew) - min(simulation.schedule.skew)
         if early > skew + 0.001:
             simulation.broken("retries-keep-the-vendors-delay", f"{call} of {what} comes {early:.0f} s too early")
+
+
+class Deaths:
+    """How often a worker died over an effect."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._of: Counter[tuple[int, str]] = Counter()
+
+    def over(self, tenant: int, call: str) -> None:
+        """A worker dies over this call."""
+        key = UNDER_WAY.get()
+        self._of[tenant, key] += bool(key)  # a look for missed events is no effect
+        most = self._simulation.configs[tenant].runner.max_attempts * BLAMED
+        if self._of[tenant, key] > most:
+            self._simulation.broken("poison-is-parked", f"more than {most} workers died over {call} of {key}")

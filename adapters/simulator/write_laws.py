@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from factory_core.dispatch.effects import LASTING
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 
 from .deadlines import deadlines_are_near, given_up_in_due_time
-from .world import WORLDLY
+from .world import REFUSED, WORLDLY
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -19,6 +20,7 @@ AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 WAITS = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
 WITHOUT_TRANSACTIONS = frozenset({"apart", "dynamodb"})
 HEARS_WITHIN = 15.0  # seconds
+STANDS_STILL = timedelta(hours=1)  # longer than a process can between a decision and its save, by whatever clock
 NO_SLOT = ENDED | {State.BLOCKED, State.WAITING, State.TRIAGING}
 
 
@@ -141,6 +143,20 @@ def no_fault_of_its_own(write: Saved) -> str:
     return f"an effect met {own[0]}" if own else ""
 
 
+def hopeless_is_given_up(write: Saved) -> str:
+    """What a vendor refused is not planned again, nor what has failed for longer than vendors are given."""
+    rules, now = write.ledger.config.runner, write.process.clock()
+    known = {planned.key: planned.attempts for planned in write.before.outbox}
+    for planned in write.after.outbox:
+        if planned.why == REFUSED:
+            return f"{planned.effect.kind} was refused, and stays planned"
+        again = planned.attempts > known.get(planned.key, 0)
+        since = write.ledger.failing.setdefault(planned.key, now) if again else now
+        if again and now - since > rules.give_up_after + STANDS_STILL:
+            return f"{planned.effect.kind} has failed since {since}, and stays planned"
+    return ""
+
+
 def only_starts_cost_a_try(write: Saved) -> str:
     """Waiting for capacity costs no try."""
     more = write.after.attempt > write.before.attempt
@@ -184,6 +200,7 @@ WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
     given_up_in_due_time,
     at_work_has_a_slot,
     only_what_rests_is_forgotten,
+    hopeless_is_given_up,
     no_fault_of_its_own,
     only_starts_cost_a_try,
     slots_follow_the_state,

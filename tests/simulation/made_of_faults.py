@@ -1,0 +1,66 @@
+"""Schedules that are made for a mistake in what becomes of a failure, of a start, and of an answer."""
+
+from __future__ import annotations
+
+from adapters.simulator.schedule import DAY, HOUR, Act, Answer, Fault, Rules, Schedule, Ticket
+
+WORKS = ("read_item", "start", "publish", "open_pull_request", "read_pull_request", "merge")
+
+
+def refused(n: int) -> Schedule:
+    """A vendor refuses a call on which the work depends."""
+    fault = Fault(kind="refused", nth=1 + n // len(WORKS) % 2, call=WORKS[n % len(WORKS)])
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1"),), skew=(0.0,), faults=(fault,))
+
+
+def silent(n: int) -> Schedule:
+    """A vendor does not answer for longer than the factory asks."""
+    fault = Fault(kind="away", nth=1, call=WORKS[n % len(WORKS)], seconds=4 * HOUR)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1"),), rules=Rules(gives_up=HOUR), faults=(fault,))
+
+
+def deadly(n: int) -> Schedule:
+    """Whoever makes a call on which the work depends dies over it."""
+    fault = Fault(kind="deadly", nth=1, call=WORKS[n % len(WORKS)], seconds=2 * HOUR)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1"),), faults=(fault,))
+
+
+def _unheard(n: int, kind: str) -> Schedule:
+    faults = (Fault(kind="busy", nth=1, call="start", seconds=120.0 + n), Fault(kind="drop", nth=2))
+    ticket = Ticket(key="ACME-1", acts=(Act.model_validate({"kind": kind, "after": 10.0 + n / 10}),))
+    return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,), rules=Rules(sweeps=0.0), faults=faults)
+
+
+def taken_back_unheard(n: int) -> Schedule:
+    """A person takes the ticket back while the fleet is busy, and nobody hears of it."""
+    return _unheard(n, ("cancel", "park", "done")[n % 3])
+
+
+def forbidden_unheard(n: int) -> Schedule:
+    """A person puts a label on that forbids it while the fleet is busy, and nobody hears of it."""
+    return _unheard(n, "forbid")
+
+
+def without_a_store(n: int) -> Schedule:
+    """The store is not there from the first call on, or when the answer comes."""
+    ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=60.0 + n),))
+    fault = Fault(kind="down", nth=1 if n % 2 else 8 + n, seconds=90.0)
+    return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,), faults=(fault,))
+
+
+def clashing(n: int) -> Schedule:
+    """Each head conflicts with the base, once or more often than it is mended."""
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", clashes=(1, 4)[n % 2]),))
+
+
+def unwilling(n: int) -> Schedule:
+    """A rule of the code host keeps it from merging for days."""
+    fault = Fault(kind="unwilling", nth=1 + n % 2, call="merge", seconds=10 * DAY)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", red=n % 2),), faults=(fault,))
+
+
+def torn_thread(n: int) -> Schedule:
+    """The worker dies when it has stored the question's thread, and not yet the record that waits in it."""
+    ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=120.0 + n),))
+    faults = (Fault(kind="torn", nth=1, call="thread"),)
+    return Schedule(seed=n, order=n, store="apart", tickets=(ticket,), skew=(0.0,), faults=faults)
