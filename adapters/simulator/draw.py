@@ -82,7 +82,7 @@ def _hopeless(drawn: Schedule, chance: Random) -> Schedule:
     stubborn = tuple(_stubborn(ticket, chance) if chance.random() < 0.05 else ticket for ticket in drawn.tickets)
     some = bool(drawn.faults) and chance.random() < 0.25
     faults = (*drawn.faults, *(_for_good(chance) for _ in range(chance.randint(1, 3) if some else 0)))
-    undone = any(fault.kind == "away" and fault.call in (*UNDONE, "set_state") for fault in faults)
+    undone = any(fault.kind == "away" and fault.call in UNDONE for fault in faults)
     gives_up = HOUR if chance.random() < 0.1 and not undone else drawn.rules.gives_up
     rules = drawn.rules.model_copy(update={"gives_up": gives_up})
     return drawn.model_copy(update={"faults": faults, "tickets": stubborn, "rules": rules})

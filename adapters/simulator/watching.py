@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Accept = Callable[[Event], Coroutine[Any, Any, None]]
 UNDER_WAY: ContextVar[str] = ContextVar("UNDER_WAY", default="")
 """The key of the effect that a call belongs to; nothing in a look for missed events."""
-BLAMED = 6  # of each lane the first effect may be blamed before the one that kills
+BLAMED = 4  # effects that are performed in a row with one that kills may be blamed before it
 
 
 def accepting(process: Process, tenant: int, accept: Accept) -> Accept:
@@ -103,6 +103,6 @@ class Deaths:
         """A worker dies over this call."""
         key = UNDER_WAY.get()
         self._of[tenant, key] += bool(key)  # a look for missed events is no effect
-        most = self._simulation.configs[tenant].runner.max_attempts * BLAMED
+        most = self._simulation.configs[tenant].runner.max_attempts + BLAMED
         if self._of[tenant, key] > most:
             self._simulation.broken("poison-is-parked", f"more than {most} workers died over {call} of {key}")

@@ -15,7 +15,7 @@ from .effects import (
     TriageItem,
 )
 from .ending import SLOTTED, cancel, reopen
-from .events import ItemChanged, ItemRead, StartRefused
+from .events import ItemChanged, ItemMoved, ItemRead, StartRefused
 from .records import ENDED, InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
 
@@ -73,12 +73,23 @@ def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConf
     """Done is final, until a person puts the item back to ready.
 
     A ticket that was not touched since the item ended is no reopened one: it was ready when a person pressed stop. One
-    that we had seen elsewhere, or moved ourselves, was put back, whatever the tracker's clock says.
+    that we had seen elsewhere, or moved ourselves, was put back, whatever the tracker's clock says. One that is done
+    and that the tracker would not let us move says ready by itself, and only an edit tells.
     """
     item = event.item
     if item is None or item.state is not ItemState.READY:
         return record.stay()
-    return reopen(record, event.at) if _left(record) or _touched(record, item) else record.stay()
+    stuck = record.state is State.DONE and not _edited_since(record, item)
+    stuck = stuck and record.tracker is ItemState.READY
+    put_back = _left(record) or (_touched(record, item) and not stuck)
+    return reopen(record, event.at) if put_back else record.stay()
+
+
+def remember_move(record: InFlightRecord, event: ItemMoved, config: FactoryConfig) -> Transition | None:
+    """The tracker has it where we put it; a move of an earlier life says nothing of this one."""
+    if event.to is ItemState.DONE and record.state is not State.DONE:
+        return None
+    return record.stay(tracker=event.to)
 
 
 def is_news(record: InFlightRecord | None, item: WorkItem) -> bool:
@@ -88,19 +99,24 @@ def is_news(record: InFlightRecord | None, item: WorkItem) -> bool:
     """
     if record is None or record.state is State.NEW:
         return True
-    edited = record.item is None or Summary.of(item).digest != record.item.digest
+    edited = _edited_since(record, item)
     return record.state in ENDED and (_left(record) or (edited and _touched(record, item)))
+
+
+def _edited_since(record: InFlightRecord, item: WorkItem) -> bool:
+    return record.item is None or Summary.of(item).digest != record.item.digest
 
 
 def _left(record: InFlightRecord) -> bool:
     """Did the ticket leave our columns when the item ended? One that nobody had looked at yet was just made ready.
 
-    Nor did it while our own move is still to be made.
+    Nor did it while our own move is still to be made, or where the tracker made none of them.
     """
     if any(isinstance(planned.effect, SetItemState) for planned in record.outbox):
         return False
-    elsewhere = record.tracker is not None and record.tracker not in OURS
-    return elsewhere or record.state is State.DONE
+    if record.state is State.DONE:
+        return record.tracker is not ItemState.READY
+    return record.tracker is not None and record.tracker not in OURS
 
 
 def _touched(record: InFlightRecord, item: WorkItem) -> bool:
@@ -117,7 +133,7 @@ def _read(record: InFlightRecord, event: ItemChanged) -> Transition:
 
 
 def _edited(record: InFlightRecord, event: ItemChanged) -> bool:
-    return event.item is not None and (record.item is None or Summary.of(event.item).digest != record.item.digest)
+    return event.item is not None and _edited_since(record, event.item)
 
 
 def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:

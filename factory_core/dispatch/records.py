@@ -78,6 +78,7 @@ class Lease(Frozen):
     holder: str = ""
     epoch: int = 0
     until: datetime | None = None
+    doing: str = ""  # the key that the holder is to perform first: should it die, it died over that
 
 
 class Clarification(Frozen):

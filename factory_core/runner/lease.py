@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
+from ..dispatch.effects import Planned
 from ..dispatch.records import InFlightRecord, Lease
 
 
@@ -18,15 +19,19 @@ def claim(
 ) -> InFlightRecord | None:
     """The record with the lease in our name, or None: nothing is due, or a living holder has it.
 
-    A lease that was never given back means that its holder died, over what is due first as far as anybody knows: that
-    was a fault.
+    A lease that was never given back means that its holder died, over what it was doing: that was a fault.
     """
     lease, first = record.lease, record.due(now)
     if first is None or (lease.holder and lease.until and lease.until > now and not is_gone(lease.holder)):
         return None
-    faulty = first.model_copy(update={"faults": first.faults + 1}) if lease.holder else first
-    outbox = tuple(faulty if planned is first else planned for planned in record.outbox)
-    return record.but(outbox=outbox, lease=Lease(holder=holder, epoch=lease.epoch + 1, until=now + length))
+    blamed = (lease.doing or first.key) if lease.holder else ""
+    outbox = tuple(_at_fault(planned) if planned.key == blamed else planned for planned in record.outbox)
+    mine = Lease(holder=holder, epoch=lease.epoch + 1, until=now + length, doing=first.key)
+    return record.but(outbox=outbox, lease=mine)
+
+
+def _at_fault(planned: Planned) -> Planned:
+    return planned.model_copy(update={"faults": planned.faults + 1})
 
 
 def holds(record: InFlightRecord | None, claimed: InFlightRecord) -> TypeGuard[InFlightRecord]:
@@ -38,7 +43,9 @@ def holds(record: InFlightRecord | None, claimed: InFlightRecord) -> TypeGuard[I
 
 
 def extended(record: InFlightRecord, now: datetime, length: timedelta) -> InFlightRecord:
-    return record.but(lease=record.lease.model_copy(update={"until": now + length}))
+    first = record.due(now)
+    changes = {"until": now + length, "doing": first.key if first else ""}
+    return record.but(lease=record.lease.model_copy(update=changes))
 
 
 def extended_or_released(record: InFlightRecord, now: datetime, length: timedelta) -> InFlightRecord:

@@ -25,7 +25,7 @@ from ..ports import (
     Triager,
     WorkItemProvider,
 )
-from ..work_item import WorkItem
+from ..work_item import ItemState, WorkItem
 from .drive import Finish, Outcome
 from .outcomes import about, ended, routed
 from .slots import Slots
@@ -120,7 +120,9 @@ class Performer:
             return Outcome(events.ItemRead(**self._about(record, planned), item=item))
         if item.state is not effect.to:
             await self._tracker.set_state(item, effect.to)
-        return Outcome()
+        if record.tracker is not ItemState.READY:
+            return Outcome()
+        return Outcome(events.ItemMoved(**self._about(record, planned), to=effect.to))
 
     async def _post_comment(self, record: InFlightRecord, planned: Planned, effect: effects.PostComment) -> Outcome:
         await self._tracker.post_comment(record.work_item_id, f"{effect.body}\n\n{comments.MARK}", planned.key)
@@ -145,14 +147,15 @@ class Performer:
 
         async def remember() -> Outcome:
             stored = await self._store.get_waiting_clarification(thread_id)
+            early = stored.replies if stored else ()  # also after a save that was lost when its thread was stored
             waiting = ClarificationRecord(
                 thread_id=thread_id,
                 version=stored.version if stored else 0,
                 work_item_id=record.work_item_id,
                 question=known.round if known else 1,
                 deadline=self._clock() + self._config.clarification.give_up_after + KEEP_THREAD,
+                replies=early,
             )
-            early = stored.replies if stored and stored.work_item_id is None else ()
             asked = events.QuestionAsked(**self._about(record, planned), thread_id=thread_id, url=url, early=early)
             return Outcome(asked, clarification=waiting)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from factory_core.dispatch.events import RetryRequested
+from factory_core.dispatch.following import is_news
 from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Terminal
@@ -228,5 +229,28 @@ def test_a_person_who_moves_the_ticket_just_before_it_is_written_back_wins(step:
         left = world.tracker.items.get("ACME-1")
         assert (left.state if left else None) is now
         assert world.fleet.live == []
+
+    run(story())
+
+
+def test_a_merged_ticket_that_the_tracker_would_not_move_is_not_done_again() -> None:
+    """It says ready for ever: no agent starts for it once more, until a person writes something else into it."""
+
+    async def story() -> None:
+        world = World()
+        refused = Terminal("Linear: the issue cannot be moved", why="403", fix="factory check")
+        world.tracker.faults["set_state"] = [refused] * 9
+        await world.add(ticket(updated_at=world.now))
+        await world.agent_ends()
+        world.target.green(1)
+        await world.hear(world.pull())
+        assert await world.state() is State.DONE and world.tracker.items["ACME-1"].state is ItemState.READY
+        world.now += timedelta(hours=1)
+        still = ticket(updated_at=world.now)  # our comment touched it
+        assert not is_news(await world.record(), still)
+        await world.add(still)
+        assert len(world.fleet.orders) == 1
+        await world.add(ticket(updated_at=world.now, description=f"{CLEAR}\nAlso in the mail."))
+        assert len(world.fleet.orders) == 2
 
     run(story())

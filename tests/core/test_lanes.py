@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -309,5 +310,26 @@ def test_a_worker_that_dies_blames_no_innocent_effect_more_than_once() -> None:
             "Passed over: post comment did not work: its worker died over it each time: no outcome"
         ]
         assert world.tracker.items["ACME-1"].state is ItemState.DONE
+
+    run(story())
+
+
+def test_an_effect_that_waits_for_its_vendor_is_not_blamed_for_deaths_over_another() -> None:
+    """The link fails again and again, and each time its turn has come its worker has just died over the reading."""
+
+    async def story() -> None:
+        world = World(runner={"maxAttempts": 3})
+        await world.add(ticket())
+        busy = Retryable("Linear cannot be reached", why="it answered 500", fix="factory check")
+        world.tracker.faults["link_pull_request"] = [busy] * 40
+        for number in range(8):
+            with suppress(Crash), crashing(world.target, "read_pull_request", after=False):
+                await (world.later(timedelta(minutes=6)) if number else world.agent_ends())
+            world.woken.clear()
+            world.factory = world.new_factory(f"worker-{number + 2}")
+        record = await world.record()
+        assert record.block and "its worker died over it each time" in record.block.why
+        assert record.block.why.startswith("read pull request did not work")
+        assert [planned.faults for planned in record.outbox if planned.effect.kind == "link_pull_request"] == [0]
 
     run(story())
