@@ -64,3 +64,28 @@ def torn_thread(n: int) -> Schedule:
     ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=120.0 + n),))
     faults = (Fault(kind="torn", nth=1, call="thread"),)
     return Schedule(seed=n, order=n, store="apart", tickets=(ticket,), skew=(0.0,), faults=faults)
+
+
+def torn_early(n: int) -> Schedule:
+    """The same, and people have answered before anybody knew the thread."""
+    ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=0.5 + n / 100, twice=True),))
+    faults = (Fault(kind="error", nth=1, done=True, call="open_thread"), Fault(kind="torn", nth=1, call="thread"))
+    rules = Rules(sweeps=0.0)
+    return Schedule(seed=n, order=n, store="apart", tickets=(ticket,), skew=(0.0,), rules=rules, faults=faults)
+
+
+def unmoved(n: int) -> Schedule:
+    """The tracker refuses to move the ticket, each time."""
+    faults = tuple(Fault(kind="refused", nth=nth, call="set_state") for nth in range(1, 6))
+    return Schedule(
+        seed=n, order=n, tickets=(Ticket(key="ACME-1", red=n % 2),), rules=Rules(sweeps=600.0), faults=faults
+    )
+
+
+def deadly_beside_another(n: int) -> Schedule:
+    """Workers die over one call, while another one of the same item is waited for."""
+    faults = (
+        Fault(kind="away", nth=3, seconds=1800.0 + n, call="link_pull_request"),
+        Fault(kind="deadly", nth=1, seconds=2 * HOUR, call="read_pull_request"),
+    )
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1"),), skew=(0.0,), knows_dead=True, faults=faults)

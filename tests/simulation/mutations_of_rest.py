@@ -18,7 +18,7 @@ MUTATIONS_OF_REST = (
              STEPS + "ending:retry", "return fresh.to(", "return record.stay()\n    return fresh.to("),
     Mutation("what a person makes ready again stays cancelled", "every-item-rests-rightly",
              STEPS + "following:reopen_if_ready",
-             "reopen(record, event.at) if _left(record) or _touched(record, item) else record.stay()", "record.stay()", made.taken_up),
+             "reopen(record, event.at) if put_back else record.stay()", "record.stay()", made.taken_up),
     Mutation("nobody is reminded of a question", "given-up-in-due-time",
              STEPS + "asking:remind_escalate_or_give_up",
              "if asked.thread_id else []", 'if asked.thread_id and step == "escalated" else []'),
