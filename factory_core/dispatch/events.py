@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ..work_item import Frozen, ItemState, WorkItem
+from ..work_item import Frozen, WorkItem
 from .pull_request import PullRequest
 from .run import Run, RunReport
 from .triage import Verdict
@@ -29,12 +29,6 @@ class ItemRead(Event):
     """The item as it stands now; None: it is gone."""
 
     item: WorkItem | None
-
-
-class ItemMoved(Event):
-    """It left the ready ones: we put it there, or found it there when we wanted to."""
-
-    to: ItemState
 
 
 class Triaged(Event):
@@ -154,7 +148,6 @@ class AbortRequested(Event):
 EVENTS: tuple[type[Event], ...] = (
     ItemChanged,
     ItemRead,
-    ItemMoved,
     Triaged,
     QuestionAsked,
     ReplyReceived,

@@ -7,6 +7,7 @@ from ..work_item import ItemState, WorkItem
 from .effects import (
     AcknowledgeSession,
     Effect,
+    Planned,
     ReadItem,
     ReadPullRequest,
     ReleaseSlot,
@@ -15,7 +16,7 @@ from .effects import (
     TriageItem,
 )
 from .ending import SLOTTED, cancel, reopen
-from .events import ItemChanged, ItemMoved, ItemRead, StartRefused
+from .events import ItemChanged, ItemRead, StartRefused
 from .records import ENDED, InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
 
@@ -85,11 +86,15 @@ def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConf
     return reopen(record, event.at) if put_back else record.stay()
 
 
-def remember_move(record: InFlightRecord, event: ItemMoved, config: FactoryConfig) -> Transition | None:
-    """The tracker has it where we put it; a move of an earlier life says nothing of this one."""
-    if event.to is ItemState.DONE and record.state is not State.DONE:
-        return None
-    return record.stay(tracker=event.to)
+def performed(record: InFlightRecord, planned: Planned) -> InFlightRecord:
+    """Without the order, and with what its success says: the tracker has the item where we put it.
+
+    A move of an earlier life says nothing of this one.
+    """
+    settled, effect = record.settle(planned.key), planned.effect
+    if not isinstance(effect, SetItemState) or (effect.to is ItemState.DONE and record.state is not State.DONE):
+        return settled
+    return settled.but(tracker=effect.to)
 
 
 def is_news(record: InFlightRecord | None, item: WorkItem) -> bool:

@@ -49,7 +49,6 @@ from .events import (
     EffectFailed,
     Event,
     ItemChanged,
-    ItemMoved,
     ItemRead,
     MergeRefused,
     PullRequestChanged,
@@ -72,7 +71,6 @@ from .following import (
     follow_waiting,
     read_if_news,
     read_if_reopened,
-    remember_move,
     reopen_if_ready,
 )
 from .records import InFlightRecord, State, Transition
@@ -185,7 +183,6 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     *rows(ACTIVE, StopRequested, stop),
     *rows(ACTIVE, AbortRequested, abort),
     *rows(ACTIVE, EffectFailed, block_or_note),
-    *rows([state for state in State if state is not NEW], ItemMoved, remember_move),
     # what was under way when the item left its state
     *rows((CANCELLED, BLOCKED, FAILED), AgentStarted, stop_late_agent),
     *rows((CANCELLED, BLOCKED), QuestionAsked, close_late_thread),

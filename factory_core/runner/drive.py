@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import reduce
 from typing import NamedTuple, TypeVar
 
 from ..config import FactoryConfig
@@ -18,6 +19,7 @@ from ..dispatch import comments
 from ..dispatch.batch import Batch
 from ..dispatch.effects import COMPANION, Planned
 from ..dispatch.events import Event, SlotOffered
+from ..dispatch.following import performed
 from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 from ..dispatch.transitions import decide
 from ..errors import OwnFault, Problem, Retryable, Terminal, VersionConflict
@@ -206,7 +208,7 @@ class Runner:
         self, record: InFlightRecord, done: Sequence[Planned], outcome: Outcome | Problem, turn: AsyncExitStack
     ) -> InFlightRecord | None:
         now, last = self._clock(), done[-1]
-        before = record.settle(*(planned.key for planned in done[:-1]))
+        before = reduce(performed, done[:-1], record)
         if isinstance(outcome, Problem):
             after, kept = after_problem(before, last, outcome, now, self._config), Outcome()
         elif outcome.forget and _is_forgettable(before, last):
@@ -230,8 +232,10 @@ class Runner:
             await self.offer(item, batch)
 
     def _after(self, record: InFlightRecord, planned: Planned, outcome: Outcome) -> InFlightRecord:
+        if outcome.event is None:
+            return performed(record, planned)
         settled = record.settle(planned.key)
-        return (decide(settled, outcome.event, self._config) if outcome.event else None) or settled
+        return decide(settled, outcome.event, self._config) or settled
 
     async def _finished(
         self, record: InFlightRecord, planned: Planned, result: Result, turn: AsyncExitStack

@@ -25,7 +25,7 @@ from ..ports import (
     Triager,
     WorkItemProvider,
 )
-from ..work_item import ItemState, WorkItem
+from ..work_item import WorkItem
 from .drive import Finish, Outcome
 from .outcomes import about, ended, routed
 from .slots import Slots
@@ -120,9 +120,7 @@ class Performer:
             return Outcome(events.ItemRead(**self._about(record, planned), item=item))
         if item.state is not effect.to:
             await self._tracker.set_state(item, effect.to)
-        if record.tracker is not ItemState.READY:
-            return Outcome()
-        return Outcome(events.ItemMoved(**self._about(record, planned), to=effect.to))
+        return Outcome()
 
     async def _post_comment(self, record: InFlightRecord, planned: Planned, effect: effects.PostComment) -> Outcome:
         await self._tracker.post_comment(record.work_item_id, f"{effect.body}\n\n{comments.MARK}", planned.key)

@@ -53,7 +53,6 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.ItemChanged: (*({"item": item} for item in ITEMS), {"item": None, "session_id": "s1"}),
     events.ItemRead: tuple({"item": item} for item in ITEMS),
     events.StartRefused: tuple({"item": item} for item in ITEMS),
-    events.ItemMoved: ({"to": ItemState.IN_REVIEW}, {"to": ItemState.DONE}),
     events.Triaged: tuple({"item": ticket(), "verdict": verdict} for verdict in VERDICTS),
     events.QuestionAsked: ({"thread_id": "C1:1.0"}, {"thread_id": "C1:1.0", "early": REPLIES}),
     events.ReplyReceived: tuple({"thread_id": "C1:1.0", "reply": reply} for reply in REPLIES),

@@ -62,9 +62,9 @@ def test_defaults_are_part_of_the_format() -> None:
     old = {
         "format": 1, "version": 0, "born": "", "state": "new", "since": None, "deadline": None, "wake_at": None,
         "item": None, "session_id": "", "applied": [], "outbox": [], "planned": 0, "generation": 1, "attempt": 0,
-        "lease": {"holder": "", "epoch": 0, "until": None}, "round": 0, "route": None, "clarification": None,
-        "answers": [], "feedback": [], "handled": [], "run": None, "pull_request": None, "block": None,
-        "waits_for": "", "log": [],
+        "lease": {"holder": "", "epoch": 0, "until": None, "doing": ""}, "round": 0, "route": None,
+        "clarification": None, "answers": [], "feedback": [], "handled": [], "run": None, "pull_request": None,
+        "block": None, "waits_for": "", "log": [],
     }  # fmt: skip
     record = sql.decode(InFlightRecord, '{"work_item_id":"A"}').model_dump(mode="json")
     assert {name: record[name] for name in old} == old
