@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from factory_core.dispatch.task_template import StandardTask
@@ -16,7 +17,7 @@ from .faults import FaultyPort, FaultyStore
 from .post import Webhooks
 from .schedule import Fault
 from .sources import LOOK, Look, Searcher, sources
-from .watching import UNDER_WAY, accepting, performing
+from .watching import BEGUN, UNDER_WAY, accepting, performing
 
 if TYPE_CHECKING:
     from .simulation import Simulation
@@ -59,6 +60,7 @@ class Process:
     async def _contained(self, work: Coroutine[Any, Any, Any]) -> Any:
         LOOK.set(None)  # what a look set off is not the look itself
         UNDER_WAY.set("")
+        BEGUN.set(inf)
         try:
             return await work
         except Problem:
