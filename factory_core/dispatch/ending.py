@@ -59,8 +59,7 @@ def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig
     """A person took it back: whatever runs is stopped, the slot is free, nothing more is written to the ticket."""
     effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
     effects += [ReleaseSlot(), *disarm(record), *_leave_thread(record, f"No longer needed: {why}")]
-    kept = lasting(record.without(ReleaseSlot))
-    noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, armed=False, outbox=kept)
+    noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, armed=False, outbox=lasting(record))
     return noted.to(State.CANCELLED, at, *effects, within=config.runner.keep_finished)
 
 
