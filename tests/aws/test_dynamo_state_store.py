@@ -19,13 +19,13 @@ from adapters.aws.dynamo_body import MOST, pack, unpack
 from adapters.aws.dynamo_client import new_client
 from adapters.aws.dynamo_items import ITEM, SOON, place
 from adapters.aws.dynamo_state_store import DynamoStateStore
-from adapters.aws.table import INDEX, create_table, definition
+from adapters.aws.table import INDEX, definition
 from factory_core.dispatch.effects import TriageItem
 from factory_core.dispatch.records import InFlightRecord, Lease, LogEntry
 from factory_core.errors import Problem, StoreUnavailable, Terminal, UnreadableRecord
 from tests.conformance.state_store_laws import NOW, HandClock, a_record, a_thread
 
-from .emulators import KEYS, client_of, dynalite
+from .emulators import KEYS, client_of, dynalite, new_table
 
 TABLE = "factory"
 
@@ -38,23 +38,21 @@ class Stand:
     """A store over moto in this process, and the table behind it."""
 
     def __init__(self, client: Any) -> None:
-        self.client, self.clock = client, HandClock()
-        self.store = DynamoStateStore(lambda: client, TABLE, "acme", self.clock, at_once)
+        self.client, self.clock, self.table = client, HandClock(), new_table(client)
+        self.store = DynamoStateStore(lambda: client, self.table, "acme", self.clock, at_once)
 
     def item(self, sk: str) -> Any:
-        return self.client.get_item(TableName=TABLE, Key=place("acme", sk)).get("Item")
+        return self.client.get_item(TableName=self.table, Key=place("acme", sk)).get("Item")
 
     def indexed(self) -> dict[str, int]:
-        found = self.client.scan(TableName=TABLE, IndexName=INDEX)["Items"]
+        found = self.client.scan(TableName=self.table, IndexName=INDEX)["Items"]
         return {item["sk"]["S"]: int(item["wake_at"]["N"]) for item in found}
 
 
 @pytest.fixture
 def stand() -> Iterator[Stand]:
     with mock_aws():
-        client = new_client(**KEYS)
-        create_table(client, TABLE)
-        yield Stand(client)
+        yield Stand(new_client(**KEYS))
 
 
 def run(awaitable: Awaitable[Any]) -> Any:
@@ -88,7 +86,7 @@ def test_an_index_that_lags_wakes_nobody_who_is_gone(stand: Stand) -> None:
     """What the index still shows and the table does not have is not due."""
     run(stand.store.put_in_flight(a_record(wake_at=NOW)))
     ghost = place("acme", f"{ITEM}ACME-1") | {"wake_at": {"N": "0"}}
-    stand.client.put_item(TableName=TABLE, Item=ghost)
+    stand.client.put_item(TableName=stand.table, Item=ghost)
     assert run(stand.store.due(NOW, 10)) == []
 
 
@@ -130,7 +128,7 @@ WRITTEN = "01c3a8231d9d7d5d750dd16a4afcf5632d00"
 
 @pytest.mark.parametrize("body", [b"", b"\x02whatever", b"\x01no deflate", pack("{}", "it")[:-1] + b"\xff"])
 def test_bytes_that_make_no_sense_are_not_an_absent_record(stand: Stand, body: bytes) -> None:
-    stand.client.put_item(TableName=TABLE, Item=place("acme", f"{ITEM}ACME-1") | {"body": {"B": body}})
+    stand.client.put_item(TableName=stand.table, Item=place("acme", f"{ITEM}ACME-1") | {"body": {"B": body}})
     with pytest.raises(UnreadableRecord):
         run(stand.store.get_in_flight("ACME-1"))
 
@@ -176,7 +174,7 @@ def test_a_refusal_of_dynamodb_has_a_name_and_a_fix(code: str) -> None:
 
 def test_a_missing_table_and_a_wrong_region_are_told_in_one_sentence(stand: Stand) -> None:
     elsewhere = new_client(**{**KEYS, "region_name": "eu-west-3"})
-    problem = trouble(DynamoStateStore(lambda: elsewhere, TABLE, "acme", stand.clock, at_once))
+    problem = trouble(DynamoStateStore(lambda: elsewhere, stand.table, "acme", stand.clock, at_once))
     assert "no such table in eu-west-3" in problem.why and "AWS_DEFAULT_REGION" in problem.fix
 
 
