@@ -7,10 +7,7 @@ from typing import Any
 
 from factory_core.dispatch.batch import SweepReport
 from factory_core.dispatch.records import State
-from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import Retryable
-from factory_core.factory import Factory, build_factory
-from factory_core.runner.perform_dispatch import Performer, RuleTriager
 from factory_core.runner.sweep import Sources
 
 from .world import World, ticket
@@ -24,15 +21,8 @@ class SweptWorld(World):
 
     reader: Any = None
 
-    def new_factory(self, holder: str) -> Factory:
-        performer = Performer(
-            self.config, self.store, self.clock, tracker=self.tracker, channel=self.channel, target=self.target,
-            fleet=self.fleet, triager=RuleTriager(self.config), template=StandardTask(self.config),
-        )  # fmt: skip
-        return build_factory(
-            self.config, self.store, performer, self.clock, webhooks={}, holder=holder, wake=self.woken.append,
-            sources=Sources(self.tracker, self.channel, self.target, self.reader),
-        )  # fmt: skip
+    def sources(self) -> Sources:
+        return Sources(self.tracker, self.channel, self.target, self.reader)
 
     async def sweep(self, after: timedelta = LATE) -> SweepReport:
         """Time passes, a sweep is due, and what it found is worked on."""

@@ -47,16 +47,22 @@ def pointed(world: World, cursor: int, path: str) -> Change:
     return Change(cursor=str(cursor), pointers=(Pointer(path=path, event_id=path, at=world.now),))
 
 
+async def relayed() -> tuple[SweptWorld, Relay, str]:
+    """A vague ticket was asked about, and the feed was looked at once; the question's thread."""
+    world, relay = SweptWorld(), Relay()
+    world.reader = relay
+    world.factory = world.new_factory("worker-2")
+    thread = await world.ask()
+    relay.feed.append(pointed(world, 1, "before our time"))
+    await world.sweep()
+    return world, relay, thread
+
+
 def test_the_feed_is_read_on_from_where_it_was_left() -> None:
     """It starts with now; then each change once, poison passed over, a busy one waited for, by any process."""
 
     async def main() -> None:
-        world = SweptWorld()
-        relay = world.reader = Relay()
-        world.factory = world.new_factory("worker-2")
-        thread = await world.ask()
-        relay.feed.append(pointed(world, 1, "before our time"))
-        await world.sweep()
+        world, relay, thread = await relayed()
         relay.feed += [pointed(world, n, path) for n, path in enumerate(("poison", "busy", "reply"), 2)]
         relay.behind = {"poison": Terminal("relayfile: file", why="no", fix="factory check"), "busy": busy()}
         relay.behind["reply"] = world.reply("Show `amount`.", thread)
@@ -75,12 +81,7 @@ def test_the_place_in_the_feed_lives_through(trouble: str) -> None:
     """What was said meanwhile is read when it works again."""
 
     async def main() -> None:
-        world = SweptWorld()
-        relay = world.reader = Relay()
-        world.factory = world.new_factory("worker-2")
-        thread = await world.ask()
-        relay.feed.append(pointed(world, 1, "before our time"))
-        await world.sweep()
+        world, relay, thread = await relayed()
         relay.feed.append(pointed(world, 2, "reply"))
         relay.behind["reply"] = world.reply("Show `amount`.", thread)
         broken: tuple[Any, str] = (relay, "changes") if "token" in trouble else (world.store, "put_in_flight")
@@ -103,12 +104,7 @@ def test_a_feed_that_does_not_know_our_place_is_read_from_now_on() -> None:
     """It is told; who waited for the old place would wait for ever."""
 
     async def main() -> None:
-        world = SweptWorld()
-        relay = world.reader = Relay()
-        world.factory = world.new_factory("worker-2")
-        thread = await world.ask()
-        relay.feed.append(pointed(world, 1, "before our time"))
-        await world.sweep()
+        world, relay, thread = await relayed()
         changes = relay.changes
 
         async def forgotten(cursor: str, now: datetime) -> tuple[Change, ...]:

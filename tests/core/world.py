@@ -17,6 +17,7 @@ from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.factory import Factory, build_factory
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
+from factory_core.runner.sweep import Sources
 from factory_core.work_item import ItemState, Source, WorkItem
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -78,8 +79,13 @@ class World:
             fleet=self.fleet, triager=RuleTriager(self.config), template=StandardTask(self.config),
         )  # fmt: skip
         return build_factory(
-            self.config, self.store, performer, self.clock, webhooks={}, holder=holder, wake=self.woken.append
-        )
+            self.config, self.store, performer, self.clock, webhooks={}, holder=holder, wake=self.woken.append,
+            sources=self.sources(),
+        )  # fmt: skip
+
+    def sources(self) -> Sources | None:
+        """Who is asked for missed events: nobody."""
+        return None
 
     def fresh_id(self) -> str:
         self._count += 1
