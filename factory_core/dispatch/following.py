@@ -80,9 +80,8 @@ def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConf
     item = event.item
     if item is None or item.state is not ItemState.READY:
         return record.stay()
-    stuck = record.state is State.DONE and not _edited_since(record, item)
-    stuck = stuck and record.tracker is ItemState.READY
-    put_back = _left(record) or (_touched(record, item) and not stuck)
+    unmoved = record.state is State.DONE and record.tracker is ItemState.READY
+    put_back = _left(record) or (_touched(record, item) and (_edited_since(record, item) or not unmoved))
     return reopen(record, event.at) if put_back else record.stay()
 
 
