@@ -87,6 +87,20 @@ class Retryable(Problem):
         self.after = after
 
 
+class ConnectionLost(Retryable):
+    """A vendor no longer accepts the credential: revoked, expired, or replaced.
+
+    The failure is the connection's, not the item's: it costs no attempt and no time limit, and what waits goes on as
+    soon as a credential works again.
+    """
+
+    code, exit_code = "E-CONNECTION-LOST", 4
+
+    def __init__(self, provider: str, why: str) -> None:
+        super().__init__(f"{provider}: not authorised", why=why, fix=f"factory connect {provider}")
+        self.provider = provider
+
+
 class StoreUnavailable(Retryable):
     """The state store cannot be read or written: never to be taken for an empty one."""
 

@@ -11,11 +11,16 @@ from .triage import Verdict
 
 
 class Event(Frozen):
-    """`id` names the happening, not the delivery, where the sender lets us: the same happening twice is one event."""
+    """`id` names the happening, not the delivery, where the sender lets us: the same happening twice is one event.
+
+    `aliases` are the names under which the sender knows the item, the surest (the vendor's own id) first. A webhook
+    knows no records: until the intake has found the record by them, `work_item_id` is only the key that people use.
+    """
 
     id: str
     work_item_id: str
     at: datetime
+    aliases: tuple[str, ...] = ()
 
 
 class ItemChanged(Event):
@@ -37,12 +42,14 @@ class Triaged(Event):
 
 
 class Reply(Frozen):
-    """A person's words in a thread. `id` is the message's own."""
+    """What a person wrote in a thread or a comment. `id` is the message's own."""
 
     id: str
     author: str
     text: str
     at: datetime
+    attachments: tuple[str, ...] = ()  # names of the files that came with it
+    outsider: bool = False  # the author may not write where this was written, as the vendor says
 
 
 class QuestionAsked(Event):

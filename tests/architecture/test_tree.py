@@ -13,9 +13,6 @@ from .tree import ROOT, modules, parsed, short, tracked
 pytestmark = pytest.mark.pure
 
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "service", "services", "misc"}
-LONGER = {
-    "adapters/sandbox/github.py": 330,  # one GitHub: what its REST and GraphQL faces share
-}
 ELSEWHERE = re.compile("|".join((
     "pypi" + r"\.org", "python" + r"hosted\.org", "registry" + r"\.npmjs", r"deb" + r"\.debian\.org", "/wo" + "rk/main",
     "/wo" + "rk/shared", "bash" + "_jobs", "/fa" + "rm/",
@@ -31,11 +28,6 @@ def test_a_module_says_what_lives_in_it(path: Path) -> None:
 @pytest.mark.parametrize("path", modules(), ids=short)
 def test_a_module_is_named_by_what_one_finds_in_it(path: Path) -> None:
     assert not VAGUE & {*path.relative_to(ROOT).with_suffix("").parts}
-
-
-@pytest.mark.parametrize("path", modules(), ids=short)
-def test_a_module_holds_one_idea(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGER.get(short(path), 300)
 
 
 def test_no_file_names_a_package_index_or_a_path_of_somebodys_machine() -> None:

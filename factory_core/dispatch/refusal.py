@@ -1,0 +1,23 @@
+"""What a vendor's refusal means, in the core's words. One table for each vendor says it; nothing else guesses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..work_item import Frozen
+
+RefusalKind = Literal["later", "never", "wait-for-people", "fix-conflict", "update-branch", "enqueue"]
+
+
+class Refusal(Frozen):
+    """Why the code host did not do it, and what follows.
+
+    later: the same call may succeed after a pause. never: a setting forbids it, and `fix` says which one to change.
+    wait-for-people: a review or an approval is missing. fix-conflict: the branch must be merged with its base by hand.
+    update-branch: the branch is behind its base. enqueue: the base takes changes through its merge queue only.
+    """
+
+    kind: RefusalKind
+    why: str  # the host's own words
+    fix: str = ""  # as Problem.fix; empty where nobody has to do anything
+    after: float | None = None  # seconds until the next attempt, where the host says so
