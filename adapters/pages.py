@@ -26,7 +26,7 @@ from .registry import Secret
 from .visitors import page_response
 
 TOKEN = Secret("status token", ("FACTORY_STATUS_TOKEN",), "any long random text")
-_ITEM = re.compile(r"/items/([^/]+)")
+_ITEM = re.compile(r"/items/(.+)")
 
 
 def is_known(secrets: Secrets, password: str) -> bool:

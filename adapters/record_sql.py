@@ -9,7 +9,7 @@ Bodies leave out what equals a field's default, so the defaults of stored models
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -31,6 +31,9 @@ SCHEMA = (
         PRIMARY KEY (tenant, work_item_id))""",
     """CREATE INDEX IF NOT EXISTS in_flight_due ON in_flight (tenant, wake_at, work_item_id)
         WHERE wake_at IS NOT NULL""",
+    """CREATE TABLE IF NOT EXISTS aliases (
+        tenant TEXT NOT NULL, alias TEXT NOT NULL, work_item_id TEXT NOT NULL,
+        PRIMARY KEY (tenant, alias)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS clarifications (
         tenant TEXT NOT NULL, thread_id TEXT NOT NULL, version INTEGER NOT NULL, deadline INTEGER NOT NULL,
         body TEXT NOT NULL, PRIMARY KEY (tenant, thread_id)) WITHOUT ROWID""",
@@ -86,6 +89,13 @@ def select_in_flight(tenant: str, work_item_id: str) -> Statement:
     return Statement("SELECT body FROM in_flight WHERE tenant = ? AND work_item_id = ?", (tenant, work_item_id))
 
 
+def select_by_alias(tenant: str, alias: str) -> Statement:
+    return Statement(
+        "SELECT body FROM aliases JOIN in_flight USING (tenant, work_item_id) WHERE tenant = ? AND alias = ?",
+        (tenant, alias),
+    )
+
+
 def select_page(tenant: str, after: str) -> Statement:
     """The ids and bodies of the next PAGE records whose ids follow `after`; the first page is after the empty id."""
     return Statement(
@@ -110,6 +120,12 @@ def select_clarification(tenant: str, thread_id: str, now: datetime) -> Statemen
 
 def select_batch(tenant: str) -> Statement:
     return Statement("SELECT body FROM batches WHERE tenant = ?", (tenant,))
+
+
+def put_aliases(tenant: str, record: InFlightRecord) -> Change:
+    """The newest record that goes by a name has it."""
+    sql = "INSERT OR REPLACE INTO aliases (tenant, alias, work_item_id) VALUES (?, ?, ?)"
+    return tuple(Statement(sql, (tenant, alias, record.work_item_id)) for alias in record.new_aliases)
 
 
 def put_in_flight(tenant: str, saved: InFlightRecord) -> Change:
@@ -152,10 +168,16 @@ def put_batch(tenant: str, saved: Batch) -> Change:
 
 
 def delete_in_flight(tenant: str, work_item_id: str, version: int | None) -> Change:
+    """Its aliases go with it, but for those that another record goes by meanwhile."""
+    aliases = (
+        "DELETE FROM aliases WHERE tenant = ? AND work_item_id = ? AND alias IN (SELECT value FROM in_flight,"
+        " json_each(body, '$.aliases') WHERE tenant = ? AND in_flight.work_item_id = ? AND json_valid(body))"
+    )
     delete, place = "DELETE FROM in_flight WHERE tenant = ? AND work_item_id = ?", (tenant, work_item_id)
-    if version is None:
-        return (Statement(delete, place),)
-    return (Statement(f"{delete} AND version = ?", (*place, version), swaps=True),)
+    record = Statement(delete, place)
+    if version is not None:
+        record = Statement(f"{delete} AND version = ?", (*place, version), swaps=True)
+    return (Statement(aliases, (*place, *place)), record)
 
 
 def delete_clarification(tenant: str, thread_id: str) -> Change:
@@ -214,8 +236,11 @@ def put_worker(tenant: str, worker: Worker) -> Change:
 
 
 def successor(record: Versioned) -> Versioned:
-    """The record as a put stores it: with the next version."""
-    return record.model_copy(update={"version": record.version + 1})
+    """The record as a put stores it: with the next version, and without aliases that are still to be stored."""
+    changes: dict[str, Any] = {"version": record.version + 1}
+    if isinstance(record, InFlightRecord) and record.new_aliases:
+        changes["new_aliases"] = ()
+    return record.model_copy(update=changes)
 
 
 def encode(record: InFlightRecord | ClarificationRecord | Batch | QueuedRun | Worker) -> str:

@@ -34,15 +34,16 @@ class SqliteStateStore:
     def __init__(self, database: Database, tenant: str, clock: Clock) -> None:
         self._database, self._tenant, self._clock = database, tenant, clock
 
-    async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
-        rows = await self._database.read(sql.select_in_flight(self._tenant, work_item_id))
+    async def get_in_flight(self, name: str) -> InFlightRecord | None:
+        rows = await self._database.read(sql.select_in_flight(self._tenant, name))
+        rows = rows or await self._database.read(sql.select_by_alias(self._tenant, name))
         return sql.decode(InFlightRecord, rows[0][0]) if rows else None
 
     async def put_in_flight(
         self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
     ) -> InFlightRecord:
         saved = sql.successor(record)
-        change = sql.put_in_flight(self._tenant, saved)
+        change = sql.put_in_flight(self._tenant, saved) + sql.put_aliases(self._tenant, record)
         if batch is not None:
             change += sql.put_batch(self._tenant, sql.successor(batch))
         if clarification is not None:

@@ -23,7 +23,7 @@ from .output import Output
 from .place import UnknownItem, config_argument, factory_at, place_of
 
 EVENTS: dict[str, type[RetryRequested] | type[AbortRequested]] = {"retry": RetryRequested, "abort": AbortRequested}
-KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,19}-\d{1,9}")  # of a ticket: what may be repeated in a suggestion
+KEY = re.compile(r"[\w./#:-]{1,200}")  # of a ticket: what may be repeated in a suggestion
 
 
 class Plan(NamedTuple):
@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     if not KEY.fullmatch(args.key):
         raise Usage(
-            "That is no ticket's key.", why="a key is letters, a hyphen and a number", fix="factory status --all"
+            "That is no ticket's key.", why="a key has no spaces, as ACME-142 or shop#12", fix="factory status --all"
         )
     with factory_at(place_of(args.config, out)) as factory:
         return asyncio.run(_run(factory, args, out))
@@ -63,7 +63,11 @@ async def _run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
     if args.action == "abort" and not args.yes:
         _ask(before, plan, args, out)
     event = EVENTS[args.action](
-        id=f"{args.action}:{uuid.uuid4().hex}", work_item_id=args.key, at=utc_now(), by=_who(out), reason=args.reason
+        id=f"{args.action}:{uuid.uuid4().hex}",
+        work_item_id=before.work_item_id,
+        at=utc_now(),
+        by=_who(out),
+        reason=args.reason,
     )
     after = (await factory.runner.accept(event)).record
     if not after.knows(event):  # it moved on since we looked

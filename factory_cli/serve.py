@@ -53,9 +53,11 @@ async def _serve(places: Sequence[Place], args: argparse.Namespace, out: Output)
     host, port = _address(places[0], args)
     async with AsyncExitStack() as stack:
         listening = stack.enter_context(_listening(host, port))
-        if not args.no_check:
-            refuse_to_start([one for place in places for one in await look(place)])
+        connections = {} if args.no_check else {place.config.tenant: await look(place) for place in places}
+        refuse_to_start([one for found in connections.values() for one in found])
         tenants = _tenants(places, stack)
+        for name, found in connections.items():
+            tenants[name].factory.connected_as(found)
         site = Site(tenants, VERSION, places[0].environment.get("FACTORY_STATUS_TOKEN", ""))
         stopped, serving = stop_signals(), {"lifespan": "on", "access_log": False, "log_level": "warning"}
         await stack.enter_async_context(served(site.app(), listening, **serving))

@@ -178,12 +178,14 @@ class Linear(Section):
     team: str = ""  # empty: every team that the token sees
     states: dict[MappedState, str] = Field(default_factory=_state_names)
     url: str = "https://api.linear.app"
+    organisation: str = ""  # the workspace's id: events of another one are refused; empty: the token's own, once known
     app_user_id: str = ""  # our agent user: what is delegated to it is ready
 
 
 class Slack(Section):
     channel: str = ""
     url: str = "https://slack.com"
+    organisation: str = ""  # the workspace's id (T…): events of another one are refused; empty: the token's own
     bot_user_id: str = ""
 
 

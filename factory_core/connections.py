@@ -26,6 +26,7 @@ class ProviderConnection(Frozen):
     auth_url: str = ""
     error: str = ""
     account: str = ""  # who we are there
+    organisation: str = ""  # the vendor's id of the organisation that the credential is for
     fix: str = ""
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .config import FactoryConfig
+from .connections import ProviderConnection
 from .dispatch.batch import SweepReport
-from .dispatch.events import Event, ReplyReceived
+from .dispatch.events import Event, ReplyReceived, ThreadMoved
 from .dispatch.records import ClarificationRecord, InFlightRecord
 from .dispatch.run import RunReport
 from .errors import NotFound, Problem, VersionConflict
@@ -59,6 +60,7 @@ class Factory:
         self.config, self.store, self.runner, self.clock = config, store, runner, clock
         self._webhooks, self._reader, self._wake, self._sources = webhooks, reader, wake, sources
         self.heard: dict[str, Heard] = {}
+        self.organisations = {name: _configured_organisation(config, name) for name in config.providers()}
         self.checked_in_at: datetime | None = None
         self._mended_at: datetime | None = None
         self._sweep_asked_at: datetime | None = None
@@ -68,6 +70,14 @@ class Factory:
         try:
             inbound = self._read(provider, request)
             said = {"action": "webhook", "provider": provider, "delivery": inbound.delivery_id, "what": inbound.what}
+            if self._is_foreign(provider, inbound.organisation):
+                why = f"it is of organisation {inbound.organisation}, and this factory works for"
+                logger.warning(
+                    "%s %s refused: %s %s", provider, inbound.what, why, self.organisations[provider], extra=said
+                )
+                return HttpResponse(body=b'{"ok": true, "ignored": "another organisation"}')
+            if inbound.notice:
+                logger.warning("%s: %s", provider, inbound.notice, extra=said)
             logger.info("%s %s", provider, inbound.what, extra=said)
             for event in [*inbound.events, *await self._behind_pointers(inbound)]:
                 await self.accept(event.model_copy(update={"at": request.received_at}))  # deadlines count from here
@@ -79,7 +89,10 @@ class Factory:
 
     async def accept(self, event: Event) -> None:
         """Save what happened. A reply is given to the item whose thread it is in, or kept until the thread is known."""
-        while isinstance(event, ReplyReceived) and not event.work_item_id:
+        if isinstance(event, ThreadMoved) and not event.work_item_id:
+            await self._move_threads(event)
+            return
+        while isinstance(event, ReplyReceived) and not (event.work_item_id or event.identity):
             known = await self.store.get_waiting_clarification(event.thread_id)
             if known and known.work_item_id:
                 event = event.model_copy(update={"work_item_id": known.work_item_id})
@@ -126,6 +139,12 @@ class Factory:
                 break
         return state.report
 
+    def connected_as(self, connections: Iterable[ProviderConnection]) -> None:
+        """Learn from checked connections for which organisation each vendor's credential is."""
+        for one in connections:
+            if one.organisation:
+                self.organisations[one.provider] = self.organisations.get(one.provider) or one.organisation
+
     def answered(self, provider: str) -> None:
         """The host says that a call to this vendor went well."""
         self.heard[provider] = self.heard.get(provider, Heard())._replace(answered_at=self.clock())
@@ -155,11 +174,27 @@ class Factory:
             return False
         return True
 
+    async def _move_threads(self, event: ThreadMoved) -> None:
+        """Rare enough to look at every record."""
+        async for record in self.store.list_in_flight():
+            if record.clarification and record.clarification.thread_id.startswith(f"{event.old}:"):
+                one = {"id": f"{event.id}:{record.work_item_id}", "work_item_id": record.work_item_id}
+                await self.runner.accept_and_wake(event.model_copy(update=one))
+
+    def _is_foreign(self, provider: str, organisation: str) -> bool:
+        """One app's secret signs for every organisation that installed it; only one of them is ours."""
+        ours = self.organisations.get(provider)
+        return bool(ours and organisation and organisation != ours)
+
     def _note_refusal(self, provider: str, problem: Problem) -> None:
         logger.warning("%s refused: %s: %s", provider, problem.what, problem.why, extra={"action": "refused"})
         if provider in self._webhooks:
             before = self.heard.get(provider, Heard())
             self.heard[provider] = before._replace(refused_at=self.clock(), why=f"{problem.what}: {problem.why}")
+
+
+def _configured_organisation(config: FactoryConfig, provider: str) -> str:
+    return getattr(getattr(config, provider, None), "organisation", "")
 
 
 def build_factory(

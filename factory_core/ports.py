@@ -35,6 +35,8 @@ class Inbound(Frozen):
 
     delivery_id: str
     what: str = ""
+    organisation: str = ""  # the sender's organisation, where the vendor names it: one secret may serve many
+    notice: str = ""  # what a person should know, said once in the log
     events: tuple[Event, ...] = ()
     pointers: tuple[Pointer, ...] = ()
     response: HttpResponse | None = None  # what the sender wants to hear instead of a plain 200
@@ -171,8 +173,9 @@ class StateStore(Protocol):
     and never answers "nothing" for that.
     """
 
-    async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
-        """Strongly consistent: what the last successful put stored."""
+    async def get_in_flight(self, name: str) -> InFlightRecord | None:
+        """The record of this id, else the one that was given this alias last. Strongly consistent: what the last
+        successful put stored."""
         ...
 
     async def put_in_flight(
@@ -182,15 +185,17 @@ class StateStore(Protocol):
         batch: Batch | None = None,
         clarification: ClarificationRecord | None = None,
     ) -> InFlightRecord:
-        """Store the record, and what must be stored with it.
+        """Store the record, and what must be stored with it: `new_aliases` lead to it from now on, and the record that
+        is given back has none.
 
-        The companions are stored in the same transaction, or, where a store has none, before the record: a companion
-        alone is harmless, a record without its companion is not.
+        The companions and the aliases are stored in the same transaction, or, where a store has none, before the
+        record: a companion alone is harmless, a record without its companion is not.
         """
         ...
 
     async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
-        """Delete it, if it still has this version (VersionConflict otherwise); None: whatever it has."""
+        """Delete it with the aliases that lead to it, if it still has this version (VersionConflict otherwise); None:
+        whatever it has."""
         ...
 
     def list_in_flight(self) -> AsyncIterator[InFlightRecord]:

@@ -30,19 +30,27 @@ class Source(Frozen):
     """Where the item came from: enough to find it there again."""
 
     provider: str
-    external_id: str  # the vendor's own id, e.g. Linear's UUID
+    external_id: str  # the vendor's own id, e.g. Linear's UUID; unique among all organisations of the vendor
+    organisation: str = ""  # the vendor's id of the organisation that the item belongs to, where it says so
     url: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What the item is, however it is renamed or moved."""
+        return identity(self.provider, self.external_id)
+
+
+def identity(provider: str, external_id: str) -> str:
+    """The id of an item of this vendor. A vendor whose ids repeat from one organisation to the next puts its in."""
+    return f"{provider}:{external_id}"
 
 
 class WorkItem(Frozen):
-    """One ticket.
-
-    `id` is the oldest key that the tracker ever gave it (`ACME-142`), so that moving a ticket between teams does not
-    make a second item of it; `key` is what people call it today.
-    """
+    """One ticket. `id` is the vendor's own and never changes; `key` is what people call it today (`ACME-142`)."""
 
     id: str
     key: str
+    former_keys: tuple[str, ...] = ()  # what people called it before it was moved, oldest first
     title: str
     description: str = ""
     state: ItemState = ItemState.OTHER

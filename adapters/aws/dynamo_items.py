@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Attributes = dict[str, AttributeValueTypeDef]
 
-ITEM, THREAD, BATCH = "item#", "thread#", "batch"
+ITEM, ALIAS, THREAD, BATCH = "item#", "alias#", "thread#", "batch"
 SOON = timedelta(minutes=40)  # leaving the place 0 and coming back: 4 write units, the price of 40 looks, one a minute
 
 
@@ -49,6 +49,22 @@ def put_in_flight(table: str, tenant: str, saved: InFlightRecord, now: datetime)
     if not saved.lease.holder and saved.due(now):
         more["work"] = {"N": str(saved.lease.epoch)}
     return _swap(table, place(tenant, f"{ITEM}{saved.work_item_id}") | more, saved, saved.work_item_id)
+
+
+def put_alias(table: str, tenant: str, alias: str, work_item_id: str) -> PutItemInputTypeDef:
+    """The newest record that goes by a name has it. One that leads to no record leads nowhere, and harms nobody."""
+    return {"TableName": table, "Item": place(tenant, f"{ALIAS}{alias}") | {"item": {"S": work_item_id}}}
+
+
+def delete_alias(table: str, tenant: str, alias: str, work_item_id: str) -> DeleteItemInputTypeDef:
+    """Unless another record goes by it meanwhile."""
+    return {
+        "TableName": table,
+        "Key": place(tenant, f"{ALIAS}{alias}"),
+        "ConditionExpression": "#item = :item",
+        "ExpressionAttributeNames": {"#item": "item"},
+        "ExpressionAttributeValues": {":item": {"S": work_item_id}},
+    }
 
 
 def put_clarification(table: str, tenant: str, saved: ClarificationRecord, now: datetime) -> PutItemInputTypeDef:

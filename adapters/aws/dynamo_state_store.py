@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.errors import UnreadableRecord, VersionConflict
 from factory_core.ports import Clock
 
 from ..damage import Damage
@@ -42,8 +44,10 @@ class DynamoStateStore:
     ) -> None:
         self._client, self._table, self._tenant, self._clock, self._call = client, table, tenant, clock, call
 
-    async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
-        item = await self._get(f"{items.ITEM}{work_item_id}")
+    async def get_in_flight(self, name: str) -> InFlightRecord | None:
+        item = await self._get(f"{items.ITEM}{name}")
+        if item is None and (alias := await self._get(f"{items.ALIAS}{name}")):
+            item = await self._get(f"{items.ITEM}{alias['item']['S']}")
         return _read(InFlightRecord, item) if item else None
 
     async def put_in_flight(
@@ -51,6 +55,8 @@ class DynamoStateStore:
     ) -> InFlightRecord:
         saved = successor(record)
         request = items.put_in_flight(self._table, self._tenant, saved, self._clock())
+        for alias in record.new_aliases:
+            await self._ask("put_item", items.put_alias(self._table, self._tenant, alias, record.work_item_id))
         if batch is not None:
             await self.put_batch(batch)
         if clarification is not None:
@@ -59,8 +65,13 @@ class DynamoStateStore:
         return saved
 
     async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+        """The record first: an alias that is left behind leads nowhere."""
+        item = await self._get(f"{items.ITEM}{work_item_id}")
         request = items.delete(self._table, self._tenant, f"{items.ITEM}{work_item_id}", version)
         await self._ask("delete_item", request)
+        for alias in _aliases(item):
+            with suppress(VersionConflict):
+                await self._ask("delete_item", items.delete_alias(self._table, self._tenant, alias, work_item_id))
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         damage = Damage()
@@ -133,6 +144,14 @@ class DynamoStateStore:
 
     async def _ask(self, operation: str, request: Any) -> Any:
         return await self._call(lambda: asked(self._client, self._table, operation, request))
+
+
+def _aliases(item: Any) -> tuple[str, ...]:
+    """Of a record that cannot be read nobody knows them."""
+    try:
+        return _read(InFlightRecord, item).aliases if item else ()
+    except UnreadableRecord:
+        return ()
 
 
 def _read(model: type[Stored], item: Any) -> Stored:

@@ -51,7 +51,7 @@ class Site:
             Route("/fleet/{tenant}/{rest:path}", self.door, methods=["POST"]),
             Route("/healthz", self.healthz),
             Route("/status.json", self.status_json),
-            Route("/items/{key}", self.item),
+            Route("/items/{key:path}", self.item),
             Route("/", self.index),
         ]
         return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers={Problem: _problem})

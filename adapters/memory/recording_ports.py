@@ -48,24 +48,32 @@ class RecordingTracker(_Recording):
         self.sessions: set[str] = set()
 
     async def read_item(self, item_id: str) -> WorkItem | None:
+        """By its id, its key or the vendor's own id."""
         self._called("read_item")
-        return self.items.get(item_id)
+        return self.items.get(self._name(item_id))
+
+    def _name(self, item_id: str) -> str:
+        """What the item is kept under."""
+        if item_id in self.items:
+            return item_id
+        names = ((name, {item.id, item.key, item.source.identity}) for name, item in self.items.items())
+        return next((name for name, known in names if item_id in known), item_id)
 
     def is_ready_for_dispatch(self, item: WorkItem) -> bool:
         return item.state is ItemState.READY
 
     async def set_state(self, item: WorkItem, state: ItemState) -> None:
         self._called("set_state")
-        self.items[item.id] = item.model_copy(update={"state": state})
+        self.items[self._name(item.id)] = item.model_copy(update={"state": state})
         self.moves.append((item.id, state))
 
     async def post_comment(self, item_id: str, body: str, key: str) -> None:
         self._called("post_comment")
-        self.comments.setdefault(key, (item_id, body))
+        self.comments.setdefault(key, (self._name(item_id), body))
 
     async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
         self._called("link_pull_request")
-        self.links.add((item_id, url))
+        self.links.add((self._name(item_id), url))
 
     async def acknowledge_session(self, session_id: str, key: str) -> None:
         self._called("acknowledge_session")

@@ -40,13 +40,14 @@ class InMemoryStateStore:
         self.reachable = True
         self._clock = clock
         self._in_flight: Shelf = {}
+        self._aliases: dict[str, str] = {}
         self._clarifications: Shelf = {}
         self._batches: Shelf = {}  # one, under the empty key
         self._wakes: list[tuple[datetime, str]] = []  # sorted
 
-    async def get_in_flight(self, work_item_id: str) -> InFlightRecord | None:
+    async def get_in_flight(self, name: str) -> InFlightRecord | None:
         await self._turn()
-        return _read(InFlightRecord, self._in_flight.get(work_item_id))
+        return _read(InFlightRecord, self._in_flight.get(name) or self._in_flight.get(self._aliases.get(name, "")))
 
     async def put_in_flight(
         self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
@@ -64,7 +65,8 @@ class InMemoryStateStore:
         if clarification is not None:
             _write(self._clarifications, clarification.thread_id, clarification, clarification.deadline)
         self._wake(record.work_item_id, record.wake_at)
-        saved = _write(self._in_flight, record.work_item_id, record, record.wake_at)
+        self._aliases |= dict.fromkeys(record.new_aliases, record.work_item_id)
+        saved = _write(self._in_flight, record.work_item_id, record.but(new_aliases=()), record.wake_at)
         await asyncio.sleep(0)
         return saved
 
@@ -74,6 +76,8 @@ class InMemoryStateStore:
             raise VersionConflict
         self._wake(work_item_id, None)
         self._in_flight.pop(work_item_id, None)
+        for alias in [alias for alias, item in self._aliases.items() if item == work_item_id]:
+            del self._aliases[alias]
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         await self._turn()

@@ -8,9 +8,19 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
-from .effects import AcknowledgeSession, AskQuestion, Effect, PostComment, PostReply, TakeSlot, TriageItem
+from .effects import AcknowledgeSession, AskQuestion, Effect, MoveThread, PostComment, PostReply, TakeSlot, TriageItem
 from .ending import block, cancel, disarm, give_up
-from .events import CheckedIn, CommentAdded, ItemChanged, ItemRead, QuestionAsked, Reply, ReplyReceived, Triaged
+from .events import (
+    CheckedIn,
+    CommentAdded,
+    ItemChanged,
+    ItemRead,
+    QuestionAsked,
+    Reply,
+    ReplyReceived,
+    ThreadMoved,
+    Triaged,
+)
 from .following import OURS
 from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition, short
 
@@ -120,6 +130,16 @@ def remember_overtaken_thread(record: InFlightRecord, event: QuestionAsked, conf
     """It was answered elsewhere while it was being asked: the thread stays known, and the words in it count."""
     keep = another_answer if record.state is State.TRIAGING else keep_for_the_agent
     return _with_early(record, event, lambda known, told: keep(known, told, config))
+
+
+def move_thread(record: InFlightRecord, event: ThreadMoved, config: FactoryConfig) -> Transition | None:
+    """The channel has a new id: what is said under it is said in our thread."""
+    asked = record.clarification
+    place, _, rest = asked.thread_id.partition(":") if asked else ("", "", "")
+    if asked is None or place != event.old:
+        return None
+    moved = asked.model_copy(update={"thread_id": f"{event.new}:{rest}"})
+    return record.stay(MoveThread(thread_id=moved.thread_id), clarification=moved)
 
 
 def take_answer(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:

@@ -52,6 +52,13 @@ class CloseThread(Frozen):
     thread_id: str
 
 
+class MoveThread(Frozen):
+    """Wait for replies under the thread's new id; those that came under it already count → QuestionAsked"""
+
+    kind: Literal["move_thread"] = "move_thread"
+    thread_id: str
+
+
 class TakeSlot(Frozen):
     """Ask for room to run, or stand in line → SlotGranted | SlotDenied"""
 
@@ -157,6 +164,7 @@ Effect = Annotated[
     | AskQuestion
     | PostReply
     | CloseThread
+    | MoveThread
     | TakeSlot
     | MoveSlotToReview
     | ReleaseSlot
@@ -213,6 +221,7 @@ LANE = {
     "ask_question": "thread",
     "post_reply": "thread",
     "close_thread": "thread",
+    "move_thread": "thread",
     "take_slot": "work",
     "move_slot_to_review": "work",
     "release_slot": "work",
@@ -237,6 +246,7 @@ COMPANION = {
     "move_slot_to_review": "batch",
     "release_slot": "batch",
     "close_thread": "clarification",
+    "move_thread": "clarification",
 }
 """Effects that touch nothing but the store: they are done in the very write that decides them, one per companion."""
 

@@ -13,13 +13,15 @@ from .triage import Verdict
 class Event(Frozen):
     """`id` names the happening, not the delivery, where the sender lets us: the same happening twice is one event.
 
-    `aliases` are the names under which the sender knows the item, the surest (the vendor's own id) first. A webhook
-    knows no records: until the intake has found the record by them, `work_item_id` is only the key that people use.
+    A webhook knows no records, so it names the item by what its payload holds, and the record is found by that:
+    `identity` is the vendor's own id of the item, `aliases` are what else leads to it (a pull request, a branch, a
+    session), the surest first. `work_item_id` is then only what people call it.
     """
 
     id: str
     work_item_id: str
     at: datetime
+    identity: str = ""
     aliases: tuple[str, ...] = ()
 
 
@@ -66,6 +68,14 @@ class ReplyReceived(Event):
     work_item_id: str = ""
     thread_id: str
     reply: Reply
+
+
+class ThreadMoved(Event):
+    """The place that threads are in has a new name: ids that began with `old:` begin with `new:` from now on."""
+
+    work_item_id: str = ""
+    old: str
+    new: str
 
 
 class CommentAdded(Event):
@@ -158,6 +168,7 @@ EVENTS: tuple[type[Event], ...] = (
     Triaged,
     QuestionAsked,
     ReplyReceived,
+    ThreadMoved,
     CommentAdded,
     SlotGranted,
     SlotDenied,

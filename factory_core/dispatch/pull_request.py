@@ -7,8 +7,11 @@ from typing import Literal
 
 from ..work_item import Frozen
 
-_BRANCH = re.compile(r"^factory/([A-Za-z][A-Za-z0-9_]*-\d+)(?:-|$)")
-_MARK = re.compile(r"<!-- factory:item=([A-Za-z][A-Za-z0-9_]*-\d+) -->")
+PREFIX = "factory/"
+"""Every branch of the factory begins so."""
+
+_BRANCH = re.compile(r"^factory/([A-Za-z0-9_]{1,40}-[0-9]{1,12})(?:-|$)")
+_MARK = re.compile(r"<!-- factory:item=([^\s<>]{1,200}) -->")
 
 
 class Check(Frozen):
@@ -35,6 +38,7 @@ class PullRequest(Frozen):
     """A snapshot. None means that the code host did not say; nothing is merged on a None."""
 
     repository: str
+    repository_id: str = ""  # the code host's own id, which a rename does not change
     number: int
     url: str = ""
     branch: str = ""
@@ -58,8 +62,23 @@ def branch_of(key: str, title: str, generation: int) -> str:
     return f"factory/{key}-{slug or 'work'}" + (f"-{generation}" if generation > 1 else "")
 
 
+def aliases_of(pull_request: PullRequest) -> list[str]:
+    """The names by which events find the item of this pull request. A relay knows repositories by name alone, and
+    names the branch."""
+    by_name = names_at(pull_request.repository, None, pull_request.branch)
+    known = names_at(pull_request.repository_id or pull_request.repository, pull_request.number, pull_request.branch)
+    return list(dict.fromkeys((*known, *by_name)))
+
+
+def names_at(place: str, number: int | None, branch: str) -> list[str]:
+    """`place` is the repository's own id, or its name where the id is not known: a renamed repository keeps its id."""
+    names = [f"pull:{place}#{number}"] if number else []
+    return [*names, f"branch:{place}:{branch}"] if branch.startswith(PREFIX) else names
+
+
 def item_of_branch(branch: str) -> str:
-    """The item's key in one of our branch names, or nothing."""
+    """The key that one of our branches begins with, as far as a pattern can tell: for the log, and for records that
+    were stored without aliases. Nothing is found by it that an alias finds."""
     match = _BRANCH.match(branch)
     return match[1] if match else ""
 

@@ -12,11 +12,12 @@ from typing import Any, Literal, NamedTuple
 from ..work_item import Frozen, ItemState, WorkItem
 from .effects import LANE, URGENT, Effect, ForgetItem, Planned, StartAgent
 from .events import Event, Reply
-from .pull_request import PullRequest
+from .pull_request import PullRequest, aliases_of
 from .routing import Route
 from .run import Run, Usage
 
 MOST_APPLIED, MOST_LOG, MOST_TEXT, MOST_WORDS = 256, 200, 4_000, 20
+MOST_ALIASES = 40
 FRESH_LOG, SHORT_QUOTE = 20, 200  # so many newest lines keep their quotes whole; older ones keep so many characters
 
 
@@ -55,6 +56,8 @@ class Summary(Frozen):
 
     key: str
     title: str
+    identity: str = ""  # empty in records of an older release
+    former_keys: tuple[str, ...] = ()
     url: str = ""
     labels: tuple[str, ...] = ()
     priority: int = 0
@@ -67,7 +70,8 @@ class Summary(Frozen):
     def of(cls, item: WorkItem) -> Summary:
         read = "\x1f".join((item.title, item.description, item.project, *sorted(item.labels)))
         return cls(
-            key=item.key, title=item.title[:300], url=item.source.url, labels=item.labels[:50], priority=item.priority,
+            key=item.key, title=item.title[:300], identity=item.source.identity, former_keys=item.former_keys[-20:],
+            url=item.source.url, labels=item.labels[:50], priority=item.priority,
             project=item.project, reporter=item.reporter, reporter_id=item.reporter_id, digest=short(read),
         )  # fmt: skip
 
@@ -104,12 +108,16 @@ class Block(Frozen):
 class InFlightRecord(Frozen):
     """Everything the factory knows of one item, saved by one compare-and-swap write on `version`.
 
+    `work_item_id` is the vendor's own id of the item. `aliases` are all other names that lead to it: its keys, its
+    sessions, its branches and pull requests; a store finds the record by each of them, and a put adds `new_aliases`.
     `applied` are short digests of the ids of events that were applied. `wake_at` is when somebody must look again;
     stores index it. `born` makes effect keys of a forgotten and reopened item new.
     """
 
     format: int = 1
     work_item_id: str
+    aliases: tuple[str, ...] = ()
+    new_aliases: tuple[str, ...] = ()  # of them, those that no put has stored yet
     version: int = 0
     born: str = ""
     state: State = State.NEW
@@ -198,6 +206,22 @@ class InFlightRecord(Frozen):
                 sides[left[short(text)] < 0].append(text)
             parts.append(tuple(sides[side]))
         return self.but(to_mend=parts[0], feedback=parts[1])
+
+    def named(self) -> InFlightRecord:
+        """With every name that its fields give it among its aliases; a name that it had once still leads to it."""
+        names = [f"session:{self.session_id}"] if self.session_id else []
+        names += [self.item.identity, *self.item.former_keys, self.item.key] if self.item else []
+        names += aliases_of(self.pull_request) if self.pull_request else []
+        known = {self.work_item_id, "", *self.aliases}
+        new = tuple(dict.fromkeys(name for name in names if name not in known))
+        if not new:
+            return self
+        return self.but(aliases=(*self.aliases, *new)[-MOST_ALIASES:], new_aliases=(*self.new_aliases, *new))
+
+    def is_of(self, event: Event) -> bool:
+        """Is it the item that the event names? Keys are given anew and branches copied; an identity never is."""
+        known = self.item.identity if self.item else ""
+        return not (event.identity and known) or event.identity == known or event.identity == self.work_item_id
 
     def knows(self, event: Event) -> bool:
         return short(event.id) in self.applied

@@ -152,7 +152,7 @@ def _start(record: InFlightRecord, at: datetime, config: FactoryConfig, after: t
     start = StartAgent(not_before=at + after if after else None, told=record.marks())
     within = config.agents.start_within + after
     title = record.item.title if record.item else ""
-    branch = record.branch or branch_of(record.work_item_id, title, record.generation)
+    branch = record.branch or branch_of(record.key, title, record.generation)
     return record.to(
         State.DISPATCHING, at, start, within=within, attempt=record.attempt + 1, branch=branch, waits_for=""
     )

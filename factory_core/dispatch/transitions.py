@@ -20,6 +20,7 @@ from .asking import (
     keep_orders,
     look_again,
     look_at_it,
+    move_thread,
     not_ready_after_all,
     note_talk,
     remember_overtaken_thread,
@@ -62,6 +63,7 @@ from .events import (
     SlotOffered,
     StartRefused,
     StopRequested,
+    ThreadMoved,
     Triaged,
 )
 from .following import (
@@ -124,6 +126,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(WAITING, ItemChanged, read_if_news),
     row(WAITING, ItemRead, follow_waiting),
     row(WAITING, CheckedIn, remind_escalate_or_give_up),
+    *rows((*ACTIVE, BLOCKED, FAILED), ThreadMoved, move_thread),
     # in line for a slot
     row(QUEUED, SlotGranted, dispatch),
     row(QUEUED, SlotDenied, wait_in_line),
@@ -220,6 +223,7 @@ IGNORED = ignored(
         [Triaged, AgentFinished, StartRefused, *_SLOT, *_PULL],
         "it is over until a person reopens it",
     ),
+    ((DONE, CANCELLED), [ThreadMoved], "nobody waits for words in its thread"),
     (OVER, _STOP, "it is over"),
     ((DONE, CANCELLED), [CommentAdded], "it is over"),
     ((DONE,), [AgentStarted, QuestionAsked], "it is over"),
@@ -243,4 +247,4 @@ def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> T
 def decide(record: InFlightRecord, event: Event, config: FactoryConfig) -> InFlightRecord | None:
     """transition(), with its effects planned in the record's outbox."""
     decided = transition(record, event, config)
-    return decided.record.plan(decided.effects) if decided else None
+    return decided.record.named().plan(decided.effects) if decided else None

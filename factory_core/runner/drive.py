@@ -24,6 +24,7 @@ from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 from ..dispatch.transitions import decide
 from ..errors import OwnFault, Problem, Retryable, Terminal, VersionConflict
 from ..ports import Clock, StateStore
+from .finding import record_of
 from .lease import claim, extended, extended_or_released, holds, released
 from .retries import after_problem, is_poison
 
@@ -76,7 +77,7 @@ class Runner:
     async def accept(self, event: Event) -> Accepted:
         """Save the event's meaning in one conditional write, or in none if it changes nothing."""
         while True:
-            before = await self._load(event.work_item_id)
+            before = await record_of(self._store, event)
             decided = decide(before, event, self._config)
             if decided is None:
                 return Accepted(before, False)
@@ -289,5 +290,5 @@ def _is_forgettable(record: InFlightRecord, planned: Planned) -> bool:
 
 
 def _log(action: str, before: InFlightRecord, after: InFlightRecord) -> None:
-    moved = {"action": action, "item": after.work_item_id, "from": str(before.state), "to": str(after.state)}
-    logger.info("%s: %s → %s by %s", after.work_item_id, before.state, after.state, action, extra=moved)
+    moved = {"action": action, "item": after.key, "from": str(before.state), "to": str(after.state)}
+    logger.info("%s: %s → %s by %s", after.key, before.state, after.state, action, extra=moved)

@@ -70,6 +70,7 @@ class Performer:
             effects.AskQuestion: self._ask_question,
             effects.PostReply: self._post_reply,
             effects.CloseThread: self._close_thread,
+            effects.MoveThread: self._move_thread,
             effects.TakeSlot: self._slots.take,
             effects.MoveSlotToReview: self._slots.move_to_review,
             effects.ReleaseSlot: self._slots.release,
@@ -107,8 +108,17 @@ class Performer:
         ours = item is not None and (self._tracker.is_ready_for_dispatch(item) or (record.run and item.state in OURS))
         if item is None or not ours:
             return Outcome(events.ItemRead(**self._about(record, planned), item=item))
+        if await self._is_known_otherwise(record, item):
+            return Outcome(events.ItemRead(**self._about(record, planned), item=None))
         verdict = await self._triager.triage(item, [answer.text for answer in record.answers])
         return Outcome(events.Triaged(**self._about(record, planned), item=item, verdict=verdict))
+
+    async def _is_known_otherwise(self, record: InFlightRecord, item: WorkItem) -> bool:
+        """An event that knew only a key may have begun a second record of an item that had moved to that key."""
+        if record.work_item_id == item.source.identity or (record.item and record.item.identity):
+            return False
+        known = await self._store.get_in_flight(item.source.identity)
+        return known is not None and known.work_item_id != record.work_item_id
 
     async def _read_item(self, record: InFlightRecord, planned: Planned, effect: effects.ReadItem) -> Outcome:
         item = await self._tracker.read_item(record.work_item_id)
@@ -143,21 +153,27 @@ class Performer:
             title = f"{record.key}: {record.item.title if record.item else ''}"
             thread_id, url = await self._channel.open_thread(title, effect.text, planned.key)
 
-        async def remember() -> Outcome:
-            stored = await self._store.get_waiting_clarification(thread_id)
-            early = stored.replies if stored else ()  # also after a save that was lost when its thread was stored
-            waiting = ClarificationRecord(
-                thread_id=thread_id,
-                version=stored.version if stored else 0,
-                work_item_id=record.work_item_id,
-                question=known.round if known else 1,
-                deadline=self._clock() + self._config.clarification.give_up_after + KEEP_THREAD,
-                replies=early,
-            )
-            asked = events.QuestionAsked(**self._about(record, planned), thread_id=thread_id, url=url, early=early)
-            return Outcome(asked, clarification=waiting)
+        return lambda: self._wait_in(thread_id, url, record, planned)
 
-        return remember
+    async def _wait_in(self, thread_id: str, url: str, record: InFlightRecord, planned: Planned) -> Outcome:
+        """Store that the item waits in this thread, and take what was said there before."""
+        known = record.clarification
+        stored = await self._store.get_waiting_clarification(thread_id)
+        early = stored.replies if stored else ()  # also after a save that was lost when its thread was stored
+        waiting = ClarificationRecord(
+            thread_id=thread_id,
+            version=stored.version if stored else 0,
+            work_item_id=record.work_item_id,
+            question=known.round if known else 1,
+            deadline=self._clock() + self._config.clarification.give_up_after + KEEP_THREAD,
+            replies=early,
+        )
+        asked = events.QuestionAsked(**self._about(record, planned), thread_id=thread_id, url=url, early=early)
+        return Outcome(asked, clarification=waiting)
+
+    async def _move_thread(self, record: InFlightRecord, planned: Planned, effect: effects.MoveThread) -> Finish:
+        url = record.clarification.url if record.clarification else ""
+        return lambda: self._wait_in(effect.thread_id, url, record, planned)
 
     async def _post_reply(self, record: InFlightRecord, planned: Planned, effect: effects.PostReply) -> Outcome:
         await self._channel.reply(effect.thread_id, effect.text, planned.key)

@@ -38,6 +38,7 @@ from ..ports import (
 )
 from ..work_item import WorkItem
 from .cursors import begin, is_walk, reach
+from .finding import record_of
 from .retries import wanted_pause
 from .visits import ANSWERABLE, visits
 
@@ -153,15 +154,16 @@ class Sweep:
         while self._spend():
             page = await tracker.ready_items(since, place, PAGE)
             for item in page.items:
-                await self._isolated("ready", item.id, self._start_if_news(item))
+                await self._isolated("ready", item.key, self._start_if_news(item))
             place = reach(self._cursors, "ready", page.cursor)
             if not place:
                 return
 
     async def _start_if_news(self, item: WorkItem) -> None:
-        record = await self._store.get_in_flight(item.id)
+        event = self._changed(item.id, item)
+        record = await record_of(self._store, event)
         if self._sources.tracker.is_ready_for_dispatch(item) and is_news(record, item):
-            await self._give(self._changed(item.id, item), "started")
+            await self._give(event, "started")
 
     async def _follow_item(self, item_id: str) -> None:
         item = await self._sources.tracker.read_item(item_id)
@@ -220,7 +222,7 @@ class Sweep:
                 return
 
     async def _read_event(self, event: Event, lists: bool) -> None:
-        if not (lists and await self._is_new(event.work_item_id)):
+        if not (lists and (await record_of(self._store, event)).state is State.NEW):
             await self._give(event, "changed")
 
     async def _read_pointer(self, reader: PointerReader, pointer: Pointer) -> None:
@@ -236,17 +238,12 @@ class Sweep:
 
     async def _record_of(self, event: Event) -> InFlightRecord | None:
         """None for a reply in a thread that is not known, or not yet."""
-        item_id = event.work_item_id
-        if isinstance(event, ReplyReceived) and not item_id:
+        if isinstance(event, ReplyReceived) and not (event.work_item_id or event.identity):
             known = await self._store.get_waiting_clarification(event.thread_id)
-            item_id = (known and known.work_item_id) or ""
-        if not item_id:
-            return None
-        return await self._store.get_in_flight(item_id) or InFlightRecord(work_item_id=item_id)
-
-    async def _is_new(self, item_id: str) -> bool:
-        record = await self._store.get_in_flight(item_id)
-        return record is None or record.state is State.NEW
+            if not (known and known.work_item_id):
+                return None
+            event = event.model_copy(update={"work_item_id": known.work_item_id})
+        return await record_of(self._store, event)
 
     async def _list_visits(self) -> None:
         self._visits, unreadable = await visits(self._store)
@@ -282,7 +279,9 @@ class Sweep:
     def _changed(self, item_id: str, item: WorkItem | None) -> ItemChanged:
         """Its id says what is seen, so that the same sight twice is one event; what is gone shows nothing."""
         seen = f"{item.state}:{Summary.of(item).digest}:{item.updated_at}" if item else f"gone:{self._state.at}"
-        return ItemChanged(id=f"sweep:{item_id}@{seen}", work_item_id=item_id, at=self._clock(), item=item)
+        event = ItemChanged(id=f"sweep:{item_id}@{seen}", work_item_id=item_id, at=self._clock(), item=item)
+        known = {"identity": item.source.identity, "aliases": item.former_keys} if item else {}
+        return event.model_copy(update=known)
 
 
 def report_words(report: SweepReport) -> str:

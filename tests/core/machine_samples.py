@@ -57,6 +57,7 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.QuestionAsked: ({"thread_id": "C1:1.0"}, {"thread_id": "C1:1.0", "early": REPLIES}),
     events.ReplyReceived: tuple({"thread_id": "C1:1.0", "reply": reply} for reply in REPLIES),
     events.CommentAdded: tuple({"reply": reply, "on": on} for reply in REPLIES for on in ("ticket", "pull request")),
+    events.ThreadMoved: ({"old": "C1", "new": "C2"}, {"old": "C7", "new": "C8"}),
     events.SlotGranted: ({"repository": "acme/shop"},),
     events.SlotOffered: ({},),
     events.SlotDenied: ({"reason": "2 of 2 agents are busy"},),

@@ -93,7 +93,7 @@ def test_one_unreadable_issue_in_a_list_hides_none_of_the_others(poison: Any) ->
     page = linear.with_client(
         Listing(), lambda client: LinearWorkItemProvider(client, linear.CONFIG).ready_items(linear.NOW, "", 50)
     )
-    assert [item.id for item in page.items] == ["GENT-1", "GENT-3"]
+    assert [item.key for item in page.items] == ["GENT-1", "GENT-3"]
 
 
 def test_a_retry_that_slack_marks_as_one_is_heard() -> None:

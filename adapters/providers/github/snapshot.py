@@ -27,7 +27,8 @@ def pull_request(
             "GitHub's answer cannot be read", why="it has no number or no state of a pull request", fix="factory check"
         )
     return PullRequest(
-        repository=repository, number=found, url=text(pull, "html_url"), branch=text(pull, "head", "ref"),
+        repository=repository, repository_id=str(number(pull, "base", "repo", "id") or ""), number=found,
+        url=text(pull, "html_url"), branch=text(pull, "head", "ref"),
         base=text(pull, "base", "ref"), head_sha=text(pull, "head", "sha"),
         state="open" if state == "open" else "closed", draft=truth(pull, "draft"), merged=truth(pull, "merged"),
         mergeable=truth(pull, "mergeable"), checks=checks, reviews=reviews, merged_by=text(pull, "merged_by", "login"),

@@ -5,13 +5,13 @@ Which events exist and what they hold: docs.github.com/webhooks/webhook-events-a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import CommentAdded, Event, PullRequestChanged, Reply
-from factory_core.dispatch.pull_request import item_of_body, item_of_branch
+from factory_core.dispatch.pull_request import PREFIX, item_of_body, item_of_branch, names_at
 from factory_core.errors import Refused
 from factory_core.intake.http import HttpRequest
 from factory_core.intake.payload import at, moment, number, read_object, rows, text
@@ -45,26 +45,30 @@ class GithubWebhook:
         payload = read_object("github", _json_of(request))
         what = ".".join(filter(None, (name, text(payload, "action"))))[:80]
         events = self._command(payload, request) if what == "issue_comment.created" else ()
-        items = _items(what, name, payload)
-        events += tuple(_changed(item, what, delivery, request) for item in items)
-        keys = dict.fromkeys(event.work_item_id for event in events)
-        return Inbound(delivery_id=delivery, what=" ".join((what, *keys)), events=events)
+        events += tuple(_changed(one, what, delivery, payload, request) for one in _subjects(what, name, payload))
+        keys = dict.fromkeys(event.work_item_id for event in events if event.work_item_id)
+        notice = _renamed(what, payload, self._repositories)
+        return Inbound(delivery_id=delivery, what=" ".join((what, *keys)), notice=notice, events=events)
 
     def _command(self, payload: dict[str, Any], request: HttpRequest) -> tuple[Event, ...]:
-        """What a person who may write to one of our repositories tells the factory on its pull request."""
-        # Everybody who installs a public App shares its secret: a comment elsewhere is signed as well, and not obeyed.
-        ours = text(payload, "repository", "full_name").casefold() in self._repositories
+        """What a person who may write to the repository tells the factory on its pull request.
+
+        Everybody who installs a public App shares its secret, and a mark is copied by anybody: so the mark only says
+        that this may be one of ours, and the item is found by the pull request itself.
+        """
         comment, item = at(payload, "comment"), item_of_body(text(payload, "issue", "body"))
         allowed = text(comment, "author_association") in MAY_WRITE and text(comment, "user", "type") == "User"
         words, comment_id = text(comment, "body"), number(comment, "id")
         on_pull_request = at(payload, "issue", "pull_request") is not None
-        if not (ours and item and allowed and on_pull_request and comment_id and words.startswith(COMMAND)):
+        if not (item and allowed and on_pull_request and comment_id and words.startswith(COMMAND)):
             return ()
         reply = Reply(
             id=f"github:comment:{comment_id}", author=text(comment, "user", "login"), text=words,
             at=moment(comment, "created_at") or request.received_at,
         )  # fmt: skip
-        return (CommentAdded(id=reply.id, work_item_id=item, at=request.received_at, reply=reply, on="pull request"),)
+        aliases = _aliases(Subject(number(payload, "issue", "number")), payload)
+        now = request.received_at
+        return (CommentAdded(id=reply.id, work_item_id="", aliases=aliases, at=now, reply=reply, on="pull request"),)
 
 
 def _json_of(request: HttpRequest) -> bytes | str:
@@ -82,44 +86,88 @@ def _unreadable(why: str) -> Refused:
     return Refused("a github webhook that cannot be read", why=why, fix="factory doctor github")
 
 
-def _changed(item: str, what: str, delivery: str, request: HttpRequest) -> PullRequestChanged:
-    return PullRequestChanged(id=f"github:{delivery}", work_item_id=item, at=request.received_at, what=what)
+class Subject(NamedTuple):
+    """What an event is about: the pull request, where it is named, and the branch."""
+
+    number: int | None = None
+    branch: str = ""
 
 
-def _items(what: str, name: str, payload: dict[str, Any]) -> Iterable[str]:
-    """The items whose branches the event is about, each once; usually one or none."""
-    branches = BRANCHES.get(what) or BRANCHES.get(name)
-    found = (item_of_branch(branch) for branch in branches(payload)) if branches else ()
-    return dict.fromkeys(item for item in found if item)
+def _changed(
+    subject: Subject, what: str, delivery: str, payload: dict[str, Any], request: HttpRequest
+) -> PullRequestChanged:
+    return PullRequestChanged(
+        id=f"github:{delivery}",
+        work_item_id=item_of_branch(subject.branch),
+        aliases=_aliases(subject, payload),
+        at=request.received_at,
+        what=what,
+    )
 
 
-def _of_pull_request(payload: dict[str, Any]) -> Iterable[str]:
+def _aliases(subject: Subject, payload: dict[str, Any]) -> tuple[str, ...]:
+    """Under the repository's id, which it keeps when it is renamed or transferred, then under its name."""
+    places = (str(number(payload, "repository", "id") or ""), text(payload, "repository", "full_name"))
+    return tuple(name for place in places if place for name in names_at(place, *subject))
+
+
+def _subjects(what: str, name: str, payload: dict[str, Any]) -> Iterable[Subject]:
+    """Those that are on a branch of ours, each once; usually one or none."""
+    subjects = SUBJECTS.get(what) or SUBJECTS.get(name)
+    found = subjects(payload) if subjects else ()
+    return dict.fromkeys(subject for subject in found if subject.branch.startswith(PREFIX))
+
+
+def _renamed(what: str, payload: dict[str, Any], repositories: Collection[str]) -> str:
+    """What to change in the configuration when a repository that it names goes by another name.
+
+    https://docs.github.com/webhooks/webhook-events-and-payloads#repository
+    """
+    now = text(payload, "repository", "full_name")
+    owner, _, name = now.partition("/")
+    if what == "organization.renamed":
+        before, now = text(payload, "changes", "login", "from"), text(payload, "organization", "login")
+        named = any(one.partition("/")[0] == before.casefold() for one in repositories)
+        return f"organisation {before} is {now} now; name its repositories so in the configuration" if named else ""
+    if what == "repository.renamed":
+        before = f"{owner}/{text(payload, 'changes', 'repository', 'name', 'from')}"
+    elif what == "repository.transferred":
+        was = at(payload, "changes", "owner", "from")
+        before = f"{text(was, 'user', 'login') or text(was, 'organization', 'login')}/{name}"
+    else:
+        return ""
+    named = before.casefold() in repositories
+    return f"repository {before} is {now} now; name it so in the configuration" if named else ""
+
+
+def _of_pull_request(payload: dict[str, Any]) -> Iterable[Subject]:
     pull = at(payload, "pull_request")
-    return (text(pull, "head", "ref"),) if _is_here(pull) else ()
+    return (Subject(number(pull, "number"), text(pull, "head", "ref")),) if _is_here(pull) else ()
 
 
-def _of_check_run(payload: dict[str, Any]) -> Iterable[str]:
+def _of_check_run(payload: dict[str, Any]) -> Iterable[Subject]:
     return _of_suite(at(payload, "check_run", "check_suite"))
 
 
-def _of_check_suite(payload: dict[str, Any]) -> Iterable[str]:
+def _of_check_suite(payload: dict[str, Any]) -> Iterable[Subject]:
     return _of_suite(at(payload, "check_suite"))
 
 
-def _of_suite(suite: object) -> Iterable[str]:
+def _of_suite(suite: object) -> Iterable[Subject]:
     """For a fork GitHub leaves the branch or the list of pull requests empty; ours may have no pull request yet."""
     pulls = rows(suite, "pull_requests")
-    return () if pulls and all(_is_here(pull) is False for pull in pulls) else (text(suite, "head_branch"),)
+    here = [number(pull, "number") for pull in pulls if _is_here(pull) is not False]
+    return (Subject(next(iter(here), None), text(suite, "head_branch")),) if here or not pulls else ()
 
 
-def _of_workflow_run(payload: dict[str, Any]) -> Iterable[str]:
+def _of_workflow_run(payload: dict[str, Any]) -> Iterable[Subject]:
     run = at(payload, "workflow_run")
     here = _same(at(run, "head_repository"), at(payload, "repository"))
-    return (text(run, "head_branch"),) if here else ()
+    return (Subject(branch=text(run, "head_branch")),) if here else ()
 
 
-def _of_status(payload: dict[str, Any]) -> Iterable[str]:
-    return (text(branch, "name") for branch in rows(payload, "branches"))
+def _of_status(payload: dict[str, Any]) -> Iterable[Subject]:
+    return (Subject(branch=text(branch, "name")) for branch in rows(payload, "branches"))
 
 
 def _is_here(pull: object) -> bool | None:
@@ -136,7 +184,7 @@ def _same(one: object, other: object) -> bool | None:
     return None
 
 
-BRANCHES: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {
+SUBJECTS: dict[str, Callable[[dict[str, Any]], Iterable[Subject]]] = {
     **{
         f"pull_request.{action}": _of_pull_request
         for action in (
@@ -151,7 +199,7 @@ BRANCHES: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {
     "workflow_run.completed": _of_workflow_run,
     "status": _of_status,
 }  # fmt: skip
-"""The events that may change what becomes of a pull request, and where each names the branch; others are nothing.
+"""The events that may change what becomes of a pull request, and what each is about; others are nothing.
 
 So is `pull_request.opened`: the factory opened it, and read it then; one that a person opened is that person's.
 """

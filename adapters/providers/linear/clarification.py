@@ -15,7 +15,7 @@ from factory_core.ports import Thread
 
 from .client import LinearClient, shaped
 from .connection import check_connection
-from .issue import Node
+from .issue import Node, vendor_id
 from .marks import SESSION, marked, own_id
 from .payloads import Activity
 from .webhook import reply_of
@@ -62,14 +62,14 @@ class LinearClarificationChannel:
         return await check_connection(self._client)
 
     async def open_thread(self, title: str, body: str, key: str) -> Thread:
-        """Ask in a new session on the issue that the key begins with (`ACME-142:…`).
+        """Ask in a new session on the issue whose id the key begins with.
 
         Linear takes no id of ours for a session, so the question itself is looked for first. A crash between the two
         calls leaves a session without a word in it, which Linear lets go stale; the question is never asked twice.
         """
         session = await self._asked(key)
         if session is None:
-            session = await self._new_session(key.partition(":")[0])
+            session = await self._new_session(vendor_id(key.rsplit(":", 2)[0]))
             await self._ask(session.id, f"**{title}**\n\n{body}", key)
         return Thread(f"{SESSION}{session.id}", session.url or "")
 

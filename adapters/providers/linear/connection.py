@@ -32,4 +32,5 @@ async def _ask(client: LinearClient) -> ProviderConnection:
         status=ConnectionStatus.CONNECTED,
         required_scopes=REQUIRED_SCOPES,
         account=f"{viewer.name} in {viewer.organization.name}",
+        organisation=viewer.organization.id or "",
     )

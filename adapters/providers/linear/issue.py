@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic.alias_generators import to_camel
 
 from factory_core.config import Linear
-from factory_core.work_item import ItemState, Source, WorkItem
+from factory_core.work_item import ItemState, Source, WorkItem, identity
 
 _ENDED = {"completed": ItemState.DONE, "canceled": ItemState.CANCELLED, "duplicate": ItemState.CANCELLED}
 NOT_BEGUN = frozenset({"backlog", "unstarted"})
@@ -42,8 +42,13 @@ class WorkflowState(Node):
     type: str = ""
 
 
+class Organization(Node):
+    id: str
+
+
 class Team(Node):
     key: str
+    organization: Organization | None = None
 
 
 def _flat(labels: object) -> object:
@@ -70,10 +75,10 @@ class IssueNode(Node):
     delegate: Named | None = None
     delegate_id: str | None = None
 
-    @property
-    def oldest(self) -> str:
-        """The first key that the issue ever had: it keeps its identity when it moves between teams."""
-        return self.previous_identifiers[0] if self.previous_identifiers else self.identifier
+
+def vendor_id(item_id: str) -> str:
+    """What Linear calls the item of this id: its UUID; a key is taken as it is."""
+    return item_id.removeprefix(identity("linear", ""))
 
 
 def read_issue(node: IssueNode, linear: Linear) -> WorkItem | None:
@@ -82,8 +87,9 @@ def read_issue(node: IssueNode, linear: Linear) -> WorkItem | None:
         return None
     creator = node.creator or Person()
     return WorkItem(
-        id=node.oldest,
+        id=identity("linear", node.id),
         key=node.identifier,
+        former_keys=node.previous_identifiers or (),
         title=node.title,
         description=node.description or "",
         state=_state(node, node.state, linear),
@@ -92,10 +98,14 @@ def read_issue(node: IssueNode, linear: Linear) -> WorkItem | None:
         project=(node.project.name if node.project else None) or "",
         reporter=creator.name or creator.id or "",
         reporter_id=creator.id or "",
-        source=Source(provider="linear", external_id=node.id, url=node.url or ""),
+        source=Source(provider="linear", external_id=node.id, organisation=_organisation(node), url=node.url or ""),
         updated_at=node.updated_at,
         metadata=_metadata(node, node.state, creator),
     )
+
+
+def _organisation(node: IssueNode) -> str:
+    return node.team.organization.id if node.team and node.team.organization else ""
 
 
 def of_team(identifier: str, linear: Linear) -> bool:

@@ -17,7 +17,7 @@ from factory_core.work_item import ItemState, WorkItem
 
 from .client import LinearClient, shaped
 from .connection import check_connection
-from .issue import NOT_BEGUN, IssueNode, Named, Node, WorkflowState, read_issue
+from .issue import NOT_BEGUN, IssueNode, Named, Node, WorkflowState, read_issue, vendor_id
 from .marks import marked, own_id
 
 logger = logging.getLogger("factory.linear")
@@ -72,7 +72,7 @@ class LinearWorkItemProvider:
         return await check_connection(self._client)
 
     async def read_item(self, item_id: str) -> WorkItem | None:
-        data = await self._client.find("Issue", {"id": item_id})
+        data = await self._client.find("Issue", {"id": vendor_id(item_id)})
         node = shaped(IssueAnswer, data).issue if data else None
         return read_issue(node, self._linear) if node else None
 
@@ -98,7 +98,7 @@ class LinearWorkItemProvider:
             raise later("Linear", f"it answered success, and does not show {item.key} as {state}")
 
     async def post_comment(self, item_id: str, body: str, key: str) -> None:
-        given = {"id": own_id(key), "issueId": item_id, "body": marked(body)}
+        given = {"id": own_id(key), "issueId": vendor_id(item_id), "body": marked(body)}
         await self._client.create("CommentCreate", given)
 
     async def acknowledge_session(self, session_id: str, key: str) -> None:
@@ -109,11 +109,11 @@ class LinearWorkItemProvider:
 
     async def delegate(self, item_id: str, app_user_id: str) -> None:
         """Give the issue to an agent user; its human assignee stays."""
-        await self._client.post("IssueSetDelegate", {"id": item_id, "delegateId": app_user_id})
+        await self._client.post("IssueSetDelegate", {"id": vendor_id(item_id), "delegateId": app_user_id})
 
     async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
         """The address itself is the key: Linear keeps one attachment an address."""
-        await self._client.post("AttachmentLinkGitHubPR", {"issueId": item_id, "url": url})
+        await self._client.post("AttachmentLinkGitHubPR", {"issueId": vendor_id(item_id), "url": url})
 
     def _listed(self, node: object) -> WorkItem | None:
         try:

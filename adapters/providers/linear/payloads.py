@@ -21,6 +21,7 @@ class Head(Node):
 
     type: str
     action: str
+    organization_id: str | None = None  # the workspace; one app's secret signs for all that installed it
     created_at: AwareDatetime | None = None
     webhook_timestamp: float = Field(ge=0, lt=1e14)
 
@@ -39,6 +40,9 @@ class IssueDelivery(Head):
 
 
 class IssueReference(Node):
+    """What a comment or a session is on. The key is today's, and another one after a move; the id never changes."""
+
+    id: str | None = None
     identifier: Identifier
 
 
@@ -49,6 +53,7 @@ class Actor(Node):
 class Comment(Node):
     id: str = Field(min_length=1)
     body: str | None = None
+    issue_id: str | None = None
     issue: IssueReference | None = None
     user_id: str | None = None
     user: Named | None = None
@@ -68,6 +73,10 @@ class CommentDelivery(Head):
     url: str | None = None
 
     @property
+    def issue_id(self) -> str:
+        return self.data.issue_id or (self.data.issue and self.data.issue.id) or ""
+
+    @property
     def key(self) -> str:
         """The issue's; older payloads name it only in the address."""
         if self.data.issue:
@@ -79,7 +88,13 @@ class CommentDelivery(Head):
 class Session(Node):
     id: str = Field(min_length=1)
     creator_id: str | None = None
+    issue_id: str | None = None
     issue: IssueReference | None = None
+
+    @property
+    def of_issue(self) -> str:
+        """The issue's id; empty for a session on something else."""
+        return self.issue_id or (self.issue and self.issue.id) or ""
 
     @property
     def key(self) -> str:

@@ -17,6 +17,7 @@ from factory_core.intake.http import HttpRequest
 from factory_core.intake.payload import read_model
 from factory_core.intake.signatures import REMEMBERED, refuse_stale, refuse_unsigned, signed
 from factory_core.ports import Inbound
+from factory_core.work_item import identity
 
 from .issue import of_team, read_issue
 from .marks import OURS, SESSION
@@ -44,6 +45,7 @@ class LinearWebhook:
         about = events[0].work_item_id if events else ""
         return Inbound(
             delivery_id=request.headers.get("linear-delivery", ""),
+            organisation=delivery.organization_id or "",
             what=f"{delivery.type}.{delivery.action} {about}".strip(),
             events=events,
         )
@@ -71,7 +73,9 @@ def _issue(delivery: IssueDelivery, linear: Linear) -> tuple[Event, ...]:
     return (
         ItemChanged(
             id=f"linear:{node.id}@{at.isoformat()}:{seen}",
-            work_item_id=node.oldest,
+            work_item_id=node.identifier,
+            identity=identity("linear", node.id),
+            aliases=node.previous_identifiers or (),
             at=at,
             item=None if removed else read_issue(node, linear),
         ),
@@ -84,41 +88,42 @@ def _comment(delivery: CommentDelivery, linear: Linear) -> tuple[Event, ...]:
     machine = comment.bot_actor or (delivery.actor and delivery.actor.type in _MACHINES) or author == linear.app_user_id
     if machine or not author or OURS in text or not text.strip():
         return ()
-    if not delivery.key or not of_team(delivery.key, linear):
+    about = _about(delivery.issue_id, delivery.key, linear)
+    if not about:
         return ()
     reply = Reply(id=comment.id, author=author, text=text, at=delivery.at)
-    return (CommentAdded(id=f"linear:comment:{comment.id}", work_item_id=delivery.key, at=delivery.at, reply=reply),)
+    return (CommentAdded(id=f"linear:comment:{comment.id}", **about, at=delivery.at, reply=reply),)
 
 
 def _session_created(delivery: SessionDelivery, linear: Linear) -> tuple[Event, ...]:
     """Somebody mentioned or delegated to us; a session that we opened ourselves is no news."""
     session = delivery.agent_session
-    if _by_us(session.creator_id, delivery, linear) or not _on_ours(session, linear):
+    about = _about_session(session, linear)
+    if _by_us(session.creator_id, delivery, linear) or not about:
         return ()
-    event_id = f"linear:session:{session.id}"
-    return (ItemChanged(id=event_id, work_item_id=session.key, at=delivery.at, session_id=session.id),)
+    return (ItemChanged(id=f"linear:session:{session.id}", **about, at=delivery.at, session_id=session.id),)
 
 
 def _session_prompted(delivery: SessionDelivery, linear: Linear) -> tuple[Event, ...]:
     """A person answered in the session, or pressed stop there."""
     session, activity = delivery.agent_session, delivery.agent_activity
-    if activity is None or not _on_ours(session, linear) or _by_us(activity.author, delivery, linear):
+    about = _about_session(session, linear)
+    if activity is None or not about or _by_us(activity.author, delivery, linear):
         return ()
     if activity.signal == "stop":
-        stop = StopRequested(
-            id=f"linear:stop:{activity.id}", work_item_id=session.key, at=delivery.at, by=activity.author_name
-        )
-        return (stop,)
-    return reply_of(activity, f"{SESSION}{session.id}", delivery.at, session.key)
+        return (StopRequested(id=f"linear:stop:{activity.id}", **about, at=delivery.at, by=activity.author_name),)
+    return reply_of(activity, f"{SESSION}{session.id}", delivery.at, about)
 
 
-def reply_of(activity: Activity, thread_id: str, at: datetime, item_id: str = "") -> tuple[ReplyReceived, ...]:
+def reply_of(
+    activity: Activity, thread_id: str, at: datetime, about: Mapping[str, Any] | None = None
+) -> tuple[ReplyReceived, ...]:
     """What a person wrote in a session; nothing where nobody wrote a word."""
     if not activity.author or not activity.text.strip():
         return ()
     reply = Reply(id=activity.said_as, author=activity.author, text=activity.text, at=at)
     event_id = f"linear:prompt:{activity.id}"
-    return (ReplyReceived(id=event_id, work_item_id=item_id, at=at, thread_id=thread_id, reply=reply),)
+    return (ReplyReceived(id=event_id, **(about or {}), at=at, thread_id=thread_id, reply=reply),)
 
 
 _READERS: Mapping[tuple[str, str], Callable[[Any, Linear], tuple[Event, ...]]] = {
@@ -135,5 +140,14 @@ def _by_us(user_id: str | None, delivery: SessionDelivery, linear: Linear) -> bo
     return bool(user_id) and user_id in (delivery.app_user_id, linear.app_user_id)
 
 
-def _on_ours(session: Session, linear: Linear) -> bool:
-    return bool(session.key) and of_team(session.key, linear)
+def _about_session(session: Session, linear: Linear) -> dict[str, Any]:
+    """As _about(), and by the session's own id; nothing for a session on something else than an issue."""
+    about = _about(session.of_issue, session.key, linear)
+    return {**about, "aliases": (f"session:{session.id}",)} if about else {}
+
+
+def _about(issue_id: str, key: str, linear: Linear) -> dict[str, Any]:
+    """How an event names the issue: by the id that never changes, and by today's key; nothing where it is not ours."""
+    if not (issue_id or key) or (key and not of_team(key, linear)):
+        return {}
+    return {"work_item_id": key, "identity": identity("linear", issue_id) if issue_id else ""}

@@ -10,16 +10,17 @@ from typing import Any
 
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
-from factory_core.dispatch.pull_request import item_of_branch
+from factory_core.dispatch.pull_request import PREFIX, item_of_branch, names_at
 from factory_core.intake.payload import at, rows, text, truth
 from factory_core.ports import Pointer
-from factory_core.work_item import Frozen
+from factory_core.work_item import Frozen, identity
 
-from .paths import issue_key, reply_in, repository_in, vendor_of
+from .paths import issue_id, issue_key, reply_in, repository_in, vendor_of
 
 SPOKEN = frozenset({"", "file_share", "thread_broadcast"})  # Slack's other subtypes are bots, edits and notices
 TS = re.compile(r"[0-9]{1,11}\.[0-9]{1,6}")
-KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[0-9]+")
+KEY = re.compile(r"[A-Za-z0-9_]+-[0-9]+")
+UUID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
 class RelayFile(Frozen):
@@ -47,11 +48,12 @@ def _issue_changed(
     if not key or text(file.content, "objectType") not in {"", "issue"}:
         return ()
     former = [name for name in rows(payload, "previousIdentifiers") if isinstance(name, str) and KEY.fullmatch(name)]
-    oldest = former[0] if former else key
+    own = text(payload, "id") or text(file.content, "objectId") or issue_id(pointer.path)
+    known = identity("linear", own) if UUID.fullmatch(own) else ""
     change = text(payload, "updatedAt") or file.revision or pointer.event_id
     gone = truth(file.content, "deleted") is True
     event_id = f"relayfile:{key}@{change}{':deleted' if gone else ''}"
-    return (ItemChanged(id=event_id, work_item_id=oldest, at=pointer.at),)
+    return (ItemChanged(id=event_id, work_item_id=key, identity=known, aliases=tuple(former), at=pointer.at),)
 
 
 def _replied(pointer: Pointer, file: RelayFile, payload: dict[str, Any], config: FactoryConfig) -> tuple[Event, ...]:
@@ -89,12 +91,13 @@ def _pull_changed(
         (text(payload, "pull_request", "head", "ref"), at(payload, "pull_request", "head")),
         (text(payload, "check_suite", "head_branch"), None),
     ):
-        item = item_of_branch(branch)
-        if item and not _of_fork(head, repository):
+        if branch.startswith(PREFIX) and not _of_fork(head, repository):
             about = f"{text(file.content, 'objectType') or 'pull_request'}:{text(file.content, 'objectId')}"
             change = f"{file.revision or pointer.event_id}:{text(payload, 'updatedAt')}"
             event_id = f"relayfile:{repository}:{about}@{change}"
-            return (PullRequestChanged(id=event_id, work_item_id=item, at=pointer.at, what=about),)
+            names = tuple(names_at(repository, None, branch))
+            key = item_of_branch(branch)
+            return (PullRequestChanged(id=event_id, work_item_id=key, aliases=names, at=pointer.at, what=about),)
     return ()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_KEY = r"([A-Za-z][A-Za-z0-9_]*-[0-9]+)"
-_CANONICAL = re.compile(rf"/linear/issues/{_KEY}(?:__[^/]+)?(?:/meta(?:data)?)?\.json")
+_KEY = r"([A-Za-z0-9_]+-[0-9]+)"
+_UUID = r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+_CANONICAL = re.compile(rf"/linear/issues/{_KEY}(?:__(?:{_UUID}|[^/]+))?(?:/meta(?:data)?)?\.json")
+_BY_UUID = re.compile(rf"/linear/issues/by-uuid/{_UUID}\.json")
 _NAMED_BY_KEY = re.compile(rf"/linear/issues/by-(?:id|state/[^/]+)/{_KEY}(?:__[^/]+)?\.json")
 _ALIAS = re.compile(r"/linear/issues/by-[a-z]+/.+\.json")
 _REPLY = re.compile(
@@ -27,6 +29,12 @@ def canonical_key(path: str) -> str:
     """The issue's key in its one canonical path, or nothing."""
     match = _CANONICAL.fullmatch(path)
     return match[1] if match else ""
+
+
+def issue_id(path: str) -> str:
+    """The issue's own id, where the path tells it."""
+    match = _CANONICAL.fullmatch(path)
+    return (match and match[2]) or next(iter(_BY_UUID.findall(path)), "")
 
 
 def issue_key(path: str) -> str:

@@ -17,8 +17,9 @@ from factory_core.intake.http import HttpRequest
 from factory_core.intake.payload import read_object, text
 from factory_core.intake.signatures import FRESH, refuse_stale, refuse_unsigned, signed
 from factory_core.ports import Inbound, Pointer
+from factory_core.work_item import identity
 
-from .paths import canonical_key, is_issue, issue_key, vendor_of
+from .paths import canonical_key, is_issue, issue_id, issue_key, vendor_of
 
 SIGNATURE, STAMP = "x-relay-signature", "x-relay-timestamp"
 WRITTEN = frozenset({"file.created", "file.updated"})
@@ -76,4 +77,6 @@ def _events(change: dict[str, Any], at: datetime) -> tuple[Event, ...]:
     if not key:
         return ()
     revision = text(change, "revision") or text(change, "eventId")
-    return (ItemChanged(id=f"relayfile:{key}@{revision}{':deleted' if deleted else ''}", work_item_id=key, at=at),)
+    event_id = f"relayfile:{key}@{revision}{':deleted' if deleted else ''}"
+    own = issue_id(path)
+    return (ItemChanged(id=event_id, work_item_id=key, identity=identity("linear", own) if own else "", at=at),)

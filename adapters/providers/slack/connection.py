@@ -29,5 +29,6 @@ def _judge(answer: Answer) -> ProviderConnection:
         required_scopes=REQUIRED_SCOPES,
         connected_scopes=answer.scopes,
         account=f"{text(answer.body, 'user')} in {text(answer.body, 'team')}",
+        organisation=text(answer.body, "team_id"),
         fix=CONNECT if missing else "",
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from factory_core.config import FactoryConfig
-from factory_core.dispatch.events import Event, Reply, ReplyReceived
+from factory_core.dispatch.events import Event, Reply, ReplyReceived, ThreadMoved
 from factory_core.errors import Refused
 from factory_core.intake.http import HttpRequest, HttpResponse
 from factory_core.intake.payload import read_model
@@ -37,13 +37,27 @@ class Kind(Part):
     subtype: str | None = None
 
 
+class Authorization(Part):
+    user_id: str | None = None
+    team_id: str | None = None
+    is_bot: bool | None = None
+
+
 class Head(Part):
     """What kind of delivery it is; only messages are read further, for other events use the same names otherwise."""
 
     type: str
     event_id: str | None = None
+    team_id: str | None = None
+    authorizations: tuple[Authorization, ...] | None = None
     challenge: str | None = None
     event: Kind | None = None
+
+    @property
+    def organisation(self) -> str:
+        """The workspace that installed the app: in a shared channel `team_id` is the author's."""
+        installed = [one.team_id for one in self.authorizations or () if one.team_id]
+        return next(iter(installed), self.team_id or "")
 
     @property
     def spoken(self) -> bool:
@@ -53,6 +67,18 @@ class Head(Part):
     @property
     def what(self) -> str:
         return f"{self.type}.{self.event.type}" if self.event else self.type
+
+
+class ChannelMoved(Part):
+    """https://docs.slack.dev/reference/events/channel_id_changed: a private channel that is shared gets a new id."""
+
+    old_channel_id: str = Field(min_length=1)
+    new_channel_id: str = Field(min_length=1)
+    event_ts: str = ""
+
+
+class ChannelDelivery(Part):
+    event: ChannelMoved
 
 
 class Message(Part):
@@ -68,11 +94,6 @@ class Message(Part):
     @property
     def at(self) -> datetime:
         return datetime.fromtimestamp(float(self.ts), UTC)  # the stamp itself is a key, and stays a string
-
-
-class Authorization(Part):
-    user_id: str | None = None
-    is_bot: bool | None = None
 
 
 class Delivery(Part):
@@ -91,9 +112,24 @@ class SlackWebhook:
     def events_in(self, request: HttpRequest) -> Inbound:
         self._verify(request)
         head = read_model("slack", Head, request.body)
-        events = self._reply(request.body) if head.spoken else ()
+        events, notice = self._reply(request.body) if head.spoken else (), ""
+        if head.event is not None and head.event.type == "channel_id_changed":
+            events, notice = self._moved(request)
         response = _challenge(head) if head.type == "url_verification" else None
-        return Inbound(delivery_id=head.event_id or "", what=head.what, events=events, response=response)
+        return Inbound(
+            delivery_id=head.event_id or "",
+            what=head.what,
+            organisation=head.organisation,
+            notice=notice,
+            events=events,
+            response=response,
+        )
+
+    def _moved(self, request: HttpRequest) -> tuple[tuple[Event, ...], str]:
+        moved = read_model("slack", ChannelDelivery, request.body).event
+        old, new = moved.old_channel_id, moved.new_channel_id
+        event = ThreadMoved(id=f"slack:{old}:{new}:{moved.event_ts}", at=request.received_at, old=old, new=new)
+        return (event,), f"channel {old} is {new} now; set slack.channel to it"
 
     def _verify(self, request: HttpRequest) -> None:
         """The time stamp is signed with the body, and renewed with every attempt."""

@@ -40,8 +40,8 @@ def test_the_newest_pull_request_of_exactly_this_branch_is_found() -> None:
     fake.add(BRANCH, head={"ref": BRANCH, "sha": SHA, "repo": FORK})
     found = at(fake, "find_pull_request", REPO, BRANCH)
     assert found == PullRequest(
-        repository=REPO, number=2, url="https://github.com/acme/api/pull/2", branch=BRANCH, base="main", head_sha=SHA,
-        state="open", draft=False, merged=False, mergeable=True, checks=(), reviews=(),
+        repository=REPO, repository_id="7", number=2, url="https://github.com/acme/api/pull/2", branch=BRANCH,
+        base="main", head_sha=SHA, state="open", draft=False, merged=False, mergeable=True, checks=(), reviews=(),
     )  # fmt: skip
     assert fake.asked[0].url.params["head"] == f"acme:{BRANCH}"
 

@@ -46,9 +46,9 @@ ABOUT_US: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def changed(what: str) -> PullRequestChanged:
+def changed(what: str, *aliases: str) -> PullRequestChanged:
     guid = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
-    return PullRequestChanged(id=f"github:{guid}", work_item_id="ACME-142", at=NOW, what=what)
+    return PullRequestChanged(id=f"github:{guid}", work_item_id="ACME-142", aliases=aliases, at=NOW, what=what)
 
 
 @pytest.mark.parametrize("action", ["opened", "edited", "labeled", "closed", "reopened", "assigned"])
@@ -67,8 +67,12 @@ def test_the_issue_that_a_ticket_mirrors_is_no_event(action: str) -> None:
 @pytest.mark.parametrize("what", ABOUT_US)
 def test_what_may_change_our_pull_request_is_one_event_of_its_item(what: str) -> None:
     """Every listed event on a factory branch becomes exactly one hint for the branch's item."""
-    assert WEBHOOK.events_in(delivery(*ABOUT_US[what])) == Inbound(
-        delivery_id="72d3162e-cc78-11e3-81ab-4c9367dc0958", what=f"{what} ACME-142", events=(changed(what),)
+    event, payload = ABOUT_US[what]
+    number = what.startswith("pull_request")
+    names = [name for place in ("7", "acme/api") for name in (f"pull:{place}#12", f"branch:{place}:{BRANCH}")]
+    aliases = names if number else [name for name in names if name.startswith("branch:")]
+    assert WEBHOOK.events_in(delivery(event, {**payload, "repository": HERE})) == Inbound(
+        delivery_id="72d3162e-cc78-11e3-81ab-4c9367dc0958", what=f"{what} ACME-142", events=(changed(what, *aliases),)
     )
 
 
@@ -130,8 +134,9 @@ def test_a_command_of_a_person_who_may_write_is_heard() -> None:
     """`/factory …` on our pull request becomes a comment that the core reads; its id is the comment's own."""
     written = NOW.replace(hour=11, minute=59, second=58)
     reply = Reply(id="github:comment:492700400", author="sam", text="/factory retry", at=written)
+    aliases = ("pull:7#12", "pull:acme/api#12")
     assert WEBHOOK.events_in(delivery("issue_comment", comment())).events == (
-        CommentAdded(id=reply.id, work_item_id="ACME-142", at=NOW, reply=reply, on="pull request"),
+        CommentAdded(id=reply.id, work_item_id="", aliases=aliases, at=NOW, reply=reply, on="pull request"),
     )
 
 
@@ -146,12 +151,11 @@ def test_a_command_of_a_person_who_may_write_is_heard() -> None:
         {**comment(), "action": "edited"},
         {**comment(), "issue": {"number": 3, "body": "<!-- factory:item=ACME-142 -->"}},
         {**comment(), "issue": {"number": 3, "pull_request": {}, "body": "somebody else's"}},
-        {**comment(), "repository": {"id": 9, "full_name": "mallory/api"}},
     ],
-    ids=["not-first", "one-word", "stranger", "unknown-role", "bot", "edited", "plain-issue", "not-ours", "elsewhere"],
+    ids=["not-first", "one-word", "stranger", "unknown-role", "bot", "edited", "plain-issue", "not-ours"],
 )
 def test_nobody_else_commands_the_factory(payload: object) -> None:
-    """A command needs all of it: our repository, our pull request, a writer, a person, the first word."""
+    """A command needs all of it: a pull request with our mark, a writer, a person, the first word."""
     assert WEBHOOK.events_in(delivery("issue_comment", payload)).events == ()
 
 

@@ -41,7 +41,8 @@ ISSUE: dict[str, Any] = {
     "creator": {"id": "u", "name": "User One", "email": "user@example.com"}, "delegate": None,
 }  # fmt: skip
 ITEM = WorkItem(
-    id="OLD-7", key="GENT-774", title="a test issue", state=ItemState.READY, labels=("exec:quick",), priority=2,
+    id=f"linear:{UUID}", key="GENT-774", former_keys=("OLD-7",), title="a test issue", state=ItemState.READY,
+    labels=("exec:quick",), priority=2,
     reporter="User One", reporter_id="u", source=Source(provider="linear", external_id=UUID, url="https://linear.app/acme/issue/GENT-774"),
     updated_at=NOW,
     metadata={
@@ -149,7 +150,7 @@ def with_channel(linear: SmallLinear, use: Callable[[LinearClarificationChannel]
     return with_client(linear, lambda client: use(LinearClarificationChannel(client, CONFIG)))
 
 
-@pytest.mark.parametrize("item_id", ["GENT-774", "OLD-7", UUID])
+@pytest.mark.parametrize("item_id", ["GENT-774", "OLD-7", UUID, f"linear:{UUID}"])
 def test_an_item_is_read_whole_by_any_of_its_names(item_id: str) -> None:
     assert with_items(SmallLinear(), lambda items: items.read_item(item_id)) == ITEM
 

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.pure
 SAMPLES = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parent / "samples").glob("*.json"))}
 SECRET, USER, APP = "one-secret", "dc7f24a6-f24e-47dc-b865-e1b9e9afd69a", "125ac554-2838-4963-acbf-f1c42454fca3"
 ISSUE, SESSION = "28b8ecd1-008e-4aa3-8f5c-6cc6f4de3a18", "c710e27a-7833-40d9-8cad-62f58cb35bf2"
+IDENTITY, WORKSPACE = f"linear:{ISSUE}", "77df41e4-76cd-4310-9d25-b59481c02a74"
 SENT = datetime.fromtimestamp(1767520800.123, UTC)
 AT = datetime(2026, 1, 4, 10, 0, tzinfo=UTC)
 PROMPTED = datetime(2026, 1, 4, 9, 10, 0, 100_000, tzinfo=UTC)
@@ -63,7 +64,7 @@ def changed(name: str, *path: str | int, to: object) -> bytes:
 
 def item(state: ItemState, name: str, number: int) -> WorkItem:
     return WorkItem(
-        id="GENT-774",
+        id=f"linear:{ISSUE}",
         key="GENT-774",
         title="a test issue",
         description="Steps to reproduce...",
@@ -86,7 +87,7 @@ def item(state: ItemState, name: str, number: int) -> WorkItem:
 
 def issue_event(digest: str, seen: WorkItem | None) -> tuple[Event, ...]:
     event_id = f"linear:{ISSUE}@2026-01-04T10:00:00+00:00:{digest}"
-    return (ItemChanged(id=event_id, work_item_id="GENT-774", at=AT, item=seen),)
+    return (ItemChanged(id=event_id, work_item_id="GENT-774", identity=IDENTITY, at=AT, item=seen),)
 
 
 def reply(said: str, text: str, at: datetime) -> Reply:
@@ -113,6 +114,7 @@ EXPECTED: dict[str, tuple[str, tuple[Event, ...]]] = {
             CommentAdded(
                 id=f"linear:comment:{COMMENT}",
                 work_item_id="GENT-774",
+                identity=IDENTITY,
                 at=COMMENTED,
                 reply=reply(COMMENT, "Use the staging database.", COMMENTED),
             ),
@@ -124,6 +126,8 @@ EXPECTED: dict[str, tuple[str, tuple[Event, ...]]] = {
             ItemChanged(
                 id=f"linear:session:{SESSION}",
                 work_item_id="GENT-774",
+                identity=IDENTITY,
+                aliases=(f"session:{SESSION}",),
                 at=datetime(2026, 1, 4, 9, 0, 0, 100_000, tzinfo=UTC),
                 session_id=SESSION,
             ),
@@ -135,6 +139,8 @@ EXPECTED: dict[str, tuple[str, tuple[Event, ...]]] = {
             ReplyReceived(
                 id=f"linear:prompt:{ACTIVITY}",
                 work_item_id="GENT-774",
+                identity=IDENTITY,
+                aliases=(f"session:{SESSION}",),
                 at=PROMPTED,
                 thread_id=f"linear-session:{SESSION}",
                 reply=reply("8a2f6a20-36b4-4e6c-8a0d-0a6f7b8c9d10", "Use the staging database, please.", PROMPTED),
@@ -143,7 +149,16 @@ EXPECTED: dict[str, tuple[str, tuple[Event, ...]]] = {
     ),
     "AgentSessionEvent.prompted.stop": (
         "AgentSessionEvent.prompted GENT-774",
-        (StopRequested(id=f"linear:stop:{ACTIVITY}", work_item_id="GENT-774", at=PROMPTED, by="User One"),),
+        (
+            StopRequested(
+                id=f"linear:stop:{ACTIVITY}",
+                work_item_id="GENT-774",
+                identity=IDENTITY,
+                aliases=(f"session:{SESSION}",),
+                at=PROMPTED,
+                by="User One",
+            ),
+        ),
     ),
     "OAuthApp.revoked": ("OAuthApp.revoked", ()),
 }
@@ -166,7 +181,7 @@ def test_every_sample_becomes_exactly_these_events(name: str) -> None:
     """What Linear says of an item, a comment or a session is told whole, and nothing is added."""
     what, events = EXPECTED[name]
     inbound = deliver(SAMPLES[name], settings=config(app_user_id=APP))
-    assert without_digest(inbound) == Inbound(delivery_id="234d1a4e", what=what, events=events)
+    assert without_digest(inbound) == Inbound(delivery_id="234d1a4e", what=what, organisation=WORKSPACE, events=events)
 
 
 SIGNED = SAMPLES["Issue.create"]
@@ -273,7 +288,6 @@ def test_an_unreadable_body_is_refused(raw: bytes) -> None:
         ("Comment.create", ("data", "body"), "> quoted\n<!-- factory:item=GENT-774 -->"),
         ("Comment.create", ("data", "body"), " \n"),
         ("AgentSessionEvent.created", ("agentSession", "creatorId"), APP),
-        ("AgentSessionEvent.created", ("agentSession", "issue"), None),
         ("AgentSessionEvent.prompted", ("agentActivity", "userId"), APP),
         ("AgentSessionEvent.prompted", ("agentActivity", "content", "body"), ""),
         ("AgentSessionEvent.prompted", ("agentActivity",), None),
@@ -287,11 +301,22 @@ def test_what_no_person_said_is_no_event(name: str, path: tuple[str, ...], to: o
 
 
 def test_a_comment_without_its_issue_is_placed_by_the_address() -> None:
-    """Older payloads name the issue only in the url."""
-    (event,) = deliver(changed("Comment.create", "data", "issue", to=None)).events
-    assert event.work_item_id == "GENT-774"
-    document = json.loads(SAMPLES["Comment.create"]) | {"url": "https://linear.app/acme/project/checkout"}
-    document["data"]["issue"] = None
+    """Older payloads name the issue's key only in the url; without any name of an issue it is a project's."""
+    document = json.loads(SAMPLES["Comment.create"])
+    document["data"] |= {"issue": None, "issueId": None}
+    (event,) = deliver(json.dumps(document).encode()).events
+    assert (event.work_item_id, event.identity) == ("GENT-774", "")
+    document["url"] = "https://linear.app/acme/project/checkout"
+    assert deliver(json.dumps(document).encode()).events == ()
+
+
+def test_a_session_is_placed_by_the_id_of_its_issue() -> None:
+    """The issue itself may be left out of the payload; without any name of an issue it is on something else."""
+    document = json.loads(SAMPLES["AgentSessionEvent.created"])
+    document["agentSession"]["issue"] = None
+    (event,) = deliver(json.dumps(document).encode()).events
+    assert (event.identity, event.work_item_id) == (IDENTITY, "")
+    document["agentSession"]["issueId"] = None
     assert deliver(json.dumps(document).encode()).events == ()
 
 
@@ -317,13 +342,14 @@ def test_the_same_change_has_the_same_id_and_another_change_another() -> None:
     assert event_id(SAMPLES["Issue.remove"]) != first
 
 
-def test_an_item_keeps_its_first_key() -> None:
-    """Moving a ticket to another team does not make a second item of it."""
+def test_a_moved_item_keeps_its_identity() -> None:
+    """Moving a ticket to another team does not make a second item of it; what it was called still leads to it."""
     raw = changed("Issue.create", "data", "previousIdentifiers", to=["OLD-7", "GENT-1"])
     (event,) = deliver(raw, settings=config(team="OLD")).events
     assert isinstance(event, ItemChanged)
     assert event.item is not None
-    assert (event.work_item_id, event.item.id, event.item.key) == ("OLD-7", "OLD-7", "GENT-774")
+    assert (event.identity, event.item.id, event.item.key) == (IDENTITY, IDENTITY, "GENT-774")
+    assert event.aliases == event.item.former_keys == ("OLD-7", "GENT-1")
     assert event.item.state is ItemState.OTHER  # it left our team
 
 
@@ -402,6 +428,6 @@ def test_no_signed_body_raises_anything_but_a_problem(raw: bytes) -> None:
     except Problem:
         return
     for event in inbound.events:
-        assert event.work_item_id
+        assert event.work_item_id or event.identity
         assert event.at.tzinfo is not None
         assert type(event).model_validate_json(event.model_dump_json()) == event

@@ -52,7 +52,9 @@ def test_the_reader_asks_for_the_file_and_tells_what_it_holds() -> None:
     def events(path: str) -> tuple[Event, ...]:
         return with_client(answer, lambda client: RelayfileReader(client, CONFIG, lambda: NOW).read(pointer(path)))
 
-    changed = ItemChanged(id="relayfile:AR-9@2026-06-15T11:59:00.000Z", work_item_id="AR-9", at=NOW)
+    changed = ItemChanged(
+        id="relayfile:AR-9@2026-06-15T11:59:00.000Z", work_item_id="AR-9", identity=f"linear:{UUID}", at=NOW
+    )
     assert events(BY_UUID) == (changed,)
     assert events("/linear/issues/by-uuid/gone.json") == ()
 
@@ -74,12 +76,16 @@ def test_all_aliases_of_a_change_are_one_event() -> None:
 def test_a_stub_is_a_change_without_an_item(missing: str) -> None:
     """What says too little to judge by is only a hint to read the issue itself."""
     (changed,) = read(BY_UUID, issue(**{missing: None}))
-    assert changed == ItemChanged(id="relayfile:AR-9@2026-06-15T11:59:00.000Z", work_item_id="AR-9", at=NOW)
+    assert changed == ItemChanged(
+        id="relayfile:AR-9@2026-06-15T11:59:00.000Z", work_item_id="AR-9", identity=f"linear:{UUID}", at=NOW
+    )
 
 
 def test_a_patch_that_was_just_written_still_names_its_issue() -> None:
     """After a partial write the file holds the patch alone: key from the path, change from the revision."""
-    assert read(CANONICAL, {"stateId": "s2"}) == (ItemChanged(id="relayfile:AR-9@rev_88", work_item_id="AR-9", at=NOW),)
+    assert read(CANONICAL, {"stateId": "s2"}) == (
+        ItemChanged(id="relayfile:AR-9@rev_88", work_item_id="AR-9", identity=f"linear:{UUID}", at=NOW),
+    )
     assert read(BY_UUID, {"stateId": "s2"}) == ()
 
 
@@ -90,10 +96,10 @@ def test_a_tombstone_is_a_change_without_an_item() -> None:
     assert (changed.item, changed.id.endswith(":deleted")) == (None, True)
 
 
-def test_an_issue_that_moved_keeps_its_first_key() -> None:
-    """The item's id is the oldest key that the file tells."""
+def test_an_issue_that_moved_keeps_its_identity() -> None:
+    """The item is named by the issue's own id; its keys are what else leads to it."""
     (changed,) = read(BY_UUID, issue(identifier="WEB-3", previousIdentifiers=["AR-9", "OPS-1"]))
-    assert changed.work_item_id == "AR-9"
+    assert (changed.identity, changed.work_item_id, changed.aliases) == (f"linear:{UUID}", "WEB-3", ("AR-9", "OPS-1"))
 
 
 REPLIED = ReplyReceived(
@@ -174,7 +180,8 @@ def test_a_pull_request_of_ours_is_a_hint() -> None:
     """The head branch names the item; the canonical file and its alias tell the same."""
     about = "pull_request:42"
     event_id = f"relayfile:acme/api:{about}@rev_88:2026-06-15T11:59:30Z"
-    expected = (PullRequestChanged(id=event_id, work_item_id="AR-9", at=NOW, what=about),)
+    names = ("branch:acme/api:factory/AR-9-add-retry",)
+    expected = (PullRequestChanged(id=event_id, work_item_id="AR-9", aliases=names, at=NOW, what=about),)
     assert read(PULL_PATH, pull()) == expected
     assert read("/github/repos/acme__api/pulls/by-id/42.json", pull()) == expected
 
@@ -251,7 +258,7 @@ def test_the_feed_tells_issues_by_their_path_and_points_at_replies_alone() -> No
     def changes(cursor: str) -> tuple[Change, ...]:
         return with_client(answer, lambda client: RelayfileReader(client, CONFIG, lambda: NOW).changes(cursor, NOW))
 
-    heard = ItemChanged(id="relayfile:AR-9@rev_88", work_item_id="AR-9", at=NOW)
+    heard = ItemChanged(id="relayfile:AR-9@rev_88", work_item_id="AR-9", identity=f"linear:{UUID}", at=NOW)
     assert changes("") == (Change(cursor="evt_2"),)
     assert changes("evt_1") == (
         Change(cursor="evt_2", events=(heard,)),

@@ -88,10 +88,11 @@ def test_the_id_is_the_one_that_is_signed() -> None:
 
 
 def test_the_aliases_that_tell_the_key_are_one_event() -> None:
-    """Four webhooks about one change of one issue: one event id, one item."""
+    """Webhooks about one change of one issue: one event id, one item; the canonical path names its own id, too."""
     paths = [CANONICAL, "/linear/issues/by-id/AR-9.json", "/linear/issues/by-state/ready-for-agent/AR-9.json"]
-    events = {inbound(path, eventId=f"evt_{n}").events for n, path in enumerate(paths)}
-    assert events == {(ItemChanged(id="relayfile:AR-9@rev_88", work_item_id="AR-9", at=NOW),)}
+    events = [event for n, path in enumerate(paths) for event in inbound(path, eventId=f"evt_{n}").events]
+    assert {(event.id, event.work_item_id) for event in events} == {("relayfile:AR-9@rev_88", "AR-9")}
+    assert [event.identity for event in events] == [f"linear:{UUID}", "", ""]
     assert inbound(CANONICAL, revision="rev_89").events[0].id != inbound(CANONICAL).events[0].id
 
 
@@ -142,7 +143,9 @@ def test_the_rest_is_nothing(path: str, fields: dict[str, Any]) -> None:
 def test_the_end_of_the_canonical_file_is_news() -> None:
     """A deleted issue is a change of it, and another one than the write before."""
     (gone,) = inbound(CANONICAL, type="file.deleted").events
-    assert gone == ItemChanged(id="relayfile:AR-9@rev_88:deleted", work_item_id="AR-9", at=NOW)
+    assert gone == ItemChanged(
+        id="relayfile:AR-9@rev_88:deleted", work_item_id="AR-9", identity=f"linear:{UUID}", at=NOW
+    )
 
 
 def test_vendors_without_a_role_are_passed_over() -> None:

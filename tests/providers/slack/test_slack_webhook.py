@@ -26,7 +26,7 @@ pytestmark = pytest.mark.pure
 
 SAMPLES = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parent / "samples").glob("*.json"))}
 SECRET, SENT, PERSON, BOT = "one-secret", 1767520800, "U123ABC456", "U0BOTUSER"
-THREAD = "C123ABC456:1767520800.000100"
+TEAM, THREAD = "T123ABC456", "C123ABC456:1767520800.000100"
 
 
 def config(**slack: Any) -> FactoryConfig:
@@ -72,27 +72,30 @@ CHALLENGE = HttpResponse(body=b"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXA
 EXPECTED = {
     "app_mention": Inbound(
         delivery_id="Ev123ABC463",
+        organisation=TEAM,
         what="event_callback.app_mention",
         events=said("<@U0BOTUSER> status?", "1767520930.000700", moment(2, 10, 700)),
     ),
-    "app_rate_limited": Inbound(delivery_id="", what="app_rate_limited"),
-    "app_uninstalled": Inbound(delivery_id="Ev123ABC465", what="event_callback.app_uninstalled"),
-    "message.bot_message": Inbound(delivery_id="Ev123ABC459", what="event_callback.message"),
-    "message.bot_reply_own": Inbound(delivery_id="Ev123ABC458", what="event_callback.message"),
-    "message.channels": Inbound(delivery_id="Ev123ABC456", what="event_callback.message"),
-    "message.message_changed": Inbound(delivery_id="Ev123ABC460", what="event_callback.message"),
-    "message.message_deleted": Inbound(delivery_id="Ev123ABC461", what="event_callback.message"),
+    "app_rate_limited": Inbound(delivery_id="", organisation="T123456", what="app_rate_limited"),
+    "app_uninstalled": Inbound(delivery_id="Ev123ABC465", organisation=TEAM, what="event_callback.app_uninstalled"),
+    "message.bot_message": Inbound(delivery_id="Ev123ABC459", organisation=TEAM, what="event_callback.message"),
+    "message.bot_reply_own": Inbound(delivery_id="Ev123ABC458", organisation=TEAM, what="event_callback.message"),
+    "message.channels": Inbound(delivery_id="Ev123ABC456", organisation=TEAM, what="event_callback.message"),
+    "message.message_changed": Inbound(delivery_id="Ev123ABC460", organisation=TEAM, what="event_callback.message"),
+    "message.message_deleted": Inbound(delivery_id="Ev123ABC461", organisation=TEAM, what="event_callback.message"),
     "message.thread_broadcast": Inbound(
         delivery_id="Ev123ABC462",
+        organisation=TEAM,
         what="event_callback.message",
         events=said("also to channel", "1767520920.000600", moment(2, 0, 600)),
     ),
     "message.thread_reply": Inbound(
         delivery_id="Ev123ABC457",
+        organisation=TEAM,
         what="event_callback.message",
         events=said("Use the staging database", "1767520860.000200", moment(1, 0, 200)),
     ),
-    "tokens_revoked": Inbound(delivery_id="Ev123ABC464", what="event_callback.tokens_revoked"),
+    "tokens_revoked": Inbound(delivery_id="Ev123ABC464", organisation=TEAM, what="event_callback.tokens_revoked"),
     "url_verification": Inbound(delivery_id="", what="url_verification", response=CHALLENGE),
 }
 
