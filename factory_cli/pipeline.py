@@ -23,7 +23,7 @@ from .output import Output
 from .place import UnknownItem, config_argument, factory_at, place_of
 
 EVENTS: dict[str, type[RetryRequested] | type[AbortRequested]] = {"retry": RetryRequested, "abort": AbortRequested}
-KEY = re.compile(r"[\w./#:-]{1,200}")  # of a ticket: what may be repeated in a suggestion
+KEY = re.compile(r"(?=.*\d)[\w./#:-]{1,200}")  # of a ticket: what may be repeated in a suggestion
 
 
 class Plan(NamedTuple):
@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     if not KEY.fullmatch(args.key):
         raise Usage(
-            "That is no ticket's key.", why="a key has no spaces, as ACME-142 or shop#12", fix="factory status --all"
+            "That is no ticket's key.", why="a key has a number and no spaces, as ACME-142", fix="factory status --all"
         )
     with factory_at(place_of(args.config, out)) as factory:
         return asyncio.run(_run(factory, args, out))

@@ -78,6 +78,7 @@ class Linear:
         known = next((t for t in self.teams if t["key"] == key), None)
         if known is None:
             known = {"id": self.clock.new_id(), "key": key, "name": key.title(), "states": []}
+            known["organization"] = self.organization
             known["states"] += [self._state(known, i, *state) for i, state in enumerate(STATES)]
             self.teams.append(known)
         return known

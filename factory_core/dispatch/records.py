@@ -221,7 +221,7 @@ class InFlightRecord(Frozen):
     def is_of(self, event: Event) -> bool:
         """Is it the item that the event names? Keys are given anew and branches copied; an identity never is."""
         known = self.item.identity if self.item else ""
-        return not (event.identity and known) or event.identity == known or event.identity == self.work_item_id
+        return not (event.identity and known) or event.identity in {known, self.work_item_id}
 
     def knows(self, event: Event) -> bool:
         return short(event.id) in self.applied

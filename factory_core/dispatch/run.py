@@ -50,6 +50,7 @@ class RunOrder(Frozen):
 
     run_id: str
     work_item_id: str
+    key: str = ""  # what people call the item
     title: str
     repository: str
     clone_url: str

@@ -115,9 +115,9 @@ class Performer:
 
     async def _is_known_otherwise(self, record: InFlightRecord, item: WorkItem) -> bool:
         """An event that knew only a key may have begun a second record of an item that had moved to that key."""
-        if record.work_item_id == item.source.identity or (record.item and record.item.identity):
+        if record.work_item_id == item.id or (record.item and record.item.identity):
             return False
-        known = await self._store.get_in_flight(item.source.identity)
+        known = await self._store.get_in_flight(item.id)
         return known is not None and known.work_item_id != record.work_item_id
 
     async def _read_item(self, record: InFlightRecord, planned: Planned, effect: effects.ReadItem) -> Outcome:
@@ -208,6 +208,7 @@ class Performer:
         return RunOrder(
             run_id=planned.run_id,
             work_item_id=record.work_item_id,
+            key=item.key,
             title=item.title,
             repository=route.repository,
             clone_url=self._target.clone_address(route.repository),

@@ -280,7 +280,7 @@ class Sweep:
         """Its id says what is seen, so that the same sight twice is one event; what is gone shows nothing."""
         seen = f"{item.state}:{Summary.of(item).digest}:{item.updated_at}" if item else f"gone:{self._state.at}"
         event = ItemChanged(id=f"sweep:{item_id}@{seen}", work_item_id=item_id, at=self._clock(), item=item)
-        known = {"identity": item.source.identity, "aliases": item.former_keys} if item else {}
+        known = {"identity": item.id, "aliases": item.former_keys} if item else {}
         return event.model_copy(update=known)
 
 

@@ -20,7 +20,7 @@ from factory_cli.main import COMMANDS, run
 from factory_cli.output import Output
 from factory_cli.place import UnknownItem
 from factory_core.connections import ConnectionStatus, NotReady, ProviderConnection
-from factory_core.errors import Problem
+from factory_core.errors import ConnectionLost, Problem
 
 from ..architecture.tree import import_all
 
@@ -40,6 +40,7 @@ def _made(kind: type[Problem]) -> Problem:
         NotReady: lambda: NotReady([waiting]),
         MissingSecrets: lambda: MissingSecrets([Missing("linear", VENDORS["linear"].token, "LINEAR_API_KEY")]),
         UnknownItem: UnknownItem,
+        ConnectionLost: lambda: ConnectionLost("slack", "token_revoked"),
         NoSecrets: lambda: NoSecrets("factory/acme", "it is not there"),
     }
     return special[kind]() if kind in special else kind("what", why="why", fix="factory check")

@@ -57,7 +57,7 @@ def test_a_sweep_that_died_is_done_again_when_its_turn_comes() -> None:
         world.store.put_in_flight = kept  # type: ignore[method-assign]
         world.factory = world.new_factory("worker-2")
         assert (await world.sweep()).started == 1
-        assert sorted(await versions(world)) == ["linear:uuid-ACME-1", "linear:uuid-ACME-2"]
+        assert sorted(await versions(world)) == ["ACME-1", "ACME-2"]
 
     run(main())
 

@@ -87,8 +87,11 @@ def test_a_reply_that_was_not_heard_is_found_in_its_session_under_the_same_id() 
         async with sandbox_and_client(receiver) as (sandbox, http):
             sandbox.webhooks.subscribe("linear", HOOK + "linear", SECRET)
             sandbox.linear.create_issue("Add a total")
-            channel = LinearClarificationChannel(LinearClient(http, "a-token", config().linear.url), config())
-            thread = await channel.open_thread("DEMO-1", "How many percent?", "DEMO-1:1")
+            client = LinearClient(http, "a-token", config().linear.url)
+            named = await LinearWorkItemProvider(client, config()).read_item("DEMO-1")
+            assert named is not None
+            channel = LinearClarificationChannel(client, config())
+            thread = await channel.open_thread("DEMO-1", "How many percent?", f"{named.id}:b:1")
             assert await channel.replies(thread.thread_id) == ()
             session = thread.thread_id.partition(":")[2]
             sandbox.linear.prompt(session, "Ten.")
@@ -98,7 +101,9 @@ def test_a_reply_that_was_not_heard_is_found_in_its_session_under_the_same_id() 
             heard = [event for request in receiver.got for event in _events(request, now)]
             (reply,) = await channel.replies(thread.thread_id)
             assert [event for event in heard if isinstance(event, ReplyReceived)] == [
-                reply.model_copy(update={"work_item_id": "DEMO-1"})
+                reply.model_copy(
+                    update={"work_item_id": "DEMO-1", "identity": named.id, "aliases": (f"session:{session}",)}
+                )
             ]
 
     asyncio.run(run())

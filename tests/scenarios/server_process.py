@@ -94,13 +94,14 @@ class Home:
 
     def record(self, key: str) -> InFlightRecord | None:
         rows = self._rows(record_sql.select_in_flight(self.tenant, key))
+        rows = rows or self._rows(record_sql.select_by_alias(self.tenant, key))
         return record_sql.decode(InFlightRecord, rows[0][0]) if rows else None
 
     def records(self) -> dict[str, InFlightRecord]:
         read = [
             record_sql.decode(InFlightRecord, body) for _, body in self._rows(record_sql.select_page(self.tenant, ""))
         ]
-        return {record.work_item_id: record for record in read}
+        return {record.key: record for record in read}
 
     def batch(self) -> Batch:
         rows = self._rows(record_sql.select_batch(self.tenant))

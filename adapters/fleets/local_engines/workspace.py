@@ -102,7 +102,14 @@ def conclude(space: Workspace) -> int:
     """Commit what the engine left uncommitted, keep the head for publishing, and count what the code host lacks."""
     if space.local(space.tree, "status", "--porcelain"):
         space.local(space.tree, "add", "--all")
-        space.local(space.tree, "commit", "--quiet", "--no-verify", "-m", f"Work on {space.order.work_item_id}")
+        space.local(
+            space.tree,
+            "commit",
+            "--quiet",
+            "--no-verify",
+            "-m",
+            f"Work on {space.order.key or space.order.work_item_id}",
+        )
     known = [space.commit_of(space.mirror, f"refs/remotes/origin/{name}") for name in _branches(space)]
     new = space.local(space.tree, "rev-list", "--count", "HEAD", "--not", *filter(None, known))
     space.local(space.tree, "update-ref", space.finished, "HEAD")
