@@ -26,7 +26,7 @@ OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
 def read_if_news(record: InFlightRecord, event: ItemChanged, config: FactoryConfig) -> Transition | None:
     """Read the item unless the hint shows just what we know: our own writes come back as events."""
     if event.item and event.item.state in OURS and not _edited(record, event) and not event.session_id:
-        return None
+        return None if event.item.key == record.key else _read(record, event)
     return _read(record, event)
 
 
@@ -143,7 +143,7 @@ def _edited(record: InFlightRecord, event: ItemChanged) -> bool:
 def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:
     assert event.item is not None
     if record.item and Summary.of(event.item).digest == record.item.digest:
-        return record.stay(tracker=event.item.state)
+        return record.stay(tracker=event.item.state, item=Summary.of(event.item))
     noted = record.but(block=None).without(TakeSlot).note(event.at, "person", "The ticket was edited.")
     freed = record.once(ReleaseSlot()) if record.state in SLOTTED else ()
     return noted.to(State.TRIAGING, event.at, *freed, TriageItem())

@@ -65,6 +65,11 @@ class RunOrder(Frozen):
     max_duration: timedelta
     max_usd: Decimal
 
+    @property
+    def name(self) -> str:
+        """What people call the item; its id in an order of an older release."""
+        return self.key or self.work_item_id
+
 
 class Run(Frozen):
     """What the record keeps of the newest run."""

@@ -108,6 +108,49 @@ class StateStoreLaws:
         assert await (await world.open("acme")).get_in_flight("ACME-1") == second
 
     @law
+    async def test_every_alias_leads_to_its_record(self, world: World) -> None:
+        """From the very put on that stored it; the record that a put gives back has no new ones."""
+        store = await world.open("acme")
+        assert await store.get_in_flight("ACME-1") is None
+        first = await store.put_in_flight(a_record("linear:u1", aliases=("ACME-1",), new_aliases=("ACME-1",)))
+        assert first == a_record("linear:u1", aliases=("ACME-1",), version=1)
+        more = {"aliases": ("ACME-1", *HOSTILE), "new_aliases": HOSTILE}
+        second = await store.put_in_flight(first.but(**more))
+        for name in ("linear:u1", "ACME-1", *HOSTILE):
+            assert await store.get_in_flight(name) == second
+        assert await (await world.open("another")).get_in_flight("ACME-1") is None
+
+    @law
+    async def test_an_alias_leads_to_who_was_given_it_last(self, world: World) -> None:
+        """A key is given anew; an id that is also an alias leads to the record of that id."""
+        store = await world.open("acme")
+        old = await store.put_in_flight(a_record("linear:u1", aliases=("ACME-1",), new_aliases=("ACME-1",)))
+        new = await store.put_in_flight(a_record("linear:u2", aliases=("ACME-1",), new_aliases=("ACME-1",)))
+        assert await store.get_in_flight("ACME-1") == new
+        await store.delete_in_flight("linear:u1", old.version)
+        assert await store.get_in_flight("ACME-1") == new
+        own = await store.put_in_flight(a_record("ACME-1"))
+        assert await store.get_in_flight("ACME-1") == own
+
+    @law
+    async def test_a_forgotten_record_takes_its_aliases_along(self, world: World) -> None:
+        """Nothing leads to what is gone, and a record of the same id that comes later begins without them."""
+        store = await world.open("acme")
+        saved = await store.put_in_flight(a_record("linear:u1", aliases=("ACME-1",), new_aliases=("ACME-1",)))
+        await store.delete_in_flight("linear:u1", saved.version)
+        assert await store.get_in_flight("ACME-1") is None
+        await store.put_in_flight(a_record("linear:u1"))
+        assert await store.get_in_flight("ACME-1") is None
+
+    @law
+    async def test_a_put_that_loses_harms_no_alias(self, world: World) -> None:
+        """Who saved first is still found by every name of his."""
+        store = await world.open("acme")
+        saved = await store.put_in_flight(a_record("linear:u1", aliases=("ACME-1",), new_aliases=("ACME-1",)))
+        await loses(store.put_in_flight(a_record("linear:u1", aliases=("PLAT-7",), new_aliases=("PLAT-7",))))
+        assert await store.get_in_flight("ACME-1") == saved
+
+    @law
     async def test_a_stale_record_loses_and_stores_nothing(self, world: World) -> None:
         """Only the stored version wins: not 0, not an older, not a newer one."""
         store = await world.open("acme")

@@ -52,7 +52,7 @@ def counted(world: World, home: Home, key: str) -> Count:
         pull_requests=len(pulls),
         merged=sum(pull["merged"] for pull in pulls),
         commits_on_main=sum(subject.startswith(f"{key}:") for subject in subjects),
-        runs=len([path for path in home.run_directories() if path.name.startswith(f"{key}.")]),
+        runs=len([path for path in home.run_directories() if path.name.startswith(home.runs_begin(key))]),
     )
 
 

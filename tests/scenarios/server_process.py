@@ -135,6 +135,15 @@ class Home:
 
         return until(look, patience)
 
+    def item_id(self, key: str) -> str:
+        """What the store calls the item of this key; the key itself once it is forgotten."""
+        record = self.record(key)
+        return record.work_item_id if record else key
+
+    def runs_begin(self, key: str) -> str:
+        """What the names of the item's runs begin with."""
+        return f"{self.item_id(key)}.".replace(":", ".")
+
     def run_directories(self) -> list[Path]:
         return sorted(self.path.glob(f".factory/fleet/{self.tenant}/runs/*"))
 

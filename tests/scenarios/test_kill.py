@@ -150,7 +150,7 @@ def test_a_run_that_ends_while_nobody_is_there_is_adopted(stage: tuple[World, Ho
     key = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: sleep 1\n")
     home.in_state(key, State.RUNNING)
     server.kill()
-    (run,) = [path for path in home.run_directories() if path.name.startswith(f"{key}.")]
+    (run,) = [path for path in home.run_directories() if path.name.startswith(home.runs_begin(key))]
     until(lambda: (run / "result.json").exists())
     server.start()
     assert home.rests(key)[key].state is State.DONE

@@ -28,9 +28,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Ho
         yield w, home, server
 
 
-def starts(worker: WorkerProcess, key: str) -> list[int]:
+def starts(home: Home, worker: WorkerProcess, key: str) -> list[int]:
     """How often an agent was started in each of the item's runs."""
-    outputs = [run / "output.jsonl" for run in worker.runs() if run.name.startswith(f"{key}.")]
+    outputs = [run / "output.jsonl" for run in worker.runs() if run.name.startswith(home.runs_begin(key))]
     return [path.read_text().count('"started"') for path in outputs if path.exists()]
 
 
@@ -55,11 +55,11 @@ def test_a_worker_that_is_killed_finds_its_agent_again(served: tuple[World, Home
     w, home, server = served
     with at_work(WorkerProcess(home, server)) as (worker,):
         key = w.ticket("Rename total to amount", SLOW)
-        until(lambda: starts(worker, key) == [1])
+        until(lambda: starts(home, worker, key) == [1])
         worker.kill()
         worker.start()
         assert home.rests(key)[key].state is State.DONE
-        assert (counted(w, home, key), starts(worker, key)) == (DONE_CLEAR, [1])
+        assert (counted(w, home, key), starts(home, worker, key)) == (DONE_CLEAR, [1])
 
 
 def test_a_deploy_of_the_worker_costs_no_run(served: tuple[World, Home, Server]) -> None:
@@ -67,12 +67,12 @@ def test_a_deploy_of_the_worker_costs_no_run(served: tuple[World, Home, Server])
     w, home, server = served
     with at_work(WorkerProcess(home, server)) as (worker,):
         key = w.ticket("Rename total to amount", SLOW)
-        until(lambda: starts(worker, key) == [1])
+        until(lambda: starts(home, worker, key) == [1])
         assert worker.stop() == 0
         assert home.record(key).state is State.RUNNING  # type: ignore[union-attr]
         worker.start()
         assert home.rests(key)[key].state is State.DONE
-        assert (counted(w, home, key), starts(worker, key)) == (DONE_CLEAR, [1])
+        assert (counted(w, home, key), starts(home, worker, key)) == (DONE_CLEAR, [1])
 
 
 def test_a_server_that_is_killed_hears_the_end_from_its_worker(served: tuple[World, Home, Server]) -> None:
@@ -80,13 +80,13 @@ def test_a_server_that_is_killed_hears_the_end_from_its_worker(served: tuple[Wor
     w, home, server = served
     with at_work(WorkerProcess(home, server)) as (worker,):
         key = w.ticket("Rename total to amount", SLOW)
-        until(lambda: starts(worker, key) == [1])
+        until(lambda: starts(home, worker, key) == [1])
         server.kill()
-        (run,) = [run for run in worker.runs() if run.name.startswith(f"{key}.")]
+        (run,) = [run for run in worker.runs() if run.name.startswith(home.runs_begin(key))]
         until((run / "result.json").exists)
         server.start()
         assert home.rests(key)[key].state is State.DONE
-        assert (counted(w, home, key), starts(worker, key)) == (DONE_CLEAR, [1])
+        assert (counted(w, home, key), starts(home, worker, key)) == (DONE_CLEAR, [1])
 
 
 def test_two_workers_and_one_run(served: tuple[World, Home, Server]) -> None:
@@ -95,7 +95,7 @@ def test_two_workers_and_one_run(served: tuple[World, Home, Server]) -> None:
     with at_work(WorkerProcess(home, server), WorkerProcess(home, server, name="-b")) as workers:
         key = w.ticket("Rename total to amount", CLEAR)
         assert home.rests(key)[key].state is State.DONE
-        assert sorted(starts(worker, key) for worker in workers) == [[], [1]]
+        assert sorted(starts(home, worker, key) for worker in workers) == [[], [1]]
 
 
 def test_a_person_who_takes_the_ticket_back_stops_the_agent_elsewhere(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_person_who_takes_the_ticket_back_stops_the_agent_elsewhere(tmp_path: 
     ):
         (worker,) = stack.enter_context(at_work(WorkerProcess(home, server)))
         key = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: hang\n")
-        until(lambda: starts(worker, key) == [1])
+        until(lambda: starts(home, worker, key) == [1])
         w.call(w.sandbox.linear.change_issue, key, state="Canceled")
         assert home.rests(key)[key].state is State.CANCELLED
         (run,) = asyncio.run(queued(home, key))

@@ -101,6 +101,6 @@ async def queued(home: Home, key: str) -> list[QueuedRun]:
     """The item's runs as the server has stored them."""
     file = SqliteFile(home.store)
     try:
-        return list(await SqliteRunQueue(file, home.tenant).runs_of(key))
+        return list(await SqliteRunQueue(file, home.tenant).runs_of(home.item_id(key)))
     finally:
         file.close()

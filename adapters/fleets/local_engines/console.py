@@ -25,7 +25,7 @@ class Console:
     def command(self, order: RunOrder, memory: Path) -> list[str]:
         session = order.resume or f"console-{directory_name(order.run_id)}"
         title = order.title.replace("\0", " ")[:1000]  # an argument holds no NUL and has its limit
-        about = (f"--key={order.key or order.work_item_id}", f"--title={title}", f"--session={session}")
+        about = (f"--key={order.name}", f"--title={title}", f"--session={session}")
         return [sys.executable, "-I", str(_SCRIPT), f"--memory={memory}", *about]
 
     def environment(self) -> Mapping[str, str]:

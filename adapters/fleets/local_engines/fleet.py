@@ -177,7 +177,7 @@ class LocalFleet:
         if order.engine not in self._engines:
             known = ", ".join(self._engines)
             raise Terminal(
-                f"No engine {order.engine!r} for {order.work_item_id}",
+                f"No engine {order.engine!r} for {order.name}",
                 why=f"the local fleet knows {known}",
                 fix=f"In factory.config.yaml: set agents.engine to one of {known}",
             )

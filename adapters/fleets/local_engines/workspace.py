@@ -108,7 +108,7 @@ def conclude(space: Workspace) -> int:
             "--quiet",
             "--no-verify",
             "-m",
-            f"Work on {space.order.key or space.order.work_item_id}",
+            f"Work on {space.order.name}",
         )
     known = [space.commit_of(space.mirror, f"refs/remotes/origin/{name}") for name in _branches(space)]
     new = space.local(space.tree, "rev-list", "--count", "HEAD", "--not", *filter(None, known))

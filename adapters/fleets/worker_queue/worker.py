@@ -147,7 +147,7 @@ class QueueWorker:
                     await self._let_go(held, lost.why)
                 return
             except Problem as problem:
-                delay = await _pause(problem, delay, held.order.work_item_id)
+                delay = await _pause(problem, delay, held.order.name)
                 continue
             delay = 1.0
             with contextlib.suppress(TimeoutError):
@@ -227,8 +227,8 @@ async def _pause(problem: Problem, delay: float, about: str) -> float:
 
 
 def _say(held: Held, what: str, why: str = "") -> None:
-    about = {"action": "run", "item": held.order.work_item_id}
-    log.info("%s %s%s", held.order.work_item_id, what, f" ({why})" if why else "", extra=about)
+    about = {"action": "run", "item": held.order.name}
+    log.info("%s %s%s", held.order.name, what, f" ({why})" if why else "", extra=about)
 
 
 def _starting(order: RunOrder) -> RunReport:
