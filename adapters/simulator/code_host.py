@@ -76,8 +76,8 @@ class SimulatedTarget:
         for pull in self.pulls.values():
             if pull.branch == branch and pull.state == "open":
                 return self._shown(pull)
-        item, number = item_of_branch(branch), len(self.pulls) + 1
-        standing = sum(pull.state == "open" and item_of_branch(pull.branch) == item for pull in self.pulls.values())
+        item, number = self.item_of(branch), len(self.pulls) + 1
+        standing = sum(pull.state == "open" and self.item_of(pull.branch) == item for pull in self.pulls.values())
         if standing > self._world.truths[item].reopened:
             self._world.broken("one-pull-request", f"{item} has {standing + 1} open pull requests")
         url = f"https://code.example/{repository}/pull/{number}"
@@ -108,7 +108,7 @@ class SimulatedTarget:
     async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None:
         """It merges when the checks pass. Where they have passed there is nothing to wait for, and it does not."""
         pull = self.pulls[pull_request.number]
-        branch, item = self._branches[pull.branch], item_of_branch(pull.branch)
+        branch, item = self._branches[pull.branch], self.item_of(pull.branch)
         if self._policy == "never":
             self._world.broken("merges-by-policy", f"#{pull.number} of {item} was armed, and only people may merge")
         if not sha or sha in branch.by_people:
@@ -121,7 +121,7 @@ class SimulatedTarget:
 
     async def disable_auto_merge(self, pull_request: PullRequest) -> None:
         if self.armed.pop(pull_request.number, ""):
-            self._world.tell(item_of_branch(pull_request.branch), f"#{pull_request.number} is armed no more")
+            self._world.tell(self.item_of(pull_request.branch), f"#{pull_request.number} is armed no more")
 
     async def redeliver_failed(self, since: datetime, cursor: str, calls: int) -> Redelivered:
         """The longest waiting first, from the cursor on; each is asked for once."""
@@ -138,15 +138,18 @@ class SimulatedTarget:
     def clone_address(self, repository: str) -> str:
         return f"https://code.example/{repository}.git"
 
+    def item_of(self, branch: str) -> str:
+        return self._world.by_key(item_of_branch(branch))
+
     def _check_merge(self, pull: PullRequest) -> None:
-        branch, item = self._branches[pull.branch], item_of_branch(pull.branch)
+        branch, item = self._branches[pull.branch], self.item_of(pull.branch)
         if self._policy == "never":
             self._world.broken("merges-by-policy", f"#{pull.number} of {item} was merged, and only people may")
         if pull.head_sha not in branch.green:
             self._world.broken("merges-green-heads", f"{pull.head_sha} of {item} was merged before its checks passed")
 
     def _merge(self, pull: PullRequest, by: str) -> None:
-        item = item_of_branch(pull.branch)
+        item = self.item_of(pull.branch)
         self.merged[pull.number] = by
         self.merged_at[item] = self._world.now()
         self.pulls[pull.number] = self.pulls[pull.number].model_copy(update={"merged": True, "state": "closed"})
@@ -209,7 +212,7 @@ class SimulatedTarget:
 
     def _act(self, truth: Truth, kind: str) -> None:
         pull = next(
-            (p for p in self.pulls.values() if item_of_branch(p.branch) == truth.plan.key and p.state == "open"), None
+            (p for p in self.pulls.values() if self.item_of(p.branch) == truth.plan.key and p.state == "open"), None
         )
         if pull is None:
             return

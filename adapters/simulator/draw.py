@@ -42,7 +42,8 @@ def draw(seed: int, store: str = "memory") -> Schedule:
         faults=faults,
     )
     sharp = _sharpened(_widened(drawn, Random(-seed - 1)), Random(f"sharp {seed}"))  # noqa: S311
-    return _hopeless(_columned(sharp, Random(f"column {seed}")), Random(f"hopeless {seed}"))  # noqa: S311
+    hopeless = _hopeless(_columned(sharp, Random(f"column {seed}")), Random(f"hopeless {seed}"))  # noqa: S311
+    return _moving(hopeless, Random(f"moving {seed}"))  # noqa: S311
 
 
 def _widened(drawn: Schedule, chance: Random) -> Schedule:
@@ -86,6 +87,16 @@ def _hopeless(drawn: Schedule, chance: Random) -> Schedule:
     gives_up = HOUR if chance.random() < 0.1 and not undone else drawn.rules.gives_up
     rules = drawn.rules.model_copy(update={"gives_up": gives_up})
     return drawn.model_copy(update={"faults": faults, "tickets": stubborn, "rules": rules})
+
+
+def _moving(drawn: Schedule, chance: Random) -> Schedule:
+    """With tickets that move to another team, and an organisation beside ours whose tickets have the same keys."""
+    kinds: tuple[ActKind, ...] = ("move", "namesake")
+    tickets = list(drawn.tickets)
+    for n, ticket in enumerate(tickets):
+        acts = tuple(Act(kind=kind, after=_span(chance, 0.1, 2 * DAY)) for kind in kinds if chance.random() < 0.12)
+        tickets[n] = ticket.model_copy(update={"acts": (*ticket.acts, *acts)})
+    return drawn.model_copy(update={"tickets": tuple(tickets)})
 
 
 def _stubborn(ticket: Ticket, chance: Random) -> Ticket:

@@ -88,8 +88,8 @@ class Ledger:
 
     def concerns(self, event: Event) -> str:
         """Whose event it is: a reply's is the item that waits in its thread."""
-        if event.work_item_id or not isinstance(event, ReplyReceived):
-            return event.work_item_id
+        if event.identity or event.work_item_id or not isinstance(event, ReplyReceived):
+            return event.identity or event.work_item_id
         thread = self.threads.get(event.thread_id)
         is_open = thread is not None and thread.deadline > self._simulation.clock()
         return (thread.work_item_id if thread and is_open else "") or ""

@@ -18,6 +18,7 @@ from factory_core.dispatch.events import (
     RetryRequested,
     StopRequested,
 )
+from factory_core.dispatch.pull_request import aliases_of
 from factory_core.errors import Refused
 from factory_core.intake.http import HttpRequest
 from factory_core.ports import Inbound
@@ -44,6 +45,7 @@ class Post:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self.events: dict[int, Event] = {}
+        self.elsewhere: list[Event] = []  # said in another organisation
 
     def deliver(self, tenant: int, event: Event) -> None:
         """The sender's side: at once, or as the schedule's faults have it."""
@@ -64,6 +66,31 @@ class Post:
         if fault and kind == "again":
             self.events[number + 1] = event
             self.send(tenant, number + 1, fault.seconds)
+
+    def deliver_elsewhere(self, tenant: int, event: Event) -> None:
+        """What another organisation's webhook says, under the secret of the app that both have installed."""
+        number = len(self.events) + 1
+        self.events[number] = event
+        self.elsewhere.append(event)
+        self._simulation.later(0.2, lambda: self._arrive_from_elsewhere(tenant, number))
+
+    def _arrive_from_elsewhere(self, tenant: int, number: int) -> None:
+        process = self._simulation.alive()
+        if process is not None:
+            request = HttpRequest(body=str(number).encode(), received_at=process.clock())
+            process.start(process.factories[tenant].handle_webhook("outside", request))
+
+    def as_sent(self, tenant: int, event: Event) -> Event:
+        """As its sender words it: a tracker by its own id and today's key, a code host by the pull request."""
+        world, target = self._simulation.outside[tenant].world, self._simulation.outside[tenant].target
+        truth = world.truths.get(event.work_item_id)
+        if truth is None or truth.item is None or event.identity:
+            return event
+        if isinstance(event, PullRequestChanged):
+            pulls = (pull for pull in target.pulls.values() if target.item_of(pull.branch) == event.work_item_id)
+            names = [name for pull in pulls for name in aliases_of(pull)]
+            return event.model_copy(update={"work_item_id": "", "aliases": tuple(names)})
+        return event.model_copy(update={"work_item_id": truth.item.key, "identity": event.work_item_id})
 
     def send(self, tenant: int, number: int, after: float = 0.2) -> None:
         self._simulation.later(after, lambda: self._arrive(tenant, number, 0))
@@ -129,12 +156,12 @@ class Post:
 class Webhooks:
     """ports.Webhook of all simulated vendors: the body is the event's number."""
 
-    def __init__(self, post: Post) -> None:
-        self._post = post
+    def __init__(self, post: Post, tenant: int) -> None:
+        self._post, self._tenant = post, tenant
 
     def events_in(self, request: HttpRequest) -> Inbound:
         number = request.body.decode()
         event = self._post.events.get(int(number))
         if event is None:
             raise Refused(f"no delivery {number}", why="the simulation never sent it", fix="factory simulate --help")
-        return Inbound(delivery_id=number, events=(event,))
+        return Inbound(delivery_id=number, events=(self._post.as_sent(self._tenant, event),))

@@ -120,7 +120,7 @@ class Process:
         )  # fmt: skip
         factory = build_factory(
             config, store, performing(self, tenant, performer), self.clock, holder=self.name, sources=asked,
-            webhooks={"outside": Webhooks(simulation.post)}, wake=lambda record: self._wake(tenant, record),
+            webhooks={"outside": Webhooks(simulation.post, tenant)}, wake=lambda record: self._wake(tenant, record),
             is_gone=simulation.is_gone if simulation.schedule.knows_dead else lambda holder: False,
         )  # fmt: skip
         factory.accept = accepting(self, tenant, factory.accept)  # type: ignore[method-assign, assignment]

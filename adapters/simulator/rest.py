@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from factory_core.dispatch.pull_request import item_of_branch
 from factory_core.dispatch.records import InFlightRecord, State
 
 from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
@@ -147,12 +146,12 @@ def nothing_stays_armed(simulation: Simulation, tenant: int) -> Iterator[str]:
     """What stopped is not left for the code host to merge, and was not merged by it."""
     target, ledger = simulation.outside[tenant].target, simulation.ledgers[tenant]
     for number in target.armed:
-        item = item_of_branch(target.pulls[number].branch)
+        item = target.item_of(target.pulls[number].branch)
         record = ledger.last(item)
         if target.pulls[number].state == "open" and record and record.state is not State.DONE:
             yield f"{item} is {record.state}, and #{number} is still armed"
     for item, at in target.merged_at.items():
-        by = [by for number, by in target.merged.items() if item_of_branch(target.pulls[number].branch) == item]
+        by = [by for number, by in target.merged.items() if target.item_of(target.pulls[number].branch) == item]
         record, stopped = ledger.last(item), ledger.ended_at.get(item, at)
         away = max((fault.seconds for fault in simulation.schedule.faults if fault.kind == "away"), default=0.0)
         late = at > stopped + DISARMED_WITHIN + away

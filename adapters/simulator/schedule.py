@@ -20,7 +20,7 @@ RunPlan = Literal[
 ]
 ActKind = Literal[
     "edit", "note", "cancel", "park", "done", "ready", "comment", "stop", "abort", "retry", "close", "merge", "push",
-    "delegate", "blur", "forbid",
+    "delegate", "blur", "forbid", "move", "namesake",
 ]  # fmt: skip
 FaultKind = Literal[
     "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale", "away",

@@ -251,7 +251,8 @@ class Simulation:
     def _outside(self, tenant: int) -> Outside:
         tickets = tuple(ticket for ticket in self.schedule.tickets if ticket.tenant == tenant)
         world = World(
-            tenant, tickets, now=self.loop.time, clock=self.clock, deliver=self.post.deliver, later=self.later,
+            tenant, tickets, now=self.loop.time, clock=self.clock, deliver=self.post.deliver,
+            deliver_elsewhere=self.post.deliver_elsewhere, later=self.later,
             told=self.tell, broken=self.broken,
         )  # fmt: skip
         again = partial(self.post.send, tenant)

@@ -55,7 +55,7 @@ def sqlite(clock: Clock) -> Opens:
     from ..sqlite_state_store import SqliteStateStore
 
     with closing(sqlite3.connect(_file())) as connection, connection:
-        for table in ("in_flight", "clarifications", "batches"):
+        for table in ("in_flight", "aliases", "clarifications", "batches"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
     return lambda tenant, process: SqliteStateStore(_shared(process), f"tenant-{tenant}", clock)
 

@@ -86,7 +86,7 @@ class SimulatedChannel:
     async def open_thread(self, title: str, body: str, key: str) -> Thread:
         if key not in self._threads:
             thread = self._threads[key] = f"C1:{len(self.about) + 1}.0"
-            self.about[thread] = title.partition(":")[0]
+            self.about[thread] = self._world.by_key(title.partition(":")[0])
             self._stands(thread, body)
         return Thread(self._threads[key], f"https://chat.example/{self._threads[key]}")
 

@@ -33,6 +33,9 @@ BUSY, SILENT, BROKEN, AWAY, REFUSED = "429", "no answer", "500", "it is down", "
 WORLDLY = (BUSY, SILENT, BROKEN, AWAY, "no outcome within")
 """What the simulated world gives as a reason. Any other reason of a failed effect is a mistake in the code."""
 
+ELSEWHERE = "elsewhere"
+"""Another organisation: its tickets have our keys and its own ids, and one app's secret signs for both."""
+
 OF_TENANT = 10_000
 OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
 
@@ -79,12 +82,14 @@ class World:
         now: Callable[[], float],
         clock: Callable[[], datetime],
         deliver: Callable[[int, Event], None],
+        deliver_elsewhere: Callable[[int, Event], None],
         later: Callable[[float, Callable[[], None]], None],
         told: Callable[[int, str, str], None],
         broken: Callable[[str, str], None],
     ) -> None:
         self.tenant, self.now, self.clock, self.later = tenant, now, clock, later
         self._deliver, self._told, self.broken = deliver, told, broken
+        self._deliver_elsewhere = deliver_elsewhere
         self.truths = {ticket.key: Truth(ticket) for ticket in tickets}
         self._count = 0
         self.said: list[ReplyReceived] = []  # in every thread, oldest first
@@ -110,7 +115,7 @@ class World:
         """By which a saying is known again, and its tenant."""
         return self.tenant * OF_TENANT + self.fresh()
 
-    def change(self, key: str, by: str, **changes: object) -> None:
+    def change(self, key: str, by: str, /, **changes: object) -> None:
         """The ticket changes, and the tracker says so, whoever did it."""
         truth = self.truths[key]
         assert truth.item is not None
@@ -224,6 +229,11 @@ class World:
             if item.state is not ItemState.READY:
                 truth.put_to_ready(self.now())
                 self.change(key, "person", state=ItemState.READY)
+        elif kind == "move":
+            former = (*item.former_keys, item.key)
+            self.change(key, "person", key=f"PLAT-{self.fresh()}", former_keys=former)
+        elif kind == "namesake":
+            self._speak_elsewhere(item.key)
         elif kind == "comment":
             truth.answered_last = self.now()
             text = f"Please mind `case_{self.mark()}()`."
@@ -236,6 +246,21 @@ class World:
             self.send(order(**about, by="Maya"))
         else:
             self.act_on_code(truth, kind)
+
+    def _speak_elsewhere(self, key: str) -> None:
+        """In another organisation, whose ticket has the same key, somebody comments and presses stop."""
+        n = self.fresh()
+        said = Reply(id=f"elsewhere-{n}", author="maya", text=f"{ELSEWHERE} {n}: drop `total`.", at=self.clock())
+        about: dict[str, Any] = {"work_item_id": key, "identity": f"{ELSEWHERE}:{key}", "at": self.clock()}
+        self._deliver_elsewhere(self.tenant, CommentAdded(id=said.id, reply=said, **about))
+        self._deliver_elsewhere(self.tenant, StopRequested(id=f"elsewhere-stop-{n}", by="Maya", **about))
+
+    def by_key(self, key: str) -> str:
+        """The id of the ticket that goes, or went, by this key."""
+        named = (
+            id for id, truth in self.truths.items() if truth.item and key in {*truth.item.former_keys, truth.item.key}
+        )
+        return next(named, key)
 
     def overwritten(self, truth: Truth, lost: ItemState) -> None:
         """The factory's move and a person's crossed: the person sees it and does it again."""

@@ -38,6 +38,12 @@ class Saved(NamedTuple):
         return self.after.work_item_id not in self.ledger.torn
 
 
+def organisations_are_apart(write: Saved) -> str:
+    """What is said in another organisation, of a ticket with the same key, reaches none of ours."""
+    said = [event.id for event in write.process.simulation.post.elsewhere if write.after.knows(event)]
+    return f"it took {said[0]} for its own" if said else ""
+
+
 def version_grows_by_one(write: Saved) -> str:
     """Every write follows the one that it was decided on."""
     before, after = write.before.version, write.after.version
@@ -189,6 +195,7 @@ def slots_are_used(write: Saved) -> str:
 
 WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
     tenants_are_apart,
+    organisations_are_apart,
     version_grows_by_one,
     lease_is_its_holders,
     lease_before_effect,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters.simulator.draw import draw
-from adapters.simulator.schedule import DAY, Act, Answer, Fault, Rules, Schedule, Ticket
+from adapters.simulator.schedule import DAY, HOUR, Act, Answer, Fault, Rules, Schedule, Ticket
 
 
 def over_sqlite(n: int) -> Schedule:
@@ -286,3 +286,17 @@ def overtaken(n: int) -> Schedule:
     )
     ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=90.0),))
     return Schedule(seed=n, order=n, tickets=(ticket,), faults=faults)
+
+
+def moved(n: int) -> Schedule:
+    """A ticket that needs an answer moves to another team, and then somebody comments and takes it back."""
+    acts = tuple(
+        Act(kind=kind, after=20.0 + 30.0 * at + n) for at, kind in enumerate(("move", "comment", "move", "stop"))
+    )
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="vague", acts=acts),), skew=(0.0,))
+
+
+def beside(n: int) -> Schedule:
+    """Another organisation, whose ticket has the same key, is busy while ours waits, runs and is reviewed."""
+    acts = tuple(Act(kind="namesake", after=1.0 + at * HOUR + n) for at in range(5))
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", acts=acts),), skew=(0.0,))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from . import made
 from .mutation import RUNNER, STEPS, Mutation, mutated
 from .mutations_of_faults import MUTATIONS_OF_FAULTS
+from .mutations_of_identity import MUTATIONS_OF_IDENTITY
 from .mutations_of_rest import MUTATIONS_OF_REST
 
 __all__ = ["MUTATIONS", "Mutation", "mutated"]
@@ -256,5 +257,6 @@ MUTATIONS = (
              RUNNER + "perform_dispatch:Performer._acknowledge_session",
              "planned.key)", "effect.session_id)", made.in_session),
     *MUTATIONS_OF_REST,
+    *MUTATIONS_OF_IDENTITY,
     *MUTATIONS_OF_FAULTS,
 )  # fmt: skip
