@@ -124,13 +124,15 @@ def remember_overtaken_thread(record: InFlightRecord, event: QuestionAsked, conf
 
 
 def move_thread(record: InFlightRecord, event: ThreadMoved, config: FactoryConfig) -> Transition | None:
-    """The channel has a new id: what is said under it is said in our thread."""
+    """The channel has a new id: what is said under it is said in our thread, and what was said is not said anew."""
     asked = record.clarification
     place, _, rest = asked.thread_id.partition(":") if asked else ("", "", "")
     if asked is None or place != event.old:
         return None
     moved = asked.model_copy(update={"thread_id": f"{event.new}:{rest}"})
-    return record.stay(MoveThread(thread_id=moved.thread_id), clarification=moved)
+    renamed = (answer.id.replace(f":{event.old}:", f":{event.new}:") for answer in record.answers)
+    answers = (answer.model_copy(update={"id": name}) for answer, name in zip(record.answers, renamed, strict=True))
+    return record.stay(MoveThread(thread_id=moved.thread_id), clarification=moved, answers=tuple(answers))
 
 
 def take_answer(record: InFlightRecord, event: Words, config: FactoryConfig) -> Transition | None:
@@ -190,7 +192,8 @@ def _with_early(
 ) -> Transition:
     """The thread is known, and what was said in it before is taken once: it may have been heard in an earlier round."""
     decided = _in_thread(record, event).stay()
-    for reply in sorted(event.early, key=lambda early: not has_words(early.text)):  # those first that answer it
+    early = sorted(event.early, key=lambda reply: not has_words(reply.text))  # those first that answer it
+    for reply in early:
         told = ReplyReceived(id=reply.id, at=event.at, thread_id=event.thread_id, reply=reply)
         if not decided.record.knows(told):
             taken = take(decided.record.remember(told), told)

@@ -1,6 +1,6 @@
-"""What people write in threads and comments: whose words count, which of them are words at all, and each of them once.
+"""What people write in threads and comments: whose words count, what is a word at all, and each message once.
 
-The rule is `clarification.whoMayAnswer`. Who is an outsider is the vendor's to say (`Reply.outsider`), never guessed here.
+The rule is `clarification.whoMayAnswer`. Who is an outsider is the vendor's to say (`Reply.outsider`).
 """
 
 from __future__ import annotations
