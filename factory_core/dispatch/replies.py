@@ -18,8 +18,9 @@ from .records import InFlightRecord, State, Transition, clean_names, short
 Words = ReplyReceived | CommentAdded
 
 MOST_IGNORED = 20  # people whose ignored words the history of one item names
+# Read in text of any length by anybody: no part of it may look further than where the next one could begin.
 _NO_WORDS = re.compile(
-    r"!\[[^\]\n]{0,300}\]\([^)\s]{0,2000}\)"  # an image in Markdown, with its description
+    r"!\[[^\[\]\n]{0,300}\]\([^()\[\]\s]{0,2000}\)"  # an image in Markdown, with its description
     r"|<?(?:https?://|mailto:)[^\s<>|]+[|>]?"  # a link; what it is called stays
     r"|<[@#!][^<>]*>|(?<![\w.])@[\w.-]+"  # a mention
     r"|:[\w+'-]{1,100}:|[0-9#*]\ufe0f?\u20e3"  # an emoji by its short name, and a key

@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 
 from factory_core.dispatch.replies import has_words
 
-_LINKED = re.compile(r"(!?)\[([^\]\n]{0,300})\]\((https?://[^\s)]{1,2000})[^)\n]{0,300}\)")
+# Linear in the text's length, as that is anybody's: no part looks further than where the next link could begin.
+_LINKED = re.compile(r"(!?)\[([^\[\]\n]{0,300})\]\((https?://[^\s()\[\]]{1,2000})(?: [^()\[\]\n]{0,300})?\)")
 _UPLOADS = "uploads.linear.app"
 
 
