@@ -94,18 +94,18 @@ class SlackClarificationChannel:
 
         https://docs.slack.dev/apis/web-api/pagination
         """
-        body = (await self._client.call(method, look)).body
+        cursor = ""
         for _ in range(_MOST_PAGES):
+            body = await self._next(method, look, cursor) if cursor else (await self._client.call(method, look)).body
             yield payload.rows(body, "messages")
             cursor = payload.text(body, "response_metadata", "next_cursor")
             if not cursor:
                 return
-            body = await self._next(method, {**look, "cursor": cursor})
 
-    async def _next(self, method: str, look: Mapping[str, Any]) -> dict[str, Any]:
+    async def _next(self, method: str, look: Mapping[str, Any], cursor: str) -> dict[str, Any]:
         """A further page. What is refused only now, as a cursor that expired, is read again from the first page on."""
         try:
-            body = (await self._client.call(method, look)).body
+            body = (await self._client.call(method, {**look, "cursor": cursor})).body
         except Terminal as problem:
             raise later("Slack", f"a further page of {method}: {problem.why}") from problem
         if not isinstance(payload.at(body, "messages"), list):
