@@ -24,6 +24,7 @@ def _pattern(value: str) -> str:
 
 
 MergePolicy = Literal["never", "on-green", "on-green-with-review"]
+WhoMayAnswer = Literal["members", "reporter", "anyone"] | tuple[str, ...]
 SlotState = Literal["running", "in-review"]
 MappedState = Literal["ready", "dispatched", "in-review", "done"]
 
@@ -84,7 +85,7 @@ class Clarification(Section):
     remind_after: Duration = timedelta(hours=4)
     escalate_after: Duration = timedelta(hours=24)
     give_up_after: Duration = timedelta(days=7)
-    who_may_answer: Literal["anyone", "reporter"] | tuple[str, ...] = "anyone"
+    who_may_answer: WhoMayAnswer = "members"  # `members`, `reporter`, `anyone`, or a list of people's ids
     escalate_to: str = ""  # a mention in the channel's own spelling, e.g. <@U042>
     people: dict[str, str] = Field(default_factory=dict)  # the tracker's name for a person → the channel's id
 

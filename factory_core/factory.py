@@ -12,6 +12,7 @@ from .connections import ProviderConnection
 from .dispatch.batch import SweepReport
 from .dispatch.events import Event, ReplyReceived, ThreadMoved
 from .dispatch.records import ClarificationRecord, InFlightRecord
+from .dispatch.replies import may_ever_answer
 from .dispatch.run import RunReport
 from .errors import NotFound, Problem, VersionConflict
 from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large
@@ -163,7 +164,12 @@ class Factory:
         return [event for pointer in inbound.pointers for event in await self._reader.read(pointer)]
 
     async def _kept(self, event: ReplyReceived, known: ClarificationRecord | None) -> bool:
-        """Keep an early reply, once; False when the thread became known just now."""
+        """Keep an early reply, once; False when the thread became known just now.
+
+        One that can never count is not kept: who may not answer here could push out the words of those who may.
+        """
+        if not may_ever_answer(event.reply, self.config):
+            return True
         waiting = known or ClarificationRecord(thread_id=event.thread_id, deadline=event.at + REMEMBERED)
         if any(reply.id == event.reply.id for reply in waiting.replies):
             return True

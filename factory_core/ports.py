@@ -258,7 +258,8 @@ class ThreadReplies(Protocol):
     """A channel that shows a thread again."""
 
     async def replies(self, thread_id: str) -> Sequence[ReplyReceived]:
-        """What people wrote in the thread, oldest first, under the ids that the webhooks give; in one request."""
+        """What people wrote in the thread, oldest first, under the ids that the webhooks give; in one request
+        for each page of the vendor's. A page that cannot be read raises."""
         ...
 
 

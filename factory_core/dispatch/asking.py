@@ -10,19 +10,10 @@ from ..work_item import ItemState
 from . import comments
 from .effects import AcknowledgeSession, AskQuestion, Effect, MoveThread, PostComment, PostReply, TakeSlot, TriageItem
 from .ending import block, cancel, disarm, give_up
-from .events import (
-    CheckedIn,
-    CommentAdded,
-    ItemChanged,
-    ItemRead,
-    QuestionAsked,
-    Reply,
-    ReplyReceived,
-    ThreadMoved,
-    Triaged,
-)
+from .events import CheckedIn, ItemChanged, ItemRead, QuestionAsked, ReplyReceived, ThreadMoved, Triaged
 from .following import OURS
-from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition, short
+from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition
+from .replies import Words, has_words, take_words, tell_agent
 
 FORGET_UNREADY = timedelta(hours=1)
 
@@ -123,7 +114,7 @@ def queue(record: InFlightRecord, at: datetime) -> Transition:
 
 def remember_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
     """The question stands; replies that were faster than this are answers too, each of them."""
-    return _with_early(record, event, lambda known, told: _take(known, told.reply, event.at, config))
+    return _with_early(record, event, lambda known, told: take_answer(known, told, config))
 
 
 def remember_overtaken_thread(record: InFlightRecord, event: QuestionAsked, config: FactoryConfig) -> Transition:
@@ -133,61 +124,46 @@ def remember_overtaken_thread(record: InFlightRecord, event: QuestionAsked, conf
 
 
 def move_thread(record: InFlightRecord, event: ThreadMoved, config: FactoryConfig) -> Transition | None:
-    """The channel has a new id: what is said under it is said in our thread."""
+    """The channel has a new id: what is said under it is said in our thread, and what was said is not said anew."""
     asked = record.clarification
     place, _, rest = asked.thread_id.partition(":") if asked else ("", "", "")
     if asked is None or place != event.old:
         return None
     moved = asked.model_copy(update={"thread_id": f"{event.new}:{rest}"})
-    return record.stay(MoveThread(thread_id=moved.thread_id), clarification=moved)
+    renamed = (answer.id.replace(f":{event.old}:", f":{event.new}:") for answer in record.answers)
+    answers = (answer.model_copy(update={"id": name}) for answer, name in zip(record.answers, renamed, strict=True))
+    return record.stay(MoveThread(thread_id=moved.thread_id), clarification=moved, answers=tuple(answers))
 
 
-def take_answer(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
-    """A person answered in the thread: the answer joins the text that is triaged."""
-    return _take(record, event.reply, event.at, config)
+def take_answer(record: InFlightRecord, event: Words, config: FactoryConfig) -> Transition | None:
+    """A person answered in the thread, or on the ticket itself: the answer joins the text that is triaged."""
 
+    def triage_again(noted: InFlightRecord) -> Transition:
+        return noted.answered(event.reply).to(State.TRIAGING, event.at, TriageItem(), block=None)
 
-def take_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
-    """A person answered on the ticket itself."""
-    return _take(record, event.reply, event.at, config)
+    return take_words(record, event, config, "answered", triage_again)
 
 
 def answer_after_all(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
     """An answer to an item that waits for a person because nobody had answered well: it goes on with it."""
     if record.state is State.BLOCKED and record.block and record.block.reason != "still-unclear":
         return keep_for_the_agent(record, event, config)
-    return _take(record, event.reply, event.at, config)
+    return take_answer(record, event, config)
 
 
-def keep_for_the_agent(
-    record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig
-) -> Transition | None:
-    """Words that come while nobody waits for them: the next run is told."""
-    return _listen(record, event, "wrote", config, lambda noted: noted.tell(event.reply.text).stay())
+def another_answer(record: InFlightRecord, event: Words, config: FactoryConfig) -> Transition | None:
+    """A second answer while the first is being triaged: both count."""
+    return take_words(record, event, config, "answered", lambda noted: noted.answered(event.reply).stay(TriageItem()))
+
+
+def keep_for_the_agent(record: InFlightRecord, event: Words, config: FactoryConfig) -> Transition | None:
+    """Words that come while nobody waits for them: the next run is given them."""
+    return take_words(record, event, config, "wrote", lambda noted: tell_agent(noted, event.reply).stay())
 
 
 def note_talk(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
     """Talk in the thread while the agent works is talk: only the ticket or the pull request gives it another round."""
-    if _heard(record, event.reply):
-        return None
-    return record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text).stay()
-
-
-def keep_orders(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
-    """Words to an agent at work cost another round, so they count from whom they count in review."""
-    return keep_for_the_agent(record, event, config) if gives_orders(record, event, config) else None
-
-
-def gives_orders(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> bool:
-    """The reporter's words on the ticket, or an order on the pull request, which only its writers may give."""
-    return event.on != "ticket" or (event.reply.author in reporter(record) and may_answer(record, event.reply, config))
-
-
-def another_answer(
-    record: InFlightRecord, event: ReplyReceived | CommentAdded, config: FactoryConfig
-) -> Transition | None:
-    """A second answer while the first is being triaged: both count."""
-    return _listen(record, event, "answered", config, lambda noted: noted.answered(event.reply).stay(TriageItem()))
+    return take_words(record, event, config, "wrote", lambda noted: noted.stay())
 
 
 def remind_escalate_or_give_up(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
@@ -207,66 +183,8 @@ def remind_escalate_or_give_up(record: InFlightRecord, event: CheckedIn, config:
     return noted.to(State.WAITING, event.at, *said, within=left, clarification=asked.model_copy(update={"step": step}))
 
 
-def may_answer(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> bool:
-    """Does this person's word count? An unmapped reporter leaves it to anyone, so that no question is unanswerable."""
-    rule = config.clarification.who_may_answer
-    if rule == "anyone":
-        return True
-    if rule == "reporter":
-        known = {config.clarification.people.get(name, "") for name in reporter(record)} - {""}
-        return not known or reply.author in {*reporter(record), *known}
-    return reply.author in rule
-
-
-def name_of(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> str:
-    """What people call the one who wrote: the ticket's and the configuration's names before the vendor's id."""
-    if record.item and reply.author == record.item.reporter_id:
-        return record.item.reporter
-    return next((name for name, known in config.clarification.people.items() if known == reply.author), reply.author)
-
-
-def reporter(record: InFlightRecord) -> tuple[str, ...]:
-    """The names under which the tracker knows the person who wrote the ticket."""
-    item = record.item
-    return tuple(name for name in (item.reporter_id, item.reporter) if name) if item else ()
-
-
-def _listen(
-    record: InFlightRecord,
-    event: ReplyReceived | CommentAdded,
-    did: str,
-    config: FactoryConfig,
-    use: Callable[[InFlightRecord], Transition],
-) -> Transition | None:
-    """Words once, and from whom they count; on a pull request only its writers are heard in the first place."""
-    if _heard(record, event.reply):
-        return None
-    ordered = isinstance(event, CommentAdded) and event.on != "ticket"
-    if not ordered and not may_answer(record, event.reply, config):
-        return _not_allowed(record, event.reply, event.at)
-    return use(record.note(event.at, "person", f"{name_of(record, event.reply, config)} {did}.", event.reply.text))
-
-
-def _take(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition | None:
-    if _heard(record, reply):
-        return None
-    return (
-        _answered(record, reply, at, config) if may_answer(record, reply, config) else _not_allowed(record, reply, at)
-    )
-
-
-def _answered(record: InFlightRecord, reply: Reply, at: datetime, config: FactoryConfig) -> Transition:
-    noted = record.note(at, "person", f"{name_of(record, reply, config)} answered.", reply.text)
-    return noted.answered(reply).to(State.TRIAGING, at, TriageItem(), block=None)
-
-
 def _triage_is_planned(record: InFlightRecord) -> bool:
     return any(isinstance(planned.effect, TriageItem) for planned in record.outbox)
-
-
-def _heard(record: InFlightRecord, reply: Reply) -> bool:
-    """Is it an answer already? The same message may come by two ways under two event ids."""
-    return any(short(known.id) == short(reply.id) for known in record.answers)
 
 
 def _with_early(
@@ -274,7 +192,8 @@ def _with_early(
 ) -> Transition:
     """The thread is known, and what was said in it before is taken once: it may have been heard in an earlier round."""
     decided = _in_thread(record, event).stay()
-    for reply in event.early:
+    early = sorted(event.early, key=lambda reply: not has_words(reply.text))  # those first that answer it
+    for reply in early:
         told = ReplyReceived(id=reply.id, at=event.at, thread_id=event.thread_id, reply=reply)
         if not decided.record.knows(told):
             taken = take(decided.record.remember(told), told)
@@ -288,10 +207,6 @@ def _in_thread(record: InFlightRecord, event: QuestionAsked) -> InFlightRecord:
     asked = record.clarification
     known = asked and asked.model_copy(update={"thread_id": event.thread_id, "url": event.url})
     return record.but(clarification=known)
-
-
-def _not_allowed(record: InFlightRecord, reply: Reply, at: datetime) -> Transition:
-    return record.note(at, "person", f"{reply.author} wrote, but may not answer; passed over.").stay()
 
 
 def _where(event: ItemRead) -> str:

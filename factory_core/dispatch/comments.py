@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
@@ -68,6 +69,12 @@ def reminder(record: InFlightRecord) -> str:
 def escalation(record: InFlightRecord, config: FactoryConfig) -> str:
     to = config.clarification.escalate_to
     return f"{to} nobody has answered yet. {reminder(record)}".strip()
+
+
+def words_needed(names: Sequence[str]) -> str:
+    """The answer to a reply that is only a picture, a file, a link or an emoji."""
+    came = f"{harmless(', '.join(names))} came without words, and" if names else "That reply has no words in it:"
+    return f"{came} the factory reads nothing else. Please answer in words; the question still waits for it."
 
 
 def gave_up(config: FactoryConfig) -> str:

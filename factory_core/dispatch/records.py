@@ -18,6 +18,7 @@ from .run import Run, Usage
 
 MOST_APPLIED, MOST_LOG, MOST_TEXT, MOST_WORDS = 256, 200, 4_000, 20
 MOST_ALIASES = 40
+MOST_FILES, MOST_NAME = 10, 200  # names of what came with a reply, and the length of one
 FRESH_LOG, SHORT_QUOTE = 20, 200  # so many newest lines keep their quotes whole; older ones keep so many characters
 
 
@@ -94,6 +95,8 @@ class Clarification(Frozen):
     url: str = ""
     asked_at: datetime
     step: Literal["asked", "reminded", "escalated"] = "asked"
+    attachments: tuple[str, ...] = ()  # what came in place of words; it goes with the answer
+    words_asked: bool = False  # the person was asked to put them into words
 
 
 class Block(Frozen):
@@ -138,6 +141,7 @@ class InFlightRecord(Frozen):
     branch: str = ""  # named once, at the first start: a new title does not move the work
     clarification: Clarification | None = None
     answers: tuple[Reply, ...] = ()
+    ignored: tuple[str, ...] = ()  # digests of people whose words do not count: each was noted once
     to_mend: tuple[str, ...] = ()  # what the gate found broken, in words, and no run that ended well was told
     feedback: tuple[str, ...] = ()  # what people said, and no run that ended well was told
     handled: tuple[str, ...] = ()  # reviews and failed checks that became feedback
@@ -177,9 +181,23 @@ class InFlightRecord(Frozen):
         return self.but(log=kept)
 
     def answered(self, reply: Reply) -> InFlightRecord:
-        """Triage and the run are given this answer too: the newest ones; older ones stay in its history."""
-        cut = reply.model_copy(update={"text": reply.text[:MOST_TEXT]})
-        return self.but(answers=(*self.answers, cut)[-MOST_WORDS:])
+        """Triage and the run are given this answer too: the newest ones; older ones stay in its history.
+
+        With it goes what came before it without words.
+        """
+        asked = self.clarification
+        cut = reply.model_copy(update={"text": reply.text[:MOST_TEXT], "attachments": ()})
+        came = (*(asked.attachments if asked else ()), *reply.attachments)
+        known = self.take(reply).but(answers=(*self.answers, cut)[-MOST_WORDS:]).with_files(came)
+        return known.but(clarification=asked.model_copy(update={"attachments": ()})) if asked else known
+
+    def with_files(self, names: Iterable[str]) -> InFlightRecord:
+        """What came goes with the newest answer, if there is one."""
+        if not self.answers:
+            return self
+        *older, newest = self.answers
+        files = clean_names(newest.attachments, names)
+        return self.but(answers=(*older, newest.model_copy(update={"attachments": files})))
 
     def tell(self, *words: str) -> InFlightRecord:
         """The next run is told these words too: the newest ones; older ones stay in its history."""
@@ -222,6 +240,13 @@ class InFlightRecord(Frozen):
         """Is it the item that the event names? Keys are given anew and branches copied; an identity never is."""
         known = self.item.identity if self.item else ""
         return not (event.identity and known) or event.identity in {known, self.work_item_id}
+
+    def has_taken(self, reply: Reply) -> bool:
+        """Were these words used already? The same message may come in several ways, under several event ids."""
+        return _taken(reply) in self.applied or any(short(known.id) == short(reply.id) for known in self.answers)
+
+    def take(self, reply: Reply) -> InFlightRecord:
+        return self.but(applied=(*self.applied, _taken(reply))[-MOST_APPLIED:])
 
     def knows(self, event: Event) -> bool:
         return short(event.id) in self.applied
@@ -307,6 +332,16 @@ class ClarificationRecord(Frozen):
     question: int = 0  # which round asked here last
     replies: tuple[Reply, ...] = ()  # only those that came first
     deadline: datetime  # past it the record is forgotten
+
+
+def clean_names(*listed: Iterable[str]) -> tuple[str, ...]:
+    """Names of files, each once and on one line; not more of them, and none longer, than a record should hold."""
+    flat = (" ".join(name.split())[:MOST_NAME] for names in listed for name in names)
+    return tuple(dict.fromkeys(name for name in flat if name))[:MOST_FILES]
+
+
+def _taken(reply: Reply) -> str:
+    return short(f"taken:{reply.id}")
 
 
 def short(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
-from .asking import gives_orders, name_of, queue
+from .asking import queue
 from .effects import (
     Effect,
     EnableAutoMerge,
@@ -29,6 +29,7 @@ from .events import (
 from .merge_gate import Gate, gate
 from .pull_request import PullRequest
 from .records import MOST_TEXT, MOST_WORDS, Block, InFlightRecord, State, Transition
+from .replies import take_words, tell_agent
 
 MOST_REFUSALS = 12  # merges of one head that the code host refused before a person is called
 MERGE_WITHIN = timedelta(minutes=30)
@@ -164,11 +165,12 @@ def read_while_merging(record: InFlightRecord, event: CheckedIn, config: Factory
 
 
 def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
-    """The reporter's words on the ticket, or an order on the pull request: the agent runs again with them."""
-    if not gives_orders(record, event, config):
-        return None
-    noted = record.note(event.at, "person", f"{name_of(record, event.reply, config)} wrote.", event.reply.text)
-    return follow_up(noted.tell(event.reply.text), event.at, (), config, "review-failed")
+    """A reviewer's words on the ticket or on the pull request: the agent runs again with them."""
+
+    def run_again(noted: InFlightRecord) -> Transition:
+        return follow_up(tell_agent(noted, event.reply), event.at, (), config, "review-failed")
+
+    return take_words(record, event, config, "wrote", run_again)
 
 
 def follow_up(

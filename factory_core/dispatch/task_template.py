@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..config import FactoryConfig
 from ..work_item import WorkItem
 from .records import InFlightRecord
+from .replies import with_files
 
 QUESTION = "QUESTION:"
 """An agent that cannot go on ends its last message with a line that begins so; a person is asked."""
@@ -46,7 +47,7 @@ def _ticket(item: WorkItem) -> str:
 def _answers(record: InFlightRecord) -> str:
     if not record.answers:
         return ""
-    given = "\n".join(f"- {answer.text}" for answer in record.answers)
+    given = "\n".join(f"- {with_files(answer.text, answer.attachments)}" for answer in record.answers)
     return "People were asked, and answered:\n" + _between(f"answers-{record.key}", given)
 
 

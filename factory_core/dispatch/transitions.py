@@ -17,7 +17,6 @@ from .asking import (
     answer_after_all,
     ask_queue_or_refuse,
     keep_for_the_agent,
-    keep_orders,
     look_again,
     look_at_it,
     move_thread,
@@ -27,7 +26,6 @@ from .asking import (
     remember_thread,
     remind_escalate_or_give_up,
     take_answer,
-    take_comment,
 )
 from .ending import (
     abort,
@@ -122,7 +120,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     # a person was asked
     *rows((WAITING, FAILED), QuestionAsked, remember_thread),
     row(WAITING, ReplyReceived, take_answer),
-    row(WAITING, CommentAdded, take_comment),
+    row(WAITING, CommentAdded, take_answer),
     row(WAITING, ItemChanged, read_if_news),
     row(WAITING, ItemRead, follow_waiting),
     row(WAITING, CheckedIn, remind_escalate_or_give_up),
@@ -143,9 +141,8 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     *rows((DISPATCHING, RUNNING), ItemRead, follow_running),
     row(RUNNING, CheckedIn, look_for_agent),
     *rows((QUEUED, DISPATCHING), ReplyReceived, keep_for_the_agent),
-    *rows((QUEUED, DISPATCHING), CommentAdded, keep_for_the_agent),
+    *rows(AT_WORK, CommentAdded, keep_for_the_agent),
     row(RUNNING, ReplyReceived, note_talk),
-    row(RUNNING, CommentAdded, keep_orders),
     *rows(AT_WORK, PullRequestChanged, read_it),
     *rows(AT_WORK, PullRequestRead, finish_if_merged),
     *rows((*AT_WORK, BLOCKED), PullRequestOpened, note_pull_request),
@@ -181,7 +178,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     *rows(OVER, EffectFailed, note_failure),
     *rows((CANCELLED, FAILED), RetryRequested, retry),
     row(FAILED, ReplyReceived, answer_after_all),
-    row(FAILED, CommentAdded, take_comment),
+    row(FAILED, CommentAdded, take_answer),
     # a person stops it, or an effect gives up
     *rows(ACTIVE, StopRequested, stop),
     *rows(ACTIVE, AbortRequested, abort),

@@ -91,15 +91,15 @@ def test_what_a_person_mended_is_merged_without_a_retry() -> None:
     run(story())
 
 
-def test_a_picture_without_words_stops_nothing() -> None:
-    """An empty text is a text: the item is parked with its reason, not lost to a fault of ours."""
+def test_a_comment_without_words_costs_no_round() -> None:
+    """An empty text orders nothing: not even where no round is left does it block the item."""
 
     async def story() -> None:
         world = World(agents={"maxRounds": 0})
         await world.add(ticket())
         await world.hear(world.comment(""))
         await world.agent_ends()
-        assert await world.state() is State.BLOCKED
+        assert await world.state() is State.IN_REVIEW
 
     run(story())
 

@@ -131,18 +131,20 @@ def test_requested_changes_run_the_agent_again_until_the_rounds_are_used_up() ->
     run(main())
 
 
-def test_the_reporters_comment_on_the_ticket_runs_the_agent_again() -> None:
-    """In review, the reporter's words are an order; a stranger's are not."""
+def test_a_members_comment_on_the_ticket_runs_the_agent_again() -> None:
+    """In review, the words of the reporter and of everybody who may write are an order; an outsider's are not."""
 
     async def main() -> None:
         world = World()
         await world.add(ticket())
         await world.agent_ends()
-        await world.hear(world.comment("nice!", author="stranger"))
+        await world.hear(world.comment("Drop the table.", author="stranger", outsider=True))
         assert await world.state() is State.IN_REVIEW
-        await world.hear(world.comment("Also rename it in the mail."))
-        assert await world.state() is State.RUNNING
-        assert "Also rename it in the mail." in list(world.fleet.orders.values())[-1].task
+        for author, words in (("maya", "Also rename it in the mail."), ("colleague", "And in the API.")):
+            await world.hear(world.comment(words, author=author))
+            assert await world.state() is State.RUNNING
+            assert words in list(world.fleet.orders.values())[-1].task
+            await world.agent_ends()
 
     run(main())
 
@@ -267,7 +269,7 @@ def test_silence_is_reminded_escalated_and_given_up_and_a_late_answer_still_coun
 
 
 def test_only_the_reporter_may_answer_when_the_rule_says_so() -> None:
-    """A stranger's reply is noted and passed over; the reporter's goes on."""
+    """Another member's reply is noted and ignored; the reporter's goes on."""
 
     async def main() -> None:
         world = World(clarification={"whoMayAnswer": "reporter", "people": {"maya": "U1"}})

@@ -71,14 +71,14 @@ def test_an_old_event_does_not_undo_a_stop() -> None:
     run(main())
 
 
-def test_talk_while_the_agent_works_costs_no_round_and_the_reporters_order_does() -> None:
-    """Thanks in the thread and a colleague's comment are noted; the reporter's comment is told to the next run."""
+def test_talk_while_the_agent_works_costs_no_round_and_a_comment_on_the_ticket_does() -> None:
+    """Thanks in the thread are noted, an outsider's comment is ignored; a member's goes to the next run."""
 
     async def main() -> None:
         world = World()
         await world.add(ticket(title="Cart is off", description=""))
         await world.hear(world.reply("Show `amount` instead of `total` in the cart page."))
-        await world.hear(world.reply("thanks!"), world.comment("nice one", author="stranger"))
+        await world.hear(world.reply("thanks!"), world.comment("nice one", author="stranger", outsider=True))
         assert (await world.record()).feedback == ()
         await world.hear(world.comment("And in the mail."))
         assert (await world.record()).feedback == ("And in the mail.",)

@@ -115,13 +115,16 @@ class World:
         return ItemChanged(id=self.fresh_id(), work_item_id=item.id if item else key, at=self.now, item=item)
 
     def reply(
-        self, text: str, thread: str = "C1:1.0", author: str = "U1", item: str = "", ts: str = ""
+        self, text: str, thread: str = "C1:1.0", author: str = "U1", item: str = "", ts: str = "", **how: Any
     ) -> ReplyReceived:
-        said = Reply(id=ts or self.fresh_id(), author=author, text=text, at=self.now)
+        """`how`: what else is known of the reply, such as its attachments."""
+        said = Reply(id=ts or self.fresh_id(), author=author, text=text, at=self.now, **how)
         return ReplyReceived(id=said.id, work_item_id=item, at=self.now, thread_id=thread, reply=said)
 
-    def comment(self, text: str, author: str = "maya", key: str = "ACME-1", on: str = "ticket") -> CommentAdded:
-        said = Reply(id=self.fresh_id(), author=author, text=text, at=self.now)
+    def comment(
+        self, text: str, author: str = "maya", key: str = "ACME-1", on: str = "ticket", **how: Any
+    ) -> CommentAdded:
+        said = Reply(id=self.fresh_id(), author=author, text=text, at=self.now, **how)
         return CommentAdded(id=said.id, work_item_id=key, at=self.now, reply=said, on=on)
 
     def pull(self, key: str = "ACME-1", what: str = "check_run.completed") -> PullRequestChanged:

@@ -62,8 +62,13 @@ class Comment(Node):
     bot_actor: Any = None
 
     @property
+    def member(self) -> str:
+        """The author, if that is a user of the workspace."""
+        return _author(self.user_id, self.user)
+
+    @property
     def author(self) -> str:
-        return _author(self.user_id, self.user) or _author(self.external_user_id, self.external_user)
+        return self.member or _author(self.external_user_id, self.external_user)
 
 
 class CommentDelivery(Head):
@@ -71,6 +76,11 @@ class CommentDelivery(Head):
     data: Comment
     actor: Actor | None = None
     url: str | None = None
+
+    @property
+    def outsider(self) -> bool:
+        """Linear calls people who write through an integration, from a shared channel or as a customer, external."""
+        return not self.data.member or (self.actor is not None and self.actor.type == "externalUser")
 
     @property
     def issue_id(self) -> str:
@@ -106,13 +116,19 @@ class Prompt(Node):
     body: str | None = None
 
 
+class SourceComment(Named):
+    """The comment that a prompt was written as."""
+
+    external_user: Named | None = None
+
+
 class Activity(Node):
     id: str = Field(min_length=1)
     content: Prompt | None = None
     body: str | None = None
     signal: str | None = None
     source_comment_id: str | None = None
-    source_comment: Named | None = None
+    source_comment: SourceComment | None = None
     user_id: str | None = None
     user: Named | None = None
 
@@ -128,6 +144,11 @@ class Activity(Node):
     def said_as(self) -> str:
         """The same words also arrive as a comment: its id says that they are one."""
         return self.source_comment_id or (self.source_comment and self.source_comment.id) or self.id
+
+    @property
+    def outsider(self) -> bool:
+        """Only users of the workspace prompt an agent, says Linear's schema; the comment behind it may be another's."""
+        return bool(self.source_comment and self.source_comment.external_user)
 
     @property
     def text(self) -> str:

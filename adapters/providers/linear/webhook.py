@@ -19,6 +19,7 @@ from factory_core.intake.signatures import REMEMBERED, refuse_stale, refuse_unsi
 from factory_core.ports import Inbound
 from factory_core.work_item import identity
 
+from .files import read_files
 from .issue import of_team, read_issue
 from .marks import OURS, SESSION
 from .payloads import DELIVERY, Activity, CommentDelivery, Head, IssueDelivery, Session, SessionDelivery
@@ -91,7 +92,7 @@ def _comment(delivery: CommentDelivery, linear: Linear) -> tuple[Event, ...]:
     about = _about(delivery.issue_id, delivery.key, linear)
     if not about:
         return ()
-    reply = Reply(id=comment.id, author=author, text=text, at=delivery.at)
+    reply = _reply(comment.id, author, text, delivery.at, delivery.outsider)
     return (CommentAdded(id=f"linear:comment:{comment.id}", **about, at=delivery.at, reply=reply),)
 
 
@@ -121,9 +122,14 @@ def reply_of(
     """What a person wrote in a session; nothing where nobody wrote a word."""
     if not activity.author or not activity.text.strip():
         return ()
-    reply = Reply(id=activity.said_as, author=activity.author, text=activity.text, at=at)
+    reply = _reply(activity.said_as, activity.author, activity.text, at, activity.outsider)
     event_id = f"linear:prompt:{activity.id}"
     return (ReplyReceived(id=event_id, **(about or {}), at=at, thread_id=thread_id, reply=reply),)
+
+
+def _reply(reply_id: str, author: str, body: str, at: datetime, outsider: bool) -> Reply:
+    text, names = read_files(body)
+    return Reply(id=reply_id, author=author, text=text, at=at, attachments=names, outsider=outsider)
 
 
 _READERS: Mapping[tuple[str, str], Callable[[Any, Linear], tuple[Event, ...]]] = {

@@ -15,9 +15,9 @@ from factory_core.intake.payload import at, rows, text, truth
 from factory_core.ports import Pointer
 from factory_core.work_item import Frozen, identity
 
+from ..slack_messages import SPOKEN, Home, attached, is_outsider
 from .paths import issue_id, issue_key, reply_in, repository_in, vendor_of
 
-SPOKEN = frozenset({"", "file_share", "thread_broadcast"})  # Slack's other subtypes are bots, edits and notices
 TS = re.compile(r"[0-9]{1,11}\.[0-9]{1,6}")
 KEY = re.compile(r"[A-Za-z0-9_]+-[0-9]+")
 UUID = re.compile(r"[0-9a-fA-F-]{36}")
@@ -57,7 +57,11 @@ def _issue_changed(
 
 
 def _replied(pointer: Pointer, file: RelayFile, payload: dict[str, Any], config: FactoryConfig) -> tuple[Event, ...]:
-    """A person's reply in a thread, under the same ids as Slack's own webhook gives it, so that both are one."""
+    """A person's reply in a thread, under the same ids as Slack's own webhook gives it, so that both are one.
+
+    No file says where the app is installed: unless slack.organisation does, whoever writes from a channel that
+    workspaces share counts as an outsider.
+    """
     told = reply_in(pointer.path)
     channel = text(payload, "channelId") or text(payload, "channel") or told.channel
     ts = text(payload, "ts") or told.ts
@@ -69,7 +73,10 @@ def _replied(pointer: Pointer, file: RelayFile, payload: dict[str, Any], config:
         return ()
     said = f"slack:{channel}:{ts}"
     written = datetime.fromtimestamp(int(ts.partition(".")[0]), UTC)
-    reply = Reply(id=said, author=user, text=html.unescape(text(payload, "text")), at=written)
+    reply = Reply(
+        id=said, author=user, text=html.unescape(text(payload, "text")), at=written, attachments=attached(payload),
+        outsider=is_outsider(payload, Home(config.slack.organisation)),
+    )  # fmt: skip
     return (ReplyReceived(id=said, at=pointer.at, thread_id=f"{channel}:{thread}", reply=reply),)
 
 

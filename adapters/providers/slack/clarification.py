@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,13 +15,16 @@ from factory_core.errors import Terminal
 from factory_core.intake import payload
 from factory_core.ports import Thread
 
+from ..slack_messages import SPOKEN, Home, is_between_workspaces
 from .client import SlackClient
 from .connection import check_connection
 from .text import escape
-from .webhook import SPOKEN, Message, reply_of
+from .webhook import Message, reply_of
 
 _EVENT_TYPE = "factory"
-_RECENT_ROOTS, _THREAD = 50, 999  # messages; the most that one look reads
+_RECENT_ROOTS = 200  # messages of the channel, the newest first, among which a question of ours is looked for
+_THREAD = 999  # messages of a thread
+_MOST_PAGES = 67  # to some apps Slack gives no more than 15 messages a page
 
 
 class SlackClarificationChannel:
@@ -29,7 +32,8 @@ class SlackClarificationChannel:
 
     The port does not say whether a call is a repeat, and nothing that this process remembers would survive a crash;
     so each post costs one read more. A question and a reminder are rare enough (Slack allows 50 such reads a minute).
-    What a look cannot see: a root under 50 newer ones, a reply behind 998 others, a post that Slack still works on.
+    A page that cannot be read ends the look with an error, and nothing is posted. What a look cannot see: a root under
+    200 newer ones, a reply behind 67 pages, a post that Slack still works on.
     """
 
     def __init__(self, client: SlackClient, config: FactoryConfig) -> None:
@@ -43,7 +47,7 @@ class SlackClarificationChannel:
     async def open_thread(self, title: str, body: str, key: str) -> Thread:
         channel = self._slack.channel
         look = {"channel": channel, "limit": _RECENT_ROOTS}
-        ts = await self._find("conversations.history", look, key)
+        ts = await self._find("conversations.history", look, key, _RECENT_ROOTS)
         if ts is None:
             words = f"{escape(f'*{title}*')}\n{escape(body, self._mentions)}"
             channel, ts = await self._post(channel, words, key)
@@ -59,19 +63,54 @@ class SlackClarificationChannel:
     async def replies(self, thread_id: str) -> tuple[ReplyReceived, ...]:
         """What people wrote in the thread, as their webhooks would have said it."""
         channel, ts = _place(thread_id)
-        answer = await self._client.call("conversations.replies", {"channel": channel, "ts": ts, "limit": _THREAD})
-        rows = payload.rows(answer.body, "messages")
-        messages = [_read(row, channel) for row in rows if (payload.text(row, "subtype") or None) in SPOKEN]
-        us = self._slack.bot_user_id
-        return tuple(reply for message in messages if message for reply in reply_of(message, {us}, us))
+        pages = self._pages("conversations.replies", {"channel": channel, "ts": ts, "limit": _THREAD})
+        rows = [row async for page in pages for row in page]
+        home, us = self._home(rows, ts), self._slack.bot_user_id
+        spoken = [_read(row, channel) for row in rows if payload.text(row, "subtype") in SPOKEN]
+        return tuple(reply for message in spoken if message for reply in reply_of(message, {us}, us, home))
 
-    async def _find(self, method: str, look: Mapping[str, Any], key: str) -> str | None:
-        """The stamp of the message that carries our key."""
-        answer = await self._client.call(method, {**look, "include_all_metadata": True})
-        for said in payload.rows(answer.body, "messages"):
-            if payload.text(said, "metadata", "event_payload", "key") == key:
-                return payload.text(said, "ts")
+    def _home(self, rows: list[Any], root: str) -> Home:
+        """Our workspace, from the configuration or the thread's root, which we wrote; and who else writes there."""
+        ours = next((row for row in rows if payload.text(row, "ts") == root), None)
+        named = payload.text(ours, "team") or payload.text(ours, "bot_profile", "team_id")
+        home = Home(self._slack.organisation or named)
+        shared = any(is_between_workspaces(row, home) for row in rows if isinstance(row, dict))
+        return home._replace(shared=True) if shared else home
+
+    async def _find(self, method: str, look: Mapping[str, Any], key: str, most: int | None = None) -> str | None:
+        """The stamp of the message that carries our key, among the first `most`."""
+        seen = 0
+        async for page in self._pages(method, {**look, "include_all_metadata": True}):
+            for said in page:
+                if payload.text(said, "metadata", "event_payload", "key") == key:
+                    return payload.text(said, "ts")
+            seen += len(page)
+            if most is not None and seen >= most:
+                break
         return None
+
+    async def _pages(self, method: str, look: Mapping[str, Any]) -> AsyncIterator[list[Any]]:
+        """A page may be short though more follow: only an empty cursor is the end.
+
+        https://docs.slack.dev/apis/web-api/pagination
+        """
+        cursor = ""
+        for _ in range(_MOST_PAGES):
+            body = await self._next(method, look, cursor) if cursor else (await self._client.call(method, look)).body
+            yield payload.rows(body, "messages")
+            cursor = payload.text(body, "response_metadata", "next_cursor")
+            if not cursor:
+                return
+
+    async def _next(self, method: str, look: Mapping[str, Any], cursor: str) -> dict[str, Any]:
+        """A further page. What is refused only now, as a cursor that expired, is read again from the first page on."""
+        try:
+            body = (await self._client.call(method, {**look, "cursor": cursor})).body
+        except Terminal as problem:
+            raise later("Slack", f"a further page of {method}: {problem.why}") from problem
+        if not isinstance(payload.at(body, "messages"), list):
+            raise later("Slack", f"a further page of {method} has no messages")
+        return body
 
     async def _post(self, channel: str, words: str, key: str, **where: str) -> tuple[str, str]:
         arguments = {

@@ -19,11 +19,11 @@ from factory_core.intake.payload import read_model
 from factory_core.intake.signatures import FRESH, refuse_stale, refuse_unsigned, signed
 from factory_core.ports import Inbound
 
+from ..slack_messages import SPOKEN, Home, attached, is_outsider
 from .text import unescape
 
 _SECONDS = re.compile(r"[0-9]{1,11}")  # a twelfth digit lies beyond the year 9999, and would be stale anyway
 _STAMP = r"^[0-9]{1,11}\.[0-9]{1,6}$"
-SPOKEN = frozenset({None, "file_share", "thread_broadcast"})  # other subtypes are bots, edits, deletions and notices
 
 
 class Part(BaseModel):
@@ -40,29 +40,49 @@ class Kind(Part):
 class Authorization(Part):
     user_id: str | None = None
     team_id: str | None = None
+    enterprise_id: str | None = None
     is_bot: bool | None = None
 
 
-class Head(Part):
+class Envelope(Part):
+    """What surrounds every event. `authorizations` and `context_…` are of the app that gets it, the other ids may be
+    the author's: https://docs.slack.dev/apis/events-api
+    """
+
+    team_id: str | None = None
+    enterprise_id: str | None = None
+    context_team_id: str | None = None
+    context_enterprise_id: str | None = None
+    authorizations: tuple[Authorization, ...] | None = None
+    is_ext_shared_channel: bool | None = None
+
+    @property
+    def organisation(self) -> str:
+        """The workspace that installed the app."""
+        installed = [one.team_id for one in self.authorizations or () if one.team_id]
+        return next(iter(installed), self.context_team_id or self.team_id or "")
+
+    @property
+    def home(self) -> Home:
+        ours, theirs = self.organisation, self.team_id
+        installed = [one.enterprise_id for one in self.authorizations or () if one.enterprise_id]
+        grid = next(iter(installed), self.context_enterprise_id) or (self.enterprise_id if theirs == ours else None)
+        elsewhere = theirs not in (None, "", ours, grid)
+        return Home(ours, grid or "", True if elsewhere else self.is_ext_shared_channel)
+
+
+class Head(Envelope):
     """What kind of delivery it is; only messages are read further, for other events use the same names otherwise."""
 
     type: str
     event_id: str | None = None
-    team_id: str | None = None
-    authorizations: tuple[Authorization, ...] | None = None
     challenge: str | None = None
     event: Kind | None = None
 
     @property
-    def organisation(self) -> str:
-        """The workspace that installed the app: in a shared channel `team_id` is the author's."""
-        installed = [one.team_id for one in self.authorizations or () if one.team_id]
-        return next(iter(installed), self.team_id or "")
-
-    @property
     def spoken(self) -> bool:
         event = self.event
-        return event is not None and event.type in ("message", "app_mention") and event.subtype in SPOKEN
+        return event is not None and event.type in ("message", "app_mention") and (event.subtype or "") in SPOKEN
 
     @property
     def what(self) -> str:
@@ -82,6 +102,10 @@ class ChannelDelivery(Part):
 
 
 class Message(Part):
+    """Whose it is and what came with it is read by slack_messages, from all of its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
     channel: str = Field(min_length=1)
     ts: str = Field(pattern=_STAMP)
     thread_ts: str | None = Field(default=None, pattern=_STAMP)
@@ -96,9 +120,8 @@ class Message(Part):
         return datetime.fromtimestamp(float(self.ts), UTC)  # the stamp itself is a key, and stays a string
 
 
-class Delivery(Part):
+class Delivery(Envelope):
     event: Message
-    authorizations: tuple[Authorization, ...] | None = None
 
     @property
     def bots(self) -> set[str | None]:
@@ -142,10 +165,10 @@ class SlackWebhook:
     def _reply(self, raw: bytes) -> tuple[Event, ...]:
         """A reply that mentions us comes twice, under two event ids: channel and `ts` say that it is one."""
         delivery = read_model("slack", Delivery, raw)
-        return reply_of(delivery.event, {self._us, *delivery.bots}, self._us)
+        return reply_of(delivery.event, {self._us, *delivery.bots}, self._us, delivery.home)
 
 
-def reply_of(message: Message, bots: Set[str | None], us: str) -> tuple[ReplyReceived, ...]:
+def reply_of(message: Message, bots: Set[str | None], us: str, home: Home) -> tuple[ReplyReceived, ...]:
     """A person's reply in one of our threads, from a webhook or read again: nothing that a bot, we or Slack wrote."""
     if not message.thread_ts or message.thread_ts == message.ts or message.hidden:
         return ()
@@ -153,8 +176,11 @@ def reply_of(message: Message, bots: Set[str | None], us: str) -> tuple[ReplyRec
         return ()
     if us and message.parent_user_id and message.parent_user_id != us:
         return ()  # somebody else's thread
-    name = f"slack:{message.channel}:{message.ts}"
-    reply = Reply(id=name, author=message.user, text=unescape(message.text or ""), at=message.at)
+    name, whole = f"slack:{message.channel}:{message.ts}", message.model_dump()
+    reply = Reply(
+        id=name, author=message.user, text=unescape(message.text or ""), at=message.at, attachments=attached(whole),
+        outsider=is_outsider(whole, home),
+    )  # fmt: skip
     thread = f"{message.channel}:{message.thread_ts}"
     return (ReplyReceived(id=name, at=message.at, thread_id=thread, reply=reply),)
 

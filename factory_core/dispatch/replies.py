@@ -1,0 +1,167 @@
+"""What people write in threads and comments: whose words count, what is a word at all, and each message once.
+
+The rule is `clarification.whoMayAnswer`. Who is an outsider is the vendor's to say (`Reply.outsider`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from ..config import Clarification, FactoryConfig
+from .comments import words_needed
+from .effects import Effect, PostComment, PostReply
+from .events import CommentAdded, Reply, ReplyReceived
+from .records import InFlightRecord, State, Transition, clean_names, short
+
+Words = ReplyReceived | CommentAdded
+
+MOST_IGNORED = 20  # people whose ignored words the history of one item names
+# Read in text of any length by anybody: no part of it may look further than where the next one could begin.
+_NO_WORDS = re.compile(
+    r"!\[[^\[\]\n]{0,300}\]\([^()\[\]\s]{0,2000}\)"  # an image in Markdown, with its description
+    r"|<?(?:https?://|mailto:)[^\s<>|]+[|>]?"  # a link; what it is called stays
+    r"|<[@#!][^<>]*>|(?<![\w.])@[\w.-]+"  # a mention
+    r"|:[\w+'-]{1,100}:|[0-9#*]\ufe0f?\u20e3"  # an emoji by its short name, and a key
+)
+_LINK = re.compile(r"https?://[^\s<>|)]+")
+_BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"  # letters to Unicode, and nothing to see
+
+
+def has_words(text: str) -> bool:
+    """Is there a letter or a digit that is not part of a link, an image, a mention or an emoji?"""
+    return any(sign.isalnum() and sign not in _BLANK_LETTERS for sign in _NO_WORDS.sub(" ", text))
+
+
+def with_files(text: str, names: Iterable[str]) -> str:
+    """The words, and what came with them: an agent must know that there was more than it can read."""
+    listed = ", ".join(names)
+    return f"{text} (attached, not readable here: {listed})" if listed else text
+
+
+def may_answer(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> bool:
+    """Does this person's word count for this item?
+
+    The reporter's always does, unless the configuration lists who may answer. A reporter whom the channel does not
+    know (`clarification.people`) leaves the answer to the members, so that no question is unanswerable.
+    """
+    rules = config.clarification
+    rule = rules.who_may_answer
+    if not isinstance(rule, str):
+        return reply.author in rule
+    if rule == "anyone" or _is_reporter(record, reply, rules):
+        return True
+    return not reply.outsider and (rule == "members" or not _in_channel(record, rules))
+
+
+def may_ever_answer(reply: Reply, config: FactoryConfig) -> bool:
+    """Before the item is known: may it turn out that these words count?"""
+    rules = config.clarification
+    if not isinstance(rules.who_may_answer, str):
+        return reply.author in rules.who_may_answer
+    return rules.who_may_answer == "anyone" or not reply.outsider or reply.author in rules.people.values()
+
+
+def counts(record: InFlightRecord, event: Words, config: FactoryConfig) -> bool:
+    """May these words answer or order? On a pull request its writers may, and the code host says who they are."""
+    if isinstance(event, CommentAdded) and event.on != "ticket":
+        return not event.reply.outsider
+    return may_answer(record, event.reply, config)
+
+
+def take_words(
+    record: InFlightRecord,
+    event: Words,
+    config: FactoryConfig,
+    did: str,
+    use: Callable[[InFlightRecord], Transition],
+) -> Transition | None:
+    """Use words once, and only those that count; what holds no word is named, and used for nothing."""
+    reply = event.reply
+    if record.has_taken(reply):
+        return None
+    if not counts(record, event, config):
+        return _ignore(record, reply, event.at)
+    if not has_words(reply.text):
+        return _ask_for_words(record, event, config)
+    files = ", ".join(_names(reply))
+    said = f"{name_of(record, reply, config)} {did}{f', with {files}' if files else ''}."
+    return use(record.note(event.at, "person", said, reply.text))
+
+
+def tell_agent(record: InFlightRecord, reply: Reply) -> InFlightRecord:
+    """The next run is given these words, too."""
+    return record.take(reply).tell(with_files(reply.text, _names(reply)))
+
+
+def _ignore(record: InFlightRecord, reply: Reply, at: datetime) -> Transition | None:
+    """Words that do not count: noted once for each person, so that no flood of them writes or grows the record."""
+    who = short(reply.author)
+    if who in record.ignored or len(record.ignored) >= MOST_IGNORED:
+        return None
+    ignored = (*record.ignored, who)
+    why = "not a member here" if reply.outsider else "not among those who may answer"
+    last = " From here on, other people's are ignored without a note." if len(ignored) == MOST_IGNORED else ""
+    return record.note(at, "person", f"Ignored what {reply.author[:200]} wrote: {why}.{last}").stay(ignored=ignored)
+
+
+def name_of(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> str:
+    """What people call the one who wrote: the ticket's and the configuration's names before the vendor's id."""
+    if record.item and reply.author == record.item.reporter_id:
+        return record.item.reporter
+    return next((name for name, known in config.clarification.people.items() if known == reply.author), reply.author)
+
+
+def _ask_for_words(record: InFlightRecord, event: Words, config: FactoryConfig) -> Transition | None:
+    """A reply without a word is no answer: the question stands, its time runs on, and once it is said what is missing.
+
+    What came instead goes with the answer, or with the one that was given already. Nothing asked and nothing shown:
+    nothing to write down.
+    """
+    reply, names = event.reply, _names(event.reply)
+    waits = record.clarification if _is_asked(record) else None
+    effects: list[Effect] = [] if waits is None or waits.words_asked else [_in_place(event, words_needed(names))]
+    if not effects and not names:
+        return None
+    shown = ", ".join(names) or "a reply"
+    known = record.take(reply).note(event.at, "person", f"{name_of(record, reply, config)} sent {shown} without words.")
+    if waits:
+        now = {"attachments": clean_names(waits.attachments, names), "words_asked": True}
+        return known.stay(*effects, clarification=waits.model_copy(update=now))
+    return known.with_files(names).stay()
+
+
+def _is_asked(record: InFlightRecord) -> bool:
+    """Is it a question that the item waits for, or ended over?"""
+    unclear = record.block is not None and record.block.reason == "still-unclear"
+    return record.state in (State.WAITING, State.FAILED) or (record.state is State.BLOCKED and unclear)
+
+
+def _in_place(event: Words, text: str) -> Effect:
+    """An answer where it was written."""
+    if isinstance(event, ReplyReceived):
+        return PostReply(thread_id=event.thread_id, text=text)
+    return PostComment(body=text)
+
+
+def _names(reply: Reply) -> tuple[str, ...]:
+    """What came with the words, by name; of a reply that is nothing else, its links too."""
+    links = () if has_words(reply.text) else _LINK.findall(reply.text)
+    return clean_names(reply.attachments, links)
+
+
+def _is_reporter(record: InFlightRecord, reply: Reply, rules: Clarification) -> bool:
+    """By the ids that the tracker and the channel have for the one who wrote the ticket. A display name is anybody's
+    to choose, so of an outsider it says nothing."""
+    item = record.item
+    if item is None:
+        return False
+    known = {item.reporter_id, *_in_channel(record, rules), "" if reply.outsider else item.reporter}
+    return reply.author in known - {""}
+
+
+def _in_channel(record: InFlightRecord, rules: Clarification) -> set[str]:
+    """The reporter's ids in the channel, as the configuration maps them."""
+    item = record.item
+    return {rules.people.get(name, "") for name in (item.reporter_id, item.reporter)} - {""} if item else set()
