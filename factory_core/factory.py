@@ -169,6 +169,7 @@ class Factory:
         One that can never count is not kept: who may not answer here could push out the words of those who may.
         """
         if not may_ever_answer(event.reply, self.config):
+            logger.info("a reply of an outsider in %s is not kept", event.thread_id, extra={"action": "ignored"})
             return True
         waiting = known or ClarificationRecord(thread_id=event.thread_id, deadline=event.at + REMEMBERED)
         if any(reply.id == event.reply.id for reply in waiting.replies):

@@ -56,17 +56,17 @@ def attached(message: Mapping[str, Any]) -> tuple[str, ...]:
     files = [text(file, "name") or text(file, "title") or "a file" for file in rows(message, "files")]
     blocks = [block for block in rows(message, "blocks") if text(block, "type") == "image"]
     images = [text(block, "title", "text") or text(block, "alt_text") or "an image" for block in blocks]
-    said = text(message, "text").replace("&amp;", "&")
-    others = [one for one in rows(message, "attachments") if not _is_preview(one, said)]
+    typed = text(message, "text").replace("&amp;", "&")
+    others = [one for one in rows(message, "attachments") if not _is_preview(one, typed)]
     shown = [
         text(one, "title") or text(one, "fallback") or text(one, "from_url") or "a shared message" for one in others
     ]
     return (*files, *images, *shown)
 
 
-def _is_preview(attachment: object, said: str) -> bool:
+def _is_preview(attachment: object, typed: str) -> bool:
     link = text(attachment, "from_url") or text(attachment, "original_url")
-    return bool(link) and link in said
+    return bool(link) and link in typed
 
 
 def _teams(message: Mapping[str, Any]) -> frozenset[str]:

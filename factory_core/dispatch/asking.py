@@ -13,7 +13,7 @@ from .ending import block, cancel, disarm, give_up
 from .events import CheckedIn, ItemChanged, ItemRead, QuestionAsked, ReplyReceived, ThreadMoved, Triaged
 from .following import OURS
 from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition
-from .replies import Words, has_words, take_words, tell_agent
+from .replies import ReplyEvent, has_words, take_words, tell_agent
 
 FORGET_UNREADY = timedelta(hours=1)
 
@@ -96,10 +96,10 @@ def ask(record: InFlightRecord, at: datetime, question: str, why: str, config: F
             Block(reason="still-unclear", why=stuck, fix=f"In the ticket of {record.key}: say it in the description"),
             config,
         )
-    thread = record.clarification.thread_id if record.clarification else ""
-    url = record.clarification.url if record.clarification else ""
-    asked = Clarification(round=rounds + 1, question=question, thread_id=thread, url=url, asked_at=at)
-    effect = AskQuestion(text=comments.question(record, question, config), thread_id=thread)
+    known = record.clarification
+    kept = {name: getattr(known, name) for name in ("thread_id", "url", "attachments")} if known else {}
+    asked = Clarification(round=rounds + 1, question=question, asked_at=at, **kept)
+    effect = AskQuestion(text=comments.question(record, question, config), thread_id=asked.thread_id)
     noted = record.note(at, "factory", why).note(at, "factory", "Asks.", question)
     return noted.to(State.WAITING, at, effect, within=config.clarification.remind_after, clarification=asked)
 
@@ -135,7 +135,7 @@ def move_thread(record: InFlightRecord, event: ThreadMoved, config: FactoryConfi
     return record.stay(MoveThread(thread_id=moved.thread_id), clarification=moved, answers=tuple(answers))
 
 
-def take_answer(record: InFlightRecord, event: Words, config: FactoryConfig) -> Transition | None:
+def take_answer(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
     """A person answered in the thread, or on the ticket itself: the answer joins the text that is triaged."""
 
     def triage_again(noted: InFlightRecord) -> Transition:
@@ -151,19 +151,20 @@ def answer_after_all(record: InFlightRecord, event: ReplyReceived, config: Facto
     return take_answer(record, event, config)
 
 
-def another_answer(record: InFlightRecord, event: Words, config: FactoryConfig) -> Transition | None:
+def another_answer(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
     """A second answer while the first is being triaged: both count."""
     return take_words(record, event, config, "answered", lambda noted: noted.answered(event.reply).stay(TriageItem()))
 
 
-def keep_for_the_agent(record: InFlightRecord, event: Words, config: FactoryConfig) -> Transition | None:
+def keep_for_the_agent(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
     """Words that come while nobody waits for them: the next run is given them."""
     return take_words(record, event, config, "wrote", lambda noted: tell_agent(noted, event.reply).stay())
 
 
 def note_talk(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
-    """Talk in the thread while the agent works is talk: only the ticket or the pull request gives it another round."""
-    return take_words(record, event, config, "wrote", lambda noted: noted.stay())
+    """Talk in the thread while the agent works, or its work is reviewed, is talk: it is noted, and only a comment on
+    the ticket or the pull request gives the agent another round."""
+    return take_words(record, event, config, "wrote in the thread", lambda noted: noted.stay())
 
 
 def remind_escalate_or_give_up(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:

@@ -188,10 +188,10 @@ class InFlightRecord(Frozen):
         asked = self.clarification
         cut = reply.model_copy(update={"text": reply.text[:MOST_TEXT], "attachments": ()})
         came = (*(asked.attachments if asked else ()), *reply.attachments)
-        known = self.take(reply).but(answers=(*self.answers, cut)[-MOST_WORDS:]).with_files(came)
+        known = self.take(reply).but(answers=(*self.answers, cut)[-MOST_WORDS:]).attach(came)
         return known.but(clarification=asked.model_copy(update={"attachments": ()})) if asked else known
 
-    def with_files(self, names: Iterable[str]) -> InFlightRecord:
+    def attach(self, names: Iterable[str]) -> InFlightRecord:
         """What came goes with the newest answer, if there is one."""
         if not self.answers:
             return self

@@ -15,7 +15,7 @@ from .effects import Effect, PostComment, PostReply
 from .events import CommentAdded, Reply, ReplyReceived
 from .records import InFlightRecord, State, Transition, clean_names, short
 
-Words = ReplyReceived | CommentAdded
+ReplyEvent = ReplyReceived | CommentAdded
 
 MOST_IGNORED = 20  # people whose ignored words the history of one item names
 # Read in text of any length by anybody: no part of it may look further than where the next one could begin.
@@ -63,7 +63,7 @@ def may_ever_answer(reply: Reply, config: FactoryConfig) -> bool:
     return rules.who_may_answer == "anyone" or not reply.outsider or reply.author in rules.people.values()
 
 
-def counts(record: InFlightRecord, event: Words, config: FactoryConfig) -> bool:
+def counts(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> bool:
     """May these words answer or order? On a pull request its writers may, and the code host says who they are."""
     if isinstance(event, CommentAdded) and event.on != "ticket":
         return not event.reply.outsider
@@ -72,7 +72,7 @@ def counts(record: InFlightRecord, event: Words, config: FactoryConfig) -> bool:
 
 def take_words(
     record: InFlightRecord,
-    event: Words,
+    event: ReplyEvent,
     config: FactoryConfig,
     did: str,
     use: Callable[[InFlightRecord], Transition],
@@ -86,8 +86,8 @@ def take_words(
     if not has_words(reply.text):
         return _ask_for_words(record, event, config)
     files = ", ".join(_names(reply))
-    said = f"{name_of(record, reply, config)} {did}{f', with {files}' if files else ''}."
-    return use(record.note(event.at, "person", said, reply.text))
+    line = f"{name_of(record, reply, config)} {did}{f', with {files}' if files else ''}."
+    return use(record.note(event.at, "person", line, reply.text))
 
 
 def tell_agent(record: InFlightRecord, reply: Reply) -> InFlightRecord:
@@ -113,23 +113,24 @@ def name_of(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> str:
     return next((name for name, known in config.clarification.people.items() if known == reply.author), reply.author)
 
 
-def _ask_for_words(record: InFlightRecord, event: Words, config: FactoryConfig) -> Transition | None:
+def _ask_for_words(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
     """A reply without a word is no answer: the question stands, its time runs on, and once it is said what is missing.
 
     What came instead goes with the answer, or with the one that was given already. Nothing asked and nothing shown:
     nothing to write down.
     """
     reply, names = event.reply, _names(event.reply)
-    waits = record.clarification if _is_asked(record) else None
-    effects: list[Effect] = [] if waits is None or waits.words_asked else [_in_place(event, words_needed(names))]
-    if not effects and not names:
+    question = record.clarification if _is_asked(record) else None
+    asks = question is not None and not question.words_asked
+    if not asks and not names:
         return None
-    shown = ", ".join(names) or "a reply"
-    known = record.take(reply).note(event.at, "person", f"{name_of(record, reply, config)} sent {shown} without words.")
-    if waits:
-        now = {"attachments": clean_names(waits.attachments, names), "words_asked": True}
-        return known.stay(*effects, clarification=waits.model_copy(update=now))
-    return known.with_files(names).stay()
+    line = f"{name_of(record, reply, config)} sent {', '.join(names) or 'a reply'} without words."
+    noted = record.take(reply).note(event.at, "person", line)
+    if question is None:
+        return noted.attach(names).stay()
+    held = {"attachments": clean_names(question.attachments, names), "words_asked": True}
+    effects = (_in_place(event, words_needed(names)),) if asks else ()
+    return noted.stay(*effects, clarification=question.model_copy(update=held))
 
 
 def _is_asked(record: InFlightRecord) -> bool:
@@ -138,7 +139,7 @@ def _is_asked(record: InFlightRecord) -> bool:
     return record.state in (State.WAITING, State.FAILED) or (record.state is State.BLOCKED and unclear)
 
 
-def _in_place(event: Words, text: str) -> Effect:
+def _in_place(event: ReplyEvent, text: str) -> Effect:
     """An answer where it was written."""
     if isinstance(event, ReplyReceived):
         return PostReply(thread_id=event.thread_id, text=text)

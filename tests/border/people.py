@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
-import json
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.providers.linear.webhook import LinearWebhook
-from adapters.providers.slack.webhook import SlackWebhook
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event
-from factory_core.intake.http import HttpRequest
 from tests.core.world import config_of
 
-SECRET, BOT, OURS, THEIRS = "one-secret", "U0BOT", "T0OURS", "T0THEIRS"
+from .vendors import linear_request, linear_webhook, signed_slack, slack_webhook
+
+BOT, OURS, THEIRS = "U0BOT", "T0OURS", "T0THEIRS"
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 WORDS = "Show `amount` instead of `total` in shop/cart.py, everywhere."
 CONFIG = config_of(slack={"channel": "C1", "botUserId": BOT})
@@ -28,18 +25,11 @@ def message(text: str = WORDS, ts: str = "1796040000.000100", user: str = "U1", 
 
 
 def slack(event: dict[str, Any], config: FactoryConfig = CONFIG, **envelope: Any) -> tuple[Event, ...]:
-    given = {"type": "event_callback", "event_id": "Ev1", "team_id": OURS, "event": event, **envelope}
-    body, stamp = json.dumps(given).encode(), str(int(NOW.timestamp()))
-    signature = hmac.new(SECRET.encode(), f"v0:{stamp}:".encode() + body, "sha256").hexdigest()
-    headers = {"x-slack-signature": f"v0={signature}", "x-slack-request-timestamp": stamp}
-    return SlackWebhook([SECRET], config).events_in(HttpRequest(headers=headers, body=body, received_at=NOW)).events
+    return slack_webhook(config).events_in(signed_slack({"team_id": OURS, "event": event, **envelope}, NOW)).events
 
 
 def linear(payload: dict[str, Any], config: FactoryConfig = CONFIG) -> tuple[Event, ...]:
-    at = {"createdAt": "2026-11-30T12:00:00.000Z", "webhookTimestamp": NOW.timestamp() * 1000, "organizationId": "o-1"}
-    body = json.dumps({**payload, **at}).encode()
-    headers = {"linear-signature": hmac.new(SECRET.encode(), body, "sha256").hexdigest(), "linear-delivery": "d-1"}
-    return LinearWebhook([SECRET], config).events_in(HttpRequest(headers=headers, body=body, received_at=NOW)).events
+    return linear_webhook(config).events_in(linear_request({"organizationId": "o-1", **payload}, NOW)).events
 
 
 def comment(body: str = WORDS, id: str = "c-1", actor: str = "user", **fields: Any) -> dict[str, Any]:

@@ -228,12 +228,10 @@ def test_an_outsiders_words_move_nothing_and_are_noted_once(
             before.feedback,
         )
         assert (after.deadline, after.outbox) == (before.deadline, before.outbox)
-        talk = state is State.IN_REVIEW and kind == "reply"  # which is nobody's order there, whoever writes it
-        noted = [] if talk else ["Ignored what U9 wrote: not a member here."]
-        assert [line.text for line in after.log[len(before.log) :]] == noted
-        assert after.version - before.version == len(noted)
+        assert [line.text for line in after.log[len(before.log) :]] == ["Ignored what U9 wrote: not a member here."]
+        assert after.version - before.version == 1
         await world.hear(*(said(f"U{n}") for n in range(100, 200)))
-        assert len((await world.record()).ignored) == (0 if talk else MOST_IGNORED)
+        assert len((await world.record()).ignored) == MOST_IGNORED
 
     run(story())
 
@@ -263,6 +261,20 @@ def test_comments_in_review_have_the_same_budget_of_rounds_whoever_writes_them()
                 await world.agent_ends()
         record = await world.record()
         assert (record.state, record.round, len(world.fleet.orders)) == (State.BLOCKED, 2, 3)
+
+    run(story())
+
+
+def test_what_is_written_in_the_thread_during_the_review_is_noted_and_orders_nothing() -> None:
+    """It is no secret to who looks at the item why nothing follows."""
+
+    async def story() -> None:
+        world = World()
+        await in_review(world)
+        await world.hear(world.reply("And in the mail?", author="U2", item="ACME-1"))
+        record = await world.record()
+        assert (record.state, record.feedback, len(world.fleet.orders)) == (State.IN_REVIEW, (), 1)
+        assert (record.log[-1].text, record.log[-1].quote) == ("U2 wrote in the thread.", "And in the mail?")
 
     run(story())
 

@@ -170,6 +170,21 @@ def test_a_deadline_runs_on_after_a_picture_and_the_next_question_may_ask_again(
     run(story())
 
 
+def test_what_came_without_words_outlives_a_question_that_an_edit_replaced() -> None:
+    """The edit made nothing clearer, and the person is asked anew: the answer still goes with the picture."""
+
+    async def story() -> None:
+        world = World()
+        await asked(world)
+        await world.hear(world.reply("", attachments=("cart.png",)))
+        await world.add(ticket(title="Cart is off", description="Please look soon."))
+        await world.hear(world.reply(WORDS))
+        (order,) = world.fleet.orders.values()
+        assert f"- {WORDS} (attached, not readable here: cart.png)" in order.task
+
+    run(story())
+
+
 @pytest.mark.parametrize("text", [":thumbsup:", "<@U0BOT>", "\u200b", "👍"])
 def test_an_emoji_is_asked_about_too_and_repeated_it_costs_no_write(text: str) -> None:
     async def story() -> None:
