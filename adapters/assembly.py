@@ -37,7 +37,7 @@ def ports_of(config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient) 
 
     def role(provider: str, name: str) -> Any:
         vendor = declared(config)[provider]
-        return getattr(vendor, name)(Access(http, secrets.find(vendor.token), utc_now), config)
+        return getattr(vendor, name)(Access(http, secrets.credential(provider, vendor.token), utc_now), config)
 
     return Ports(
         role(config.intent_provider, "tracker"),
