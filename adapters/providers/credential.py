@@ -2,7 +2,7 @@
 
 accepted ──the vendor refuses it──▶ refused: calls fail at once, and no vendor is asked
     ▲                                  │ another token is there (looked for every LOOK at most)
-    └──────────────────────────────────┘ or one call in every PROBE was let through, and went well
+    └──────────────────────────────────┘ or one call that was let through as a probe went well
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from factory_core.ports import Clock
 
 logger = logging.getLogger("factory.connections")
 LOOK = timedelta(seconds=3)
-PROBE = timedelta(seconds=60)
+SOONEST, LATEST = timedelta(seconds=10), timedelta(seconds=60)  # between two probes, the longer the longer it lasts
 MOST_TRIES = 5  # of one call, each with another token
 NO_TOKEN = "there is no token"  # noqa: S105
 _SENDABLE = re.compile(r"[!-~]+")  # in a header
@@ -54,7 +54,7 @@ class Credential:
         self._refused: dict[str, str] = {}  # token → why
         self._changes = 0  # of what is refused: what a call says that began before the last one is old
         self._looked_at: datetime | None = None
-        self._probed_at: datetime | None = None
+        self._refused_at = self._probed_at = datetime.min.replace(tzinfo=UTC)
 
     @property
     def in_doubt(self) -> bool:
@@ -109,7 +109,8 @@ class Credential:
 
     def _may_probe(self) -> bool:
         now = self._clock()
-        if self._probed_at is not None and abs(now - self._probed_at) < PROBE:
+        pause = min(max(abs(now - self._refused_at) / 4, SOONEST), LATEST)
+        if abs(now - self._probed_at) < pause:
             return False
         self._probed_at = now
         return True
@@ -128,7 +129,7 @@ class Credential:
             return False
         self._refused[token] = why
         self._changes += 1
-        self._probed_at = self._clock()
+        self._refused_at = self._probed_at = self._clock()
         if (known := len(self._tokens())) > 1:
             said = {"action": "token_refused", "provider": self.provider}
             logger.warning("%s: one of its %s tokens is refused: %s", self.provider, known, why, extra=said)

@@ -18,7 +18,7 @@ from .run import Run, RunReport, RunStatus
 
 LOOK_EVERY = timedelta(minutes=10)
 WHEN_LIMIT_UNKNOWN = timedelta(minutes=30)
-TRY_CONNECTION = timedelta(minutes=1)
+TRY_CONNECTION = timedelta(seconds=10)  # a start asks first whether the credential is good again
 
 
 def dispatch(record: InFlightRecord, event: SlotGranted, config: FactoryConfig) -> Transition:
