@@ -30,6 +30,7 @@ class Health(Frozen):
     """`ok` only when the store answers and nothing that is due is late; `problems` say what is wrong since when.
 
     `degraded` names each connection that needs a new credential: webhooks are still stored, and what needs it waits.
+    `oldest_waiting_effect_s` counts that waiting, too.
     """
 
     ok: bool
@@ -99,6 +100,7 @@ async def health(factory: Factory) -> Health:
         )
     waited = now - record.wake_at if record and record.wake_at else timedelta(0)
     late = (f"{record.key} has been due since {record.wake_at:%H:%M:%S} UTC",) if record and waited > LATE else ()
+    waits = [*([waited] if record else []), *(now - one.since for one in lost.values())]
     return Health(
         ok=not late,
         problems=late,
@@ -107,7 +109,7 @@ async def health(factory: Factory) -> Health:
             for name, one in sorted(lost.items())
         ),
         store_ms=round((monotonic() - begun) * 1000, 2),
-        oldest_waiting_effect_s=waited.total_seconds() if record else None,
+        oldest_waiting_effect_s=max(waits).total_seconds() if waits else None,
         last_event_at=last,
         last_success_at=answered,
     )

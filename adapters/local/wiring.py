@@ -16,7 +16,7 @@ from factory_core.factory import build_factory
 from factory_core.ports import Fleet
 from factory_core.runner.sweep import Sources
 
-from ..assembly import performer_of, ports_of, utc_now, webhooks_of
+from ..assembly import keep_organisations, performer_of, ports_of, utc_now, webhooks_of
 from ..config_text import config_of
 from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.local_engines.code_host import CodeHost
@@ -101,6 +101,7 @@ class LocalTenant:
             wake=self._wake,
             is_gone=presence.is_gone,
         )
+        keep_organisations(config, secrets, self.http, self.factory.organisations)
         for told in (self.here, self.leases):
             if told:
                 told.finished = self.factory.finished

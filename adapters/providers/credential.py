@@ -37,8 +37,9 @@ def _now() -> datetime:
 class Credential:
     """Of one vendor, for all that speak to it in this process.
 
-    `tokens` gives those that may be used, the first one first; `renew` reads them again where they are kept. A token is
-    never part of a message.
+    `tokens` gives those that may be used, the first one first; `renew` reads them again where they are kept. `confirm`
+    is asked once about a token that came later, and raises ConnectionLost if it is of no use here, however good it is.
+    A token is never part of a message.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Credential:
     ) -> None:
         self.provider = provider
         self._tokens, self._renew, self._clock = tokens, renew, clock
+        self.confirm: Callable[[str], Awaitable[None]] | None = None
+        self._confirmed = set(tokens())  # what was there at first is taken as it is
         self._refused: dict[str, str] = {}  # token → why
         self._changes = 0  # of what is refused: what a call says that began before the last one is old
         self._looked_at: datetime | None = None
@@ -76,6 +79,7 @@ class Credential:
                 break
             before = self._changes
             try:
+                await self._confirm_new(token)
                 result = await call(token)
             except ConnectionLost as lost:
                 why = lost.why
@@ -89,6 +93,11 @@ class Credential:
                 self._note_success(token, before)
                 return result
         raise ConnectionLost(self.provider, self._why(why))
+
+    async def _confirm_new(self, token: str) -> None:
+        if self.confirm and token not in self._confirmed:
+            await self.confirm(token)
+        self._confirmed.add(token)
 
     def _sendable(self) -> list[str]:
         return [token for token in self._tokens() if _SENDABLE.fullmatch(token)]

@@ -220,6 +220,7 @@ def test_every_process_shows_it_from_the_store_alone() -> None:
         assert "Linear needs a new credential." in page(shown).html
         found = await health(other)
         assert (found.ok, found.problems) == (True, ())  # webhooks are stored
+        assert found.oldest_waiting_effect_s == 1800
         assert found.degraded == (
             f"linear is not authorised since 2026-11-21 03:00:00 UTC ({WHY}): factory connect linear",
         )

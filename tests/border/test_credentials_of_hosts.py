@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters.assembly import ports_of
+from adapters.assembly import keep_organisations, ports_of
 from adapters.aws.deployment import Deployment
 from adapters.aws.secrets import secrets_kept
 from adapters.cloudflare.bindings import Bindings
@@ -189,3 +189,34 @@ def test_a_workers_secrets_change_with_its_version_and_until_then_a_list_is_trie
 
     played(Bindings(texts).secrets("default"), vendor, act)
     assert vendor.asked == ["old", "new"]
+
+
+def test_a_new_token_of_another_organisation_is_refused_however_good_it_is() -> None:
+    """Our tickets do not exist there and would be taken for deleted; where no organisation is known, any is good."""
+    orgs = {"Bearer ours": "org-1", "Bearer theirs": "org-2", "Bearer ours-again": "org-1"}
+    asked = list[str]()
+
+    def linear(request: httpx2.Request) -> httpx2.Response:
+        here = orgs.get(request.headers["authorization"], "")
+        asked.append(here)
+        viewer = {"name": "factory", "organization": {"id": here, "name": here}}
+        return httpx2.Response(200 if here else 401, json={"data": {"viewer": viewer}} if here else {})
+
+    async def play(organisations: dict[str, str]) -> list[bool]:
+        values = {"LINEAR_API_KEY": "ours"}
+
+        async def kept() -> tuple[dict[str, str]]:
+            return (values,)
+
+        secrets, let_in = Secrets(values, kept=kept), list[bool]()
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(linear)) as http:
+            ports = ports_of(config_of(), secrets, http)
+            keep_organisations(config_of(), secrets, http, organisations)
+            for token in ("ours", "theirs", "ours-again"):
+                values["LINEAR_API_KEY"] = token
+                let_in.append(await is_let_in(ports))
+        return let_in
+
+    assert asyncio.run(play({"linear": "org-1"})) == [True, False, True]
+    assert asked == ["org-1", "org-2", "org-1", "org-1"]
+    assert asyncio.run(play({})) == [True, True, True]
