@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.task_template import StandardTask
+from factory_core.errors import ConnectionLost
 from factory_core.ports import Fleet, StateStore, Webhook
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 
 from .credentials import Secrets
-from .registry import Access, declared
+from .registry import Access, Vendor, declared
 
 if TYPE_CHECKING:
     import httpx2
@@ -37,7 +39,7 @@ def ports_of(config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient) 
 
     def role(provider: str, name: str) -> Any:
         vendor = declared(config)[provider]
-        return getattr(vendor, name)(Access(http, secrets.find(vendor.token), utc_now), config)
+        return getattr(vendor, name)(Access(http, secrets.credential(provider, vendor.token), utc_now), config)
 
     return Ports(
         role(config.intent_provider, "tracker"),
@@ -45,6 +47,28 @@ def ports_of(config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient) 
         role(config.output_target, "target"),
         role(config.relay, "reader") if config.relay else None,
     )
+
+
+def keep_organisations(
+    config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient, organisations: Mapping[str, str]
+) -> None:
+    """A token that takes another one's place must be of the same organisation, where that is known: in another one our
+    tickets do not exist, and would be taken for deleted."""
+
+    def same(provider: str, vendor: Vendor) -> Callable[[str], Awaitable[None]]:
+        make = vendor.tracker or vendor.channel or vendor.target or vendor.reader
+
+        async def confirm(token: str) -> None:
+            ours = organisations.get(provider)
+            found = await make(Access(http, token, utc_now), config).check_connection() if ours and make else None
+            if found and found.organisation and found.organisation != ours:
+                why = f"the new token is of organisation {found.organisation}, and this factory works for {ours}"
+                raise ConnectionLost(provider, why)
+
+        return confirm
+
+    for provider, vendor in declared(config).items():
+        secrets.credential(provider, vendor.token).confirm = same(provider, vendor)
 
 
 async def check_connections(config: FactoryConfig, ports: Ports) -> list[ProviderConnection]:

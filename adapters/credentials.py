@@ -6,13 +6,17 @@ One tenant uses the plain names (`LINEAR_API_KEY`); where several share one list
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from factory_core.config import FactoryConfig
-from factory_core.errors import NeedsPerson
+from factory_core.errors import NeedsPerson, Problem
 
+from .providers.credential import Credential
 from .registry import WORKERS, Secret, declared
+
+logger = logging.getLogger("factory.connections")
 
 
 class Missing(NamedTuple):
@@ -58,11 +62,23 @@ def refuse_missing_secrets(missing: Sequence[Missing], *looked_in: str) -> None:
         raise MissingSecrets(missing, *looked_in)
 
 
-class Secrets:
-    """Looks secrets up by name; never shows a value."""
+Values = Sequence[Mapping[str, str]]
+"""Names to values, by place; the first place wins."""
 
-    def __init__(self, values: Mapping[str, str], prefix: str = "") -> None:
-        self._values, self._prefix = values, prefix
+
+class Secrets:
+    """Looks secrets up by name; never shows a value.
+
+    `kept` reads them again, place by place, where they are kept; without it they stay as they are for the life of this
+    process.
+    """
+
+    def __init__(
+        self, values: Mapping[str, str], prefix: str = "", *, kept: Callable[[], Awaitable[Values]] | None = None
+    ) -> None:
+        self._places: Values = (values,)
+        self._prefix, self._kept = prefix, kept
+        self._credentials: dict[str, Credential] = {}
 
     def find(self, secret: Secret) -> str:
         """The value to speak with, or nothing; the first of several."""
@@ -70,8 +86,38 @@ class Secrets:
 
     def several(self, secret: Secret) -> tuple[str, ...]:
         """Values separated by commas: while a secret is being rotated, the old and the new are both good."""
-        given = next((value for name in self.names(secret) if (value := self._values.get(name, "").strip())), "")
-        return tuple(part for part in (part.strip() for part in given.split(",")) if part)
+        return next(iter(self._found(secret)), ())
+
+    def credential(self, provider: str, secret: Secret) -> Credential:
+        """The vendor's token as it is today, the same object for all that speak to that vendor.
+
+        A token that is refused in one place (the environment) has its successor in another one (a file), too.
+        """
+        if provider not in self._credentials:
+            self._credentials[provider] = Credential(
+                provider,
+                lambda: tuple(dict.fromkeys(token for given in self._found(secret) for token in given)),
+                renew=self.renew,
+            )
+        return self._credentials[provider]
+
+    async def renew(self) -> None:
+        """Read them again where they are kept. While that cannot be read they stay as they are."""
+        if self._kept is None:
+            return
+        try:
+            self._places = await self._kept()
+        except Problem as problem:
+            logger.warning("%s: %s", problem.what, problem.why, extra={"action": "read_secrets"})
+
+    def _found(self, secret: Secret) -> list[tuple[str, ...]]:
+        """What each place has under the first name that any of them knows: other names are other accounts."""
+        for name in self.names(secret):
+            given = (place.get(name, "").split(",") for place in self._places)
+            split = [tuple(filter(None, map(str.strip, parts))) for parts in given]
+            if any(split):
+                return [parts for parts in split if parts]
+        return []
 
     def names(self, secret: Secret) -> tuple[str, ...]:
         return tuple(self._prefix + name for name in secret.names)

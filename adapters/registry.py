@@ -23,12 +23,14 @@ from factory_core.ports import (
 if TYPE_CHECKING:
     import httpx2
 
+    from .providers.credential import Token
+
 
 class Access(NamedTuple):
-    """How a vendor is reached: connections, the token, the time."""
+    """How a vendor is reached: connections, where today's token is found, the time."""
 
     http: httpx2.AsyncClient
-    token: str
+    token: Token
     clock: Clock
 
 

@@ -13,7 +13,7 @@ from adapters.assembly import utc_now
 from adapters.credentials import Secrets, prefix_of
 from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
-from adapters.local.credentials import environment_with_file
+from adapters.local.credentials import environment_with_file, secrets_here
 from adapters.local.sqlite_file import SqliteFile, create_file
 from adapters.local.wiring import leases_of, load_config
 from adapters.sqlite_state_store import SqliteStateStore
@@ -81,8 +81,10 @@ def places_of(given: Sequence[str], out: Output) -> list[Place]:
     _refuse_twins(configs)
     places = []
     for path, config in zip(paths, configs, strict=True):
-        known = environment_with_file(out.environment, path.parent / ".env")
-        places.append(Place(path.absolute(), config, known, Secrets(known, prefix_of(config.tenant, len(paths)))))
+        file = path.parent / ".env"
+        known = environment_with_file(out.environment, file)
+        secrets = secrets_here(out.environment, file, prefix_of(config.tenant, len(paths)))
+        places.append(Place(path.absolute(), config, known, secrets))
     return places
 
 

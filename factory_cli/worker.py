@@ -21,15 +21,15 @@ import httpx2
 
 from adapters.assembly import utc_now
 from adapters.credentials import Secrets
+from adapters.fleets.local_engines.code_host import CodeHost
 from adapters.fleets.local_engines.engines import ENGINES
 from adapters.fleets.local_engines.fleet import LocalFleet
-from adapters.fleets.local_engines.git import for_host
 from adapters.fleets.local_engines.processes import keep_private
 from adapters.fleets.worker_queue.client import FactoryClient
 from adapters.fleets.worker_queue.kept import Kept
 from adapters.fleets.worker_queue.protocol import Speaker
 from adapters.fleets.worker_queue.worker import QueueWorker
-from adapters.local.credentials import environment_with_file
+from adapters.local.credentials import environment_with_file, secrets_here
 from adapters.local.server import LOOPBACK
 from adapters.registry import VENDORS, WORKERS
 from factory_core.errors import NeedsPerson
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     _check(args)
     keep_private()
     known = environment_with_file(out.environment, Path(".env"))
-    secrets = Secrets(known)
+    secrets = secrets_here(out.environment, Path(".env"))
     if not secrets.find(WORKERS):
         raise NeedsPerson(
             "Not starting: this worker has no token.",
@@ -92,8 +92,8 @@ async def _work(
     engines = tuple(name for name in ENGINES if name == "console" or shutil.which(name))
     name = socket.gethostname()[:100]
     speaker = Speaker(id=kept.worker_id, name=name, version=VERSION, engines=engines, slots=args.slots)
-    push = for_host(args.git_url, secrets.find(VENDORS["github"].token))
-    fleet = LocalFleet(home, environment=os.environ, clock=utc_now, credentials=push)
+    host = CodeHost(args.git_url, secrets.credential("github", VENDORS["github"].token))
+    fleet = LocalFleet(home, environment=os.environ, clock=utc_now, credentials=host)
     async with httpx2.AsyncClient() as http:
         client = FactoryClient(http, args.url, args.tenant, secrets.find(WORKERS), speaker)
         worker, stopped = QueueWorker(client, fleet, kept, args.slots), stop_signals()

@@ -14,7 +14,7 @@ from .dispatch.events import Event, ReplyReceived, ThreadMoved
 from .dispatch.records import ClarificationRecord, InFlightRecord
 from .dispatch.replies import may_ever_answer
 from .dispatch.run import RunReport
-from .errors import NotFound, Problem, VersionConflict
+from .errors import ConnectionLost, NotFound, Problem, VersionConflict
 from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large
 from .intake.signatures import REMEMBERED
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
@@ -80,8 +80,13 @@ class Factory:
             if inbound.notice:
                 logger.warning("%s: %s", provider, inbound.notice, extra=said)
             logger.info("%s %s", provider, inbound.what, extra=said)
+            if inbound.lost:
+                await self.runner.connections.lost(provider, inbound.lost)
             for event in [*inbound.events, *await self._behind_pointers(inbound)]:
                 await self.accept(event.model_copy(update={"at": request.received_at}))  # deadlines count from here
+        except ConnectionLost as problem:  # what it points at cannot be read now; its sender comes again
+            await self.runner.connections.lost(problem.provider, problem.why)
+            return problem_response(problem)
         except Problem as problem:
             self._note_refusal(provider, problem)
             return problem_response(problem)
@@ -134,8 +139,9 @@ class Factory:
         begun = await claim_sweep(self.store, every, now)
         if begun is None:
             return None
-        state = begun
-        async for state in Sweep(self._sources, self.store, self.config, self.clock, self.accept, begun).run():
+        state, vendors = begun.sweep, self.runner.connections
+        look = Sweep(self._sources, self.store, self.config, self.clock, self.accept, vendors, begun)
+        async for state in look.run():
             if not await remember_sweep(self.store, state):
                 break
         return state.report

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 
 from pydantic import Field
 
 from .config import Workers
-from .dispatch.batch import Batch
+from .dispatch.batch import Batch, LostConnection
 from .dispatch.queued_run import Worker, present
 from .dispatch.records import InFlightRecord, State
 from .dispatch.run import RunReport
@@ -17,6 +17,7 @@ from .errors import Problem, UnreadableRecord
 from .factory import Factory, Heard
 from .ports import Fleet, StateStore
 from .run_queue import WorkerFleet
+from .runner.connections import lost_connections
 from .runner.sweep import report_words
 from .status_report import ItemReport, Line, StatusReport, item_report, report
 from .work_item import Frozen
@@ -26,10 +27,15 @@ AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 
 
 class Health(Frozen):
-    """`ok` only when the store answers and nothing that is due is late; `problems` say what is wrong since when."""
+    """`ok` only when the store answers and nothing that is due is late; `problems` say what is wrong since when.
+
+    `degraded` names each connection that needs a new credential: webhooks are still stored, and what needs it waits.
+    `oldest_waiting_effect_s` counts that waiting, too.
+    """
 
     ok: bool
     problems: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
     store_ms: float | None = None
     oldest_waiting_effect_s: float | None = None
     last_event_at: dict[str, datetime | None] = Field(default_factory=dict)
@@ -49,7 +55,8 @@ async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str
     checked = Line(
         name="check-in", status="ok" if factory.checked_in_at else "unknown", last_event_at=factory.checked_in_at
     )
-    vendors = [_line(name, factory.heard.get(name, Heard())) for name in factory.config.providers()]
+    lost = _lost(records, lost_connections(batch, factory.config, factory.clock()))
+    vendors = [_line(name, factory.heard.get(name, Heard()), lost.get(name)) for name in factory.config.providers()]
     lines = [*vendors, store, checked, *([_sweep_line(batch)] if factory.config.sweep.every else [])]
     if isinstance(fleet, WorkerFleet):
         lines.append(workers_line(await fleet.workers(), factory.clock(), factory.config.workers))
@@ -78,7 +85,7 @@ async def item_overview(factory: Factory, fleet: Fleet, key: str, version: str) 
 
 
 async def health(factory: Factory) -> Health:
-    """Costs two small reads: the longest overdue item, and its record."""
+    """Costs three small reads: the longest overdue item, its record, and which connections are lost."""
     begun, now = monotonic(), factory.clock()
     heard = {name: factory.heard.get(name, Heard()) for name in factory.config.providers()}
     last = {name: one.at for name, one in heard.items()}
@@ -86,24 +93,45 @@ async def health(factory: Factory) -> Health:
     try:
         overdue = await factory.store.due(now, 1)
         record = await factory.store.get_in_flight(overdue[0]) if overdue else None
+        lost = lost_connections(await factory.store.get_batch(), factory.config, now)
     except Problem as problem:
         return Health(
             ok=False, problems=(f"{problem.what}: {problem.why}",), last_event_at=last, last_success_at=answered
         )
     waited = now - record.wake_at if record and record.wake_at else timedelta(0)
     late = (f"{record.key} has been due since {record.wake_at:%H:%M:%S} UTC",) if record and waited > LATE else ()
+    waits = [*([waited] if record else []), *(now - one.since for one in lost.values())]
     return Health(
         ok=not late,
         problems=late,
+        degraded=tuple(
+            f"{name} is not authorised since {one.since:%Y-%m-%d %H:%M:%S} UTC ({one.why}): factory connect {name}"
+            for name, one in sorted(lost.items())
+        ),
         store_ms=round((monotonic() - begun) * 1000, 2),
-        oldest_waiting_effect_s=waited.total_seconds() if record else None,
+        oldest_waiting_effect_s=max(waits).total_seconds() if waits else None,
         last_event_at=last,
         last_success_at=answered,
     )
 
 
-def _line(name: str, heard: Heard) -> Line:
-    """Down: the last thing that came was refused, and nothing good has come since."""
+def _lost(records: Sequence[InFlightRecord], noted: Mapping[str, LostConnection]) -> dict[str, LostConnection]:
+    """What is noted for the tenant, and what an order waits for though nobody noted it."""
+    lost = dict(noted)
+    for planned in (planned for record in records for planned in record.outbox):
+        if planned.lost and planned.lost_since:
+            known = lost.get(planned.lost)
+            since = min(planned.lost_since, known.since) if known else planned.lost_since
+            lost[planned.lost] = LostConnection(since=since, seen_at=since, why=known.why if known else planned.why)
+    return lost
+
+
+def _line(name: str, heard: Heard, lost: LostConnection | None) -> Line:
+    """Needs auth: it refuses our credential, whatever it sends. Down: the last thing that came was refused, and nothing
+    good has come since."""
+    if lost:
+        fix = f"factory connect {name}"
+        return Line(name=name, status="needs-auth", since=lost.since, last_event_at=heard.at, note=lost.why, fix=fix)
     if heard.refused_at and (heard.at is None or heard.refused_at > heard.at):
         return Line(name=name, status="down", last_event_at=heard.at, note=heard.why, fix=f"factory doctor {name}")
     last = max((at for at in (heard.at, heard.answered_at) if at), default=None)

@@ -40,6 +40,7 @@ class Inbound(Frozen):
     events: tuple[Event, ...] = ()
     pointers: tuple[Pointer, ...] = ()
     response: HttpResponse | None = None  # what the sender wants to hear instead of a plain 200
+    lost: str = ""  # why our credential is no longer good there, as the vendor says; only a hint
 
 
 class Webhook(Protocol):

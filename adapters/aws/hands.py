@@ -10,7 +10,7 @@ from typing import Any
 
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.records import InFlightRecord
-from factory_core.errors import Problem
+from factory_core.errors import ConnectionLost, Problem
 from factory_core.factory import build_factory
 from factory_core.runner.drive import Finish, Outcome
 from factory_core.runner.sweep import Sources
@@ -93,6 +93,8 @@ class Hands:
     async def _counted(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish:
         try:
             result = await self._perform(record, planned)
+        except ConnectionLost:  # it waits for a person, and OldestWaitingEffect tells
+            raise
         except (Problem, asyncio.CancelledError):
             self.counts["EffectsFailed"] += 1
             raise

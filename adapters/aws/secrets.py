@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 from factory_core.errors import NeedsPerson
 
-from ..credentials import Secrets
+from ..credentials import Secrets, Values
 from .clients import in_our_words
 from .deployment import Deployment
 
@@ -38,9 +39,22 @@ def read_secrets(client: Any, deployment: Deployment, tenant: str) -> str:
 
 def secrets_of(text: str, name: str) -> Secrets:
     """Raise NoSecrets unless it is an object of names to texts, or to lists of texts."""
+    return Secrets(_values(text, name))
+
+
+def secrets_kept(text: str, client: Any, deployment: Deployment, tenant: str) -> Secrets:
+    """The same, for a process that lives on: they are read again when a vendor refuses a token. Raises NoSecrets."""
+    name = deployment.secret(tenant)
+
+    async def kept() -> Values:
+        return (_values(await asyncio.to_thread(read_secrets, client, deployment, tenant), name),)
+
+    return Secrets(_values(text, name), kept=kept)
+
+
+def _values(text: str, name: str) -> dict[str, str]:
     try:
-        given = json.loads(text)
-        return Secrets({known: _value(value) for known, value in given.items()})
+        return {known: _value(value) for known, value in json.loads(text).items()}
     except (ValueError, AttributeError, TypeError):
         raise NoSecrets(name, "it is no JSON object of names to texts, or to lists of texts") from None
 

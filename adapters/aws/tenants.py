@@ -17,7 +17,7 @@ from ..config_text import config_of_tenant
 from .clients import Clients, in_our_words
 from .deployment import Deployment
 from .remembered import Remembered
-from .secrets import read_secrets, secrets_of
+from .secrets import read_secrets, secrets_kept
 from .wiring import AwsTenant
 
 logger = logging.getLogger("factory.aws")
@@ -65,7 +65,7 @@ class Tenants:
 
     def _build(self, name: str, texts: Texts) -> AwsTenant:
         config = config_here(texts.config, name, self._deployment.parameter(name))
-        secrets = secrets_of(texts.secrets, self._deployment.secret(name))
+        secrets = secrets_kept(texts.secrets, self._clients.secretsmanager, self._deployment, name)
         return AwsTenant(config, secrets, self._deployment, self._clients, self._holder)
 
     async def _read(self, name: str) -> Texts:

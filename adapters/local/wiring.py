@@ -16,12 +16,12 @@ from factory_core.factory import build_factory
 from factory_core.ports import Fleet
 from factory_core.runner.sweep import Sources
 
-from ..assembly import performer_of, ports_of, utc_now, webhooks_of
+from ..assembly import keep_organisations, performer_of, ports_of, utc_now, webhooks_of
 from ..config_text import config_of
 from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
+from ..fleets.local_engines.code_host import CodeHost
 from ..fleets.local_engines.engines import ENGINES
-from ..fleets.local_engines.fleet import Credentials, LocalFleet
-from ..fleets.local_engines.git import for_host
+from ..fleets.local_engines.fleet import LocalFleet
 from ..fleets.worker_queue.doorbell import Doorbell
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
@@ -101,6 +101,7 @@ class LocalTenant:
             wake=self._wake,
             is_gone=presence.is_gone,
         )
+        keep_organisations(config, secrets, self.http, self.factory.organisations)
         for told in (self.here, self.leases):
             if told:
                 told.finished = self.factory.finished
@@ -129,7 +130,7 @@ class LocalTenant:
             home / "fleet" / self.config.tenant,
             environment=environment,
             clock=utc_now,
-            credentials=git_credentials(self.secrets, self.config),
+            credentials=code_host(self.secrets, self.config),
             pass_environment=self.config.agents.pass_environment,
             push_within=self.config.runner.effect_timeout * 0.9,  # the rest is for ending git
         )
@@ -152,10 +153,10 @@ class LocalTenant:
         self.background.start(self.factory.perform(record))
 
 
-def git_credentials(secrets: Secrets, config: FactoryConfig) -> Credentials:
+def code_host(secrets: Secrets, config: FactoryConfig) -> CodeHost:
     """The code host's token, for the code host alone."""
-    token = secrets.find(declared(config)[config.output_target].token)
-    return for_host(config.github.git_url, token)
+    vendor = config.output_target
+    return CodeHost(config.github.git_url, secrets.credential(vendor, declared(config)[vendor].token))
 
 
 def leases_of(config: FactoryConfig, file: SqliteFile) -> Leases:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
-from factory_core.errors import Problem
+from factory_core.errors import ConnectionLost, Problem
 from factory_core.ports import Redelivered
 
 logger = logging.getLogger("factory.sweep")
@@ -41,7 +41,7 @@ async def walk(
     """Page by page, and in a page by id, from the cursor on, with at most so many calls: one lists, another one acts.
 
     One that is refused lets the others pass, and after the last page the walk begins anew, for its sake. A wish for a
-    pause ends the turn; it is raised if nothing was asked for yet, so that no place is lost by it.
+    pause, or a lost connection, ends the turn; it is raised if nothing was asked for yet, so that no place is lost.
     """
     place, asked = Place.read(cursor), 0
     while calls > 1:
@@ -51,7 +51,7 @@ async def walk(
             if not calls:
                 return Redelivered(asked, str(place))
             refusal = await _refusal(ask(one))
-            if refusal and getattr(refusal, "after", None) is not None:
+            if refusal and (isinstance(refusal, ConnectionLost) or getattr(refusal, "after", None) is not None):
                 if not asked:
                     raise refusal
                 return Redelivered(asked, str(place))
@@ -73,6 +73,7 @@ async def _refusal(asked: Awaitable[None]) -> Problem | None:
     try:
         await asked
     except Problem as problem:
-        logger.warning("%s: %s", problem.what, problem.why, extra={"action": "sweep"})
+        if not isinstance(problem, ConnectionLost):  # that is said once, for all that needs it
+            logger.warning("%s: %s", problem.what, problem.why, extra={"action": "sweep"})
         return problem
     return None

@@ -177,7 +177,7 @@ def remind_escalate_or_give_up(record: InFlightRecord, event: CheckedIn, config:
     else:
         step, words, then = "escalated", comments.escalation(record, config), rules.give_up_after
     said: list[Effect] = [PostReply(thread_id=asked.thread_id, text=words)] if asked.thread_id else []
-    left = max(asked.asked_at + then - event.at, timedelta(minutes=1))
+    left = max(asked.asked_at + then + record.paused - event.at, timedelta(minutes=1))
     noted = record.note(
         event.at, "factory", "Reminded." if step == "reminded" else f"Escalated {rules.escalate_to}".strip() + "."
     )

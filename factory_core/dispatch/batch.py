@@ -47,10 +47,23 @@ class SweepState(Frozen):
     report: SweepReport | None = None  # None while it goes on
 
 
+class LostConnection(Frozen):
+    """A vendor refuses our credential, or says that it ended. It counts for a while after it was `seen_at` last."""
+
+    since: datetime
+    seen_at: datetime
+    why: str
+
+
 class Batch(Frozen):
-    """A tenant's capacity: who has a slot, who stands in line. And whose turn it was to look for missed events."""
+    """A tenant's capacity: who has a slot, who stands in line. And whose turn it was to look for missed events.
+
+    `lost` is in here because it is one small fact of the tenant, written twice an outage, and every host reads this
+    record anyway.
+    """
 
     version: int = 0
     slots: dict[str, Slot] = Field(default_factory=dict)
     queue: tuple[QueueEntry, ...] = ()
     sweep: SweepState = SweepState()
+    lost: dict[str, LostConnection] = Field(default_factory=dict)  # by vendor

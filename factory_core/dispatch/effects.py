@@ -261,6 +261,8 @@ class Planned(Frozen):
     failing_since: datetime | None = None
     not_before: datetime | None = None
     why: str = ""  # why the last attempt did not work
+    lost: str = ""  # the vendor that refuses our credential: while it waits for that, neither of the above counts
+    lost_since: datetime | None = None
 
     def waits(self, now: datetime) -> bool:
         """Is it too early for this one?"""

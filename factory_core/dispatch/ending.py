@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..config import FactoryConfig
 from ..work_item import ItemState
@@ -14,6 +15,7 @@ from .effects import (
     DisableAutoMerge,
     Effect,
     ForgetItem,
+    LinkPullRequest,
     Planned,
     PostComment,
     PostReply,
@@ -51,7 +53,8 @@ def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Trans
         effects.append(SetItemState(to=ItemState.DONE, expect=ours))
     effects.append(PostComment(body=comments.summary(record, at, config)))
     effects += _leave_thread(record, f"Merged. {record.pull_request.url if record.pull_request else ''}".strip())
-    noted = record.note(at, "factory", "Merged and done.").but(block=None, outbox=lasting(record))
+    kept = lasting(record, LinkPullRequest)  # a ticket that is done shows by what, even if that could not be said yet
+    noted = record.note(at, "factory", "Merged and done.").but(block=None, outbox=kept)
     return noted.to(State.DONE, at, *effects, within=config.runner.keep_finished)
 
 
@@ -175,9 +178,9 @@ def note_failure(record: InFlightRecord, event: EffectFailed, config: FactoryCon
     return record.note(event.at, "factory", words).stay()
 
 
-def lasting(record: InFlightRecord) -> tuple[Planned, ...]:
+def lasting(record: InFlightRecord, *more: type[Any]) -> tuple[Planned, ...]:
     """What of the outbox is still to be done when the item ends."""
-    return tuple(planned for planned in record.outbox if planned.effect.kind in LASTING)
+    return tuple(one for one in record.outbox if one.effect.kind in LASTING or isinstance(one.effect, more))
 
 
 def _runs(record: InFlightRecord) -> list[str]:

@@ -132,12 +132,15 @@ def order_for(run: QueuedRun, order: RunOrder) -> RunOrder:
 def heartbeat(
     run: QueuedRun, holder: str, epoch: int, said: RunReport, tail: Sequence[str], now: datetime, rules: Workers
 ) -> QueuedRun:
-    """The holder is alive, and has the run for another lease; the first one confirms the offer. Raises RunLost."""
+    """The holder is alive, and has the run for another lease; the first one confirms the offer. Raises RunLost.
+
+    While it waits for a credential, its time does not run.
+    """
     _refuse_zombie(run, holder, epoch)
     if run.state is RunState.ENDED:
         raise lost(run.run_id, "it has ended")
     cap = run.order.max_duration if run.order else timedelta(0)
-    deadline = run.deadline or now + cap + SLACK
+    deadline = now + cap + SLACK if said.lost else run.deadline or now + cap + SLACK
     status = RunStatus.RUNNING if said.status in ENDED else said.status
     return _but(
         run,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
@@ -40,6 +40,16 @@ class State(StrEnum):
 
 
 ENDED = frozenset({State.DONE, State.CANCELLED, State.FAILED})
+
+PAUSED_BY: Mapping[State, frozenset[str]] = {
+    State.WAITING: frozenset({"thread"}),
+    State.IN_REVIEW: frozenset({"work", "pull request"}),
+    State.BLOCKED: frozenset({"comments"}),
+}
+"""States whose deadline is a limit for people, and the lanes through which they are asked: while one of these waits for
+a lost connection, nobody can act, and the limit does not run. In every other state the deadline is only a look.
+"""
+
 Actor = Literal["tracker", "factory", "agent", "person"]
 
 
@@ -126,6 +136,7 @@ class InFlightRecord(Frozen):
     state: State = State.NEW
     since: datetime | None = None
     deadline: datetime | None = None
+    paused: timedelta = timedelta(0)  # of the time in this state, what does not count for its limits
     wake_at: datetime | None = None
     item: Summary | None = None
     tracker: ItemState | None = None  # where the tracker had the item when we last looked
@@ -164,7 +175,8 @@ class InFlightRecord(Frozen):
         kept = self if state is self.state else self.without(ForgetItem)
         since = at if state is not self.state else self.since
         deadline = at + within if within is not None else None
-        return Transition(kept.but(state=state, since=since, deadline=deadline, **changes), effects)
+        paused = self.paused if state is self.state else timedelta(0)
+        return Transition(kept.but(state=state, since=since, deadline=deadline, paused=paused, **changes), effects)
 
     def stay(self, *effects: Effect, **changes: Any) -> Transition:
         """Stay where we are, deadline and all."""
@@ -292,13 +304,30 @@ class InFlightRecord(Frozen):
     def settle(self, *keys: str) -> InFlightRecord:
         return self._keeping(planned for planned in self.outbox if planned.key not in keys)
 
+    def paused_since(self) -> datetime | None:
+        """Since when the limit of this state does not run; None while it does."""
+        lanes = PAUSED_BY.get(self.state, frozenset())
+        waiting = (planned.lost_since for planned in self.outbox if LANE.get(planned.effect.kind, "") in lanes)
+        began = min(filter(None, waiting), default=None)
+        return max(began, self.since) if began and self.since else began
+
+    def resume(self, keys: Collection[str], now: datetime) -> InFlightRecord:
+        """These orders wait for no connection any more. People have the time that was lost in addition."""
+        began, found = self.paused_since(), {"lost": "", "lost_since": None}
+        outbox = tuple(planned.model_copy(update=found) if planned.key in keys else planned for planned in self.outbox)
+        freed = self.but(outbox=outbox)
+        if began is None:
+            return freed
+        lost = (freed.paused_since() or now) - began
+        return freed.but(paused=self.paused + lost, deadline=self.deadline and self.deadline + lost)
+
     def _keeping(self, planned: Iterable[Planned]) -> InFlightRecord:
         kept = tuple(planned)
         return self if len(kept) == len(self.outbox) else self.but(outbox=kept)
 
     def scheduled(self, now: datetime) -> InFlightRecord:
         """With `wake_at` set to the earliest moment at which somebody must look again."""
-        moments = [self.deadline] if self.deadline else []
+        moments = [self.deadline] if self.deadline and not self.paused_since() else []
         if self.lease.holder and self.lease.until and self.outbox:
             moments.append(self.lease.until)
         else:

@@ -147,7 +147,7 @@ def back_to_review(record: InFlightRecord, event: MergeRefused, config: FactoryC
 
 def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
     """Nothing heard: read it again, remind once, and call a person when nobody reviews."""
-    waited = event.at - (record.since or event.at)
+    waited = event.at - (record.since or event.at) - record.paused
     if waited >= config.merge.give_up_after:
         why = f"Nobody acted on its pull request for {comments.duration(waited)}."
         unanswered = Block(reason="review-unanswered", why=why, fix=comments.retry_fix(record), gate_lifts=True)

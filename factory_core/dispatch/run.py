@@ -97,3 +97,4 @@ class RunReport(Frozen):
     words: str = ""  # the agent's last words: a summary, or the question when ASKED
     why: str = ""  # why it ended, when not well
     retry_at: datetime | None = None  # when LIMITED and known
+    lost: str = ""  # the vendor that refuses the credential where the run is: it waits, or FAILED for that alone

@@ -18,6 +18,7 @@ from .run import Run, RunReport, RunStatus
 
 LOOK_EVERY = timedelta(minutes=10)
 WHEN_LIMIT_UNKNOWN = timedelta(minutes=30)
+TRY_CONNECTION = timedelta(seconds=10)  # a start asks first whether the credential is good again
 
 
 def dispatch(record: InFlightRecord, event: SlotGranted, config: FactoryConfig) -> Transition:
@@ -103,12 +104,22 @@ def _no_change(record: InFlightRecord, report: RunReport, at: datetime, config: 
 
 
 def _failed(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    if report.lost:
+        return _disconnected(record, report, at, config)
     why = report.why or str(report.status)
     noted = record.note(at, "agent", f"Try {record.attempt} ended: {why}")
     if record.attempt < config.agents.max_attempts:
         return _start(noted, at, config, after=config.agents.cooldown)
     stopped = f"Stopped after {record.attempt} tries. Last: {why}"
     return block(noted, at, Block(reason="attempts-exhausted", why=stopped, fix=comments.retry_fix(record)), config)
+
+
+def _disconnected(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
+    """The code host refused the credential, so that the run had nothing to work on: that was no attempt."""
+    said = f"No work tree: {report.lost} refuses the credential. Waits for it."
+    news = not record.log or record.log[-1].text != said
+    noted = record.note(at, "agent", said) if news else record
+    return _start(noted.but(attempt=record.attempt - 1), at, config, after=TRY_CONNECTION)
 
 
 def _limited(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:

@@ -231,12 +231,12 @@ IGNORED = ignored(
 def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> Transition | None:
     """Decide. None: the event was applied before, no row expects it, or it changes nothing.
 
-    Nor does a look at the clock that is older than the deadline which stands now.
+    Nor does a look at the clock that is older than the deadline which stands now, or comes while that does not count.
     """
     step = TABLE.get((record.state, type(event)))
     if step is None or record.knows(event):
         return None
-    if isinstance(event, CheckedIn) and record.deadline and event.at < record.deadline:
+    if isinstance(event, CheckedIn) and (record.paused_since() or (record.deadline and event.at < record.deadline)):
         return None
     return step(record.remember(event), event, config)
 

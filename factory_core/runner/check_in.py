@@ -96,17 +96,16 @@ def _looked_at(batch: Batch, now: datetime) -> Iterable[str]:
     return dict.fromkeys([*batch.slots, *waiting])
 
 
-async def claim_sweep(store: StateStore, every: timedelta, now: datetime) -> SweepState | None:
+async def claim_sweep(store: StateStore, every: timedelta, now: datetime) -> Batch | None:
     """Where to go on, if it is time and no other process was faster; one conditional write decides that."""
     batch = await store.get_batch()
     if batch.sweep.at and abs(now - batch.sweep.at) < every:
         return None
     begun = batch.sweep.model_copy(update={"at": now, "report": None})
     try:
-        await store.put_batch(batch.model_copy(update={"sweep": begun}))
+        return await store.put_batch(batch.model_copy(update={"sweep": begun}))
     except VersionConflict:
         return None
-    return begun
 
 
 async def remember_sweep(store: StateStore, state: SweepState) -> bool:

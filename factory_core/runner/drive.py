@@ -22,8 +22,9 @@ from ..dispatch.events import Event, SlotOffered
 from ..dispatch.following import performed
 from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 from ..dispatch.transitions import decide
-from ..errors import OwnFault, Problem, Retryable, Terminal, VersionConflict
+from ..errors import ConnectionLost, OwnFault, Problem, Retryable, Terminal, VersionConflict
 from ..ports import Clock, StateStore
+from .connections import Connections
 from .finding import record_of
 from .lease import claim, extended, extended_or_released, holds, released
 from .retries import after_problem, is_poison
@@ -72,6 +73,7 @@ class Runner:
     ) -> None:
         self._store, self._perform, self._config, self._clock = store, perform, config, clock
         self._holder, self._wake, self._is_gone = holder, wake, is_gone
+        self.connections = Connections(store, config, clock)
         self._batch_turn = asyncio.Lock()  # the batch is one record: within a process we do not race for it
 
     async def accept(self, event: Event) -> Accepted:
@@ -209,7 +211,8 @@ class Runner:
         self, record: InFlightRecord, done: Sequence[Planned], outcome: Outcome | Problem, turn: AsyncExitStack
     ) -> InFlightRecord | None:
         now, last = self._clock(), done[-1]
-        before = reduce(performed, done[:-1], record)
+        answered = done[:-1] if isinstance(outcome, ConnectionLost) else done
+        before = reduce(performed, done[:-1], _resumed(record, answered, now))
         if isinstance(outcome, Problem):
             after, kept = after_problem(before, last, outcome, now, self._config), Outcome()
         elif outcome.forget and _is_forgettable(before, last):
@@ -224,9 +227,20 @@ class Runner:
         except VersionConflict:  # a store without transactions may have saved the batch all the same
             await self._offer_slots(kept.granted, await self._store.get_batch() if kept.granted else None)
             raise
-        _log(last.effect.kind, record, saved)
+        if not isinstance(outcome, ConnectionLost):
+            _log(last.effect.kind, record, saved)
         await self._offer_slots(kept.granted, kept.batch)
+        await self._note_connections(done, outcome)
         return saved
+
+    async def _note_connections(self, done: Sequence[Planned], outcome: Outcome | Problem) -> None:
+        """What a call says of the credential with which it was made."""
+        well = done[:-1] if isinstance(outcome, Problem) else done
+        for provider in {planned.lost for planned in well if planned.lost}:
+            await self.connections.works(provider)
+        if isinstance(outcome, ConnectionLost):
+            since = done[-1].lost_since if done[-1].lost == outcome.provider else None
+            await self.connections.lost(outcome.provider, outcome.why, since)
 
     async def _offer_slots(self, granted: Iterable[str], batch: Batch | None) -> None:
         for item in granted:
@@ -282,6 +296,12 @@ class Runner:
 
     async def _load(self, work_item_id: str) -> InFlightRecord:
         return await self._store.get_in_flight(work_item_id) or InFlightRecord(work_item_id=work_item_id)
+
+
+def _resumed(record: InFlightRecord, done: Sequence[Planned], now: datetime) -> InFlightRecord:
+    """What waited for a connection and was answered waits no more."""
+    waited = [planned.key for planned in done if planned.lost]
+    return record.resume(waited, now) if waited else record
 
 
 def _is_forgettable(record: InFlightRecord, planned: Planned) -> bool:

@@ -232,8 +232,8 @@ class Performer:
         report, now = await self._fleet.look(effect.run_id), self._clock()
         if report is None:
             report = _lost(record, effect.run_id, "the fleet has never heard of it", now)
-        elif report.status is RunStatus.WAITING:
-            return Outcome()  # for a worker: that has no limit and costs no attempt
+        elif report.status is RunStatus.WAITING or (report.lost and report.status not in ENDED):
+            return Outcome()  # for a worker, or for a credential: that has no limit and costs no attempt
         elif report.status is RunStatus.STARTING and _since(record, report, now) > self._config.agents.start_within:
             await self._fleet.stop(effect.run_id)
             report = _lost(record, effect.run_id, "it was accepted and never started", now)

@@ -1,4 +1,7 @@
-"""What becomes of an effect that did not work: tried again later, or, when that is hopeless, the machine decides."""
+"""What becomes of an effect that did not work: tried again later, or, when that is hopeless, the machine decides.
+
+What waits for a credential is tried again and again, and costs nothing: whose failure that is, is no ticket's matter.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig, Runner
 from ..dispatch.effects import Planned, StartAgent
 from ..dispatch.events import EffectFailed
-from ..dispatch.records import InFlightRecord
+from ..dispatch.records import InFlightRecord, short
 from ..dispatch.transitions import decide
-from ..errors import OwnFault, Problem
+from ..errors import ConnectionLost, OwnFault, Problem
+
+SOONEST, LATEST = timedelta(seconds=5), timedelta(seconds=60)  # between two tries of what waits for a credential
 
 
 def after_problem(
@@ -22,9 +27,11 @@ def after_problem(
     """
     if all(known.key != planned.key for known in record.outbox):
         return record
+    if isinstance(problem, ConnectionLost):
+        return _replaced(record, _waiting(planned, problem, now))
     tried = _tried(planned, problem, now, config.runner)
     if problem.retryable and not is_poison(tried, config.runner) and not _is_overdue(tried, now, config.runner):
-        return record.but(outbox=tuple(tried if known.key == planned.key else known for known in record.outbox))
+        return _replaced(record, tried)
     failed = EffectFailed(
         id=f"{planned.key}:failed",
         work_item_id=record.work_item_id,
@@ -36,6 +43,10 @@ def after_problem(
     )
     settled = record.settle(planned.key)
     return decide(settled, failed, config) or settled
+
+
+def _replaced(record: InFlightRecord, changed: Planned) -> InFlightRecord:
+    return record.but(outbox=tuple(changed if known.key == changed.key else known for known in record.outbox))
 
 
 def is_poison(planned: Planned, rules: Runner) -> bool:
@@ -56,7 +67,23 @@ def _tried(planned: Planned, problem: Problem, now: datetime, rules: Runner) -> 
         "failing_since": planned.failing_since or now,
         "not_before": now + _delay(problem, attempts, rules),
         "why": problem.why[:300],
+        "lost": "",
+        "lost_since": None,
     }
+    return planned.model_copy(update=changes)
+
+
+def _waiting(planned: Planned, problem: ConnectionLost, now: datetime) -> Planned:
+    """Waiting for a credential. The vendor answered, so an outage that was counted before is over.
+
+    When it is tried again is spread by its key: what waits for one vendor does not go on all at once.
+    """
+    since = planned.lost_since or now
+    pause = min(max((now - since) / 4, SOONEST), LATEST) * (1 + int(short(planned.key), 16) / 16**12) / 2
+    changes = {
+        "lost": problem.provider, "lost_since": since, "failing_since": None,
+        "not_before": now + pause, "why": problem.why[:300],
+    }  # fmt: skip
     return planned.model_copy(update=changes)
 
 

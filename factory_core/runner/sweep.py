@@ -16,13 +16,13 @@ from functools import partial
 from typing import NamedTuple
 
 from ..config import FactoryConfig
-from ..dispatch.batch import SweepReport, SweepState
+from ..dispatch.batch import Batch, SweepReport, SweepState
 from ..dispatch.events import Event, ItemChanged, PullRequestChanged, ReplyReceived
 from ..dispatch.following import OURS, is_news
 from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import InFlightRecord, State, Summary, short
 from ..dispatch.transitions import transition
-from ..errors import PlaceUnknown, Problem, UnreadableRecord
+from ..errors import ConnectionLost, PlaceUnknown, Problem, UnreadableRecord
 from ..ports import (
     ChangeFeed,
     ClarificationChannel,
@@ -37,6 +37,7 @@ from ..ports import (
     WorkItemProvider,
 )
 from ..work_item import WorkItem
+from .connections import Connections
 from .cursors import begin, is_walk, reach
 from .finding import record_of
 from .retries import wanted_pause
@@ -59,8 +60,15 @@ class Sources(NamedTuple):
     reader: PointerReader | None = None
 
 
+SOURCES = {
+    "ready": "intent_provider", "items": "intent_provider", "pull-requests": "output_target",
+    "threads": "clarification_channel", "feed": "relay",
+}  # fmt: skip
+"""The key of the configuration that names the vendor, of the looks that surely ask it something."""
+
+
 class Sweep:
-    """One look at everything, from `state` on."""
+    """One look at everything, from where the last one came to."""
 
     def __init__(
         self,
@@ -69,10 +77,12 @@ class Sweep:
         config: FactoryConfig,
         clock: Clock,
         accept: Callable[[Event], Awaitable[None]],
-        state: SweepState,
+        connections: Connections,
+        begun: Batch,
     ) -> None:
         self._sources, self._store, self._config, self._clock, self._accept = sources, store, config, clock, accept
-        self._state, self._cursors, self._not_before = state, dict(state.cursors), dict(state.not_before)
+        self._connections, self._lost, self._state = connections, begun.lost, begun.sweep
+        self._cursors, self._not_before = dict(begun.sweep.cursors), dict(begun.sweep.not_before)
         self._found: Counter[str] = Counter()
         self._failed: dict[str, str] = {}
         self._left = 0
@@ -113,13 +123,19 @@ class Sweep:
         return looks
 
     async def _tried(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
-        """A source that asks for a pause gets it; a walk that it will never go on with begins anew."""
+        """A source that asks for a pause gets it; a walk that it will never go on with begins anew.
+
+        A lost connection is no failure of the search: it is noted where all see it, and passed over.
+        """
         self._not_before.pop(name, None)
         try:
             async with asyncio.timeout(PATIENCE):
                 await look()
+            await self._note_answer(name)
         except TimeoutError:
             self._note_failure(name, f"no answer within {PATIENCE:.0f} s")
+        except ConnectionLost as lost:
+            await self._connections.lost(lost.provider, lost.why)
         except Problem as problem:
             self._note_failure(name, f"{problem.what}: {problem.why}")
             pause = wanted_pause(problem, self._config.runner)
@@ -127,6 +143,11 @@ class Sweep:
                 self._not_before[name] = self._clock() + pause
             if isinstance(problem, PlaceUnknown) or (not problem.retryable and is_walk(self._cursors, name)):
                 self._cursors.pop(name, None)
+
+    async def _note_answer(self, name: str) -> None:
+        provider = getattr(self._config, SOURCES[name]) if name in SOURCES else ""
+        if provider in self._lost and self._left < self._config.sweep.calls:
+            await self._connections.works(provider)
 
     def _note_failure(self, name: str, why: str) -> None:
         if name not in self._failed:

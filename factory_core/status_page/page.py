@@ -48,7 +48,7 @@ def _title(report: StatusReport) -> str:
 
 def shape_of(report: StatusReport) -> str:
     """Triangle: act. Clock: look. Check: all is well."""
-    if report.verdict.level in {"intake-down", "needs-person", "budget"}:
+    if report.verdict.level in {"intake-down", "needs-auth", "needs-person", "budget"}:
         return "alarm"
     return "clock" if any(line.status in {"quiet", "down"} for line in report.lines) else "check"
 
@@ -110,6 +110,7 @@ def _line(line: LineReport, now: datetime) -> Html:
         "ok": ("check", "fine"),
         "quiet": ("warning", "quiet"),
         "down": ("stopped", "down"),
+        "needs-auth": ("stopped", "needs a new credential"),
         "unknown": ("line", "unknown"),
     }
     heard = tag("time", ago(line.last_event_at, now), datetime=iso(line.last_event_at)) if line.last_event_at else None

@@ -12,7 +12,7 @@ from ..dispatch.run import RunReport
 from .items import finished_of, item_of, queue_of, run_of, spent_of
 from .sentences import merged
 from .shapes import Item, Line, LineReport, Queued, StatusReport, Step, Vitals
-from .spelling import arguments, cents, command, vendor
+from .spelling import arguments, cents, clock, command, vendor
 from .verdict import verdict
 
 MOST_FINISHED = 10
@@ -38,7 +38,7 @@ def report(
     moving = sorted((item for item in open_items if not item.reason), key=_oldest_first)  # no usual times known yet
     queue = queue_of(records, batch, config, now)
     finished = finished_of(records, config, now)
-    shown = (*map(_line, lines), _agents(batch, config))
+    shown = (*(_line(line, now) for line in lines), _agents(batch, config))
     vitals = _vitals(records, runs, batch, queue, config, now)
     judged = verdict((*needs, *moving), queue, shown, vitals, config, now)
     return StatusReport(
@@ -52,10 +52,11 @@ def _oldest_first(item: Item) -> tuple[int, str]:
     return (-(item.since_s or 0), item.key)
 
 
-def _line(line: Line) -> LineReport:
+def _line(line: Line, now: datetime) -> LineReport:
+    note = f"not authorised since {clock(line.since, now)}: {line.note}" if line.since else line.note
     return LineReport(
-        name=line.name, title=vendor(line.name), status=line.status, last_event_at=line.last_event_at,
-        note=line.note, fix=arguments(line.fix), fix_in_words=line.fix,
+        name=line.name, title=vendor(line.name), status=line.status, since=line.since, last_event_at=line.last_event_at,
+        note=note, fix=arguments(line.fix), fix_in_words=line.fix,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from ..config import FactoryConfig
 from ..dispatch.merge_gate import gate
 from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import Clarification, InFlightRecord, State
-from .spelling import at, command, count, money, retry, sentence, vendor
+from .spelling import at, clock, command, count, money, retry, sentence, vendor
 
 
 class Need(NamedTuple):
@@ -56,7 +56,7 @@ def _answer(record: InFlightRecord, config: FactoryConfig, now: datetime) -> Nee
 
 def _escalates(record: InFlightRecord, asked: Clarification, config: FactoryConfig) -> datetime | None:
     if asked.step == "asked":
-        return asked.asked_at + config.clarification.escalate_after
+        return asked.asked_at + config.clarification.escalate_after + record.paused
     return record.deadline if asked.step == "reminded" else None
 
 
@@ -109,6 +109,10 @@ def _pull_request(record: InFlightRecord) -> str:
 
 def trouble(record: InFlightRecord, now: datetime) -> str:
     """What the outbox could not do at its last attempt, and when it is tried again; empty when all is well."""
+    lost = next((planned for planned in record.outbox if planned.lost), None)
+    if lost and lost.lost_since:
+        doing = lost.effect.kind.replace("_", " ").capitalize()
+        return f"{doing} waits for a new credential of {vendor(lost.lost)} since {clock(lost.lost_since, now)}."
     planned = next((planned for planned in record.outbox if planned.attempts), None)
     if planned is None:
         return ""
@@ -138,8 +142,9 @@ def _unless_reviewed(record: InFlightRecord, config: FactoryConfig, now: datetim
     """What happens when nobody acts on the pull request."""
     if record.since is None:
         return ""
-    remind = "" if "reminded" in record.handled else f"Reminded {at(record.since + config.merge.remind_after, now)}. "
-    return f"{remind}Stopped {at(record.since + config.merge.give_up_after, now)} if nobody acts."
+    since = record.since + record.paused
+    remind = "" if "reminded" in record.handled else f"Reminded {at(since + config.merge.remind_after, now)}. "
+    return f"{remind}Stopped {at(since + config.merge.give_up_after, now)} if nobody acts."
 
 
 def _next_look(record: InFlightRecord, now: datetime) -> str:

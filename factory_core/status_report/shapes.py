@@ -17,8 +17,8 @@ from ..work_item import Frozen
 from . import spelling
 from .spelling import InFull, Title
 
-Level = Literal["intake-down", "needs-person", "budget", "moving", "idle"]
-LineStatus = Literal["ok", "quiet", "down", "unknown"]
+Level = Literal["intake-down", "needs-auth", "needs-person", "budget", "moving", "idle"]
+LineStatus = Literal["ok", "quiet", "down", "needs-auth", "unknown"]
 Checks = Literal["green", "running", "failed"]
 Review = Literal["approved", "changes requested"]
 Outcome = Literal["merged", "done", "cancelled", "given up"]
@@ -29,10 +29,12 @@ class Line(Frozen):
     """What the host knows of one line in or out: a provider by its name in the configuration, `store`, `check-in`.
 
     `note` is a few words (`3 ms, SQLite`) or, when the status is not ok, why. `fix` follows the rule of Problem.fix.
+    `since` when it needs auth.
     """
 
     name: str
     status: LineStatus = "unknown"
+    since: datetime | None = None
     last_event_at: datetime | None = None
     note: spelling.Line = ""
     fix: str = ""
@@ -44,6 +46,7 @@ class LineReport(Frozen):
     name: str
     title: str
     status: LineStatus
+    since: datetime | None = Field(default=None, exclude_if=lambda moment: moment is None)  # when it needs auth
     last_event_at: datetime | None = None
     usual_gap_s: int | None = None
     per_hour: tuple[int, ...] | None = None

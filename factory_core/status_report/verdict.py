@@ -22,6 +22,7 @@ def verdict(
     longest = Longest(key=needs[0].key, seconds=needs[0].since_s) if needs and needs[0].since_s is not None else None
     return (
         _intake_down(lines, needs, longest, config)
+        or _needs_auth(lines, needs, longest)
         or _needs_person(items, needs, queue, lines, longest)
         or _budget(vitals)
         or _moving(items, queue, lines)
@@ -42,6 +43,21 @@ def _intake_down(
         level="intake-down", count=len(needs), longest=longest,
         sentence=f"Intake is down: no signed {vendor(config.intent_provider)} event can be accepted.",
         detail=sentence(f"{line.title}: {line.note or 'it does not answer'}"), fix=arguments(fix), fix_in_words=fix,
+    )  # fmt: skip
+
+
+def _needs_auth(lines: Sequence[LineReport], needs: Sequence[Item], longest: Longest | None) -> Verdict | None:
+    """A vendor refuses the credential: the tickets wait, and only a person can put in a new one."""
+    lost = [line for line in lines if line.status == "needs-auth"]
+    if not lost:
+        return None
+    titles = " and ".join(line.title for line in lost)
+    people = f"{count(len(needs), 'item')} {'needs' if len(needs) == 1 else 'need'} a person." if needs else ""
+    said = [*(sentence(f"{line.title}: {line.note}") for line in lost), "What needs it waits; no ticket stops.", people]
+    return Verdict(
+        level="needs-auth", count=len(needs), longest=longest,
+        sentence=f"{titles} {'needs a new credential' if len(lost) == 1 else 'need new credentials'}.",
+        detail=" ".join(part for part in said if part), fix=lost[0].fix, fix_in_words=lost[0].fix_in_words,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from .shapes import Finished, Item, ItemReport, ItemSummary, Queued, StatusReport
+from .shapes import Finished, Item, ItemReport, ItemSummary, LineReport, Queued, StatusReport
 from .spelling import ago, clock, duration, iso, money
 
 MOST_SHOWN = 5
@@ -25,12 +25,13 @@ def words(report: StatusReport, *, all: bool = False) -> str:
 
 
 def rows(report: StatusReport) -> str:
-    """For a pipe: a line an item, tab-separated, times in full.
+    """For a pipe: a line an item, tab-separated, times in full; before them each connection that needs a credential.
 
     Columns: key, state, reason, since, repository, stage, try, spent, last progress, why, fix.
     """
+    lost = (_line_row(line) for line in report.lines if line.status == "needs-auth")
     open_items = (_row(item) for item in report.items)
-    return "\n".join("\t".join(row) for row in (*open_items, *map(_queued_row, report.queue)))
+    return "\n".join("\t".join(row) for row in (*lost, *open_items, *map(_queued_row, report.queue)))
 
 
 def _verdict(report: StatusReport) -> str:
@@ -110,6 +111,10 @@ def _row(item: Item) -> tuple[str, ...]:
         item.key, item.state, item.reason or "", _iso(item.since), item.repo or "", item.where, str(item.try_),
         str(item.spent_usd), _iso(item.progress_at), " ".join(said.split()), item.fix_in_words,
     )  # fmt: skip
+
+
+def _line_row(line: LineReport) -> tuple[str, ...]:
+    return line.name, line.status, line.status, _iso(line.since), "", "", "", "", "", line.note, line.fix_in_words
 
 
 def _queued_row(item: Queued) -> tuple[str, ...]:

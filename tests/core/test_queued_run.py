@@ -250,3 +250,16 @@ def test_machines_that_never_begin_end_the_run() -> None:
     for epoch in range(1, MOST_OFFERS + 1):
         run = steps.gone(run, epoch, RunStatus.LOST, "no image", LATER)
     assert run.report and (run.report.status, "no image" in run.report.why) == (RunStatus.FAILED, True)
+
+
+def test_the_time_of_a_run_that_waits_for_a_credential_does_not_run() -> None:
+    """For 3 days its worker says that the code host refuses it; from the last such word on it has all its time."""
+    run, now = running(), NOW
+    while now < NOW + timedelta(days=3):
+        now += RULES.heartbeat * 10
+        run = steps.expire(run, now)
+        assert run.state is RunState.RUNNING
+        run = steps.heartbeat(run, ANNA.id, 1, said(RunStatus.SUCCEEDED, lost="github"), (), now, RULES)
+        assert run.report and run.report.lost == "github"
+    assert run.deadline == now + ORDER.max_duration + SLACK
+    assert beat(run, now + SECOND).deadline == run.deadline

@@ -19,6 +19,7 @@ class GitServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         pair = base64.b64encode(f"x-access-token:{password}".encode()).decode()
         self.command_lines = set[str]()  # of every process, while git speaks with us
+        self.takes_pushes = True  # with this password; else it does not know it, either
         self.root, self.expected, self.redirect, self.statuses = root, f"Basic {pair}", "", list[int]()
 
     @property
@@ -41,7 +42,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.command_lines.add(entry.read_bytes().decode(errors="replace"))
         if self.server.redirect:
             return self._say(301, {"Location": self.server.redirect + self.path})
-        if self.headers.get("Authorization") != self.server.expected:
+        pushes = "receive-pack" in self.path
+        if self.headers.get("Authorization") != self.server.expected or (pushes and not self.server.takes_pushes):
             return self._say(401, {"WWW-Authenticate": 'Basic realm="git"'})
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -9,18 +9,20 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
-from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 from factory_core.ports import Clock
 
 from . import workspace
+from .code_host import SignIn, Unwatched
 from .engine import Engine, Seen
 from .engines import ENGINES
 from .environment import check_names, for_engine, for_git
-from .git import GitFailed
+from .git import GitFailed, git
 from .processes import MARK, end_marked
 from .publish import publish
 from .run_files import RunFiles, directory_name
@@ -28,8 +30,9 @@ from .supervise import Errand, spawn
 
 log = logging.getLogger(__name__)
 
-Credentials = Callable[[str], Mapping[str, str]]
+Credentials = Callable[[str], Mapping[str, str]] | SignIn
 """Clone address → extra environment for the git calls that speak with that host (see git.http_credential)."""
+REACH = 20.0  # seconds, for asking the code host whether it accepts the credential
 
 
 class LocalFleet:
@@ -60,22 +63,26 @@ class LocalFleet:
         passed = tuple(pass_environment)
         check_names(passed)
         self.finished: Callable[[RunReport], Awaitable[None]] = _nobody
-        self._home, self._clock, self._credentials, self._engines = home.resolve(), clock, credentials, engines
+        self._home, self._clock, self._engines = home.resolve(), clock, engines
+        self._code_host = Unwatched(credentials) if callable(credentials) else credentials
+        self._refused = False  # the credential, when git spoke with the code host last
         self._engine_environment = for_engine(environment, passed)
         self._git_environment = for_git(environment)
         self._idle_after, self._grace, self._push_within, self._poll = idle_after, grace, push_within, poll
         self._followed: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, order: RunOrder) -> RunReport:
-        """Raises Terminal for an engine that does not exist or is not installed, and for a password in the address."""
+        """Raises Terminal for an engine that does not exist or is not installed, and for a password in the address;
+        ConnectionLost while the code host is known to refuse the credential, for a run would fail over that."""
         run = self._run(order.run_id)
-        if run.progress() is None and run.result() is None:
+        if not _is_begun(run):
             errand = self._errand(order)
-            if run.order() is None:
-                run.save_order(order)
-            held = run.lock()
-            if held is not None:
-                await asyncio.to_thread(spawn, run, held, errand)
+
+            async def begin(credential: Mapping[str, str]) -> None:
+                await self._reach(order, credential)
+                await _begin(run, order, errand.model_copy(update={"credential": credential}))
+
+            await self._code_host.signed_in(order.clone_url, begin)
         self._follow(run, order.run_id)
         return await self.look(order.run_id) or _starting(order)
 
@@ -107,14 +114,20 @@ class LocalFleet:
         raise Retryable(f"The run {run_id} does not stop", why="its processes still live", fix="factory status")
 
     async def publish(self, run_id: str) -> str:
-        """Raises Retryable when the code host does not answer, Terminal with its words when it refuses."""
+        """Raises Retryable when the code host does not answer, Terminal with its words when it refuses, ConnectionLost
+        when it refuses the credential."""
         run = self._run(run_id)
         order, report = run.order(), run.result()
         if order is None or report is None or report.status is not RunStatus.SUCCEEDED:
             raise Terminal(
                 f"The run {run_id} has nothing to publish", why="it did not end with commits", fix="factory status"
             )
-        return await asyncio.to_thread(publish, self._workspace(order, self._push_within))
+
+        async def push(credential: Mapping[str, str]) -> str:
+            space = self._workspace(order, self._push_within, credential)
+            return await asyncio.to_thread(publish, space, self._code_host.vendor(order.clone_url))
+
+        return await self._code_host.signed_in(order.clone_url, push)
 
     async def adopt(self) -> None:
         """Call once when the server starts: every run that was not reported is followed again."""
@@ -198,7 +211,7 @@ class LocalFleet:
             command=tuple(engine.command(order, self._memory(order.work_item_id))),
             environment={**self._engine_environment, **engine.environment(), **own},
             git_environment=self._git_environment,
-            credential=self._credentials(order.clone_url),
+            vendor=self._code_host.vendor(order.clone_url),
             idle_after=self._idle_after,
             grace=self._grace,
         )
@@ -207,9 +220,26 @@ class LocalFleet:
         """Tells this run's processes from all others on this machine, those of another factory as well."""
         return f"{self._home}:{order.run_id}"
 
-    def _workspace(self, order: RunOrder, patience: timedelta = timedelta(minutes=5)) -> workspace.Workspace:
-        credential, tick = self._credentials(order.clone_url), _deadline(patience.total_seconds())
-        return workspace.Workspace(self._home, order, self._git_environment, credential, tick)
+    def _workspace(
+        self, order: RunOrder, patience: timedelta = timedelta(minutes=5), credential: Mapping[str, str] | None = None
+    ) -> workspace.Workspace:
+        tick = _deadline(patience.total_seconds())
+        return workspace.Workspace(self._home, order, self._git_environment, credential or {}, tick)
+
+    async def _reach(self, order: RunOrder, credential: Mapping[str, str]) -> None:
+        """Raise ConnectionLost if the code host refuses the credential, where there is reason to ask first."""
+        vendor = self._code_host.vendor(order.clone_url)
+        if not vendor or not (self._refused or self._code_host.in_doubt):
+            return
+        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        signed = {**self._git_environment, **credential}
+        asked = partial(git, self._home, "ls-remote", "--quiet", "--", order.clone_url, "HEAD", environment=signed)
+        try:
+            await asyncio.to_thread(asked, tick=_deadline(REACH))
+        except GitFailed as error:
+            if error.unauthorised:
+                raise ConnectionLost(vendor, str(error)[-300:]) from None
+        self._refused = False
 
     async def _lost(self, run: RunFiles, order: RunOrder) -> RunReport | None:
         """The report of a run whose supervisor is dead; None while it lives.
@@ -242,17 +272,36 @@ class LocalFleet:
     async def _until_reported(self, run: RunFiles, run_id: str) -> None:
         while (report := await self.look(run_id)) is None or report.ended_at is None:  # noqa: ASYNC110 - files, not events
             await asyncio.sleep(self._poll)
-        delay = 1.0
+        self._refused = self._refused or bool(report.lost)
+        delay, said = 1.0, ""
         while not run.reported.exists():
             try:
                 await self.finished(report)
                 run.reported.touch()
             except Problem as problem:
-                log.warning(
-                    "the end of a run could not be told", extra={"action": "report", "run": run_id, "why": problem.what}
-                )
+                if not isinstance(problem, ConnectionLost) or said != problem.why:  # that lasts, and is said once
+                    log.warning(
+                        "the end of a run could not be told: %s: %s", problem.what, problem.why,
+                        extra={"action": "report", "run": run_id},
+                    )  # fmt: skip
+                said = problem.why
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 60.0)
+
+
+def _is_begun(run: RunFiles) -> bool:
+    return run.progress() is not None or run.result() is not None
+
+
+async def _begin(run: RunFiles, order: RunOrder, errand: Errand) -> None:
+    """Begin the run, unless the same start was faster."""
+    if _is_begun(run):
+        return
+    if run.order() is None:
+        run.save_order(order)
+    held = run.lock()
+    if held is not None:
+        await asyncio.to_thread(spawn, run, held, errand)
 
 
 async def _nobody(report: RunReport) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 Tick = Callable[[], None]
 """Called several times a second while git works; it may raise to end it."""
@@ -23,8 +22,18 @@ _ALWAYS = (
 )
 
 
+_UNAUTHORISED = (
+    "Authentication failed", "could not read Username", "could not read Password", "Invalid username or", "error: 401",
+)  # fmt: skip
+
+
 class GitFailed(Exception):
     """git said no; the message is what it said, without the command."""
+
+    @property
+    def unauthorised(self) -> bool:
+        """Did the other side refuse the credential, or miss one? That it lacks a permission is another answer."""
+        return any(mark in str(self) for mark in _UNAUTHORISED)
 
 
 def git(place: Path, *arguments: str, environment: Mapping[str, str], tick: Tick) -> str:
@@ -53,12 +62,6 @@ def http_credential(user: str, password: str) -> dict[str, str]:
         "GIT_CONFIG_KEY_0": "http.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: Basic {pair}",
     }
-
-
-def for_host(url: str, token: str) -> Callable[[str], Mapping[str, str]]:
-    """Clone address → the extra environment: the token for this one host, nothing for any other."""
-    ours, signed = urlsplit(url).netloc, http_credential("x-access-token", token) if token else {}
-    return lambda clone_url: signed if urlsplit(clone_url).netloc == ours else {}
 
 
 def _wait(process: subprocess.Popen[str], tick: Tick) -> tuple[str, str]:

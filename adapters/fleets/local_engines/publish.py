@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from factory_core.dispatch.run import RunOrder
-from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 
 from .git import GitFailed
 from .workspace import Workspace
 
 
-def publish(space: Workspace) -> str:
+def publish(space: Workspace, vendor: str = "") -> str:
     """Push the run's head to its branch and give its sha. Raises Terminal for a refusal, else Retryable.
 
     Only what we ourselves pushed last is ever replaced: a person's commits on the branch make the push fail instead.
+    `vendor`: whose credential it is; that it is refused is no failure of the run's.
     """
     try:
         return _publish(space)
     except GitFailed as error:
+        if vendor and error.unauthorised:
+            raise ConnectionLost(vendor, str(error)[-300:]) from None
         raise _problem(space.order, str(error)) from None
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 import adapters
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
@@ -41,7 +41,8 @@ class Errand(Frozen):
     command: tuple[str, ...]
     environment: Mapping[str, str]  # the engine's, all of it
     git_environment: Mapping[str, str]
-    credential: Mapping[str, str]  # for git, when it speaks with the code host
+    credential: Mapping[str, str] = Field(default_factory=dict)  # for git, when it speaks with the code host
+    vendor: str = ""  # whose credential that is
     idle_after: timedelta
     grace: timedelta
 
@@ -81,6 +82,7 @@ def main() -> None:
 def supervise(run: RunFiles, order: RunOrder, errand: Errand, watchdog: Watchdog) -> RunReport:
     """The whole run, from the work tree to the report."""
     space = workspace.Workspace(errand.home, order, errand.git_environment, errand.credential, watchdog.tick)
+    lost = ""
     try:
         with space.alone(space.tree):
             ending = _work(run, order, errand, watchdog, space)
@@ -88,9 +90,11 @@ def supervise(run: RunFiles, order: RunOrder, errand: Errand, watchdog: Watchdog
         ending = Ending(ended.status, ended.why)
     except GitFailed as error:
         ending = Ending(RunStatus.FAILED, f"git: {error}"[:500])
+        lost = errand.vendor if error.unauthorised else ""
     seen = watchdog.finish()
     run.save_seen(seen)
-    return _report(watchdog.report, seen, ending)
+    report = _report(watchdog.report, seen, ending)
+    return report.model_copy(update={"lost": lost, "session": order.resume}) if lost else report
 
 
 def _work(run: RunFiles, order: RunOrder, errand: Errand, watchdog: Watchdog, space: workspace.Workspace) -> Ending:

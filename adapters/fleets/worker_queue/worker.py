@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from factory_core.dispatch.queued_run import RunLost
 from factory_core.dispatch.run import ENDED, RunOrder, RunReport, RunStatus
-from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 
 from ..local_engines.boot_clock import boot_clock
 from ..local_engines.fleet import LocalFleet
@@ -40,6 +40,8 @@ class Held:
     fence: float = 0.0
     begun: bool = False  # by this process
     lost: bool = False
+    stopping: bool = False
+    waits_for: str = ""  # the vendor that refuses this worker's credential
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -119,7 +121,8 @@ class QueueWorker:
                 await asyncio.sleep(answer.retry_after_s)
 
     async def _has_room(self) -> None:
-        while len(self._held) >= self._slots:
+        """While a run waits for a credential, others would wait here, too: they are left to other workers."""
+        while len(self._held) >= self._slots or any(held.waits_for for held in self._held.values()):
             self._room.clear()
             await self._room.wait()
 
@@ -146,6 +149,8 @@ class QueueWorker:
                 if not held.over.is_set():  # else its end was told while we asked
                     await self._let_go(held, lost.why)
                 return
+            except ConnectionLost as problem:
+                _note_loss(held, problem)
             except Problem as problem:
                 delay = await _pause(problem, delay, held.order.name)
                 continue
@@ -157,13 +162,15 @@ class QueueWorker:
         run_id, asked = held.order.run_id, self._clock()
         known = await self._fleet.look(run_id)
         tail = await self._fleet.tail(run_id)
-        answer = await self._client.heartbeat(run_id, held.claim.epoch, known or _starting(held.order), tail)
+        report = (known or _starting(held.order)).model_copy(update={"lost": held.waits_for})
+        answer = await self._client.heartbeat(run_id, held.claim.epoch, report, tail)
         held.fence = asked + answer.lease_s * TRUSTED
         self._fleet.fence(run_id, held.fence)
         return answer
 
     async def _obey(self, held: Held, answer: HeartbeatAnswer) -> None:
         """Begin what is confirmed, stop what is to be stopped; a run that a predecessor began is begun but once."""
+        held.stopping = answer.stop
         if answer.stop and await self._fleet.look(held.order.run_id) is None:
             await self.finished(_ended(held.order, RunStatus.STOPPED, "it was stopped before it began"))
         elif answer.stop:
@@ -178,6 +185,7 @@ class QueueWorker:
             if held.claim.elsewhere and await self._fleet.look(order.run_id) is None:
                 await self._fleet.forget(order.work_item_id)
             await self._fleet.start(order)
+            self._note_accepted(held)
             _say(held, f"{order.title[:60]!r} in {order.repository}, {order.engine}")
         except Terminal as problem:
             await self.finished(_ended(order, RunStatus.FAILED, f"{problem.what}: {problem.why}"))
@@ -188,10 +196,21 @@ class QueueWorker:
         if self._clock() > held.fence:
             why = "the factory was not heard, and may have given the run to another worker"
             raise Retryable(f"{report.run_id} cannot be pushed yet", why=why, fix="factory worker --help")
+        if held.waits_for and held.stopping:
+            return report.model_copy(update={"status": RunStatus.STOPPED, "why": "it was stopped before its push"}), ""
         try:
-            return report, await self._fleet.publish(report.run_id)
+            head = await self._fleet.publish(report.run_id)
+            self._note_accepted(held)
+            return report, head
+        except ConnectionLost as problem:
+            _note_loss(held, problem)
+            raise
         except Terminal as problem:
             return report.model_copy(update={"status": RunStatus.FAILED, "why": f"{problem.what}: {problem.why}"}), ""
+
+    def _note_accepted(self, held: Held) -> None:
+        held.waits_for = ""
+        self._room.set()
 
     async def _let_go(self, held: Held, why: str) -> None:
         _say(held, "is not ours any more", why)
@@ -224,6 +243,13 @@ async def _pause(problem: Problem, delay: float, about: str) -> float:
     log.warning("%s: %s: %s", about, problem.what, problem.why)
     await asyncio.sleep(getattr(problem, "after", None) or delay * random.uniform(0.5, 1.0))  # noqa: S311
     return min(delay * 2, LONGEST_DELAY)
+
+
+def _note_loss(held: Held, problem: ConnectionLost) -> None:
+    """Said once: the factory is told with each heartbeat, and the run waits until a credential is accepted."""
+    if not held.waits_for:
+        log.error("%s waits: %s: %s", held.order.work_item_id, problem.what, problem.why)
+    held.waits_for = problem.provider
 
 
 def _say(held: Held, what: str, why: str = "") -> None:

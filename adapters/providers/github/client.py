@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx2
 
+from adapters.providers.credential import Token, authorized
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
-from factory_core.errors import Problem
+from factory_core.errors import ConnectionLost, Problem
 from factory_core.intake.payload import at, rows, text
 from factory_core.ports import Clock
 
@@ -28,21 +29,27 @@ def utc_now() -> datetime:
 
 
 class GithubClient:
-    """`token` is a classic, fine-grained or installation token; `url` is the API's root, without a slash at the end."""
+    """`token` is a classic, fine-grained or installation token, or where today's is found; `url` is the API's root,
+    without a slash at the end."""
 
-    def __init__(self, http: httpx2.AsyncClient, token: str, url: str, *, clock: Clock = utc_now) -> None:
+    def __init__(self, http: httpx2.AsyncClient, token: Token, url: str, *, clock: Clock = utc_now) -> None:
         self._http, self._token, self._url, self._clock = http, token, url.rstrip("/"), clock
 
     async def ask(
         self, method: str, path: str, *, params: dict[str, Any] | None = None, body: object = None
     ) -> httpx2.Response:
-        """Any answer below 500 but 429, refusals included; raises Terminal when there is no token to ask with."""
-        if not self._token:
-            raise never("GitHub", "nothing can be asked", "there is no token", CONNECT)
-        request = self._http.build_request(
-            method, self._url + path, params=params, json=body, headers=self._headers(), timeout=DEADLINE
-        )
-        return await send(self._http, "GitHub", request, delay=self._pause)
+        """Any answer below 500 but 401 and 429, refusals included; raises ConnectionLost when no token is accepted."""
+
+        async def call(token: str) -> httpx2.Response:
+            request = self._http.build_request(
+                method, self._url + path, params=params, json=body, headers=_headers(token), timeout=DEADLINE
+            )
+            response = await send(self._http, "GitHub", request, delay=self._pause)
+            if response.status_code == 401:
+                raise ConnectionLost("github", f"it does not know the token: {message(response)}")
+            return response
+
+        return await authorized("github", self._token, call)
 
     async def call(
         self,
@@ -86,21 +93,10 @@ class GithubClient:
             raise later("GitHub", "its rate limit is used up", after=self._pause(response))
         return tuple(text(error, "message") or "it did not say why" for error in errors)
 
-    def _headers(self) -> dict[str, str]:
-        """The only place that knows the token."""
-        return {
-            "authorization": f"Bearer {self._token}",
-            "accept": "application/vnd.github+json",
-            "x-github-api-version": "2022-11-28",
-            "user-agent": "ticket-factory",
-        }
-
     def refusal(self, response: httpx2.Response) -> Problem:
         """What a 3xx or 4xx answer means. A 403 is three things: a limit, a pause, or a missing permission."""
         status, path = response.status_code, response.request.url.path
         what, said = f"{response.request.method} {path} was answered with {status}", message(response)
-        if status == 401:
-            return never("GitHub", what, f"it does not know the token: {said}", CONNECT)
         if status == 403:
             pause, needed = self._pause(response), response.headers.get("x-accepted-github-permissions")
             if pause is not None:
@@ -123,6 +119,15 @@ class GithubClient:
         status = response.status_code
         limited = left == "0" or status == 429 or (status == 403 and "rate limit" in message(response).lower())
         return LEAST_PAUSE if asked is None and limited else asked
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {
+        "authorization": f"Bearer {token}",
+        "accept": "application/vnd.github+json",
+        "x-github-api-version": "2022-11-28",
+        "user-agent": "ticket-factory",
+    }
 
 
 def document(response: httpx2.Response) -> Any:

@@ -31,8 +31,6 @@ async def _check(client: GithubClient) -> ProviderConnection:
             "an installation",
         )
     refused = None if answer.is_success else client.refusal(answer)
-    if answer.status_code == 401:
-        return _unready(ConnectionStatus.NEEDS_AUTH, "the token is not accepted", CONNECT)
     if refused and (answer.status_code != 403 or isinstance(refused, Retryable)):
         return _unready(ConnectionStatus.ERROR, refused.why, refused.fix)
     return _of_scopes(answer.headers.get("x-oauth-scopes"), account)

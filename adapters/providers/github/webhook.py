@@ -48,7 +48,8 @@ class GithubWebhook:
         events += tuple(_changed(one, what, delivery, payload, request) for one in _subjects(what, name, payload))
         keys = dict.fromkeys(event.work_item_id for event in events if event.work_item_id)
         notice = _renamed(what, payload, self._repositories)
-        return Inbound(delivery_id=delivery, what=" ".join((what, *keys)), notice=notice, events=events)
+        lost = _lost(what, payload, self._repositories)
+        return Inbound(delivery_id=delivery, what=" ".join((what, *keys)), notice=notice, events=events, lost=lost)
 
     def _command(self, payload: dict[str, Any], request: HttpRequest) -> tuple[Event, ...]:
         """What a person who may write to the repository tells the factory on its pull request.
@@ -116,6 +117,18 @@ def _subjects(what: str, name: str, payload: dict[str, Any]) -> Iterable[Subject
     subjects = SUBJECTS.get(what) or SUBJECTS.get(name)
     found = subjects(payload) if subjects else ()
     return dict.fromkeys(subject for subject in found if subject.branch.startswith(PREFIX))
+
+
+def _lost(what: str, payload: dict[str, Any], repositories: Collection[str]) -> str:
+    """What ends an App's tokens, where it is installed for one of our owners: everybody's installations are told.
+
+    https://docs.github.com/webhooks/webhook-events-and-payloads#installation
+    """
+    if what not in ("installation.deleted", "installation.suspend"):
+        return ""
+    owner = text(payload, "installation", "account", "login").casefold()
+    ours = any(name.partition("/")[0] == owner for name in repositories)
+    return f"GitHub says that the App's installation ended ({what})" if ours else ""
 
 
 def _renamed(what: str, payload: dict[str, Any], repositories: Collection[str]) -> str:

@@ -15,14 +15,15 @@ from typing import Any, TypeVar
 import httpx2
 from pydantic import ValidationError
 
+from adapters.providers.credential import Token, authorized
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
-from factory_core.errors import Problem
+from factory_core.errors import ConnectionLost, Problem
 from factory_core.ports import Clock
 
 from .issue import Node
 
 CONNECT = "factory connect linear"
-_UNAUTHORISED = frozenset({"AUTHENTICATION_ERROR", "UNAUTHENTICATED", "FORBIDDEN"})
+_UNAUTHORISED = frozenset({"AUTHENTICATION_ERROR", "UNAUTHENTICATED"})
 _PASSING = frozenset({"INTERNAL_SERVER_ERROR", "LOCK_TIMEOUT"})
 _MISSING = re.compile(r"entity not found|could not find", re.IGNORECASE)
 _DUPLICATE = re.compile(r"conflict on insert|already exists|duplicate", re.IGNORECASE)
@@ -60,13 +61,13 @@ def _now() -> datetime:
 
 
 class LinearClient:
-    """`token` is a personal key (`lin_api_…`) or an OAuth access token; it is never part of a message."""
+    """`token` is a personal key (`lin_api_…`) or an OAuth access token, or where today's is found; it is never part of
+    a message."""
 
     def __init__(
-        self, http: httpx2.AsyncClient, token: str, url: str = "https://api.linear.app", clock: Clock = _now
+        self, http: httpx2.AsyncClient, token: Token, url: str = "https://api.linear.app", clock: Clock = _now
     ) -> None:
-        self._http, self._url, self._clock = http, f"{url.rstrip('/')}/graphql", clock
-        self._authorization = token if not token or token.startswith("lin_api_") else f"Bearer {token}"
+        self._http, self._token, self._url, self._clock = http, token, f"{url.rstrip('/')}/graphql", clock
 
     async def post(self, operation: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The operation's `data`."""
@@ -89,20 +90,23 @@ class LinearClient:
             self._data(operation, answer)
 
     async def _exchange(self, operation: str, variables: Mapping[str, Any]) -> Answer:
-        if not self._authorization:
-            raise never("Linear", operation, "there is no token", CONNECT)
-        request = self._http.build_request(
-            "POST",
-            self._url,
-            json={"query": _document(operation), "operationName": operation, "variables": dict(variables)},
-            headers={"authorization": self._authorization},
-            timeout=DEADLINE,
-        )
-        response = await send(self._http, "Linear", request, delay=self._delay)
-        answer = _answer(operation, response)
-        if any(error.code == "RATELIMITED" for error in answer.errors):
-            raise later("Linear", "its rate limit is used up", after=self._delay(response))
-        return answer
+        async def call(token: str) -> Answer:
+            request = self._http.build_request(
+                "POST",
+                self._url,
+                json={"query": _document(operation), "operationName": operation, "variables": dict(variables)},
+                headers={"authorization": token if token.startswith("lin_api_") else f"Bearer {token}"},
+                timeout=DEADLINE,
+            )
+            response = await send(self._http, "Linear", request, delay=self._delay)
+            answer = _answer(operation, response)
+            if any(error.code == "RATELIMITED" for error in answer.errors):
+                raise later("Linear", "its rate limit is used up", after=self._delay(response))
+            if any(error.code in _UNAUTHORISED for error in answer.errors):
+                raise ConnectionLost("linear", answer.errors[0].words[:300])
+            return answer
+
+        return await authorized("linear", self._token, call)
 
     def _data(self, operation: str, answer: Answer) -> dict[str, Any]:
         if answer.errors or answer.data is None:
@@ -140,8 +144,10 @@ def _document(operation: str) -> str:
 def _answer(operation: str, response: httpx2.Response) -> Answer:
     """401 and 403 are told by their status; whatever else is no GraphQL is a proxy's, and its outcome unknown."""
     status = response.status_code
-    if status in (401, 403):
-        raise never("Linear", operation, f"it answered {status}: the token is not accepted", CONNECT)
+    if status == 401:
+        raise ConnectionLost("linear", "it answered 401: the token is not accepted")
+    if status == 403:
+        raise never("Linear", operation, "it answered 403: the token is not permitted to do that", CONNECT)
     try:
         answer = Answer.model_validate_json(response.content)
     except ValidationError:
@@ -156,7 +162,7 @@ def _answer(operation: str, response: httpx2.Response) -> Answer:
 def _problem(operation: str, answer: Answer) -> Problem:
     codes = {error.code for error in answer.errors}
     why = "; ".join(error.words for error in answer.errors)[:300]
-    if codes & _UNAUTHORISED:
+    if "FORBIDDEN" in codes:
         return never("Linear", operation, why, CONNECT)
     if codes & _PASSING:
         return later("Linear", why)

@@ -25,6 +25,7 @@ from .marks import OURS, SESSION
 from .payloads import DELIVERY, Activity, CommentDelivery, Head, IssueDelivery, Session, SessionDelivery
 
 _MACHINES = frozenset({"oauthClient", "integration"})
+_LOST = {("OAuthApp", "revoked"): "Linear says that its access was revoked (OAuthApp.revoked)"}
 
 
 class LinearWebhook:
@@ -49,6 +50,7 @@ class LinearWebhook:
             organisation=delivery.organization_id or "",
             what=f"{delivery.type}.{delivery.action} {about}".strip(),
             events=events,
+            lost=_LOST.get((delivery.type, delivery.action), ""),
         )
 
 

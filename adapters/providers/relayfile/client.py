@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 import httpx2
 
+from adapters.providers.credential import Token, authorized
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
-from factory_core.errors import PlaceUnknown, Problem
+from factory_core.errors import ConnectionLost, PlaceUnknown, Problem
 from factory_core.intake.payload import moment, number, rows, text
 from factory_core.work_item import Frozen
 
@@ -47,7 +48,7 @@ class DeadLetters(NamedTuple):
 class RelayfileClient:
     """`token` is a JWT for this workspace, with fs:read, and webhooks:read and webhooks:replay for the dead letters."""
 
-    def __init__(self, http: httpx2.AsyncClient, token: str, url: str, workspace: str) -> None:
+    def __init__(self, http: httpx2.AsyncClient, token: Token, url: str, workspace: str) -> None:
         self._http, self._token, self._root = http, token, f"{url.rstrip('/')}/v1/workspaces/{workspace}"
 
     async def read_file(self, path: str) -> RelayFile | None:
@@ -87,11 +88,18 @@ class RelayfileClient:
         await self.call("POST", f"/webhooks/dlq/{quote(delivery_id, safe='')}/replay")
 
     async def ask(self, method: str, path: str, *, params: dict[str, str] | None = None) -> httpx2.Response:
-        """Any answer below 500 but 429, refusals included."""
-        headers = {"authorization": f"Bearer {self._token}", "x-correlation-id": f"factory-{uuid.uuid4()}"}
-        url = self._root + path
-        request = self._http.build_request(method, url, params=params, headers=headers, timeout=DEADLINE)
-        return await send(self._http, "relayfile", request, delay=_pause)
+        """Any answer below 500 but 401 and 429, refusals included; raises ConnectionLost when no token is accepted."""
+
+        async def call(token: str) -> httpx2.Response:
+            headers = {"authorization": f"Bearer {token}", "x-correlation-id": f"factory-{uuid.uuid4()}"}
+            url = self._root + path
+            request = self._http.build_request(method, url, params=params, headers=headers, timeout=DEADLINE)
+            answer = await send(self._http, "relayfile", request, delay=_pause)
+            if answer.status_code == 401:
+                raise ConnectionLost("relayfile", "it does not know the token")
+            return answer
+
+        return await authorized("relayfile", self._token, call)
 
     async def call(
         self, method: str, path: str, *, params: dict[str, str] | None = None, accept: tuple[int, ...] = ()
@@ -106,9 +114,8 @@ class RelayfileClient:
 def refusal(answer: httpx2.Response) -> Problem:
     status, path = answer.status_code, answer.request.url.path
     what = f"{answer.request.method} {path} was answered with {status}"
-    if status in (401, 403):
-        why = "it does not know the token" if status == 401 else "the token's scopes do not cover this"
-        return never("relayfile", what, why, CONNECT)
+    if status == 403:
+        return never("relayfile", what, "the token's scopes do not cover this", CONNECT)
     try:
         said = answer.json()
     except ValueError:

@@ -8,7 +8,7 @@ from ..door import judged
 from .client import CONNECT, RelayfileClient, refusal
 
 REQUIRED = ("fs:read",)
-REFUSED = {401: ConnectionStatus.NEEDS_AUTH, 403: ConnectionStatus.MISSING_SCOPES}
+REFUSED = {403: ConnectionStatus.MISSING_SCOPES}
 
 
 async def check_connection(client: RelayfileClient) -> ProviderConnection:

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import httpx2
 
+from adapters.providers.credential import Token, authorized
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
-from factory_core.errors import Problem
+from factory_core.errors import ConnectionLost, Problem
 from factory_core.intake.payload import text, truth
 
 CONNECT = "factory connect slack"
-_UNAUTHORISED = frozenset(
-    {"not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired", "no_permission"}
+_LOST = frozenset(
+    {"not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"}
 )
 _PASSING = frozenset(
     {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
@@ -39,24 +40,26 @@ class Answer(NamedTuple):
 
 
 class SlackClient:
-    """`token` is the bot token (`xoxb-…`); it is never part of a message."""
+    """`token` is the bot token (`xoxb-…`), or where today's is found; it is never part of a message."""
 
-    def __init__(self, http: httpx2.AsyncClient, token: str, url: str = "https://slack.com") -> None:
+    def __init__(self, http: httpx2.AsyncClient, token: Token, url: str = "https://slack.com") -> None:
         self._http, self._token, self._url = http, token, f"{url.rstrip('/')}/api"
 
     async def call(self, method: str, arguments: Mapping[str, Any] | None = None) -> Answer:
         """Arguments go as a form, which every method takes (the reading ones take no JSON); objects in it are JSON."""
-        if not self._token:
-            raise never("Slack", method, "there is no token", CONNECT)
         form = {name: _formed(value) for name, value in (arguments or {}).items()}
-        request = self._http.build_request(
-            "POST",
-            f"{self._url}/{method}",
-            data=form,
-            headers={"authorization": f"Bearer {self._token}"},
-            timeout=DEADLINE,
-        )
-        return _answer(method, await send(self._http, "Slack", request))
+
+        async def call(token: str) -> Answer:
+            request = self._http.build_request(
+                "POST",
+                f"{self._url}/{method}",
+                data=form,
+                headers={"authorization": f"Bearer {token}"},
+                timeout=DEADLINE,
+            )
+            return _answer(method, await send(self._http, "Slack", request))
+
+        return await authorized("slack", self._token, call)
 
 
 def _formed(value: object) -> str:
@@ -90,6 +93,8 @@ def _problem(method: str, body: dict[str, Any], response: httpx2.Response) -> Pr
         return later("Slack", error, after=retry_after(response))
     if error == "missing_scope":
         return never("Slack", method, f"the token lacks the scope {text(body, 'needed') or '?'}", CONNECT)
-    if error in _UNAUTHORISED:
+    if error in _LOST:
+        return ConnectionLost("slack", error)
+    if error == "no_permission":
         return never("Slack", method, error, CONNECT)
     return never("Slack", method, error, _IN_SLACK.get(error, "factory doctor slack"))

@@ -101,6 +101,18 @@ class ChannelDelivery(Part):
     event: ChannelMoved
 
 
+class Tokens(Part):
+    bot: tuple[str, ...] | None = None
+
+
+class Revoked(Part):
+    tokens: Tokens
+
+
+class RevokedDelivery(Part):
+    event: Revoked
+
+
 class Message(Part):
     """Whose it is and what came with it is read by slack_messages, from all of its fields."""
 
@@ -146,7 +158,17 @@ class SlackWebhook:
             notice=notice,
             events=events,
             response=response,
+            lost=self._lost(head, request.body),
         )
+
+    def _lost(self, head: Head, raw: bytes) -> str:
+        """People's own tokens are revoked by the same event: https://docs.slack.dev/reference/events/tokens_revoked"""
+        kind = head.event.type if head.event else ""
+        if kind == "tokens_revoked":
+            bots = read_model("slack", RevokedDelivery, raw).event.tokens.bot or ()
+            ours = self._us in bots if self._us else bool(bots)
+            return "Slack says that the token was revoked (tokens_revoked)" if ours else ""
+        return "Slack says that the app was uninstalled (app_uninstalled)" if kind == "app_uninstalled" else ""
 
     def _moved(self, request: HttpRequest) -> tuple[tuple[Event, ...], str]:
         moved = read_model("slack", ChannelDelivery, request.body).event

@@ -326,9 +326,7 @@ def test_what_may_pass_is_retryable_with_the_vendors_delay(
 @pytest.mark.parametrize(
     ("fault", "fix"),
     [
-        (httpx2.Response(401), "factory connect linear"),
         (httpx2.Response(403, text="no"), "factory connect linear"),
-        (errors("Authentication required", "AUTHENTICATION_ERROR", status=400), "factory connect linear"),
         (errors("Invalid scope", "FORBIDDEN"), "factory connect linear"),
         (errors("Argument Validation Error"), "factory doctor linear"),
         (httpx2.Response(404, text="no"), "factory doctor linear"),

@@ -97,7 +97,6 @@ def test_what_may_pass_is_retried_when_relayfile_says(response: Any, after: floa
 @pytest.mark.parametrize(
     ("response", "why", "fix"),
     [
-        (httpx2.Response(401), "token", "factory connect relayfile"),
         (httpx2.Response(403, json={"code": "forbidden"}), "scopes", "factory connect relayfile"),
         (httpx2.Response(400, json={"code": "bad_request", "message": "path"}), "bad_request path", "factory doctor"),
         (httpx2.Response(410, text="gone"), "no reason", "factory doctor relayfile"),

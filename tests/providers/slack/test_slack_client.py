@@ -215,8 +215,6 @@ def test_what_may_pass_is_retryable_with_the_vendors_delay(
             "the token lacks the scope channels:history",
             "factory connect slack",
         ),
-        (refused("invalid_auth"), "invalid_auth", "factory connect slack"),
-        (refused("token_expired"), "token_expired", "factory connect slack"),
         (refused("channel_not_found"), "channel_not_found", "In Slack: "),
         (refused("not_in_channel"), "not_in_channel", "In Slack: "),
         (refused("is_archived"), "is_archived", "In Slack: "),

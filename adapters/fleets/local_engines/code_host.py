@@ -1,0 +1,66 @@
+"""How git signs in at the code host: with today's token, at that one host and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from adapters.providers.credential import Credential
+
+from .git import http_credential
+
+T = TypeVar("T")
+Work = Callable[[Mapping[str, str]], Awaitable[T]]
+"""Is given the extra environment with which git signs in; raises ConnectionLost when the host refuses it."""
+
+
+class SignIn(Protocol):
+    """Where git's credential comes from."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Was the credential refused the last time that anybody used it?"""
+        ...
+
+    def vendor(self, clone_url: str) -> str:
+        """Whose credential is used there; empty when it is nobody's."""
+        ...
+
+    async def signed_in(self, clone_url: str, work: Work[T]) -> T:
+        """What `work` gives. Raises ConnectionLost when no credential is accepted."""
+        ...
+
+
+class CodeHost:
+    """SignIn for the host at `url`; the credential is the one with which its API is spoken to."""
+
+    def __init__(self, url: str, credential: Credential) -> None:
+        self._host, self._credential = urlsplit(url).netloc, credential
+
+    @property
+    def in_doubt(self) -> bool:
+        return self._credential.in_doubt
+
+    def vendor(self, clone_url: str) -> str:
+        return self._credential.provider if urlsplit(clone_url).netloc == self._host else ""
+
+    async def signed_in(self, clone_url: str, work: Work[T]) -> T:
+        if not self.vendor(clone_url):
+            return await work({})
+        return await self._credential.authorized(lambda token: work(http_credential("x-access-token", token)))
+
+
+class Unwatched:
+    """SignIn by what a function gives for an address; a refusal is final."""
+
+    in_doubt = False
+
+    def __init__(self, credentials: Callable[[str], Mapping[str, str]]) -> None:
+        self._credentials = credentials
+
+    def vendor(self, clone_url: str) -> str:
+        return ""
+
+    async def signed_in(self, clone_url: str, work: Work[T]) -> T:
+        return await work(self._credentials(clone_url))
