@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from factory_core.errors import NeedsPerson
+from factory_core.intake.payload import parse
 
 from ..credentials import Secrets
 from .clients import in_our_words
@@ -39,7 +39,7 @@ def read_secrets(client: Any, deployment: Deployment, tenant: str) -> str:
 def secrets_of(text: str, name: str) -> Secrets:
     """Raise NoSecrets unless it is an object of names to texts, or to lists of texts."""
     try:
-        given = json.loads(text)
+        given = parse(text)
         return Secrets({known: _value(value) for known, value in given.items()})
     except (ValueError, AttributeError, TypeError):
         raise NoSecrets(name, "it is no JSON object of names to texts, or to lists of texts") from None

@@ -20,6 +20,7 @@ from pydantic import ConfigDict
 import adapters
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable
+from factory_core.intake.payload import parse_as
 from factory_core.work_item import Frozen
 
 from . import workspace
@@ -66,7 +67,7 @@ def spawn(run: RunFiles, held: int, errand: Errand) -> None:
 
 def main() -> None:
     run = RunFiles(Path(sys.argv[1]))
-    errand = Errand.model_validate_json(sys.stdin.buffer.read())
+    errand = parse_as(Errand, sys.stdin.buffer.read())
     order = run.order()
     if order is None:
         raise SystemExit(f"{run.path} holds no order")

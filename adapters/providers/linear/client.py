@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
 from factory_core.errors import Problem
+from factory_core.intake.payload import parse_as
 from factory_core.ports import Clock
 
 from .issue import Node
@@ -143,7 +144,7 @@ def _answer(operation: str, response: httpx2.Response) -> Answer:
     if status in (401, 403):
         raise never("Linear", operation, f"it answered {status}: the token is not accepted", CONNECT)
     try:
-        answer = Answer.model_validate_json(response.content)
+        answer = parse_as(Answer, response.content)
     except ValidationError:
         answer = Answer()
     if status >= 400 and not answer.errors:
