@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from factory_core.config import FactoryConfig, read_config
 from factory_core.errors import ConfigProblem
+from factory_core.intake.payload import parse
 
 from .registry import declared
 
@@ -32,7 +32,7 @@ def config_of_tenant(text: str, tenant: str, file: str) -> FactoryConfig:
 
 def _parsed(text: str, file: str) -> object:
     try:
-        return json.loads(text)
+        return parse(text)
     except ValueError:
         return _yaml(text, file)
 

@@ -12,12 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.queued_run import QueuedRun, Worker
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.errors import UnreadableRecord
+from factory_core.intake.payload import parse_as, whole
 from factory_core.work_item import Frozen
 
 SCHEMA_VERSION = 1
@@ -245,6 +247,13 @@ def successor(record: Versioned) -> Versioned:
 
 def encode(record: InFlightRecord | ClarificationRecord | Batch | QueuedRun | Worker) -> str:
     """JSON without defaults, except in the outbox: there the default `kind` tells one effect from another."""
+    try:
+        return _encoded(record)
+    except PydanticSerializationError:
+        return _encoded(whole(record))
+
+
+def _encoded(record: InFlightRecord | ClarificationRecord | Batch | QueuedRun | Worker) -> str:
     if not isinstance(record, InFlightRecord) or not record.outbox:
         return record.model_dump_json(exclude_defaults=True)
     body = record.model_dump_json(exclude_defaults=True, exclude={"outbox"})
@@ -254,7 +263,7 @@ def encode(record: InFlightRecord | ClarificationRecord | Batch | QueuedRun | Wo
 def decode(model: type[Model], body: str) -> Model:
     """Raise UnreadableRecord for a body that this release cannot read."""
     try:
-        return model.model_validate_json(body)
+        return parse_as(model, body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"

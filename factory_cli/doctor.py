@@ -10,6 +10,7 @@ import httpx2
 
 from adapters.credentials import missing_secrets
 from factory_core.connections import ProviderConnection
+from factory_core.intake.payload import parse
 from factory_core.status_report.spelling import one_line, vendor
 
 from .arguments import unknown
@@ -76,7 +77,7 @@ async def _rejected(place: Place, wanted: tuple[str, ...]) -> list[Finding]:
     url = f"http://127.0.0.1:{place.config.server.port}/status.json"
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
-            lines = (await http.get(url)).json()["lines"]
+            lines = parse((await http.get(url)).content)["lines"]
         noted = {line["name"]: line for line in lines}
     except (httpx2.HTTPError, ValueError, KeyError, TypeError):
         return [Finding(vendor(name), "skip", "refused", f"skipped, no factory answers at {url}") for name in wanted]

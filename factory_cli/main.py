@@ -38,7 +38,8 @@ KNOWN_ALONE = frozenset(
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Do what the arguments say; the exit code."""
-    given = list(sys.argv[1:] if argv is None else argv)
+    typed = sys.argv[1:] if argv is None else argv
+    given = [word.encode("utf-8", "replace").decode() for word in typed]  # bytes that are no text are stored nowhere
     out = Output(as_json=_wants_json(given), debug="--debug" in given)
     try:
         return _run(given, out)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
+
+from factory_core.intake.payload import object_in, text
 
 REMOTE = re.compile(r"[/:](?P<repo>[\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 KNOWN = {"go.mod": "go test ./...", "Cargo.toml": "cargo test", "mix.exs": "mix test", "Gemfile": "rake test"}
@@ -43,16 +44,16 @@ def verify_command(directory: Path) -> str:
 
 
 def _make_tests(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return bool(re.search(r"^test\s*:(?!=)", text, re.MULTILINE))
+    rules = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return bool(re.search(r"^test\s*:(?!=)", rules, re.MULTILINE))
 
 
 def _npm_tests(path: Path) -> bool:
     try:
-        script = json.loads(path.read_text(encoding="utf-8"))["scripts"]["test"]
-    except (OSError, ValueError, KeyError, TypeError):
+        script = text(object_in(path.read_bytes()), "scripts", "test")
+    except OSError:
         return False
-    return isinstance(script, str) and NODE_NOTHING not in script
+    return bool(script) and NODE_NOTHING not in script
 
 
 def _git(directory: Path, *arguments: str) -> str:

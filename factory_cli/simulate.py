@@ -17,6 +17,7 @@ from adapters.simulator.schedule import Schedule
 from adapters.simulator.simulation import Simulation
 from adapters.simulator.stores import EVERY, STORES
 from factory_core.errors import Refused
+from factory_core.intake.payload import parse_as
 
 from .output import Output
 
@@ -71,7 +72,7 @@ def _told_meanwhile(totals: Iterator[Played], schedules: int, out: Output) -> Pl
 
 def _replay(file: Path, out: Output) -> int:
     try:
-        schedule = Schedule.model_validate_json(file.read_text())
+        schedule = parse_as(Schedule, file.read_bytes())
     except (OSError, ValidationError):
         why = "it cannot be read, or is none that this release wrote"
         fix = "factory simulate --save DIRECTORY"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import uuid
 from time import monotonic
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from adapters.local.credentials import environment_with_file
 from adapters.registry import VENDORS
 from adapters.sandbox.samples import Sample, names, sample
 from factory_core.errors import NeedsPerson, Refused, Retryable
+from factory_core.intake.payload import object_in, text
 from factory_core.status_report.spelling import one_line
 
 from .arguments import Usage, unknown
@@ -137,6 +137,4 @@ def _arrows(event: str, url: str, signed: Sample, reply: Reply) -> str:
 
 def _key(signed: Sample) -> str:
     """The ticket's key, where the sample holds a ticket."""
-    data = json.loads(signed.body).get("data")
-    found = data.get("identifier", "") if isinstance(data, dict) else ""
-    return found if isinstance(found, str) else ""
+    return text(object_in(signed.body), "data", "identifier")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from factory_core.dispatch.queued_run import QueuedRun, Worker
 
-from ..record_sql import EPOCH, decode, microseconds
+from ..record_sql import EPOCH, decode, encode, microseconds
 from .dynamo_body import pack, unpack
 from .dynamo_client import asked
 from .table import EXPIRES, INDEX
@@ -40,7 +40,7 @@ class DynamoRunQueue:
         saved = run.model_copy(update={"version": run.version + 1})
         item = self._key(f"{RUN}{run.run_id}") | {
             "version": {"N": str(saved.version)},
-            "body": {"B": pack(saved.model_dump_json(exclude_defaults=True), run.run_id)},
+            "body": {"B": pack(encode(saved), run.run_id)},
         }
         if saved.order:
             item["item"] = {"S": saved.order.work_item_id}
@@ -70,7 +70,7 @@ class DynamoRunQueue:
     async def put_worker(self, worker: Worker) -> None:
         seen = worker.seen_at or EPOCH
         item = self._key(f"{WORKER}{worker.id}") | {
-            "body": {"B": pack(worker.model_dump_json(exclude_defaults=True), worker.id)},
+            "body": {"B": pack(encode(worker), worker.id)},
             "seen_at": _number(seen),
             EXPIRES: {"N": str(round((seen + KEEP_WORKER).timestamp()))},
         }

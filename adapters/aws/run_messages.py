@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
+from factory_core.intake.payload import parse_as
 from factory_core.work_item import Frozen
 
 from .clients import Clients, in_our_words
@@ -47,7 +48,7 @@ class RunMessages:
     def run_of(self, body: str) -> str | None:
         """Whose id it is; None for what is no pointer to a run of this tenant."""
         try:
-            pointer = Pointer.model_validate_json(body)
+            pointer = parse_as(Pointer, body)
         except ValidationError:
             return None
         return pointer.run if pointer.tenant == self._tenant else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from factory_core.errors import NeedsPerson
+from factory_core.intake.payload import parse
 
 from ..credentials import Secrets, Values
 from .clients import in_our_words
@@ -54,7 +54,7 @@ def secrets_kept(text: str, client: Any, deployment: Deployment, tenant: str) ->
 
 def _values(text: str, name: str) -> dict[str, str]:
     try:
-        return {known: _value(value) for known, value in json.loads(text).items()}
+        return {known: _value(value) for known, value in parse(text).items()}
     except (ValueError, AttributeError, TypeError):
         raise NoSecrets(name, "it is no JSON object of names to texts, or to lists of texts") from None
 

@@ -19,6 +19,7 @@ import yaml
 
 from factory_core.config import FactoryConfig
 from factory_core.errors import ConfigProblem, NeedsPerson, NotFound, Problem, Refused, Retryable
+from factory_core.intake.payload import object_in, rows, text
 
 from ..credentials import Secrets, lacking
 from ..looks import Look, trouble
@@ -145,7 +146,11 @@ def _known(worker: str, environment: Mapping[str, str]) -> frozenset[str] | None
         why = f"it answers {said.status_code} to the token in CLOUDFLARE_API_TOKEN"
         fix = "In Cloudflare: give the token the right to edit Workers Scripts of this account"
         raise NeedsPerson("Cloudflare does not say", why=why, fix=fix)
-    return frozenset(one["name"] for one in said.json()["result"])
+    listed = object_in(said.content)
+    if listed is None:
+        why = "its answer is no JSON object"
+        raise Retryable("Cloudflare was not asked", why=why, fix="factory deploy cloudflare --dry-run")
+    return frozenset(text(one, "name") for one in rows(listed, "result"))
 
 
 def _refused(what: str, why: str, command: str) -> Refused:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.intake.payload import parse
 from factory_core.ports import Clock
 
 from .. import record_sql as sql
@@ -59,7 +59,7 @@ class DurableObjectStateStore(SqliteStateStore):
         if self._wakes is None:
             await self._object.write(sql.sweep_clarifications(self._tenant, self._clock()))
             [(wakes,)] = await self._object.read(sql.select_wakes(self._tenant))
-            self._wakes = json.loads(wakes)
+            self._wakes = parse(wakes)
         return self._wakes
 
     def _put_clarification(self, saved: ClarificationRecord) -> sql.Change:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from pyodide.ffi import JsException
 
+from factory_core.intake.payload import parse_as
 from factory_core.status_report import StatusReport
 
 logger = logging.getLogger("factory.cloudflare")
@@ -40,7 +41,7 @@ class LastReport:
         """None when there is none, or none that this release can read."""
         try:
             kept = await self._namespace.get(self._tenant)
-            return StatusReport.model_validate_json(kept) if isinstance(kept, str) else None
+            return parse_as(StatusReport, kept) if isinstance(kept, str) else None
         except (JsException, ValidationError) as error:
             self._note("read_report", error)
             return None

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from factory_core.dispatch.queued_run import QueuedRun, Worker
 from factory_core.errors import StoreUnavailable, VersionConflict
+from factory_core.intake.payload import parse_as, to_json
 
 
 class InMemoryRunQueue:
@@ -21,15 +22,15 @@ class InMemoryRunQueue:
     async def get_run(self, run_id: str) -> QueuedRun | None:
         await self._turn()
         body = self._runs.get(run_id)
-        return QueuedRun.model_validate_json(body) if body else None
+        return parse_as(QueuedRun, body) if body else None
 
     async def put_run(self, run: QueuedRun) -> QueuedRun:
         await self._turn()
         body = self._runs.get(run.run_id)
-        if run.version != (QueuedRun.model_validate_json(body).version if body else 0):
+        if run.version != (parse_as(QueuedRun, body).version if body else 0):
             raise VersionConflict
         saved = run.model_copy(update={"version": run.version + 1})
-        self._runs[run.run_id] = saved.model_dump_json()
+        self._runs[run.run_id] = to_json(saved)
         await asyncio.sleep(0)
         return saved
 
@@ -55,7 +56,7 @@ class InMemoryRunQueue:
         return [worker for worker in self._workers.values() if worker.seen_at and worker.seen_at >= since]
 
     def _all(self) -> list[QueuedRun]:
-        return [QueuedRun.model_validate_json(body) for body in self._runs.values()]
+        return [parse_as(QueuedRun, body) for body in self._runs.values()]
 
     async def _turn(self) -> None:
         await asyncio.sleep(0)

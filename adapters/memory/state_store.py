@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.errors import StoreUnavailable, UnreadableRecord, VersionConflict
+from factory_core.intake.payload import parse_as, to_json
 from factory_core.ports import Clock
 
 from ..damage import Damage
@@ -150,7 +151,7 @@ def _wins(entry: Entry | None, version: int) -> bool:
 
 def _read(model: type[Stored], entry: Entry | None) -> Stored | None:
     try:
-        return model.model_validate_json(entry.body) if entry else None
+        return parse_as(model, entry.body) if entry else None
     except ValidationError:
         raise UnreadableRecord(
             f"a stored {model.__name__} cannot be read", why="its text is of another shape", fix="factory check"
@@ -159,5 +160,5 @@ def _read(model: type[Stored], entry: Entry | None) -> Stored | None:
 
 def _write(shelf: Shelf, key: str, record: Stored, at: datetime | None = None) -> Stored:
     saved = record.model_copy(update={"version": record.version + 1})
-    shelf[key] = Entry(saved.version, saved.model_dump_json(), at)
+    shelf[key] = Entry(saved.version, to_json(saved), at)
     return saved

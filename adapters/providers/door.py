@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 
 import httpx2
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.intake.payload import object_in
 
 PATIENCE = 5.0  # seconds that a check of a connection may take
 LONGEST_PAUSE = 30 * 86_400.0  # seconds; a wish for more is a fault, and may be no date any more
@@ -45,11 +45,8 @@ async def send(
 
 def says_no(body: bytes) -> bool:
     """Is it a refusal that came with a 200? Slack's `ok: false`, or the `errors` of GraphQL."""
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(said, dict) and (said.get("ok") is False or bool(said.get("errors")))
+    said = object_in(body)
+    return said is not None and (said.get("ok") is False or bool(said.get("errors")))
 
 
 def later(vendor: str, why: str, *, after: float | None = None) -> Retryable:

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..work_item import WorkItem
-from .pull_request import item_mark
+from .foreign_text import MOST_TITLE, for_body, for_chat, for_comment, for_title
+from .foreign_text import harmless as harmless
+from .pull_request import PullRequest, carries_key, item_mark
 from .records import Block, InFlightRecord
 
 MARK = "<!-- factory -->"
 """Ends every comment that the factory writes on a ticket; what carries it is never taken for input."""
-
-_CLOSING = re.compile(
-    r"\b(close[sd]?|closing|fix(?:e[sd])?|fixing|resolve[sd]?|resolving|complete[sd]?|implement(?:s|ed)?)"
-    r"(?=[\s:]+(?:[\w.-]+/[\w.-]+)?(?:#\d|[A-Z][A-Z0-9_]*-\d|https?://))",
-    re.IGNORECASE,
-)
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # git takes no NUL in a message, and nobody wants the rest
-
-
-def harmless(text: str) -> str:
-    """Text that is not ours: closing keywords before a ticket's name become a mere reference, hidden marks are seen.
-
-    https://docs.github.com/en/issues/tracking-your-work-with-issues/linking-a-pull-request-to-an-issue
-    """
-    return _CLOSING.sub("about", _CONTROL.sub(" ", text)).replace("<!--", "&lt;!--")
 
 
 def never_closes(record: InFlightRecord, config: FactoryConfig) -> bool:
@@ -54,16 +39,21 @@ def moment(at: datetime, now: datetime) -> str:
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at.day} {at:%b %H:%M} UTC"
 
 
+def thread_title(record: InFlightRecord) -> str:
+    """One line above the question."""
+    return " ".join(f"{record.key}: {for_chat(record.item.title if record.item else '', MOST_TITLE)}".split())
+
+
 def question(record: InFlightRecord, text: str, config: FactoryConfig) -> str:
     """The question as it is asked, addressed to the reporter where the channel knows that person."""
     reporter = config.clarification.people.get(record.item.reporter, "") if record.item else ""
     hello = f"<@{reporter}> " if reporter else ""
-    return f"{hello}{text}\n\nAnswer in this thread; the ticket waits for it."
+    return f"{hello}{for_chat(text)}\n\nAnswer in this thread; the ticket waits for it."
 
 
 def reminder(record: InFlightRecord) -> str:
     asked = record.clarification.question if record.clarification else ""
-    return f"Still waiting for an answer: {asked}"
+    return f"Still waiting for an answer: {for_chat(asked)}"
 
 
 def escalation(record: InFlightRecord, config: FactoryConfig) -> str:
@@ -73,7 +63,7 @@ def escalation(record: InFlightRecord, config: FactoryConfig) -> str:
 
 def words_needed(names: Sequence[str]) -> str:
     """The answer to a reply that is only a picture, a file, a link or an emoji."""
-    came = f"{harmless(', '.join(names))} came without words, and" if names else "That reply has no words in it:"
+    came = f"{for_chat(', '.join(names))} came without words, and" if names else "That reply has no words in it:"
     return f"{came} the factory reads nothing else. Please answer in words; the question still waits for it."
 
 
@@ -97,11 +87,11 @@ def retry_fix(record: InFlightRecord) -> str:
 
 
 def blocked(block: Block) -> str:
-    return f"The factory stops here: {block.why}\n\nWhat to do: {block.fix}"
+    return f"The factory stops here: {for_comment(block.why)}\n\nWhat to do: {block.fix}"
 
 
 def still_blocked(block: Block, waited: str) -> str:
-    return f"This has waited for a person for {waited}: {block.why}\n\nWhat to do: {block.fix}"
+    return f"This has waited for a person for {waited}: {for_comment(block.why)}\n\nWhat to do: {block.fix}"
 
 
 def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
@@ -113,7 +103,9 @@ def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
     lines = [f"Merged: {pull_request.url or f'#{pull_request.number}'}" if pull_request else "Done."]
     lines.append(f"From ready to merged in {took}; {tries}{follow_ups}, ${record.spent.usd:.2f}.")
     if record.answers:
-        lines.append("Answers used: " + "; ".join(f"“{answer.text[:200]}”" for answer in record.answers))
+        lines.append(
+            "Answers used: " + "; ".join(f"“{for_comment(answer.text, record.key, 200)}”" for answer in record.answers)
+        )
     if never_closes(record, config):
         lines.append("A label says that only a person closes this ticket, so it stays open.")
     return "\n".join(lines)
@@ -121,14 +113,33 @@ def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
 
 def pull_request_title(record: InFlightRecord) -> str:
     """One line."""
-    title = " ".join(record.item.title.split()) if record.item else ""
-    return harmless(f"{record.key}: {title}")[:200]
+    key = f"{record.key}: "
+    return (key + for_title(record.item.title if record.item else "", record.key, MOST_TITLE - len(key))).strip()
 
 
 def pull_request_body(record: InFlightRecord, words: str, config: FactoryConfig) -> str:
-    """What reviewers read. `Closes KEY` moves the ticket with the merge, unless a label forbids that."""
-    verb = "For" if never_closes(record, config) else "Closes"
-    ticket = f"{verb} {record.key}" + (f" ({record.item.url})" if record.item and record.item.url else "")
-    answers = [f"- {answer.text[:300]}" for answer in record.answers]
-    asked = "\n".join(["", "Answers that were given:", *answers]) if answers else ""
-    return f"{ticket}\n\n{harmless(words)[:8_000]}\n{harmless(asked)}\n\n{item_mark(record.work_item_id)}\n"
+    """What reviewers read. `Closes KEY` moves the ticket with the merge, unless a label forbids that.
+
+    A tracker links a pull request by the key in its branch and title, too, and moves the ticket for that alone; the
+    word `skip` in the description keeps it from that: https://linear.app/docs/github
+    """
+    never = never_closes(record, config)
+    url = f" ({record.item.url})" if record.item and record.item.url else ""
+    parts = [f"{'For' if never else 'Closes'} {record.key}{url}"]
+    if never:
+        keys = dict.fromkeys((record.key, *(record.item.former_keys if record.item else ())))
+        parts.append(f"Only a person closes this ticket: {', '.join(f'skip {key}' for key in keys)}.")
+    parts.append(for_body(words, record.key))
+    if record.answers:
+        given = (f"- {for_body(answer.text, record.key, 300)}" for answer in record.answers)
+        parts.append("\n".join(["Answers that were given:", *given]))
+    return "\n\n".join((*filter(None, parts), item_mark(record.work_item_id))) + "\n"
+
+
+def commit_subject(pull_request: PullRequest) -> str:
+    """The first line of the commit that a merge or a squash makes: the title as the code host shows it now, and the
+    number. A code host of its own accord may take an agent's message."""
+    title = pull_request.title or pull_request.branch
+    key = title.partition(":")[0]
+    own = key if carries_key(pull_request.branch, key) else ""
+    return f"{for_title(title, own)} (#{pull_request.number})"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Literal
 
 from ..work_item import Frozen
+from .foreign_text import for_branch
 
 PREFIX = "factory/"
 """Every branch of the factory begins so."""
 
 _BRANCH = re.compile(r"^factory/([A-Za-z0-9_]{1,40}-[0-9]{1,12})(?:-|$)")
+_PLAIN = re.compile(r"[A-Za-z0-9_]{1,40}(-[0-9]{1,12})?")
 _MARK = re.compile(r"<!-- factory:item=([^\s<>]{1,200}) -->")
 
 
@@ -41,6 +44,7 @@ class PullRequest(Frozen):
     repository_id: str = ""  # the code host's own id, which a rename does not change
     number: int
     url: str = ""
+    title: str = ""
     branch: str = ""
     base: str = ""  # the branch that it goes into
     head_sha: str = ""
@@ -54,12 +58,26 @@ class PullRequest(Frozen):
 
 
 def branch_of(key: str, title: str, generation: int) -> str:
-    """`factory/<KEY>-<slug>`; a reopened item gets a number at the end. The slug is plain ASCII.
+    """`factory/<KEY>-<slug>`; a reopened item gets `-v2` at the end: a bare number would make a key of the last word.
 
-    The key is the item's id (the oldest one), so that the branch leads back to the record when the ticket moved.
+    A name that git takes, whatever the key is, and one that trackers find only this key in.
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-")
-    return f"factory/{key}-{slug or 'work'}" + (f"-{generation}" if generation > 1 else "")
+    again = f"-v{generation}" if generation > 1 else ""
+    return f"{PREFIX}{_spelled(key)}-{for_branch(title) or 'work'}{again}"
+
+
+def carries_key(branch: str, key: str) -> bool:
+    """Is it a branch of the item of this key?"""
+    return bool(key) and branch.startswith(f"{PREFIX}{_spelled(key)}-")
+
+
+def _spelled(key: str) -> str:
+    """The key as a part of a branch's name. One that git might refuse (`acme/shop#12`) is spelled with dots, and a
+    digest keeps it apart from others that are spelled alike."""
+    if _PLAIN.fullmatch(key):
+        return key
+    dotted = re.sub(r"[^A-Za-z0-9]+", ".", key).strip(".")[:60].strip(".")
+    return f"{dotted}-x{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:8]}".lstrip("-")
 
 
 def aliases_of(pull_request: PullRequest) -> list[str]:

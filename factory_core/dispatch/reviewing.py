@@ -40,7 +40,7 @@ def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, conf
     """It is open: the ticket shows it, and we look at it at once."""
     pull_request = event.pull_request
     effects: list[Effect] = [SetItemState(to=ItemState.IN_REVIEW, expect=(ItemState.READY, ItemState.DISPATCHED))]
-    effects += _link(record, pull_request)
+    effects += _link(record, pull_request, config)
     if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
         effects.append(EnableAutoMerge(sha=pull_request.head_sha))
         record = record.but(armed=True)
@@ -51,7 +51,7 @@ def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, conf
 
 def note_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
     """It was being opened when the item went elsewhere: it is known all the same."""
-    return record.stay(*_link(record, event.pull_request), pull_request=_small(event.pull_request))
+    return record.stay(*_link(record, event.pull_request, config), pull_request=_small(event.pull_request))
 
 
 def finish_if_merged(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
@@ -217,9 +217,10 @@ def _is_news(record: InFlightRecord, pull_request: PullRequest) -> bool:
     return record.pull_request is None or record.pull_request.number != pull_request.number
 
 
-def _link(record: InFlightRecord, pull_request: PullRequest) -> list[Effect]:
-    """The ticket shows each pull request, wherever the item was when it was opened."""
-    return [LinkPullRequest(url=pull_request.url)] if _is_news(record, pull_request) and pull_request.url else []
+def _link(record: InFlightRecord, pull_request: PullRequest, config: FactoryConfig) -> list[Effect]:
+    """The ticket shows each pull request, wherever the item was when it was opened; a tracker moves what it links."""
+    news = _is_news(record, pull_request) and pull_request.url and not comments.never_closes(record, config)
+    return [LinkPullRequest(url=pull_request.url)] if news else []
 
 
 def _small(pull_request: PullRequest) -> PullRequest:

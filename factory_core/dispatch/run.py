@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from ..work_item import Frozen
 
@@ -26,14 +29,23 @@ class RunStatus(StrEnum):
 ENDED = frozenset(RunStatus) - {RunStatus.WAITING, RunStatus.STARTING, RunStatus.RUNNING}
 
 
-class Usage(Frozen):
-    """What one run, or all runs of an item, have used. Money in US dollars at list price."""
+MOST_COUNTED, MOST_USD = 10**15, Decimal(10**9)
 
-    turns: int = 0
-    input_tokens: int = 0
-    cached_tokens: int = 0
-    output_tokens: int = 0
-    usd: Decimal = Decimal(0)
+Count = Annotated[int, AfterValidator(lambda value: min(max(value, 0), MOST_COUNTED))]
+Money = Annotated[Decimal, AfterValidator(lambda value: min(max(value, Decimal(0)), MOST_USD))]
+
+
+class Usage(Frozen):
+    """What one run, or all runs of an item, have used. Money in US dollars at list price.
+
+    Engines and workers count it, so each number is kept within bounds that can be added up and shown.
+    """
+
+    turns: Count = 0
+    input_tokens: Count = 0
+    cached_tokens: Count = 0
+    output_tokens: Count = 0
+    usd: Money = Decimal(0)
 
     def plus(self, other: Usage) -> Usage:
         return Usage(

@@ -150,8 +150,7 @@ class Performer:
         if thread_id:
             await self._channel.reply(thread_id, effect.text, planned.key)
         else:
-            title = f"{record.key}: {record.item.title if record.item else ''}"
-            thread_id, url = await self._channel.open_thread(title, effect.text, planned.key)
+            thread_id, url = await self._channel.open_thread(comments.thread_title(record), effect.text, planned.key)
 
         return lambda: self._wait_in(thread_id, url, record, planned)
 

@@ -348,6 +348,16 @@ class StateStoreLaws:
         assert await store.get_in_flight("ACME-1") == saved
 
     @law
+    async def test_text_of_any_kind_comes_back(self, world: World) -> None:
+        """NUL, separators and characters beyond the first plane do; half a character, which is none, is lost alone."""
+        store = await world.open("acme")
+        words = ("nul \0", "line\u2028sep", "bidi \u202e", "pair 😀", "back\\slash \\ud83d", "half \ud83d")
+        put = await store.put_in_flight(a_record(feedback=words))
+        got = await store.get_in_flight("ACME-1")
+        assert got is not None and (got.version, got.feedback) == (put.version, (*words[:-1], "half �"))
+        await store.put_in_flight(got)
+
+    @law
     async def test_an_id_is_only_an_id(self, world: World) -> None:
         """Quotes, slashes, letters of any script and length: ids stay apart and mean nothing to the store."""
         store = await world.open("o'acme/ß")

@@ -212,7 +212,7 @@ def test_done_is_final_until_a_person_reopens_it() -> None:
         world.now += timedelta(hours=1)
         await world.add(ticket())
         assert await world.state() is State.RUNNING
-        assert list(world.fleet.orders.values())[-1].branch == "factory/ACME-1-rename-total-to-amount-2"
+        assert list(world.fleet.orders.values())[-1].branch == "factory/ACME-1-rename-total-to-amount-v2"
 
     run(main())
 
@@ -370,7 +370,8 @@ def test_an_item_with_a_never_close_label_stays_open_and_no_text_closes_it() -> 
         await world.hear(world.pull())
         assert await world.state() is State.DONE
         assert ItemState.DONE not in [state for _, state in world.tracker.moves]
-        assert bodies[0].startswith("ACME-1: about ACME-7 in the cart\nFor ACME-1")
+        assert bodies[0].startswith("ACME-1: Fixes ACME 7 in the cart\nFor ACME-1")
+        assert "skip ACME-1" in bodies[0] and world.tracker.links == set()
         assert "closes #12" not in bodies[0] and "resolves ACME-9" not in bodies[0]
 
     run(main())

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from factory_core.dispatch.run import RunOrder, RunStatus, Usage
+from factory_core.intake.payload import at, rows, text
 
-from .engine import Ending, Seen, at, count, fields, items, last_words, no_result, session_in, short, text
+from .engine import Ending, Seen, count, fields, last_words, no_result, session_in, short
 from .installed import program
 
 TOOLS = "Bash,Edit,MultiEdit,Write,Read,Glob,Grep,LS,NotebookEdit,TodoWrite,Task"
@@ -71,9 +72,9 @@ class Claude:
         if result is None:
             return no_result(exit_code, stderr_tail)
         if result.get("is_error") is False:
-            denied = sorted({text(denial, "tool_name") for denial in items(result, "permission_denials")})
+            denied = sorted({text(denial, "tool_name") for denial in rows(result, "permission_denials")})
             return last_words(text(result, "result"), f"it was denied {', '.join(denied)}" if denied else "")
-        said = text(result, "result") or "; ".join(str(error) for error in items(result, "errors"))
+        said = text(result, "result") or "; ".join(str(error) for error in rows(result, "errors"))
         why = short(said or seen.error or "it ended with an error", 300)
         if result.get("api_error_status") == 429 or seen.error == "rate_limit":
             return Ending(RunStatus.LIMITED, why, seen.retry_at)
@@ -107,7 +108,7 @@ def _assistant(event: dict[str, Any], seen: Seen) -> Seen:
     new = message != seen.message and not event.get("parent_tool_use_id") and not event.get("error")
     usage = seen.usage.model_copy(update={"turns": seen.usage.turns + 1}) if new else seen.usage
     seen = seen.model_copy(update={"message": message, "usage": usage, "error": text(event, "error") or seen.error})
-    for block in items(event, "message", "content"):
+    for block in rows(event, "message", "content"):
         if text(block, "type") == "text":
             seen = seen.model_copy(update={"words": text(block, "text"), "progress": short(text(block, "text"))})
         elif text(block, "type") == "tool_use":

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from factory_core.dispatch.run import RunOrder, RunStatus, Usage
+from factory_core.intake.payload import at, text
 
-from .engine import Ending, Seen, at, count, fields, last_words, no_result, session_in, short, text
+from .engine import Ending, Seen, count, fields, last_words, no_result, session_in, short
 from .installed import program
 
 _SETTINGS = (

@@ -11,8 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from factory_core.dispatch.run import RunOrder, RunStatus, Usage
+from factory_core.intake.payload import text
 
-from .engine import Ending, Seen, count, fields, last_words, no_result, session_in, short, text
+from .engine import Ending, Seen, count, fields, last_words, no_result, session_in, short
 from .run_files import directory_name
 
 _SCRIPT = Path(__file__).with_name("console_script.py")

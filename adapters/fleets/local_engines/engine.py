@@ -5,7 +5,6 @@ Reading is a pure fold over the lines of its standard output; whatever an engine
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from factory_core.dispatch.run import RunOrder, RunStatus, Usage
+from factory_core.intake.payload import number, object_in, text
 from factory_core.work_item import Frozen
 
 QUESTION = "QUESTION:"
@@ -67,36 +67,12 @@ class Engine(Protocol):
 
 def fields(line: str) -> dict[str, Any]:
     """The line's JSON object; nothing for whatever else it is."""
-    try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def at(document: object, *path: str) -> Any:
-    """The value at the path, None where it stops."""
-    for key in path:
-        document = document.get(key) if isinstance(document, dict) else None
-    return document
-
-
-def text(document: object, *path: str) -> str:
-    """The string at the path, empty when there is none."""
-    value = at(document, *path)
-    return value if isinstance(value, str) else ""
-
-
-def items(document: object, *path: str) -> list[Any]:
-    """The list at the path, empty when there is none."""
-    value = at(document, *path)
-    return value if isinstance(value, list) else []
+    return object_in(line) or {}
 
 
 def count(document: object, *path: str) -> int:
     """The whole number at the path, 0 when there is none."""
-    value = at(document, *path)
-    return value if isinstance(value, int) else 0
+    return number(document, *path) or 0
 
 
 def session_in(document: object, key: str) -> str:

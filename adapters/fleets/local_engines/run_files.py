@@ -19,6 +19,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from factory_core.dispatch.run import RunOrder, RunReport
+from factory_core.intake.payload import parse_as, to_json
 
 from .engine import Seen
 
@@ -116,7 +117,7 @@ def lock(path: Path) -> int | None:
 
 def _read(shape: type[Shape], path: Path) -> Shape | None:
     try:
-        return shape.model_validate_json(path.read_bytes())
+        return parse_as(shape, path.read_bytes())
     except FileNotFoundError:
         return None
 
@@ -125,7 +126,7 @@ def _write(value: BaseModel, path: Path, *, lasting: bool = True) -> None:
     """All of the file or nothing of it, whenever the machine stops."""
     draft = path.with_suffix(".new")
     with draft.open("w", encoding="utf-8") as file:
-        file.write(value.model_dump_json())
+        file.write(to_json(value))
         if lasting:
             file.flush()
             os.fsync(file.fileno())

@@ -20,9 +20,11 @@ from pydantic import ConfigDict, Field
 import adapters
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable
+from factory_core.intake.payload import parse_as
 from factory_core.work_item import Frozen
 
 from . import workspace
+from .commit_messages import clean_messages
 from .engine import QUESTION, Ending, Seen
 from .engines import ENGINES
 from .git import GitFailed
@@ -66,7 +68,7 @@ def spawn(run: RunFiles, held: int, errand: Errand) -> None:
 
 def main() -> None:
     run = RunFiles(Path(sys.argv[1]))
-    errand = Errand.model_validate_json(sys.stdin.buffer.read())
+    errand = parse_as(Errand, sys.stdin.buffer.read())
     order = run.order()
     if order is None:
         raise SystemExit(f"{run.path} holds no order")
@@ -101,9 +103,10 @@ def _work(run: RunFiles, order: RunOrder, errand: Errand, watchdog: Watchdog, sp
     workspace.prepare(space)
     exit_code = _engine(run, errand, watchdog, space.tree)
     ending = ENGINES[errand.engine].verdict(watchdog.finish(), exit_code, _tail(run.errors), datetime.now(UTC))
-    if ending.status is RunStatus.SUCCEEDED and workspace.conclude(space) == 0:
-        return Ending(RunStatus.NO_CHANGE, ending.why)
-    return ending
+    if ending.status is not RunStatus.SUCCEEDED:
+        return ending
+    clean_messages(space)
+    return ending if workspace.conclude(space) else Ending(RunStatus.NO_CHANGE, ending.why)
 
 
 def _engine(run: RunFiles, errand: Errand, watchdog: Watchdog, tree: Path) -> int:

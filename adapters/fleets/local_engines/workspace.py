@@ -102,18 +102,16 @@ def conclude(space: Workspace) -> int:
     """Commit what the engine left uncommitted, keep the head for publishing, and count what the code host lacks."""
     if space.local(space.tree, "status", "--porcelain"):
         space.local(space.tree, "add", "--all")
-        space.local(
-            space.tree,
-            "commit",
-            "--quiet",
-            "--no-verify",
-            "-m",
-            f"Work on {space.order.name}",
-        )
-    known = [space.commit_of(space.mirror, f"refs/remotes/origin/{name}") for name in _branches(space)]
-    new = space.local(space.tree, "rev-list", "--count", "HEAD", "--not", *filter(None, known))
+        space.local(space.tree, "commit", "--quiet", "--no-verify", "-m", f"Work on {space.order.name}")
+    new = space.local(space.tree, "rev-list", "--count", "HEAD", "--not", *published_heads(space))
     space.local(space.tree, "update-ref", space.finished, "HEAD")
     return int(new)
+
+
+def published_heads(space: Workspace) -> list[str]:
+    """What the code host has of the base and of the branch."""
+    heads = [space.commit_of(space.mirror, f"refs/remotes/origin/{name}") for name in _branches(space)]
+    return [head for head in heads if head]
 
 
 def remove(space: Workspace) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx2
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from factory_core.dispatch.queued_run import LONGEST_LINE, MOST_LINES, RunLost
 from factory_core.dispatch.run import RunReport
 from factory_core.errors import NeedsPerson, Problem, Refused, Retryable
+from factory_core.intake.payload import object_in, parse_as
 from factory_core.work_item import Frozen
 
 from .protocol import (
@@ -62,13 +63,13 @@ class FactoryClient:
         if not answer.is_success:
             raise _problem(answer)
         try:
-            return shape.model_validate_json(answer.content)
+            return parse_as(shape, answer.content)
         except ValidationError:
             raise _later("what answered is no factory, or one of another release") from None
 
 
 def _problem(answer: httpx2.Response) -> Problem:
-    said = _document(answer)
+    said = object_in(answer.content) or {}
     why = str(said.get("why") or f"it answered {answer.status_code}")[:500]
     if said.get("code") == RunLost.code:
         return RunLost(str(said.get("what"))[:300], why=why, fix="factory status")
@@ -79,14 +80,6 @@ def _problem(answer: httpx2.Response) -> Problem:
         return Refused("The factory refused what this worker said", why=why, fix="factory worker --help")
     after = answer.headers.get("retry-after", "")
     return _later(why, float(after) if after.isascii() and after.isdigit() else None)
-
-
-def _document(answer: httpx2.Response) -> dict[str, Any]:
-    try:
-        said = answer.json()
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _later(why: str, after: float | None = None) -> Retryable:

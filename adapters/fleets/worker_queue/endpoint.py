@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from factory_core.dispatch.queued_run import QueuedRun, Worker, order_for
 from factory_core.errors import BadSignature, NotFound, Problem, Refused, TooLarge
 from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
+from factory_core.intake.payload import parse_as
 
 from .leases import Leases
 from .protocol import (
@@ -147,7 +148,7 @@ def _read(shape: type[Shape], request: HttpRequest) -> Shape:
         why = f"the most that is read is {LARGEST:,} bytes"
         raise TooLarge(f"a body of {len(request.body):,} bytes", why=why, fix="In the worker: say less")
     try:
-        return shape.model_validate_json(request.body)
+        return parse_as(shape, request.body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"

@@ -9,6 +9,7 @@ import socket
 from pathlib import Path
 
 from factory_core.errors import Refused
+from factory_core.intake.payload import parse_as
 
 from ..local_engines.run_files import directory_name, lock
 from .protocol import Offered
@@ -28,7 +29,7 @@ class Kept:
         self.worker_id = _own_id(home / "worker-id")
 
     def claims(self) -> list[Offered]:
-        return [Offered.model_validate_json(path.read_bytes()) for path in sorted(self._claims.glob("*.json"))]
+        return [parse_as(Offered, path.read_bytes()) for path in sorted(self._claims.glob("*.json"))]
 
     def keep(self, claim: Offered) -> None:
         path = self._path(claim.order.run_id)

@@ -97,4 +97,4 @@ def refuse_unended(report: RunReport) -> None:
 def spelled(message: Frozen) -> bytes:
     """JSON; defaults are left out, the schema is not."""
     document: dict[str, Any] = message.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False).encode()
+    return json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False).encode("utf-8", "replace")

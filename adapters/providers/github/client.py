@@ -15,7 +15,7 @@ import httpx2
 from adapters.providers.credential import Token, authorized
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
 from factory_core.errors import ConnectionLost, Problem
-from factory_core.intake.payload import at, rows, text
+from factory_core.intake.payload import at, object_in, parse, rows, text
 from factory_core.ports import Clock
 
 PAGE = 100  # rows; GitHub's largest page
@@ -133,16 +133,13 @@ def _headers(token: str) -> dict[str, str]:
 def document(response: httpx2.Response) -> Any:
     """The answer's JSON; raise Retryable for an answer that is none (a proxy's page, half an answer)."""
     try:
-        return response.json()
+        return parse(response.content)
     except ValueError as error:
         raise later("GitHub", "its answer cannot be read") from error
 
 
 def message(response: httpx2.Response) -> str:
     """GitHub's own words, where the answer has any; the details of a 422 stand in its errors."""
-    try:
-        said = response.json()
-    except ValueError:
-        return ""
+    said = object_in(response.content)
     words = (text(said, "message"), *(text(error, "message") for error in rows(said, "errors")))
     return ": ".join(filter(None, words))[:300]

@@ -7,6 +7,7 @@ from typing import Any
 from adapters.providers.door import later, never
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
+from factory_core.dispatch.comments import commit_subject
 from factory_core.dispatch.pull_request import PullRequest
 from factory_core.errors import Retryable, Terminal
 from factory_core.intake.payload import at, number, text, truth
@@ -69,13 +70,14 @@ class GithubOutputTarget:
     async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
         """Merge exactly this head; after a refusal or an unknown outcome, what GitHub shows decides.
 
-        A squash's message is ours: GitHub's own would quote the agent's commits, closing keywords and all.
+        The commit's message is ours: GitHub's own would quote the agent's commits, closing keywords and all. A rebase
+        takes them as they are: https://docs.github.com/rest/pulls/pulls#merge-a-pull-request
         """
         if not sha:
             return "no head commit was named to merge"
         order = {"sha": sha, "merge_method": method}
-        if method == "squash":
-            order["commit_message"] = pull_request.url
+        if method != "rebase":
+            order |= {"commit_title": commit_subject(pull_request), "commit_message": pull_request.url}
         try:
             answer = await self._client.call("PUT", f"{_path(pull_request)}/merge", body=order, accept=(405, 409, 422))
         except Retryable:
@@ -92,9 +94,10 @@ class GithubOutputTarget:
         if truth(pull, "merged") or at(pull, "auto_merge") is not None:
             return
         order = {"id": text(pull, "node_id"), "head": sha, "method": method.upper()}
-        why = await self._client.mutate(
-            "EnableAutoMerge", **order, body=pull_request.url if method == "squash" else None
-        )
+        if method != "rebase":
+            named = pull_request.model_copy(update={"title": text(pull, "title")})
+            order |= {"headline": commit_subject(named), "body": pull_request.url}
+        why = await self._client.mutate("EnableAutoMerge", **order)
         if why and not any(words in why[0] for words in NOTHING_TO_WAIT_FOR):
             raise _not_done(pull_request, "does not merge by itself", why[0])
 

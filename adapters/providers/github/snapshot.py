@@ -28,7 +28,7 @@ def pull_request(
         )
     return PullRequest(
         repository=repository, repository_id=str(number(pull, "base", "repo", "id") or ""), number=found,
-        url=text(pull, "html_url"), branch=text(pull, "head", "ref"),
+        url=text(pull, "html_url"), title=text(pull, "title")[:300], branch=text(pull, "head", "ref"),
         base=text(pull, "base", "ref"), head_sha=text(pull, "head", "sha"),
         state="open" if state == "open" else "closed", draft=truth(pull, "draft"), merged=truth(pull, "merged"),
         mergeable=truth(pull, "mergeable"), checks=checks, reviews=reviews, merged_by=text(pull, "merged_by", "login"),

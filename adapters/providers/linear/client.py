@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from adapters.providers.credential import Token, authorized
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
 from factory_core.errors import ConnectionLost, Problem
+from factory_core.intake.payload import parse_as
 from factory_core.ports import Clock
 
 from .issue import Node
@@ -149,7 +150,7 @@ def _answer(operation: str, response: httpx2.Response) -> Answer:
     if status == 403:
         raise never("Linear", operation, "it answered 403: the token is not permitted to do that", CONNECT)
     try:
-        answer = Answer.model_validate_json(response.content)
+        answer = parse_as(Answer, response.content)
     except ValidationError:
         answer = Answer()
     if status >= 400 and not answer.errors:

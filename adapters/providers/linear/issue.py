@@ -22,7 +22,7 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}-[0-9]{1,12}$")] 
 class Node(BaseModel):
     """Something of Linear's, of which only the fields that we use are read."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False, alias_generator=to_camel, populate_by_name=True)
 
 
 class Named(Node):

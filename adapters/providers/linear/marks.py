@@ -6,6 +6,7 @@ import hashlib
 import uuid
 
 from factory_core.dispatch.comments import MARK
+from factory_core.dispatch.foreign_text import printable
 
 OURS = "<!-- factory"  # begins every hidden mark of the factory
 SESSION = "linear-session:"  # begins the id of a thread that is an agent session
@@ -18,4 +19,5 @@ def own_id(key: str) -> str:
 
 def marked(body: str) -> str:
     """The text with the mark, once, so that it never counts as a person's."""
-    return body if MARK in body else f"{body}\n\n{MARK}"
+    text = printable(body)
+    return text if MARK in text else f"{text}\n\n{MARK}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ import httpx2
 from adapters.providers.credential import Token, authorized
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
 from factory_core.errors import ConnectionLost, PlaceUnknown, Problem
-from factory_core.intake.payload import moment, number, rows, text
+from factory_core.intake.payload import moment, number, object_in, parse, rows, text
 from factory_core.work_item import Frozen
 
 from .objects import RelayFile
@@ -116,10 +115,7 @@ def refusal(answer: httpx2.Response) -> Problem:
     what = f"{answer.request.method} {path} was answered with {status}"
     if status == 403:
         return never("relayfile", what, "the token's scopes do not cover this", CONNECT)
-    try:
-        said = answer.json()
-    except ValueError:
-        said = None
+    said = object_in(answer.content)
     why = " ".join(filter(None, (text(said, "code"), text(said, "message"))))[:300]
     return never("relayfile", what, why or "it gave no reason", "factory doctor relayfile")
 
@@ -127,19 +123,18 @@ def refusal(answer: httpx2.Response) -> Problem:
 def document(answer: httpx2.Response) -> Any:
     """The answer's JSON; raise Retryable for an answer that is none."""
     try:
-        return answer.json()
+        return parse(answer.content)
     except ValueError as error:
         raise later("relayfile", "its answer cannot be read") from error
 
 
 def _content(file: object) -> dict[str, Any] | None:
     """A file's content is a string, of JSON for all that concerns us."""
+    raw: str | bytes = text(file, "content")
     try:
-        raw: str | bytes = text(file, "content")
-        content = json.loads(base64.b64decode(raw, validate=True) if text(file, "encoding") == "base64" else raw)
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+        return object_in(base64.b64decode(raw, validate=True) if text(file, "encoding") == "base64" else raw)
+    except ValueError:
+        return None  # not base64 either
 
 
 def _pause(answer: httpx2.Response) -> float | None:
@@ -147,7 +142,4 @@ def _pause(answer: httpx2.Response) -> float | None:
     asked = retry_after(answer)
     if asked is not None or answer.status_code != 429:
         return asked
-    try:
-        return number(answer.json(), "retryAfterSeconds") or BUSY
-    except ValueError:
-        return BUSY
+    return number(object_in(answer.content), "retryAfterSeconds") or BUSY

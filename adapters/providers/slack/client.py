@@ -14,7 +14,7 @@ import httpx2
 from adapters.providers.credential import Token, authorized
 from adapters.providers.door import DEADLINE, later, never, retry_after, send
 from factory_core.errors import ConnectionLost, Problem
-from factory_core.intake.payload import text, truth
+from factory_core.intake.payload import object_in, text, truth
 
 CONNECT = "factory connect slack"
 _LOST = frozenset(
@@ -68,7 +68,7 @@ def _formed(value: object) -> str:
 
 def _answer(method: str, response: httpx2.Response) -> Answer:
     """What is not Slack's JSON is a proxy's word, and leaves the outcome unknown."""
-    body = _json(response)
+    body = object_in(response.content) or {}
     ok = truth(body, "ok")
     if ok is None and response.status_code < 400:
         raise later("Slack", f"it answered {response.status_code} with something that is not Slack's")
@@ -77,14 +77,6 @@ def _answer(method: str, response: httpx2.Response) -> Answer:
     listed = response.headers.get("x-oauth-scopes")
     scopes = None if listed is None else tuple(scope.strip() for scope in listed.split(",") if scope.strip())
     return Answer(body, scopes)
-
-
-def _json(response: httpx2.Response) -> dict[str, Any]:
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _problem(method: str, body: dict[str, Any], response: httpx2.Response) -> Problem:

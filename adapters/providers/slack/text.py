@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from factory_core.dispatch.foreign_text import printable
+
 LONGEST = 3_900  # characters before escaping; Slack advises 4,000 and cuts at 40,000, escaping makes 5 of 1 at worst
 
 
@@ -12,7 +14,8 @@ def escape(text: str, mentions: Iterable[str] = ()) -> str:
 
     The factory addresses people in the first words; further on, the same characters are somebody else's (a ticket's).
     """
-    cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    shown = printable(text)
+    cut = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
     live = next((mention for mention in mentions if mention and cut.startswith(mention)), "")
     return live + _entities(cut.removeprefix(live))
 

@@ -29,7 +29,7 @@ _STAMP = r"^[0-9]{1,11}\.[0-9]{1,6}$"
 class Part(BaseModel):
     """A part of Slack's JSON, of which only the fields that we use are read."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
 class Kind(Part):
