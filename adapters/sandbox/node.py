@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,3 +10,8 @@ from .signing import Vendor
 
 Node = dict[str, Any]
 Changed = Callable[[Vendor, str, Node, Sequence[str]], None]  # vendor, event, payload, paths of its files in relayfile
+
+
+def slug(text: str) -> str:
+    """A title as it stands in addresses and file names."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-") or "untitled"

@@ -101,6 +101,11 @@ class Webhooks:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
+    @property
+    def busy(self) -> int:
+        """How many things are under way, those that wait for their time among them."""
+        return len(self._under_way)
+
     async def idle(self) -> None:
         """Wait until nothing is under way any more."""
         while self._under_way:

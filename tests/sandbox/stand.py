@@ -13,7 +13,7 @@ import httpx2
 
 from adapters.sandbox.app import sandbox_app
 from adapters.sandbox.clock import Clock
-from adapters.sandbox.git import git
+from adapters.sandbox.github.git import git
 from adapters.sandbox.world import Sandbox
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
