@@ -1,7 +1,7 @@
 """The control API under /_/: a person's hand in each vendor, faults, and what can be counted. JSON in, JSON out.
 
 Each command is a plain function or method; its signature is what the body may hold. A command of Linear or Slack takes
-`workspace` as well, where there are several.
+`workspace` as well, where there are several. `GET /_/` lists them all.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def commands(sandbox: Sandbox) -> tuple[tuple[str, str, Command], ...]:
     github = sandbox.github
 
     def subscribe(vendor: Vendor, url: str, secret: str) -> Node:
+        """Send a vendor's webhooks to this address, signed with this secret."""
         made = sandbox.webhooks.subscribe(vendor, url, secret)
         return {"id": made.id, "vendor": vendor, "url": url}
 
@@ -106,7 +107,31 @@ def control_routes(sandbox: Sandbox) -> list[Route]:
         for vendor, rows in (("linear", LINEAR), ("slack", SLACK))
         for method, path, name in rows
     ]
-    return [*plain, *of_workspaces]
+
+    async def listing(request: Request) -> Response:
+        return JSONResponse({"commands": _listed(sandbox)})
+
+    return [Route("/_/", listing), *plain, *of_workspaces]
+
+
+def _listed(sandbox: Sandbox) -> list[Node]:
+    """Of each command where it is, what it does, and its arguments with their types and defaults."""
+    first = {"linear": sandbox.linear, "slack": sandbox.slack}
+    rows = [
+        *commands(sandbox),
+        *((method, path, getattr(first[path.split("/")[1]], name)) for method, path, name in (*LINEAR, *SLACK)),
+    ]
+    return [
+        {
+            "command": f"{method} /_{path}",
+            "about": (inspect.getdoc(call.func if isinstance(call, partial) else call) or "").partition("\n")[0],
+            "arguments": {
+                name: str(given.annotation) + ("" if given.default is given.empty else f" = {given.default!r}")
+                for name, given in inspect.signature(call).parameters.items()
+            },
+        }
+        for method, path, call in rows
+    ]
 
 
 def _endpoint(command: Command) -> Callable[[Request], Any]:

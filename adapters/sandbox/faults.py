@@ -56,6 +56,7 @@ class Faults:
         copies: int = 2,
         reason: str = "",
     ) -> Fault:
+        """The next requests of an operation, or the next webhooks of a vendor, go wrong in this mode."""
         reason = TOO_MANY[vendor] if mode == "429" else reason
         if mode in ("429", "refuse"):
             refusal(vendor, reason)
@@ -64,6 +65,7 @@ class Faults:
         return fault
 
     def clear(self) -> None:
+        """Nothing goes wrong any more."""
         self.coming.clear()
 
     def of_request(self, vendor: str, operation: str) -> Fault | None:

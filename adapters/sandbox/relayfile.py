@@ -57,6 +57,7 @@ class Relayfile:
             self.webhooks.announce("relayfile", kind, happened, id=happened["eventId"], path=path)
 
     def make_sparse(self, times: int = 1) -> Node:
+        """The next reads of a file give only its id."""
         self.sparse += times
         return {"sparse": self.sparse}
 

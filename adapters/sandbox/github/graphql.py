@@ -59,6 +59,9 @@ def _root(github: GitHub) -> dict[str, Callable[..., Any]]:
             message = f"Could not resolve to a Repository with the name '{owner}/{name}'."
             raise GraphQLError(message, extensions={"type": "NOT_FOUND"}) from None
 
+    def node(_: Any, id: str) -> Node:
+        return pull_node(github, *_found(github, id))
+
     def enable(_: Any, input: Node) -> Node:
         method = input.get("mergeMethod") or "MERGE"
         return _changed(github, input, lambda at, pull: github.enable_auto_merge(at, pull, method, _expected(input)))
@@ -90,6 +93,7 @@ def _root(github: GitHub) -> dict[str, Callable[..., Any]]:
     return {
         "viewer": lambda _: {"login": BOT},
         "repository": repository,
+        "node": node,
         "enablePullRequestAutoMerge": enable,
         "disablePullRequestAutoMerge": disable,
         "markPullRequestReadyForReview": ready,
@@ -157,6 +161,7 @@ def pull_node(github: GitHub, place: Repository, pull: Pull) -> Node:
         return _connection([thread_node(place, pull, comment) for comment in begun], first, after)
 
     return {
+        "__typename": "PullRequest",
         "id": shapes.node_id(place, pull),
         "number": pull.number,
         "url": f"{place.html}/pull/{pull.number}",

@@ -223,6 +223,7 @@ class GitHub:
         return {"resolved": first.id}
 
     def dismiss_review(self, repository: str, number: int, review: int, user: str = "grace") -> Node:
+        """A review counts no more."""
         place, pull = self.pull(repository, number)
         found = next((one for one in pull.reviews if one.id == review), None)
         if found is None:
@@ -232,6 +233,7 @@ class GitHub:
         return shapes.review_json(place, pull, found)
 
     def add_comment(self, repository: str, number: int, body: str, user: str = "grace") -> Node:
+        """An ordinary comment on the pull request."""
         place, pull = self.pull(repository, number)
         comment = Comment(next(self.ids), user, body, self._now())
         pull.comments.append(comment)
@@ -241,6 +243,7 @@ class GitHub:
     def edit_pull(
         self, repository: str, number: int, title: str | None = None, body: str | None = None, user: str = "grace"
     ) -> Node:
+        """A person changes the title or the body."""
         place, pull = self.pull(repository, number)
         new = {name: text for name, text in (("title", title), ("body", body)) if text is not None}
         changes = {name: {"from": getattr(pull, name)} for name in new}

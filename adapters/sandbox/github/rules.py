@@ -83,6 +83,7 @@ def rules_json(rules: Rules, full_name: str) -> list[Node]:
             "require_code_owner_review": bool(rules.code_owners),
             "require_last_push_approval": False,
             "required_review_thread_resolution": False,
+            "allowed_merge_methods": ["merge", "squash", "rebase"],
         }))  # fmt: skip
     if rules.required_checks:
         found.append(("required_status_checks", {

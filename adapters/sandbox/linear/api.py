@@ -51,6 +51,9 @@ class Operations:
     def user(self, id: str) -> Node | None:
         return self.linear.by_id("user", id)
 
+    def users(self, **_: Any) -> list[Node]:
+        return self.linear.users
+
     def issue(self, id: str) -> Node:
         return self.linear.issue(id)
 

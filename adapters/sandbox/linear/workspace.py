@@ -127,6 +127,7 @@ class Linear:
         return {"id": team["id"], "key": key, "states": [state["name"] for state in team["states"]]}
 
     def add_label(self, name: str, group: str = "") -> Node:
+        """A label, in a label group or not."""
         label = self.label(name, group)
         return {"id": label["id"], "name": name, "parent": label["parent"] and label["parent"]["name"]}
 
