@@ -140,7 +140,7 @@ def _unauthorized(sandbox: Sandbox, vendor: FaultyVendor, request: Request) -> R
 
 
 def _token(vendor: FaultyVendor, request: Request) -> str:
-    """A personal key of Linear's stands bare in the header."""
+    """A personal key of Linear's is the whole header."""
     header = request.headers.get("authorization", "")
     return credential(header) or (header if vendor == "linear" and " " not in header else "")
 

@@ -1,4 +1,4 @@
-"""The control API under /_/: a person's hand in each vendor, faults, and what can be counted. JSON in, JSON out.
+"""The control API under /_/: what people do in each vendor, faults, and what can be counted. JSON in, JSON out.
 
 Each command is a plain function or method; its signature is what the body may hold. A command of Linear or Slack takes
 `workspace` as well, where there are several. `GET /_/` lists them all.

@@ -1,4 +1,4 @@
-"""The plain dictionaries that the vendors' APIs are made of, and how a change of one is told."""
+"""The plain dictionaries that the vendors' APIs are made of, and the callback for a change of one."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ Changed = Callable[[Vendor, str, Node, Sequence[str]], None]  # vendor, event, p
 
 
 def slug(text: str) -> str:
-    """A title as it stands in addresses and file names."""
+    """A title as addresses and file names have it."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-") or "untitled"

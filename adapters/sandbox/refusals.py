@@ -19,7 +19,7 @@ Headers = Mapping[str, str]
 
 
 class Wait(NamedTuple):
-    """How long the vendor wants to be left alone, as its headers say it."""
+    """How long the vendor asks to wait, and the headers that carry it."""
 
     seconds: float
     clock: Clock

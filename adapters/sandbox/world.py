@@ -71,7 +71,7 @@ class Sandbox:
         return sandbox
 
     def move_to(self, address: str) -> None:
-        """Served elsewhere: links and clone addresses say so from now on."""
+        """Served elsewhere: links and clone addresses change with it."""
         self.address = address
         for place in self.github.repositories.values():
             place.address = address
@@ -134,7 +134,7 @@ class Sandbox:
     def end_tokens(self, vendor: str, how: End = "revoked", seconds: float = 0.0) -> Node:
         """All tokens that the vendor knows end, now or in so many seconds; one that it does not know is good.
 
-        Linear and Slack tell the app when its access was revoked; nobody is told of an expiry.
+        Linear and Slack send an event when the app's access is revoked; an expiry has none.
         """
         self._credentials(vendor).end(how, seconds)
         if how == "revoked" and vendor == "linear":
@@ -153,7 +153,7 @@ class Sandbox:
     # What happened.
 
     def state(self) -> Node:
-        """All that a test may count; further workspaces stand apart."""
+        """All that a test may count, with further workspaces under a key of their own."""
         requests: dict[str, dict[str, int]] = {}
         for (vendor, operation), count in sorted(self.requests.items()):
             requests.setdefault(vendor, {})[operation] = count

@@ -1,6 +1,6 @@
 """A scripted CI: what each workflow or app reports for a commit, and when.
 
-A suite exists as soon as its app has been told of the push; a check run only when its job's turn has come.
+A suite exists as soon as its app has received the push; a check run only when its job's turn has come.
 https://docs.github.com/rest/checks/suites and https://docs.github.com/actions/using-workflows
 """
 
@@ -26,7 +26,7 @@ PASSES = ("success", "neutral", "skipped")
 class JobPlan(BaseModel):
     """One check run: when all in `needs` have passed it runs for `takes` seconds; `ends` False: it never does.
 
-    When one of them has failed it is skipped. The words are the run's output, the log is the job's.
+    When one of them has failed it is skipped. Title, summary and text are the run's output, the log is the job's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +46,7 @@ class WorkflowPlan(BaseModel):
     """A workflow of Actions, or what another `app` reports.
 
     The suite is there after `appears` seconds, its first check run `starts` seconds later. Without jobs the suite
-    stays queued for ever, as an app's does that never reports. `held` is a run that waits for somebody: approval of
+    stays queued for ever, as an app's does that never reports. `held` is a run that waits for a person: approval of
     a deployment (waiting), a concurrency group (pending), a first-time contributor (requested). `run_events` False: no
     workflow_run webhooks.
     """
@@ -104,58 +104,60 @@ class Ci:
 
     clock: Clock
     ids: Iterator[int]
-    tell: Callable[[Repository, str, Node, str], None]  # repository, event, body, commit whose pull requests changed
+    announce: Callable[
+        [Repository, str, Node, str], None
+    ]  # repository, event, body, commit whose pull requests changed
     start: Callable[[Coroutine[Any, Any, None]], None]
     ended: Callable[[Repository, str], Awaitable[None]]
 
-    def begin(self, place: Repository, branch: str, sha: str, plan: WorkflowPlan) -> None:
+    def begin(self, repo: Repository, branch: str, sha: str, plan: WorkflowPlan) -> None:
         """A commit is there for this workflow."""
         if plan.appears:
-            self.start(self._later(place, branch, sha, plan))
+            self.start(self._later(repo, branch, sha, plan))
         else:
-            self._run(place, self._suite(place, branch, sha, plan), plan)
+            self._run(repo, self._suite(repo, branch, sha, plan), plan)
 
-    async def _later(self, place: Repository, branch: str, sha: str, plan: WorkflowPlan) -> None:
+    async def _later(self, repo: Repository, branch: str, sha: str, plan: WorkflowPlan) -> None:
         await self.clock.wait(plan.appears)
-        self._run(place, self._suite(place, branch, sha, plan), plan)
+        self._run(repo, self._suite(repo, branch, sha, plan), plan)
 
-    def again(self, place: Repository, pull: Pull, plan: WorkflowPlan) -> Suite:
+    def again(self, repo: Repository, pull: Pull, plan: WorkflowPlan) -> Suite:
         """Another event at the same head starts the workflow anew; its run that has not ended is cancelled by it."""
-        for suite in place.suites:
+        for suite in repo.suites:
             if _is_of(suite, pull, plan) and suite.status != "completed":
-                self._cancel(place, suite, plan)
-        suite = self._suite(place, pull.head, pull.head_sha, plan)
-        self._run(place, suite, plan)
+                self._cancel(repo, suite, plan)
+        suite = self._suite(repo, pull.head, pull.head_sha, plan)
+        self._run(repo, suite, plan)
         return suite
 
-    def rerun(self, place: Repository, pull: Pull, plan: WorkflowPlan) -> Suite:
+    def rerun(self, repo: Repository, pull: Pull, plan: WorkflowPlan) -> Suite:
         """Re-run all jobs: the newest run of the workflow, the same suite, and new check runs in it."""
-        mine = [suite for suite in place.suites if _is_of(suite, pull, plan)]
+        mine = [suite for suite in repo.suites if _is_of(suite, pull, plan)]
         if not mine:
             raise NotFound(f"workflow {plan.name!r}", why="it has not run here", fix="factory sandbox --help")
         suite = mine[-1]
         suite.status, suite.conclusion, suite.attempt = "queued", None, suite.attempt + 1
-        self._run(place, suite, plan)
+        self._run(repo, suite, plan)
         return suite
 
-    def _suite(self, place: Repository, branch: str, sha: str, plan: WorkflowPlan) -> Suite:
+    def _suite(self, repo: Repository, branch: str, sha: str, plan: WorkflowPlan) -> Suite:
         path = path_of(plan)
-        number = 1 + sum(suite.path == path for suite in place.suites)
+        number = 1 + sum(suite.path == path for suite in repo.suites)
         run = next(self.ids) if plan.app == ACTIONS else 0
         status = plan.held or "queued"
         suite = Suite(
             next(self.ids), sha, branch, self._now(), plan.app, plan.name, path, plan.event, status,
             run=run, run_number=number,
         )  # fmt: skip
-        place.suites.append(suite)
+        repo.suites.append(suite)
         return suite
 
-    def _run(self, place: Repository, suite: Suite, plan: WorkflowPlan) -> None:
-        self._tell_run(place, suite, plan, "requested")
+    def _run(self, repo: Repository, suite: Suite, plan: WorkflowPlan) -> None:
+        self._announce_run(repo, suite, plan, "requested")
         if plan.jobs and not plan.held:
-            self.start(self._play(place, suite, plan))
+            self.start(self._play(repo, suite, plan))
 
-    async def _play(self, place: Repository, suite: Suite, plan: WorkflowPlan) -> None:
+    async def _play(self, repo: Repository, suite: Suite, plan: WorkflowPlan) -> None:
         attempt, at = suite.attempt, 0.0
         runs: dict[str, Check] = {}
         for step in timeline(plan):
@@ -166,54 +168,54 @@ class Ci:
                 return  # run again, or cancelled
             if suite.status == "queued":
                 suite.status = "in_progress"
-                self._tell_run(place, suite, plan, "in_progress")
-            self._take(place, suite, runs, step)
+                self._announce_run(repo, suite, plan, "in_progress")
+            self._take(repo, suite, runs, step)
             ended = [check.conclusion for check in runs.values()]
             if step.conclusion and len(ended) == len(plan.jobs) and all(ended):
                 suite.status, suite.conclusion, suite.updated_at = "completed", conclude(ended), self._now()
             if step.conclusion:
-                self._tell_check(place, runs[step.job.name], "completed")
+                self._announce_check(repo, runs[step.job.name], "completed")
         if suite.status == "completed":
-            self._tell_suite(place, suite)
-            self._tell_run(place, suite, plan, "completed")
-            await self.ended(place, suite.sha)
+            self._announce_suite(repo, suite)
+            self._announce_run(repo, suite, plan, "completed")
+            await self.ended(repo, suite.sha)
 
-    def _take(self, place: Repository, suite: Suite, runs: dict[str, Check], step: Step) -> None:
+    def _take(self, repo: Repository, suite: Suite, runs: dict[str, Check], step: Step) -> None:
         job = step.job
         if job.name not in runs:
             check = Check(next(self.ids), suite.sha, suite.branch, self._now(), job.name)
             check.suite, check.app, check.attempt = suite.id, suite.app, suite.attempt
             check.title, check.summary, check.text, check.log = job.title, job.summary, job.text, job.log
             runs[job.name] = check
-            place.checks.append(check)
-            self._tell_check(place, check, "created")
+            repo.checks.append(check)
+            self._announce_check(repo, check, "created")
         if step.conclusion:
             complete(runs[job.name], step.conclusion, self._now())
 
-    def _cancel(self, place: Repository, suite: Suite, plan: WorkflowPlan) -> None:
+    def _cancel(self, repo: Repository, suite: Suite, plan: WorkflowPlan) -> None:
         """The newer run of a concurrency group ends the older one, and whatever of it has begun."""
         suite.status, suite.conclusion, suite.updated_at = "completed", "cancelled", self._now()
-        for check in place.checks:
+        for check in repo.checks:
             if check.suite == suite.id and check.status != "completed":
                 complete(check, "cancelled", self._now())
-                self._tell_check(place, check, "completed")
-        self._tell_suite(place, suite)
-        self._tell_run(place, suite, plan, "completed")
+                self._announce_check(repo, check, "completed")
+        self._announce_suite(repo, suite)
+        self._announce_run(repo, suite, plan, "completed")
 
-    def _tell_check(self, place: Repository, check: Check, action: str) -> None:
-        body = shapes.event(place, action, BOT, check_run=shapes.check_json(place, check))
-        self.tell(place, "check_run", body, check.sha if action == "completed" else "")
+    def _announce_check(self, repo: Repository, check: Check, action: str) -> None:
+        body = shapes.event(repo, action, BOT, check_run=shapes.check_json(repo, check))
+        self.announce(repo, "check_run", body, check.sha if action == "completed" else "")
 
-    def _tell_suite(self, place: Repository, suite: Suite) -> None:
-        body = shapes.event(place, "completed", BOT, check_suite=shapes.suite_json(place, suite))
-        self.tell(place, "check_suite", body, "")
+    def _announce_suite(self, repo: Repository, suite: Suite) -> None:
+        body = shapes.event(repo, "completed", BOT, check_suite=shapes.suite_json(repo, suite))
+        self.announce(repo, "check_suite", body, "")
 
-    def _tell_run(self, place: Repository, suite: Suite, plan: WorkflowPlan, action: str) -> None:
+    def _announce_run(self, repo: Repository, suite: Suite, plan: WorkflowPlan, action: str) -> None:
         """Apps that are not Actions have no workflow runs."""
         if suite.run and plan.run_events:
-            run, workflow = shapes.workflow_run_json(place, suite), shapes.workflow_json(suite)
-            body = shapes.event(place, action, BOT, workflow_run=run, workflow=workflow)
-            self.tell(place, "workflow_run", body, "")
+            run, workflow = shapes.workflow_run_json(repo, suite), shapes.workflow_json(suite)
+            body = shapes.event(repo, action, BOT, workflow_run=run, workflow=workflow)
+            self.announce(repo, "workflow_run", body, "")
 
     def _now(self) -> str:
         return iso_seconds(self.clock.now())

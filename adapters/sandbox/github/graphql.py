@@ -77,18 +77,18 @@ def _root(github: GitHub) -> dict[str, Callable[..., Any]]:
         return {**changed, "mergeQueueEntry": changed["pullRequest"]["mergeQueueEntry"]}
 
     def dequeue(_: Any, input: Node) -> Node:
-        place, pull = _found(github, str(input["id"]))
-        entry = entry_node(place, pull)
-        github.queue.dequeue(place, pull, "MANUAL")
+        repo, pull = _found(github, str(input["id"]))
+        entry = entry_node(repo, pull)
+        github.queue.dequeue(repo, pull, "MANUAL")
         return {"mergeQueueEntry": entry, "clientMutationId": input.get("clientMutationId")}
 
     async def update(_: Any, input: Node) -> Node:
-        place, pull = _found(github, str(input["pullRequestId"]))
+        repo, pull = _found(github, str(input["pullRequestId"]))
         try:
-            await github.update_branch(place.full_name, pull.number, _expected(input))
+            await github.update_branch(repo.full_name, pull.number, _expected(input))
         except GitHubRefusal as refusal:
             raise GraphQLError(str(refusal)) from None
-        return {"pullRequest": pull_node(github, place, pull), "clientMutationId": input.get("clientMutationId")}
+        return {"pullRequest": pull_node(github, repo, pull), "clientMutationId": input.get("clientMutationId")}
 
     return {
         "viewer": lambda _: {"login": BOT},
@@ -116,55 +116,55 @@ def _found(github: GitHub, id: str) -> tuple[Repository, Pull]:
 
 
 def _changed(github: GitHub, input: Node, change: Callable[[Repository, Pull], None]) -> Node:
-    place, pull = _found(github, str(input["pullRequestId"]))
+    repo, pull = _found(github, str(input["pullRequestId"]))
     try:
-        change(place, pull)
+        change(repo, pull)
     except GitHubRefusal as refusal:
         raise GraphQLError(str(refusal)) from None
-    return {"pullRequest": pull_node(github, place, pull), "clientMutationId": input.get("clientMutationId")}
+    return {"pullRequest": pull_node(github, repo, pull), "clientMutationId": input.get("clientMutationId")}
 
 
-def repository_node(github: GitHub, place: Repository) -> Node:
+def repository_node(github: GitHub, repo: Repository) -> Node:
     def pull_requests(
         _: Any, headRefName: str | None = None, states: list[str] | None = None, first: int = 30, **__: Any
     ) -> Node:
         chosen = [
             node
-            for node in (pull_node(github, place, pull) for pull in place.pulls)
+            for node in (pull_node(github, repo, pull) for pull in repo.pulls)
             if headRefName in (None, node["headRefName"]) and node["state"] in (states or [node["state"]])
         ]
         return {"nodes": chosen[::-1][:first], "totalCount": len(chosen)}
 
     def pull_request(_: Any, number: int) -> Node | None:
-        return next((pull_node(github, place, pull) for pull in place.pulls if pull.number == number), None)
+        return next((pull_node(github, repo, pull) for pull in repo.pulls if pull.number == number), None)
 
     return {
-        "id": f"R_{place.id}",
-        "databaseId": place.id,
-        "nameWithOwner": place.full_name,
-        "isArchived": place.archived,
+        "id": f"R_{repo.id}",
+        "databaseId": repo.id,
+        "nameWithOwner": repo.full_name,
+        "isArchived": repo.archived,
         "viewerPermission": "WRITE",
         "pullRequests": pull_requests,
         "pullRequest": pull_request,
     }
 
 
-def pull_node(github: GitHub, place: Repository, pull: Pull) -> Node:
+def pull_node(github: GitHub, repo: Repository, pull: Pull) -> Node:
     merge = pull.auto_merge
     armed = merge and {"enabledAt": merge["enabled_at"], "mergeMethod": merge["merge_method"].upper()}
     mergeable = {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}[pull.mergeable]
-    rolled_up = rollup(place, pull)
+    rolled_up = rollup(repo, pull)
     commit = {"oid": pull.head_sha, "statusCheckRollup": {"state": rolled_up} if rolled_up else None}
 
     def review_threads(_: Any, first: int = 100, after: str | None = None, **__: Any) -> Node:
         begun = [comment for comment in pull.review_comments if comment.reply_to is None]
-        return _connection([thread_node(place, pull, comment) for comment in begun], first, after)
+        return _connection([thread_node(repo, pull, comment) for comment in begun], first, after)
 
     return {
         "__typename": "PullRequest",
-        "id": shapes.node_id(place, pull),
+        "id": shapes.node_id(repo, pull),
         "number": pull.number,
-        "url": f"{place.html}/pull/{pull.number}",
+        "url": f"{repo.html}/pull/{pull.number}",
         "title": pull.title,
         "body": pull.body,
         "isDraft": pull.draft,
@@ -173,7 +173,7 @@ def pull_node(github: GitHub, place: Repository, pull: Pull) -> Node:
         "mergedAt": pull.merged_at,
         "mergeCommit": {"oid": pull.merge_commit_sha} if pull.merge_commit_sha else None,
         "mergeable": mergeable,
-        "mergeStateStatus": mergeable_state(place, pull).upper(),
+        "mergeStateStatus": mergeable_state(repo, pull).upper(),
         "reviewDecision": decision(pull),
         "headRefOid": pull.head_sha,
         "headRefName": pull.head,
@@ -182,29 +182,29 @@ def pull_node(github: GitHub, place: Repository, pull: Pull) -> Node:
         "isCrossRepository": False,
         "autoMergeRequest": armed,
         "isInMergeQueue": pull.queued is not None,
-        "isMergeQueueEnabled": bool(place.rules and place.rules.merge_queue),
-        "mergeQueueEntry": entry_node(place, pull),
+        "isMergeQueueEnabled": bool(repo.rules and repo.rules.merge_queue),
+        "mergeQueueEntry": entry_node(repo, pull),
         "reviewThreads": review_threads,
         "commits": {"nodes": [{"commit": commit}]},
     }
 
 
-def entry_node(place: Repository, pull: Pull) -> Node | None:
-    """The pull request's place in the queue, counted from 1."""
+def entry_node(repo: Repository, pull: Pull) -> Node | None:
+    """The pull request's repo in the queue, counted from 1."""
     entry = pull.queued
     if entry is None:
         return None
-    position = 1 + queue_of(place).index(pull)
+    position = 1 + queue_of(repo).index(pull)
     when = {"enqueuedAt": entry.at, "estimatedTimeToMerge": 60 * position}
     return {"id": f"MQE_{entry.id}", "state": entry.state, "position": position, "jump": False, "solo": False, **when}
 
 
-def thread_node(place: Repository, pull: Pull, first: ReviewComment) -> Node:
+def thread_node(repo: Repository, pull: Pull, first: ReviewComment) -> Node:
     """The conversation that a comment at a line began."""
     of_thread = [one for one in pull.review_comments if first.id in (one.id, one.reply_to)]
 
     def comments(_: Any, first: int = 100, after: str | None = None, **__: Any) -> Node:
-        return _connection([_comment_node(place, one) for one in of_thread], first, after)
+        return _connection([_comment_node(repo, one) for one in of_thread], first, after)
 
     return {
         "id": f"PRRT_{first.id}",
@@ -217,15 +217,15 @@ def thread_node(place: Repository, pull: Pull, first: ReviewComment) -> Node:
     }
 
 
-def _comment_node(place: Repository, comment: ReviewComment) -> Node:
+def _comment_node(repo: Repository, comment: ReviewComment) -> Node:
     return {
         "id": f"PRRC_{comment.id}",
         "fullDatabaseId": str(comment.id),
         "body": comment.body,
         "path": comment.path,
         "createdAt": comment.at,
-        "author": {"__typename": people.person(place, comment.user).kind, "login": comment.user},
-        "authorAssociation": people.association(place, comment.user),
+        "author": {"__typename": people.person(repo, comment.user).kind, "login": comment.user},
+        "authorAssociation": people.association(repo, comment.user),
         "outdated": comment.outdated,
     }
 
@@ -248,9 +248,9 @@ def decision(pull: Pull) -> str | None:
     return None
 
 
-def rollup(place: Repository, pull: Pull) -> str | None:
+def rollup(repo: Repository, pull: Pull) -> str | None:
     """One word for all checks of the head; None when there are none."""
-    ends = {check.conclusion for check in place.checks_of(pull.head_sha)}
+    ends = {check.conclusion for check in repo.checks_of(pull.head_sha)}
     if not ends:
         return None
     return "PENDING" if None in ends else "SUCCESS" if ends == {"success"} else "FAILURE"

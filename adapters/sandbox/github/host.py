@@ -87,8 +87,8 @@ class GitHub:
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(9_007_199_254_740_993, 2))
 
     def __post_init__(self) -> None:
-        self.ci = Ci(self.clock, self.ids, self._tell_commit, self.start, self._settle)
-        self.queue = MergeQueue(self.clock, self.ids, self.tell, self.start, self._land)
+        self.ci = Ci(self.clock, self.ids, self._announce_commit, self.start, self._settle)
+        self.queue = MergeQueue(self.clock, self.ids, self.announce, self.start, self._land)
 
     # Settings of a repository.
 
@@ -97,7 +97,7 @@ class GitHub:
         if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
             raise Refused(f"{name!r} is no repository", why="it is not owner/name", fix="factory sandbox --help")
         if name not in self.repositories:
-            number = 1 + max((place.id for place in self.repositories.values()), default=0)
+            number = 1 + max((repo.id for repo in self.repositories.values()), default=0)
             path = self.directory / str(number) / f"{name}.git"
             sha = await git.create_bare(path, files or FILES, branch)
             self.former_names.pop(name.casefold(), None)
@@ -118,12 +118,12 @@ class GitHub:
         unknown_reads: int | None = None,
     ) -> Node:
         """`unknown_reads`: as many of the next reads of a pull request do not know yet whether it can be merged."""
-        place = self.repository(repository)
-        place.methods = place.methods if methods is None else set(methods)
-        place.auto_merge = place.auto_merge if auto_merge is None else auto_merge
-        place.archived = place.archived if archived is None else archived
-        place.unknown_reads = place.unknown_reads if unknown_reads is None else unknown_reads
-        return shapes.repository_json(place)
+        repo = self.repository(repository)
+        repo.methods = repo.methods if methods is None else set(methods)
+        repo.auto_merge = repo.auto_merge if auto_merge is None else auto_merge
+        repo.archived = repo.archived if archived is None else archived
+        repo.unknown_reads = repo.unknown_reads if unknown_reads is None else unknown_reads
+        return shapes.repository_json(repo)
 
     def set_person(
         self,
@@ -134,12 +134,12 @@ class GitHub:
         membership: Membership = "none",
         committed: bool = False,
     ) -> Node:
-        """What somebody may do here. Without a word everybody is a collaborator who may write."""
-        place = self.repository(repository)
-        place.people[user] = Person(user, kind, membership, committed)
+        """A person's role and account. By default everybody is a collaborator who may write."""
+        repo = self.repository(repository)
+        repo.people[user] = Person(user, kind, membership, committed)
         if kind == "User":
-            place.roles[user] = role
-        return {"login": user, "role": role, "author_association": people.association(place, user)}
+            repo.roles[user] = role
+        return {"login": user, "role": role, "author_association": people.association(repo, user)}
 
     def lack_permissions(self, permissions: Sequence[str]) -> Node:
         """The token may not read these any more (`actions`, `checks`, `administration`, …); none: it may read all."""
@@ -167,7 +167,7 @@ class GitHub:
         user: str = "grace",
         comments: Sequence[InlineComment] = (),
     ) -> Node:
-        """The next heads are reviewed by somebody. Without a plan nobody looks."""
+        """The next heads are reviewed. Without a plan there is no review."""
         self.next_reviews += [ReviewPlan(state=state, body=body, user=user, comments=tuple(comments))] * times
         return {"coming": [plan.state for plan in self.next_reviews]}
 
@@ -183,16 +183,16 @@ class GitHub:
         comments: Sequence[InlineComment] = (),
     ) -> Node:
         """A review, and the comments at lines that belong to it; the body may well be empty then."""
-        place, pull = self.pull(repository, number)
+        repo, pull = self.pull(repository, number)
         review = Review(next(self.ids), user, state, body, pull.head_sha, self._now())
         written = [self._inline(pull, review, comment) for comment in comments]
         pull.reviews.append(review)
         pull.review_comments += written
-        shown = shapes.review_json(place, pull, review)
-        self._tell_review(place, pull, review, "submitted")
+        shown = shapes.review_json(repo, pull, review)
+        self._announce_review(repo, pull, review, "submitted")
         for comment in written:
-            self._tell_inline(place, pull, comment)
-        self.start(self._settle(place, pull.head_sha))
+            self._announce_inline(repo, pull, comment)
+        self.start(self._settle(repo, pull.head_sha))
         return shown
 
     def _inline(self, pull: Pull, review: Review, comment: InlineComment) -> ReviewComment:
@@ -200,67 +200,67 @@ class GitHub:
         return ReviewComment(next(self.ids), review.user, comment.body, *where, self._now(), review.id)
 
     def reply_inline(self, repository: str, number: int, comment: int, body: str, user: str = "grace") -> Node:
-        """A reply below a comment at a line; it comes with a review of its own, without words."""
-        place, pull = self.pull(repository, number)
+        """A reply below a comment at a line; it comes with a review of its own, which has no body."""
+        repo, pull = self.pull(repository, number)
         first = self._inline_comment(pull, comment)
         review = Review(next(self.ids), user, "commented", "", pull.head_sha, self._now())
         where = (first.path, first.line, first.sha)
         reply = ReviewComment(next(self.ids), user, body, *where, self._now(), review.id, first.id, first.outdated)
         pull.reviews.append(review)
         pull.review_comments.append(reply)
-        self._tell_review(place, pull, review, "submitted")
-        self._tell_inline(place, pull, reply)
-        return shapes.review_comment_json(place, pull, reply)
+        self._announce_review(repo, pull, review, "submitted")
+        self._announce_inline(repo, pull, reply)
+        return shapes.review_comment_json(repo, pull, reply)
 
     def resolve(self, repository: str, number: int, comment: int, user: str = "grace") -> Node:
         """The conversation that the comment began is over."""
-        place, pull = self.pull(repository, number)
+        repo, pull = self.pull(repository, number)
         first = self._inline_comment(pull, comment)
         first.resolved = True
-        thread = {"node_id": f"PRRT_{first.id}", "comments": [shapes.review_comment_json(place, pull, first)]}
-        body = shapes.event(place, "resolved", user, thread=thread, pull_request=shapes.pull_json(place, pull))
-        self.tell(place, pull, "pull_request_review_thread", body)
+        thread = {"node_id": f"PRRT_{first.id}", "comments": [shapes.review_comment_json(repo, pull, first)]}
+        body = shapes.event(repo, "resolved", user, thread=thread, pull_request=shapes.pull_json(repo, pull))
+        self.announce(repo, pull, "pull_request_review_thread", body)
         return {"resolved": first.id}
 
     def dismiss_review(self, repository: str, number: int, review: int, user: str = "grace") -> Node:
         """A review counts no more."""
-        place, pull = self.pull(repository, number)
+        repo, pull = self.pull(repository, number)
         found = next((one for one in pull.reviews if one.id == review), None)
         if found is None:
             raise NotFound(f"review {review}", why="there is no such one", fix="factory sandbox --help")
         found.state = "dismissed"
-        self._tell_review(place, pull, found, "dismissed", user)
-        return shapes.review_json(place, pull, found)
+        self._announce_review(repo, pull, found, "dismissed", user)
+        return shapes.review_json(repo, pull, found)
 
     def add_comment(self, repository: str, number: int, body: str, user: str = "grace") -> Node:
         """An ordinary comment on the pull request."""
-        place, pull = self.pull(repository, number)
+        repo, pull = self.pull(repository, number)
         comment = Comment(next(self.ids), user, body, self._now())
         pull.comments.append(comment)
-        self.tell(place, pull, "issue_comment", shapes.issue_comment_event(place, pull, comment))
-        return shapes.comment_json(place, pull, comment)
+        self.announce(repo, pull, "issue_comment", shapes.issue_comment_event(repo, pull, comment))
+        return shapes.comment_json(repo, pull, comment)
 
     def edit_pull(
         self, repository: str, number: int, title: str | None = None, body: str | None = None, user: str = "grace"
     ) -> Node:
         """A person changes the title or the body."""
-        place, pull = self.pull(repository, number)
+        repo, pull = self.pull(repository, number)
         new = {name: text for name, text in (("title", title), ("body", body)) if text is not None}
         changes = {name: {"from": getattr(pull, name)} for name in new}
         for name, text in new.items():
             setattr(pull, name, text)
         pull.updated_at = self._now()
-        self._tell_pull(place, pull, "edited", user, changes=changes)
-        return shapes.pull_json(place, pull)
+        self._announce_pull(repo, pull, "edited", user, changes=changes)
+        return shapes.pull_json(repo, pull)
 
     async def close_pull(self, repository: str, number: int, user: str = "grace") -> Node:
         """A person closes it without merging."""
-        place, pull = self.pull(repository, number)
+        repo, pull = self.pull(repository, number)
         if pull.queued:
-            self.queue.dequeue(place, pull, "MANUAL", user)
+            self.queue.dequeue(repo, pull, "MANUAL", user)
         pull.state, pull.updated_at, pull.auto_merge = "closed", self._now(), None
-        self._tell_pull(place, pull, "closed", user)
-        return shapes.pull_json(place, pull)
+        self._announce_pull(repo, pull, "closed", user)
+        return shapes.pull_json(repo, pull)
 
     def set_status(
         self,
@@ -272,44 +272,44 @@ class GitHub:
         user: str = "ci-app[bot]",
     ) -> Node:
         """A commit status of the older API at the pull request's head."""
-        place, pull = self.pull(repository, number)
+        repo, pull = self.pull(repository, number)
         status = Status(next(self.ids), pull.head_sha, context, state, description, self._now())
-        place.statuses.append(status)
-        self.tell(place, pull, "status", shapes.status_event(place, status, pull.head, user))
-        self.start(self._settle(place, pull.head_sha))
-        return shapes.status_json(place, status)
+        repo.statuses.append(status)
+        self.announce(repo, pull, "status", shapes.status_event(repo, status, pull.head, user))
+        self.start(self._settle(repo, pull.head_sha))
+        return shapes.status_json(repo, status)
 
     async def run_workflow(
         self, repository: str, number: int, workflow: WorkflowPlan, how: Literal["event", "rerun"] = "event"
     ) -> Node:
         """The workflow runs once more at this head: for another event (a title was edited), or by Re-run all jobs."""
-        place, pull = self.pull(repository, number)
+        repo, pull = self.pull(repository, number)
         start = self.ci.rerun if how == "rerun" else self.ci.again
-        return shapes.suite_json(place, start(place, pull, workflow))
+        return shapes.suite_json(repo, start(repo, pull, workflow))
 
     # What the API and git do.
 
     async def open_pull(self, repository: str, head: str, base: str, title: str, body: str, draft: bool) -> Node:
-        place = self.repository(repository)
-        self.refuse_archived(place)
-        async with place.lock:
-            await self._look(place)
-            branch = head.removeprefix(place.owner + ":")
-            await self._refuse_pull(place, branch, base)
-            number, tips = len(place.pulls) + 1, place.branches
+        repo = self.repository(repository)
+        self.refuse_archived(repo)
+        async with repo.lock:
+            await self._look(repo)
+            branch = head.removeprefix(repo.owner + ":")
+            await self._refuse_pull(repo, branch, base)
+            number, tips = len(repo.pulls) + 1, repo.branches
             pull = Pull(number, title, body, branch, base, tips[branch], tips[base], self._now(), draft)
-            place.pulls.append(pull)
-            await self._weigh(place, pull)
-            self._tell_pull(place, pull, "opened")
-            self._new_head(place, pull)
-            return self.pull_json(place, pull)
+            repo.pulls.append(pull)
+            await self._weigh(repo, pull)
+            self._announce_pull(repo, pull, "opened")
+            self._new_head(repo, pull)
+            return self.pull_json(repo, pull)
 
     async def refresh(self, repository: str) -> Repository:
         """Look at the bare repository: moved branches are `synchronize`, and conflicts are computed anew."""
-        place = self.repository(repository)
-        async with place.lock:
-            await self._look(place)
-        return place
+        repo = self.repository(repository)
+        async with repo.lock:
+            await self._look(repo)
+        return repo
 
     async def merge(
         self,
@@ -322,80 +322,80 @@ class GitHub:
         by: str = BOT,
     ) -> Node:
         """https://docs.github.com/rest/pulls/pulls#merge-a-pull-request: 405 not mergeable, 409 another head."""
-        place, pull = self.pull(repository, number)
-        self.refuse_archived(place)
-        async with place.lock:
-            await self._look(place)
-            refused = merge_refusal(place, pull, sha, method)
+        repo, pull = self.pull(repository, number)
+        self.refuse_archived(repo)
+        async with repo.lock:
+            await self._look(repo)
+            refused = merge_refusal(repo, pull, sha, method)
             if refused is not None:
                 raise GitHubRefusal(*refused)
-            commit = await self._merge(place, pull, method, title, message, by)
+            commit = await self._merge(repo, pull, method, title, message, by)
         if commit is None:
             raise GitHubRefusal(405, "Base branch was modified. Review and try the merge again.")
         return {"sha": commit, "merged": True, "message": "Pull Request successfully merged"}
 
-    async def _merge(self, place: Repository, pull: Pull, method: str, title: str, message: str, by: str) -> str | None:
-        pull.base_sha = place.branches[pull.base]
+    async def _merge(self, repo: Repository, pull: Pull, method: str, title: str, message: str, by: str) -> str | None:
+        pull.base_sha = repo.branches[pull.base]
         text = "\n\n".join(part for part in (title or f"{pull.title} (#{pull.number})", message) if part)
-        commit = await merging.merge(place.path, pull.base, pull.base_sha, pull.head_sha, text, method)
+        commit = await merging.merge(repo.path, pull.base, pull.base_sha, pull.head_sha, text, method)
         if commit is not None:
             pull.state, pull.merged_at, pull.merge_commit_sha, pull.merged_by = "closed", self._now(), commit, by
-            pull.updated_at, pull.mergeable, place.branches[pull.base] = self._now(), None, commit
-            self._tell_pull(place, pull, "closed", by)
+            pull.updated_at, pull.mergeable, repo.branches[pull.base] = self._now(), None, commit
+            self._announce_pull(repo, pull, "closed", by)
         return commit
 
     async def update_branch(self, repository: str, number: int, expected: str | None = None) -> Node:
         """https://docs.github.com/rest/pulls/pulls#update-a-pull-request-branch: base is merged into the branch."""
-        place, pull = self.pull(repository, number)
-        self.refuse_archived(place)
-        async with place.lock:
-            await self._look(place)
+        repo, pull = self.pull(repository, number)
+        self.refuse_archived(repo)
+        async with repo.lock:
+            await self._look(repo)
             if expected is not None and expected != pull.head_sha:
                 raise GitHubRefusal(422, "expected head sha didn’t match current head ref.")
             if not pull.behind:
                 raise GitHubRefusal(422, "There are no new commits on the base branch.")
             text = f"Merge branch '{pull.base}' into {pull.head}"
-            if not await merging.merge(place.path, pull.head, pull.head_sha, pull.base_sha, text, "merge"):
+            if not await merging.merge(repo.path, pull.head, pull.head_sha, pull.base_sha, text, "merge"):
                 raise GitHubRefusal(422, "merge conflict between base and head")
-            await self._look(place)
-        return {"message": "Updating pull request branch.", "url": f"{place.html}/pull/{number}"}
+            await self._look(repo)
+        return {"message": "Updating pull request branch.", "url": f"{repo.html}/pull/{number}"}
 
-    def make_ready(self, place: Repository, pull: Pull) -> None:
+    def make_ready(self, repo: Repository, pull: Pull) -> None:
         """A draft no more; relayfile does not pass this event on."""
-        self.refuse_archived(place)
+        self.refuse_archived(repo)
         if pull.draft:
             pull.draft, pull.updated_at = False, self._now()
-            self.changed("github", "pull_request", shapes.pull_event(place, pull, "ready_for_review"), ())
+            self.changed("github", "pull_request", shapes.pull_event(repo, pull, "ready_for_review"), ())
 
-    def disable_auto_merge(self, place: Repository, pull: Pull) -> None:
+    def disable_auto_merge(self, repo: Repository, pull: Pull) -> None:
         """Disarm it; where it has brought the pull request into the queue, take it out of there."""
         if pull.queued:
-            self.queue.dequeue(place, pull, "MANUAL")
+            self.queue.dequeue(repo, pull, "MANUAL")
         elif pull.auto_merge:
             pull.auto_merge = None
-            self._tell_pull(place, pull, "auto_merge_disabled", reason="Auto-merge was disabled by user")
+            self._announce_pull(repo, pull, "auto_merge_disabled", reason="Auto-merge was disabled by user")
 
-    def enable_auto_merge(self, place: Repository, pull: Pull, method: str, expected: str | None) -> None:
+    def enable_auto_merge(self, repo: Repository, pull: Pull, method: str, expected: str | None) -> None:
         """Merge when nothing is missing any more; refused for what could be merged at once, and for another head."""
-        self.refuse_archived(place)
+        self.refuse_archived(repo)
         if pull.state != "open" or pull.draft:
             raise GitHubRefusal(422, "Pull request is not in a mergeable state")
         if expected and expected != pull.head_sha:
             raise GitHubRefusal(422, "Head branch was modified. Review and try the merge again.")
-        if not place.auto_merge:
+        if not repo.auto_merge:
             raise GitHubRefusal(422, "Pull request Auto merge is not allowed for this repository")
-        if place.rules is not None and not place.rules.any:
+        if repo.rules is not None and not repo.rules.any:
             raise GitHubRefusal(422, "Pull request Protected branch rules not configured for this branch")
-        if is_ready(place, pull):
-            state = "unstable" if mergeable_state(place, pull) == "unstable" else "clean"
+        if is_ready(repo, pull):
+            state = "unstable" if mergeable_state(repo, pull) == "unstable" else "clean"
             raise GitHubRefusal(422, f"Pull request Pull request is in {state} status")
         pull.auto_merge = {"enabled_at": self._now(), "merge_method": method.lower()}
-        self._tell_pull(place, pull, "auto_merge_enabled")
+        self._announce_pull(repo, pull, "auto_merge_enabled")
 
-    def enqueue(self, place: Repository, pull: Pull, expected: str | None) -> None:
+    def enqueue(self, repo: Repository, pull: Pull, expected: str | None) -> None:
         """Into the merge queue; refused for what may not be merged yet."""
-        self.refuse_archived(place)
-        if not (place.rules and place.rules.merge_queue):
+        self.refuse_archived(repo)
+        if not (repo.rules and repo.rules.merge_queue):
             raise GitHubRefusal(422, "Merge queue is not enabled for this branch")
         if pull.queued:
             raise GitHubRefusal(422, "Pull request is already in the queue")
@@ -403,23 +403,23 @@ class GitHub:
             raise GitHubRefusal(422, "Pull request is not in a mergeable state")
         if expected and expected != pull.head_sha:
             raise GitHubRefusal(422, "Head branch was modified. Review and try the merge again.")
-        missing = missing_of(place, pull)
+        missing = missing_of(repo, pull)
         if missing or not pull.mergeable:
             raise GitHubRefusal(422, " ".join(missing) or "Pull request has merge conflicts")
-        self.queue.enqueue(place, pull)
+        self.queue.enqueue(repo, pull)
 
     # What is known.
 
-    def pull_json(self, place: Repository, pull: Pull) -> Node:
+    def pull_json(self, repo: Repository, pull: Pull) -> Node:
         """The pull request as it is read; GitHub may not have computed yet whether it can be merged."""
-        if place.unknown_reads and pull.state == "open":
-            place.unknown_reads -= 1
-            return {**shapes.pull_json(place, pull, "unknown"), "mergeable": None}
-        return shapes.pull_json(place, pull, mergeable_state(place, pull))
+        if repo.unknown_reads and pull.state == "open":
+            repo.unknown_reads -= 1
+            return {**shapes.pull_json(repo, pull, "unknown"), "mergeable": None}
+        return shapes.pull_json(repo, pull, mergeable_state(repo, pull))
 
     def repository(self, name: str) -> Repository:
         """By its name of today, in any case; Moved for a former one."""
-        known = {key.casefold(): place for key, place in self.repositories.items()}
+        known = {key.casefold(): repo for key, repo in self.repositories.items()}
         found = known.get(name.casefold())
         if found is None and name.casefold() in self.former_names:
             raise Moved(self.former_names[name.casefold()])
@@ -428,120 +428,120 @@ class GitHub:
         return found
 
     def repository_of_id(self, id: int) -> Repository:
-        found = next((place for place in self.repositories.values() if place.id == id), None)
+        found = next((repo for repo in self.repositories.values() if repo.id == id), None)
         if found is None:
             raise NotFound(f"repository {id}", why="the sandbox has no such one", fix="factory sandbox --help")
         return found
 
     def pull(self, repository: str, number: int) -> tuple[Repository, Pull]:
-        place = self.repository(repository)
-        for pull in place.pulls:
+        repo = self.repository(repository)
+        for pull in repo.pulls:
             if pull.number == number:
-                return place, pull
+                return repo, pull
         raise NotFound(f"{repository}#{number}", why="no such pull request", fix="factory sandbox --help")
 
     def pull_of_node(self, id: str) -> tuple[Repository, Pull]:
-        for place in self.repositories.values():
-            for pull in place.pulls:
-                if shapes.node_id(place, pull) == id:
-                    return place, pull
+        for repo in self.repositories.values():
+            for pull in repo.pulls:
+                if shapes.node_id(repo, pull) == id:
+                    return repo, pull
         raise NotFound(f"node {id!r}", why="no such pull request", fix="factory sandbox --help")
 
-    def refuse_archived(self, place: Repository) -> None:
-        if place.archived:
+    def refuse_archived(self, repo: Repository) -> None:
+        if repo.archived:
             raise GitHubRefusal(403, "Repository was archived so is read-only.")
 
     # The scripted machines and people.
 
-    def _new_head(self, place: Repository, pull: Pull) -> None:
+    def _new_head(self, repo: Repository, pull: Pull) -> None:
         plans = self.next_workflows.pop(0) if self.next_workflows else (PLAIN,)
         for plan in plans:
-            self.ci.begin(place, pull.head, pull.head_sha, plan)
+            self.ci.begin(repo, pull.head, pull.head_sha, plan)
         if self.next_reviews:
-            self.start(self._review(place, pull, self.next_reviews.pop(0)))
+            self.start(self._review(repo, pull, self.next_reviews.pop(0)))
 
-    async def _review(self, place: Repository, pull: Pull, plan: ReviewPlan) -> None:
+    async def _review(self, repo: Repository, pull: Pull, plan: ReviewPlan) -> None:
         await self.clock.wait(REVIEW_TAKES)
         if pull.state == "open":
-            self.add_review(place.full_name, pull.number, plan.state, plan.body, plan.user, plan.comments)
+            self.add_review(repo.full_name, pull.number, plan.state, plan.body, plan.user, plan.comments)
 
-    async def _settle(self, place: Repository, sha: str) -> None:
+    async def _settle(self, repo: Repository, sha: str) -> None:
         """Something that auto-merge waits for may have come."""
-        for pull in place.pulls:
-            if pull.auto_merge and pull.state == "open" and pull.head_sha == sha and is_ready(place, pull):
-                await self._auto_merge(place, pull)
+        for pull in repo.pulls:
+            if pull.auto_merge and pull.state == "open" and pull.head_sha == sha and is_ready(repo, pull):
+                await self._auto_merge(repo, pull)
 
-    async def _auto_merge(self, place: Repository, pull: Pull) -> None:
-        if place.rules and place.rules.merge_queue:
-            self.queue.enqueue(place, pull)
+    async def _auto_merge(self, repo: Repository, pull: Pull) -> None:
+        if repo.rules and repo.rules.merge_queue:
+            self.queue.enqueue(repo, pull)
             return
         try:
             method = str((pull.auto_merge or {})["merge_method"])
-            await self.merge(place.full_name, pull.number, pull.head_sha, method)
+            await self.merge(repo.full_name, pull.number, pull.head_sha, method)
         except GitHubRefusal:
             pull.auto_merge = None
 
-    async def _land(self, place: Repository, pull: Pull) -> bool:
-        async with place.lock:
-            await self._look(place)
-            return await self._merge(place, pull, "squash", "", "", QUEUE_BOT) is not None
+    async def _land(self, repo: Repository, pull: Pull) -> bool:
+        async with repo.lock:
+            await self._look(repo)
+            return await self._merge(repo, pull, "squash", "", "", QUEUE_BOT) is not None
 
-    async def _look(self, place: Repository) -> None:
-        place.branches = await git.branches(place.path)
-        for pull in place.pulls:
+    async def _look(self, repo: Repository) -> None:
+        repo.branches = await git.branches(repo.path)
+        for pull in repo.pulls:
             if pull.state == "open":
-                await self._follow(place, pull)
+                await self._follow(repo, pull)
 
-    async def _follow(self, place: Repository, pull: Pull) -> None:
-        before, after = pull.head_sha, place.branches.get(pull.head, pull.head_sha)
-        base = place.branches.get(pull.base, pull.base_sha)
+    async def _follow(self, repo: Repository, pull: Pull) -> None:
+        before, after = pull.head_sha, repo.branches.get(pull.head, pull.head_sha)
+        base = repo.branches.get(pull.base, pull.base_sha)
         moved = (after, base) != (before, pull.base_sha)
         pull.head_sha, pull.base_sha = after, base
         if moved or pull.mergeable is None:
-            await self._weigh(place, pull)
+            await self._weigh(repo, pull)
         if after != before:
             pull.updated_at = self._now()
             for comment in pull.review_comments:
                 if not comment.outdated:
-                    comment.outdated = await merging.has_changed(place.path, comment.sha, after, comment.path)
+                    comment.outdated = await merging.has_changed(repo.path, comment.sha, after, comment.path)
             if pull.queued:
-                self.queue.dequeue(place, pull, "BRANCH_PROTECTIONS")
-            self._tell_pull(place, pull, "synchronize", before=before, after=after)
-            self._new_head(place, pull)
+                self.queue.dequeue(repo, pull, "BRANCH_PROTECTIONS")
+            self._announce_pull(repo, pull, "synchronize", before=before, after=after)
+            self._new_head(repo, pull)
 
-    async def _weigh(self, place: Repository, pull: Pull) -> None:
-        pull.mergeable = await merging.merged_tree(place.path, pull.base_sha, pull.head_sha) is not None
-        pull.behind = not await merging.is_merged(place.path, pull.head_sha, pull.base_sha)
+    async def _weigh(self, repo: Repository, pull: Pull) -> None:
+        pull.mergeable = await merging.merged_tree(repo.path, pull.base_sha, pull.head_sha) is not None
+        pull.behind = not await merging.is_merged(repo.path, pull.head_sha, pull.base_sha)
 
-    async def _refuse_pull(self, place: Repository, head: str, base: str) -> None:
+    async def _refuse_pull(self, repo: Repository, head: str, base: str) -> None:
         for name, branch in (("head", head), ("base", base)):
-            if branch not in place.branches:
+            if branch not in repo.branches:
                 raise _invalid({"resource": "PullRequest", "field": name, "code": "invalid"})
-        if any(pull.state == "open" and (pull.head, pull.base) == (head, base) for pull in place.pulls):
-            raise _invalid(_custom(f"A pull request already exists for {place.owner}:{head}."))
-        if await merging.is_merged(place.path, place.branches[base], place.branches[head]):
+        if any(pull.state == "open" and (pull.head, pull.base) == (head, base) for pull in repo.pulls):
+            raise _invalid(_custom(f"A pull request already exists for {repo.owner}:{head}."))
+        if await merging.is_merged(repo.path, repo.branches[base], repo.branches[head]):
             raise _invalid(_custom(f"No commits between {base} and {head}"))
 
     # Events.
 
-    def tell(self, place: Repository, pull: Pull, name: str, body: Node) -> None:
-        self.changed("github", name, body, shapes.pull_paths(place, pull))
+    def announce(self, repo: Repository, pull: Pull, name: str, body: Node) -> None:
+        self.changed("github", name, body, shapes.pull_paths(repo, pull))
 
-    def _tell_pull(self, place: Repository, pull: Pull, action: str, by: str = BOT, **more: Any) -> None:
-        self.tell(place, pull, "pull_request", shapes.pull_event(place, pull, action, by, **more))
+    def _announce_pull(self, repo: Repository, pull: Pull, action: str, by: str = BOT, **more: Any) -> None:
+        self.announce(repo, pull, "pull_request", shapes.pull_event(repo, pull, action, by, **more))
 
-    def _tell_commit(self, place: Repository, name: str, body: Node, sha: str) -> None:
-        paths = [path for pull in place.pulls if pull.head_sha == sha for path in shapes.pull_paths(place, pull)]
+    def _announce_commit(self, repo: Repository, name: str, body: Node, sha: str) -> None:
+        paths = [path for pull in repo.pulls if pull.head_sha == sha for path in shapes.pull_paths(repo, pull)]
         self.changed("github", name, body, paths)
 
-    def _tell_review(self, place: Repository, pull: Pull, review: Review, action: str, by: str = "") -> None:
-        parts = {"review": shapes.review_json(place, pull, review), "pull_request": shapes.pull_json(place, pull)}
-        self.tell(place, pull, "pull_request_review", shapes.event(place, action, by or review.user, **parts))
+    def _announce_review(self, repo: Repository, pull: Pull, review: Review, action: str, by: str = "") -> None:
+        parts = {"review": shapes.review_json(repo, pull, review), "pull_request": shapes.pull_json(repo, pull)}
+        self.announce(repo, pull, "pull_request_review", shapes.event(repo, action, by or review.user, **parts))
 
-    def _tell_inline(self, place: Repository, pull: Pull, comment: ReviewComment) -> None:
-        shown = shapes.review_comment_json(place, pull, comment)
-        body = shapes.event(place, "created", comment.user, comment=shown, pull_request=shapes.pull_json(place, pull))
-        self.tell(place, pull, "pull_request_review_comment", body)
+    def _announce_inline(self, repo: Repository, pull: Pull, comment: ReviewComment) -> None:
+        shown = shapes.review_comment_json(repo, pull, comment)
+        body = shapes.event(repo, "created", comment.user, comment=shown, pull_request=shapes.pull_json(repo, pull))
+        self.announce(repo, pull, "pull_request_review_comment", body)
 
     def _inline_comment(self, pull: Pull, id: int) -> ReviewComment:
         found = next((comment for comment in pull.review_comments if comment.id == id), None)

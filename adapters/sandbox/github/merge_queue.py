@@ -26,7 +26,7 @@ class MergeQueue:
 
     clock: Clock
     ids: Iterator[int]
-    tell: Callable[[Repository, Pull, str, Node], None]
+    announce: Callable[[Repository, Pull, str, Node], None]
     start: Callable[[Coroutine[Any, Any, None]], None]
     land: Callable[[Repository, Pull], Awaitable[bool]]
     next_outcomes: list[Outcome] = field(default_factory=list)
@@ -36,23 +36,23 @@ class MergeQueue:
         self.next_outcomes += [outcome] * times
         return {"coming": self.next_outcomes}
 
-    def enqueue(self, place: Repository, pull: Pull, by: str = BOT) -> QueueEntry:
+    def enqueue(self, repo: Repository, pull: Pull, by: str = BOT) -> QueueEntry:
         """At the end of the queue; the event goes out, and the rest happens by itself."""
         entry = QueueEntry(next(self.ids), self._now(), by)
         pull.queued, pull.auto_merge = entry, None
-        self._tell(place, pull, "enqueued", by)
+        self._announce(repo, pull, "enqueued", by)
         outcome = self.next_outcomes.pop(0) if self.next_outcomes else "merge"
-        self.start(self._advance(place, pull, entry, outcome))
+        self.start(self._advance(repo, pull, entry, outcome))
         return entry
 
-    def dequeue(self, place: Repository, pull: Pull, reason: str, by: str = BOT) -> QueueEntry | None:
+    def dequeue(self, repo: Repository, pull: Pull, reason: str, by: str = BOT) -> QueueEntry | None:
         """Out of the queue, with GitHub's word for why."""
         entry, pull.queued = pull.queued, None
         if entry is not None:
-            self._tell(place, pull, "dequeued", by, reason=reason)
+            self._announce(repo, pull, "dequeued", by, reason=reason)
         return entry
 
-    async def _advance(self, place: Repository, pull: Pull, entry: QueueEntry, outcome: Outcome) -> None:
+    async def _advance(self, repo: Repository, pull: Pull, entry: QueueEntry, outcome: Outcome) -> None:
         await self.clock.wait(WAITS)
         if pull.queued is not entry:
             return
@@ -62,17 +62,17 @@ class MergeQueue:
         await self.clock.wait(TAKES)
         if pull.queued is not entry:
             return
-        merged = outcome == "merge" and await self.land(place, pull)
-        self.dequeue(place, pull, "MERGE" if merged else REASONS.get(outcome, "MERGE_CONFLICT"), QUEUE_BOT)
+        merged = outcome == "merge" and await self.land(repo, pull)
+        self.dequeue(repo, pull, "MERGE" if merged else REASONS.get(outcome, "MERGE_CONFLICT"), QUEUE_BOT)
 
-    def _tell(self, place: Repository, pull: Pull, action: str, by: str, **more: str) -> None:
-        self.tell(place, pull, "pull_request", shapes.pull_event(place, pull, action, by, **more))
+    def _announce(self, repo: Repository, pull: Pull, action: str, by: str, **more: str) -> None:
+        self.announce(repo, pull, "pull_request", shapes.pull_event(repo, pull, action, by, **more))
 
     def _now(self) -> str:
         return iso_seconds(self.clock.now())
 
 
-def queue_of(place: Repository) -> list[Pull]:
+def queue_of(repo: Repository) -> list[Pull]:
     """Those that wait, the first first."""
-    waiting = [(pull.queued.id, pull) for pull in place.pulls if pull.queued]
+    waiting = [(pull.queued.id, pull) for pull in repo.pulls if pull.queued]
     return [pull for _, pull in sorted(waiting, key=lambda pair: pair[0])]

@@ -12,7 +12,7 @@ METHODS = {"merge": "Merge commits", "squash": "Squash merges", "rebase": "Rebas
 RUNNING = {"in_progress": "in progress", "queued": "queued", "waiting": "waiting"}
 
 
-def merge_refusal(place: Repository, pull: Pull, sha: str | None, method: str) -> tuple[int, str] | None:
+def merge_refusal(repo: Repository, pull: Pull, sha: str | None, method: str) -> tuple[int, str] | None:
     """Status and message with which PUT …/merge is refused; None: it is merged."""
     if pull.state != "open":
         return 405, "Pull Request is not mergeable"
@@ -24,57 +24,57 @@ def merge_refusal(place: Repository, pull: Pull, sha: str | None, method: str) -
         return 405, "Pull Request has merge conflicts"
     if pull.queued:
         return 405, "Pull Request is in the merge queue"
-    if method not in place.methods:
+    if method not in repo.methods:
         return 405, f"{METHODS.get(method, method)} are not allowed on this repository."
-    rules = place.rules
+    rules = repo.rules
     missing = (
-        ["Changes must be made through the merge queue"] if rules and rules.merge_queue else missing_of(place, pull)
+        ["Changes must be made through the merge queue"] if rules and rules.merge_queue else missing_of(repo, pull)
     )
     if missing:
         return 405, refusal(rules, missing)
-    return (405, "Head branch is out of date. Review and try the merge again.") if is_behind(place, pull) else None
+    return (405, "Head branch is out of date. Review and try the merge again.") if is_behind(repo, pull) else None
 
 
-def missing_of(place: Repository, pull: Pull) -> list[str]:
+def missing_of(repo: Repository, pull: Pull) -> list[str]:
     """One sentence for each requirement that is not met."""
-    rules = place.rules
-    if rules is None or pull.base != place.default_branch:
+    rules = repo.rules
+    if rules is None or pull.base != repo.default_branch:
         return []
     opinions = {
         review.user: review.state
         for review in pull.reviews
-        if review.state != "commented" and review.user != BOT and people.may_write(place, review.user)
+        if review.state != "commented" and review.user != BOT and people.may_write(repo, review.user)
     }
-    return [*missing_reviews(rules, opinions), *missing_checks(rules, check_states(place, pull.head_sha))]
+    return [*missing_reviews(rules, opinions), *missing_checks(rules, check_states(repo, pull.head_sha))]
 
 
-def is_behind(place: Repository, pull: Pull) -> bool:
+def is_behind(repo: Repository, pull: Pull) -> bool:
     """The branch lacks commits of its base, and the rules want them in it."""
-    return bool(place.rules and place.rules.up_to_date and pull.behind)
+    return bool(repo.rules and repo.rules.up_to_date and pull.behind)
 
 
-def is_ready(place: Repository, pull: Pull) -> bool:
+def is_ready(repo: Repository, pull: Pull) -> bool:
     """Nothing that auto-merge would wait for: in the plain world all checks, else what the rules ask for."""
     if not pull.mergeable:
         return False
-    if place.rules is None:
-        checks = place.checks_of(pull.head_sha)
+    if repo.rules is None:
+        checks = repo.checks_of(pull.head_sha)
         return bool(checks) and all(check.conclusion == "success" for check in checks)
-    return not missing_of(place, pull) and not is_behind(place, pull)
+    return not missing_of(repo, pull) and not is_behind(repo, pull)
 
 
-def mergeable_state(place: Repository, pull: Pull) -> str:
+def mergeable_state(repo: Repository, pull: Pull) -> str:
     """https://docs.github.com/graphql/reference/enums#mergestatestatus, in lower case as REST has it."""
     if pull.draft or not pull.mergeable:
         return "draft" if pull.draft else "unknown" if pull.mergeable is None else "dirty"
-    if missing_of(place, pull):
+    if missing_of(repo, pull):
         return "blocked"
-    if is_behind(place, pull):
+    if is_behind(repo, pull):
         return "behind"
-    return "clean" if all(state == "success" for state in check_states(place, pull.head_sha).values()) else "unstable"
+    return "clean" if all(state == "success" for state in check_states(repo, pull.head_sha).values()) else "unstable"
 
 
-def check_states(place: Repository, sha: str) -> Mapping[str, str]:
+def check_states(repo: Repository, sha: str) -> Mapping[str, str]:
     """Of each check and status its newest result, as the rules know them; skipped and neutral pass, as with GitHub."""
     states = {
         check.name: RUNNING.get(check.status, "pending")
@@ -82,8 +82,8 @@ def check_states(place: Repository, sha: str) -> Mapping[str, str]:
         else "success"
         if check.conclusion in ("success", "neutral", "skipped")
         else "failing"
-        for check in place.latest_checks(sha)
+        for check in repo.latest_checks(sha)
     }
-    for status in place.statuses_of(sha):
+    for status in repo.statuses_of(sha):
         states[status.context] = {"success": "success", "pending": "pending"}.get(status.state, "failing")
     return states

@@ -21,7 +21,7 @@ from .records import BOT, Check, Repository, Suite
 Endpoint = Callable[[Request], Awaitable[Response]]
 ROOTS = ("/github", "/github/api/v3")  # github.com, and an Enterprise Server
 VERSIONS = ("2022-11-28", "2026-03-10")
-# https://docs.github.com/rest/about-the-rest-api/breaking-changes: what the newer version no longer says.
+# https://docs.github.com/rest/about-the-rest-api/breaking-changes: fields that the newer version no longer has.
 GONE = frozenset({"merge_commit_sha", "assignee", "has_downloads"})
 NEEDS: Mapping[str, str] = MappingProxyType(
     {
@@ -114,14 +114,14 @@ class Rest:
 
         return answer
 
-    def _place(self, request: Request) -> Repository:
+    def _repo(self, request: Request) -> Repository:
         parts = request.path_params
         if "id" in parts:
             return self.github.repository_of_id(parts["id"])
         return self.github.repository(f"{parts['owner']}/{parts['repo']}")
 
     def _name(self, request: Request) -> str:
-        return self._place(request).full_name
+        return self._repo(request).full_name
 
     # A person, a repository and its branches.
 
@@ -131,56 +131,56 @@ class Rest:
         return JSONResponse(shown, headers=headers)
 
     async def repository(self, request: Request) -> Response:
-        place = self._place(request)
+        repo = self._repo(request)
         allowed = {
-            "allow_squash_merge": "squash" in place.methods, "allow_merge_commit": "merge" in place.methods,
-            "allow_rebase_merge": "rebase" in place.methods, "allow_auto_merge": place.auto_merge,
+            "allow_squash_merge": "squash" in repo.methods, "allow_merge_commit": "merge" in repo.methods,
+            "allow_rebase_merge": "rebase" in repo.methods, "allow_auto_merge": repo.auto_merge,
         }  # fmt: skip
         permissions = {"admin": False, "push": True, "pull": True}
-        return JSONResponse({**shapes.repository_json(place), **allowed, "permissions": permissions})
+        return JSONResponse({**shapes.repository_json(repo), **allowed, "permissions": permissions})
 
     async def permission(self, request: Request) -> Response:
         """An app's account is no user, whatever the app may do."""
-        place, login = self._place(request), str(request.path_params["user"])
-        if people.is_app(place, login):
+        repo, login = self._repo(request), str(request.path_params["user"])
+        if people.is_app(repo, login):
             raise GitHubRefusal(404, f"{login} is not a user")
-        return JSONResponse(people.permission_json(place, login))
+        return JSONResponse(people.permission_json(repo, login))
 
     async def branch(self, request: Request) -> Response:
-        place = await self.github.refresh(self._name(request))
-        name = self._branch(request, place)
-        ours = place.rules if name == place.default_branch else None
+        repo = await self.github.refresh(self._name(request))
+        name = self._branch(request, repo)
+        ours = repo.rules if name == repo.default_branch else None
         contexts = list(ours.required_checks) if ours and ours.source == "protection" else []
         checks = {"enforcement_level": "everyone" if contexts else "off", "contexts": contexts, "checks": []}
         protection = {"enabled": bool(contexts), "required_status_checks": checks}
-        commit = {"sha": place.branches[name]}
+        commit = {"sha": repo.branches[name]}
         return JSONResponse({"name": name, "commit": commit, "protected": bool(ours), "protection": protection})
 
     async def ref(self, request: Request) -> Response:
-        place = await self.github.refresh(self._name(request))
-        name = self._branch(request, place)
-        target = {"type": "commit", "sha": place.branches[name]}
+        repo = await self.github.refresh(self._name(request))
+        name = self._branch(request, repo)
+        target = {"type": "commit", "sha": repo.branches[name]}
         return JSONResponse({"ref": f"refs/heads/{name}", "object": target})
 
     async def rules(self, request: Request) -> Response:
         """What rulesets ask of the branch; a branch that is not there yet has rules as well."""
-        place = self._place(request)
-        ours = place.rules if request.path_params["branch"] == place.default_branch else None
-        return _page(request, rules.rules_json(ours, place.full_name) if ours else [])
+        repo = self._repo(request)
+        ours = repo.rules if request.path_params["branch"] == repo.default_branch else None
+        return _page(request, rules.rules_json(ours, repo.full_name) if ours else [])
 
     async def protection(self, request: Request) -> Response:
-        place = self._place(request)
-        ours = place.rules if self._branch(request, place) == place.default_branch else None
+        repo = self._repo(request)
+        ours = repo.rules if self._branch(request, repo) == repo.default_branch else None
         if ours is None or ours.source != "protection":
             raise GitHubRefusal(404, "Branch not protected")
         if not ours.required_checks:
             raise GitHubRefusal(404, "Required status checks not enabled")
         return JSONResponse(rules.protection_json(ours, str(request.url)))
 
-    def _branch(self, request: Request, place: Repository) -> str:
+    def _branch(self, request: Request, repo: Repository) -> str:
         name = str(request.path_params["branch"])
-        name = place.renamed_branches.get(name, name)
-        if name not in place.branches:
+        name = repo.renamed_branches.get(name, name)
+        if name not in repo.branches:
             raise GitHubRefusal(404, "Branch not found")
         return name
 
@@ -188,14 +188,14 @@ class Rest:
 
     async def pulls(self, request: Request) -> Response:
         """Newest first; `head` counts only as `owner:branch`, as with GitHub itself."""
-        place = await self.github.refresh(self._name(request))
+        repo = await self.github.refresh(self._name(request))
         query = request.query_params
         state, head, base = query.get("state", "open"), query.get("head", ""), query.get("base")
         chosen = [
-            shapes.pull_json(place, pull)
-            for pull in reversed(place.pulls)
+            shapes.pull_json(repo, pull)
+            for pull in reversed(repo.pulls)
             if state in ("all", pull.state)
-            and (":" not in head or head == f"{place.owner}:{pull.head}")
+            and (":" not in head or head == f"{repo.owner}:{pull.head}")
             and base in (None, pull.base)
         ]
         return _page(request, chosen)
@@ -234,30 +234,30 @@ class Rest:
         return JSONResponse(done, 202)
 
     async def reviews(self, request: Request) -> Response:
-        place, pull = self.github.pull(self._name(request), _number(request))
-        shown = [shapes.review_json(place, pull, review) for review in pull.reviews]
+        repo, pull = self.github.pull(self._name(request), _number(request))
+        shown = [shapes.review_json(repo, pull, review) for review in pull.reviews]
         return _page(request, [{**review, "state": review["state"].upper()} for review in shown])
 
     async def of_review(self, request: Request) -> Response:
         """The comments of one review, in the older form: no `line`."""
-        place, pull = self.github.pull(self._name(request), _number(request))
+        repo, pull = self.github.pull(self._name(request), _number(request))
         mine = [comment for comment in pull.review_comments if comment.review == request.path_params["review"]]
-        shown = [shapes.review_comment_json(place, pull, comment) for comment in mine]
+        shown = [shapes.review_comment_json(repo, pull, comment) for comment in mine]
         newer = ("line", "original_line", "start_line", "original_start_line", "side", "start_side", "subject_type")
         return _page(request, [{k: v for k, v in one.items() if k not in newer} for one in shown])
 
     async def inline_comments(self, request: Request) -> Response:
         """All comments at lines, of all reviews, the oldest first."""
         await self.github.refresh(self._name(request))
-        place, pull = self.github.pull(self._name(request), _number(request))
-        return _page(request, [shapes.review_comment_json(place, pull, comment) for comment in pull.review_comments])
+        repo, pull = self.github.pull(self._name(request), _number(request))
+        return _page(request, [shapes.review_comment_json(repo, pull, comment) for comment in pull.review_comments])
 
     async def comments(self, request: Request) -> Response:
-        place, pull = self.github.pull(self._name(request), _number(request))
-        return _page(request, [shapes.comment_json(place, pull, comment) for comment in pull.comments])
+        repo, pull = self.github.pull(self._name(request), _number(request))
+        return _page(request, [shapes.comment_json(repo, pull, comment) for comment in pull.comments])
 
     async def comment(self, request: Request) -> Response:
-        self.github.refuse_archived(self._place(request))
+        self.github.refuse_archived(self._repo(request))
         body = str((await _json(request)).get("body") or "")
         return JSONResponse(self.github.add_comment(self._name(request), _number(request), body, BOT), 201)
 
@@ -265,89 +265,89 @@ class Rest:
 
     async def checks(self, request: Request) -> Response:
         """`filter` is `latest` (of each suite the newest run of each name) or `all`."""
-        place, sha = self._place(request), self._sha(request)
-        runs = place.checks_of(sha) if request.query_params.get("filter") == "all" else place.latest_checks(sha)
+        repo, sha = self._repo(request), self._sha(request)
+        runs = repo.checks_of(sha) if request.query_params.get("filter") == "all" else repo.latest_checks(sha)
         name = request.query_params.get("check_name")
-        return self._check_page(request, place, [run for run in runs if name in (None, run.name)])
+        return self._check_page(request, repo, [run for run in runs if name in (None, run.name)])
 
     async def suite_checks(self, request: Request) -> Response:
-        place, id = self._place(request), request.path_params["suite"]
-        suite = place.suite(id)
+        repo, id = self._repo(request), request.path_params["suite"]
+        suite = repo.suite(id)
         if suite is None:
             return not_found()
-        return self._check_page(request, place, [run for run in place.latest_checks(suite.sha) if run.suite == id])
+        return self._check_page(request, repo, [run for run in repo.latest_checks(suite.sha) if run.suite == id])
 
-    def _check_page(self, request: Request, place: Repository, runs: list[Check]) -> Response:
-        return _page(request, [shapes.check_json(place, run) for run in runs], "check_runs")
+    def _check_page(self, request: Request, repo: Repository, runs: list[Check]) -> Response:
+        return _page(request, [shapes.check_json(repo, run) for run in runs], "check_runs")
 
     async def suites(self, request: Request) -> Response:
-        place, sha = self._place(request), self._sha(request)
-        mine = [suite for suite in place.suites if suite.sha == sha]
-        return _page(request, [shapes.suite_json(place, suite) for suite in mine], "check_suites")
+        repo, sha = self._repo(request), self._sha(request)
+        mine = [suite for suite in repo.suites if suite.sha == sha]
+        return _page(request, [shapes.suite_json(repo, suite) for suite in mine], "check_suites")
 
     async def status(self, request: Request) -> Response:
         """The newest of each context, and one word for all; without any that word is pending."""
-        place, sha = self._place(request), self._sha(request)
-        latest = place.statuses_of(sha)
+        repo, sha = self._repo(request), self._sha(request)
+        latest = repo.statuses_of(sha)
         states = {status.state for status in latest}
         state = "failure" if states & {"failure", "error"} else "success" if states == {"success"} else "pending"
-        more = {"state": state, "sha": sha, "repository": shapes.repository_json(place)}
-        return _page(request, [shapes.status_json(place, status) for status in latest], "statuses", **more)
+        more = {"state": state, "sha": sha, "repository": shapes.repository_json(repo)}
+        return _page(request, [shapes.status_json(repo, status) for status in latest], "statuses", **more)
 
     async def statuses(self, request: Request) -> Response:
         """The whole history, newest first."""
-        place, sha = self._place(request), self._sha(request)
-        return _page(request, [shapes.status_json(place, s) for s in reversed(place.statuses) if s.sha == sha])
+        repo, sha = self._repo(request), self._sha(request)
+        return _page(request, [shapes.status_json(repo, s) for s in reversed(repo.statuses) if s.sha == sha])
 
     async def runs(self, request: Request) -> Response:
         """Newest first, filtered by `head_sha`, `branch`, `event` and `status` (which may be a conclusion)."""
-        place, query = self._place(request), request.query_params
+        repo, query = self._repo(request), request.query_params
         chosen = [
             suite
-            for suite in reversed(place.suites)
+            for suite in reversed(repo.suites)
             if suite.run
             and query.get("head_sha") in (None, suite.sha)
             and query.get("branch") in (None, suite.branch)
             and query.get("event") in (None, suite.event)
             and query.get("status") in (None, suite.status, suite.conclusion)
         ]
-        return _page(request, [shapes.workflow_run_json(place, suite) for suite in chosen], "workflow_runs")
+        return _page(request, [shapes.workflow_run_json(repo, suite) for suite in chosen], "workflow_runs")
 
     async def run(self, request: Request) -> Response:
         return JSONResponse(shapes.workflow_run_json(*self._run(request)))
 
     async def jobs(self, request: Request) -> Response:
         """Of the latest attempt, or with `filter=all` of each; a job whose turn has not come is not there."""
-        place, suite = self._run(request)
+        repo, suite = self._run(request)
         every = request.query_params.get("filter") == "all"
-        checks = [check for check in place.checks if check.suite == suite.id]
+        checks = [check for check in repo.checks if check.suite == suite.id]
         mine = [check for check in checks if every or check.attempt == suite.attempt]
-        return _page(request, [shapes.job_json(place, suite, check) for check in mine], "jobs")
+        return _page(request, [shapes.job_json(repo, suite, check) for check in mine], "jobs")
 
     async def logs(self, request: Request) -> Response:
         """A redirect to a plain text elsewhere, which needs no credential and lives for a minute with GitHub."""
-        place, id = self._place(request), request.path_params["job"]
-        check = next((check for check in place.checks if check.id == id), None)
+        repo, id = self._repo(request), request.path_params["job"]
+        check = next((check for check in repo.checks if check.id == id), None)
         if check is None or check.status != "completed":
             return not_found()
-        return RedirectResponse(f"{place.address}/logs/{place.id}/{id}.txt?sig=sandbox", 302)
+        return RedirectResponse(f"{repo.address}/logs/{repo.id}/{id}.txt?sig=sandbox", 302)
 
     async def log_text(self, request: Request) -> Response:
-        place = self.github.repository_of_id(request.path_params["id"])
-        check = next((check for check in place.checks if check.id == request.path_params["job"]), None)
+        repo = self.github.repository_of_id(request.path_params["id"])
+        check = next((check for check in repo.checks if check.id == request.path_params["job"]), None)
         return PlainTextResponse(check.log) if check else PlainTextResponse("BlobNotFound", 404)
 
     def _run(self, request: Request) -> tuple[Repository, Suite]:
-        place = self._place(request)
-        found = next((suite for suite in place.suites if suite.run == request.path_params["run"]), None)
+        repo = self._repo(request)
+        found = next((suite for suite in repo.suites if suite.run == request.path_params["run"]), None)
         if found is None:
             raise GitHubRefusal(404, "Not Found")
-        return place, found
+        return repo, found
 
     def _sha(self, request: Request) -> str:
         """Checks are asked for by commit or by branch."""
         ref = str(request.path_params["sha"])
-        return self._place(request).branches.get(ref, ref)
+        return self._repo(request).branches.get(ref, ref)
 
     # The webhook's own deliveries.
 
@@ -444,7 +444,7 @@ def _links(request: Request, places: Mapping[str, Mapping[str, object]]) -> dict
 
 
 def _page(request: Request, items: list[Node], key: str = "", **more: Any) -> Response:
-    """One page, with the Link header that names the others; below `key` where the list stands in a document."""
+    """One page, with the Link header that names the others; below `key` where the list is part of a document."""
     number, size = int(request.query_params.get("page", 1)), _size(request)
     last = max(1, -(-len(items) // size))
     places: dict[str, Mapping[str, object]] = {}

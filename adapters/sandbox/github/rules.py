@@ -42,17 +42,17 @@ def missing_reviews(rules: Rules, opinions: Mapping[str, str]) -> list[str]:
     """`opinions`: the newest verdict of everybody with write access, the author aside."""
     against = sum(state == "changes_requested" for state in opinions.values())
     approved = {login for login, state in opinions.items() if state == "approved"}
-    said = []
+    missing = []
     if against and (rules.approvals or rules.code_owners):
         reviews = "1 review" if against == 1 else f"{against} reviews"
-        said.append(f"{reviews} requesting changes by reviewers with write access.")
+        missing.append(f"{reviews} requesting changes by reviewers with write access.")
     if len(approved) < rules.approvals:
         wanted = "1 approving review is" if rules.approvals == 1 else f"{rules.approvals} approving reviews are"
-        said.append(f"At least {wanted} required by reviewers with write access.")
+        missing.append(f"At least {wanted} required by reviewers with write access.")
     owners = [shown for shown, people in rules.code_owners.items() if not approved & set(people)]
     if owners:
-        said.append(f"Waiting on code owner review from {' and/or '.join(owners)}.")
-    return said
+        missing.append(f"Waiting on code owner review from {' and/or '.join(owners)}.")
+    return missing
 
 
 def missing_checks(rules: Rules, states: Mapping[str, str]) -> list[str]:

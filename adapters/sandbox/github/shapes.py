@@ -185,7 +185,9 @@ def suite_json(repository: Repository, suite: Suite) -> Node:
 
 
 def check_json(repository: Repository, check: Check) -> Node:
-    said = {None: None, "success": "All tests passed."}.get(check.conclusion, f"The tests ended as {check.conclusion}.")
+    summary = {None: None, "success": "All tests passed."}.get(
+        check.conclusion, f"The tests ended as {check.conclusion}."
+    )
     return {
         "id": check.id,
         "node_id": f"CR_{check.id}",
@@ -201,7 +203,7 @@ def check_json(repository: Repository, check: Check) -> Node:
         "details_url": f"{repository.html}/runs/{check.id}",
         "output": {
             "title": check.name if check.title is None else check.title,
-            "summary": said if check.summary is None else check.summary,
+            "summary": summary if check.summary is None else check.summary,
             "text": check.text,
             "annotations_count": 0,
         },

@@ -129,7 +129,7 @@ class Operations:
         return self._done(agentSession=session)
 
     def agentSessionUpdate(self, id: str, input: Node) -> Node:
-        """Setting an address says that the agent is there, as an activity does. The plan is replaced as a whole."""
+        """Setting an address counts as a response, as an activity does. The plan is replaced as a whole."""
         session = self.linear.session(id)
         urls = [*(input.get("externalUrls") or session["externalUrls"]), *(input.get("addedExternalUrls") or ())]
         session["externalUrls"] = [url for url in urls if url["url"] not in (input.get("removedExternalUrls") or ())]

@@ -1,4 +1,4 @@
-"""What Linear's webhooks say: plain dictionaries become the bodies of deliveries. https://linear.app/developers/webhooks
+"""The bodies of Linear's webhooks: plain dictionaries become the bodies of deliveries. https://linear.app/developers/webhooks
 
 `webhookTimestamp` is left to the sender, who sets it at each attempt.
 """
@@ -51,7 +51,7 @@ def issue_data(issue: Node) -> Node:
 
 
 def label_data(label: Node) -> Node:
-    """Of a label in a group only the group's id is told, not its name."""
+    """A label; of its group there is only the id, not the name."""
     parent = label["parent"]
     return {"id": label["id"], "color": label["color"], "name": label["name"], "parentId": parent and parent["id"]}
 

@@ -23,7 +23,7 @@ EPHEMERAL = ("thought", "action")
 
 
 def begun(at: str) -> Node:
-    """What a new session holds. `unresponsive`: the agent was not there in time."""
+    """What a new session holds. `unresponsive`: the first activity was late."""
     return {
         "status": "pending", "activities": [], "externalUrls": [], "plan": None, "lastActivityAt": at,
         "respondedAt": None, "unresponsive": False, "endedAt": None,
@@ -46,14 +46,14 @@ def acted(session: Node, activity: Node) -> None:
 
 
 def prompted(session: Node, activity: Node) -> None:
-    """A person's words set the agent to work again; stop does not."""
+    """A person's prompt makes the session active again; stop does not."""
     _happened(session, {**activity, "ephemeral": False, "agentSession": session})
     if activity["signal"] != "stop":
         session["status"] = "active"
 
 
 def responded(session: Node, at: str) -> None:
-    """The agent was there: with an activity, or with the address of its own page."""
+    """The agent responded: with an activity, or with the address of its own page."""
     session["respondedAt"] = session["respondedAt"] or at
 
 
@@ -63,7 +63,7 @@ def _happened(session: Node, activity: Node) -> None:
 
 
 def refresh(session: Node, now: datetime) -> None:
-    """What time has made of it: nobody was there within ten seconds, or nothing happened for half an hour."""
+    """Apply the time limits: ten seconds for the first activity, half an hour between two."""
     begun_at = datetime.fromisoformat(session["createdAt"])
     first = datetime.fromisoformat(session["respondedAt"]) if session["respondedAt"] else now
     session["unresponsive"] = first - begun_at > FIRST_WORD

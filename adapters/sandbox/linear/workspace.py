@@ -174,7 +174,7 @@ class Linear:
         }
         self._name(issue)
         self.issues.append(issue)
-        self._tell_issue("create", issue, by)
+        self._announce_issue("create", issue, by)
         if delegate:
             self.change_issue(key, delegate=delegate, user=creator)
         return _shown(issue)
@@ -206,7 +206,7 @@ class Linear:
     def move_issue(self, key: str, team: str, user: str = "Ada") -> Node:
         """To another team: a new identifier, the state of the same kind there, and the same id.
 
-        What tells of it afterwards names the issue by today's identifier and its id only.
+        Comments and sessions afterwards name the issue by today's identifier and its id only.
         """
         issue, home = self.issue(key), self.team(team)
         if issue["team"] is home:
@@ -221,7 +221,7 @@ class Linear:
         """Put it in the bin."""
         issue = self.issue(key)
         issue.update(trashed=True, archivedAt=self.clock.stamp(), updatedAt=self._after(issue["updatedAt"]))
-        self._tell_issue("remove", issue, self.person(user))
+        self._announce_issue("remove", issue, self.person(user))
         return _shown(issue)
 
     def add_comment(
@@ -233,9 +233,9 @@ class Linear:
         files: Sequence[str] = (),
         parent: str | None = None,
     ) -> Node:
-        """Words on an issue. `user` is a member, a guest, somebody without an account, an integration, or nobody.
+        """A comment by a member, a guest, somebody without an account, an integration, or Linear itself (nobody).
 
-        Files are uploaded and stand in the body, as Linear writes them.
+        Files are uploaded, and linked in the body.
         """
         links = [f"![{name}]({self.upload(name)})" for name in files]
         text = "\n\n".join([*([body] if body else []), *links])
@@ -288,7 +288,7 @@ class Linear:
     # What both people and the API do.
 
     def update(self, issue: Node, fields: Node, by: Node) -> None:
-        """Set the fields that differ, remember the state's history, and say what was there before."""
+        """Set the fields that differ, remember the state's history, and announce the former values."""
         before = {name: issue[name] for name, value in fields.items() if issue[name] != value}
         if not before:
             return
@@ -297,7 +297,7 @@ class Linear:
         self._name(issue)
         if "state" in before and before["state"]["name"] != issue["state"]["name"]:
             issue["history"].append(issue["state"]["name"])
-        self._tell_issue("update", issue, by, updated_from)
+        self._announce_issue("update", issue, by, updated_from)
         if "delegate" in before and issue["delegate"] is self.viewer and by is not self.viewer:
             self.open_session(issue, by)
 
@@ -324,7 +324,7 @@ class Linear:
         return {"id": self.open_session(issue, self.person(user) if user else None, root)["id"]}
 
     def open_session(self, issue: Node, by: Node | None, comment: Node | None = None) -> Node:
-        """An agent session on the issue; Linear tells the agent at once."""
+        """An agent session on the issue; the AgentSessionEvent goes out at once."""
         id, at = self.clock.new_id(), self.clock.stamp()
         session: Node = {"id": id, "createdAt": at, "updatedAt": at, "issue": issue, "creator": by, "comment": comment}
         session.update(url=f"{issue['url']}#agent-session-{id[:8]}", appUser=self.viewer, **sessions.begun(at))
@@ -404,7 +404,7 @@ class Linear:
         """Now, and never the time of the change before: two changes of an issue are two moments."""
         return max(self.clock.stamp(), iso(datetime.fromisoformat(last) + timedelta(milliseconds=1)))
 
-    def _tell_issue(self, action: str, issue: Node, by: Node, updated_from: Node | None = None) -> None:
+    def _announce_issue(self, action: str, issue: Node, by: Node, updated_from: Node | None = None) -> None:
         self.sync_id += 1
         body = events.issue_event(action, issue, by, self.organization, self.clock.stamp(), updated_from)
         self.changed("linear", "Issue", body, issue_paths(issue))
@@ -415,7 +415,7 @@ def _shown(issue: Node) -> Node:
 
 
 def _author_field(by: Node | None) -> str:
-    """Where a comment's author stands; Linear's own comments have none at all."""
+    """The field of a comment's author; Linear's own comments have none."""
     if by is not None and "organization" not in by:
         return "botActor"
     return "externalUser" if by is not None and "app" not in by else "user"

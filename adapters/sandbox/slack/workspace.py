@@ -1,4 +1,4 @@
-"""One Slack workspace in memory: channels, people and messages, and the events that tell of them. https://docs.slack.dev/"""
+"""One Slack workspace in memory: channels, people and messages, and their events. https://docs.slack.dev/"""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Slack:
         message = self.root(channel, ts)
         before = dict(message)
         message.update(text=text, edited={"user": message["user"], "ts": self._ts()})
-        self._tell_hidden(channel, "message_changed", message=dict(message), previous_message=before)
+        self._announce_hidden(channel, "message_changed", message=dict(message), previous_message=before)
         return {"ok": True, "ts": ts}
 
     def delete(self, channel: str, ts: str) -> Node:
@@ -100,18 +100,18 @@ class Slack:
         message = self.root(channel, ts)
         before = dict(message)
         if len(self.thread(channel, ts)) > 1:
-            words = {"text": "This message was deleted.", "user": SLACKBOT, "subtype": "tombstone", "hidden": True}
+            tombstone = {"text": "This message was deleted.", "user": SLACKBOT, "subtype": "tombstone", "hidden": True}
             for name in ("client_msg_id", "files", "metadata", "blocks", "bot_id", "app_id"):
                 message.pop(name, None)
-            message.update(words)
-            self._tell_hidden(channel, "message_changed", message=dict(message), previous_message=before)
+            message.update(tombstone)
+            self._announce_hidden(channel, "message_changed", message=dict(message), previous_message=before)
         else:
             self.messages[channel].remove(message)
-            self._tell_hidden(channel, "message_deleted", deleted_ts=ts, previous_message=before)
+            self._announce_hidden(channel, "message_deleted", deleted_ts=ts, previous_message=before)
         return {"ok": True, "ts": ts}
 
     def notice(self, channel: str, kind: Notice, text: str = "", thread_ts: str | None = None) -> Node:
-        """A message that no person wrote: somebody joined, a huddle began, another app's bot said something."""
+        """A message that no person wrote: somebody joined, a huddle began, another app's bot posted."""
         self._known_channel(channel)
         extra: Node = {"subtype": kind}
         user = "U0ADA"
@@ -156,7 +156,7 @@ class Slack:
     # What both people and the API do.
 
     def post(self, channel: str, text: str, user: str, thread_ts: str | None = None, **extra: Any) -> Node:
-        """Add a message of a person or of the bot, and tell who subscribed."""
+        """Add a message of a person or of the bot, and announce it."""
         home = self.users.get(user, {}).get("team_id", self.team)
         message: Node = {"type": "message", "user": user, "text": text, "team": home, "ts": self._ts()}
         message.update(self._threaded(channel, thread_ts), **extra)
@@ -205,7 +205,7 @@ class Slack:
         shown = {name: value for name, value in message.items() if name != "metadata"}
         return self.envelope({**shown, **self._where(channel), "event_ts": message["ts"]}, channel)
 
-    def _tell_hidden(self, channel: str, subtype: str, **parts: Any) -> None:
+    def _announce_hidden(self, channel: str, subtype: str, **parts: Any) -> None:
         """An edit or a deletion: an event of its own, about a message that is there or was."""
         ts = self._ts()
         event = {"type": "message", "subtype": subtype, "hidden": True, "ts": ts, "event_ts": ts, "team": self.team}
