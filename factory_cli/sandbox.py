@@ -110,5 +110,6 @@ def _words(address: str, config: str, senders: list[tuple[Vendor, str]]) -> str:
         f"Sandbox    {address}   (team DEMO, channel #eng-intake, repository acme/shop)\n"
         f"Webhooks go to\n{told}\n\nEnvironment:\n\n{exports}\n\nfactory.config.yaml:\n\n{config}\n"
         f'A first ticket:\n\n  curl -d \'{{"title": "Add a discount", "project": "Shop", '
-        f'"state": "Ready for Agent"}}\' {address}/_/linear/issues\n\nReady. (^C to quit; nothing is kept)'
+        f'"state": "Ready for Agent"}}\' {address}/_/linear/issues\n\n'
+        f"All that can be played: {address}/_/\n\nReady. (^C to quit; nothing is kept)"
     )

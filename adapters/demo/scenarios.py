@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, NamedTuple
 
+from adapters.sandbox.github.host import InlineComment
 from factory_core.dispatch.records import InFlightRecord, LogEntry, State
 from factory_core.work_item import Frozen
 
@@ -20,8 +22,14 @@ CLEAR = (
 )
 
 
+OBJECTION = "Say in one line why the name changes."
+
+
 class Scenario(NamedTuple):
-    """A ticket, a person's answer if one is asked for, the state it must rest in, and what must be true then."""
+    """A ticket, a person's answer if one is asked for, the state it must rest in, and what must be true then.
+
+    With an `objection` a reviewer asks for changes at a line of the agent's file, and approves what comes of it.
+    """
 
     name: str
     title: str
@@ -30,6 +38,7 @@ class Scenario(NamedTuple):
     answer: str
     rests_in: State
     holds: Callable[[dict[str, Any], dict[str, Any]], bool]  # of the sandbox's state and the ticket in it
+    objection: str = ""
 
 
 class PullRequestOutcome(Frozen):
@@ -60,6 +69,21 @@ def _asked_and_merged_once(world: dict[str, Any], ticket: dict[str, Any]) -> boo
     return len(asked) == 1 and _merged_once(world, ticket)
 
 
+def _fixed_and_merged_once(world: dict[str, Any], ticket: dict[str, Any]) -> bool:
+    """What was merged answers the comment: the agent was given its words, and changed the file it is about."""
+    repository = world["github"]["repositories"]["acme/shop"]
+    command = ["git", "-C", repository["path"], "show", f"main:{_file_of(ticket['key'])}"]
+    merged = subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
+    (pull,) = [pull for pull in _pulls(world) if f"factory/{ticket['key']}-" in pull["head"]]
+    outdated = [comment["outdated"] for comment in pull["review_comments"]]
+    return outdated == [True] and OBJECTION in merged and _merged_once(world, ticket)
+
+
+def _file_of(key: str) -> str:
+    """Where the scripted agent writes down what it was asked."""
+    return f"changes/{key}.md"
+
+
 def _one_comment_and_nothing_else(world: dict[str, Any], ticket: dict[str, Any]) -> bool:
     mine = [pull for pull in _pulls(world) if f"factory/{ticket['key']}-" in pull["head"]]
     return len(ticket["comments"]) == 1 and not mine
@@ -70,6 +94,9 @@ SCENARIOS = (
     Scenario(
         "vague", "The cart is confusing", "Can we make it nicer?", "Shop",
         "Only in the page: show `amount` instead of `total`.", State.DONE, _asked_and_merged_once,
+    ),
+    Scenario(
+        "reviewed", "Rename sum to total", CLEAR, "Shop", "", State.DONE, _fixed_and_merged_once, OBJECTION
     ),
     Scenario(
         "unroutable", "Rename total to amount", CLEAR, "Website", "", State.BLOCKED, _one_comment_and_nothing_else
@@ -97,6 +124,8 @@ class Player:
             title=scenario.title, description=scenario.description, project=scenario.project, state="Ready for Agent"
         )
         key: str = made["key"]
+        if scenario.objection:
+            self._plan_reviews(InlineComment(path=_file_of(key), line=1, body=scenario.objection))
         record = await self._followed(scenario, key, begun)
         world = self._stage.sandbox.state()
         ticket = {**world["linear"]["issues"][key], "key": key}
@@ -131,6 +160,12 @@ class Player:
                     break
             await asyncio.sleep(0.03)
         return record
+
+    def _plan_reviews(self, comment: InlineComment) -> None:
+        """Of the first head one that asks for changes, of the second one that approves."""
+        github = self._stage.sandbox.github
+        github.plan_reviews("changes_requested", comments=(comment,))
+        github.plan_reviews("approved")
 
     def _answer(self, record: InFlightRecord, answer: str) -> bool:
         channel, _, ts = (record.clarification.thread_id if record.clarification else "").partition(":")

@@ -6,73 +6,95 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from factory_core.errors import Refused
+from factory_core.errors import NotFound, Refused
 
 from ..loopback import served
-from . import git_http, github_api, github_graphql, linear_api, relayfile, slack
+from . import relayfile
 from .control import control_routes
 from .faults import HANG_UP, FaultyVendor, root_field
-from .git_http import credential
+from .github import git_http, graphql, rest
+from .github.git_http import credential
+from .github.host import Moved
+from .linear import api as linear_api
+from .slack import web_api as slack_api
 from .world import Sandbox
 
-V = TypeVar("V")
 Endpoint = Callable[[Request], Awaitable[Response]]
+Operation = str | Callable[[Request], Awaitable[str]]
 
 
 def sandbox_app(sandbox: Sandbox) -> Starlette:
     """All vendors; every request is counted, needs its vendor's token, and may meet a fault."""
-    rest = github_api.Rest(sandbox.github, sandbox.webhooks)
+    api = rest.Rest(sandbox.github, sandbox.webhooks)
+
+    def route(vendor: FaultyVendor, operation: Operation, method: str, path: str, endpoint: Endpoint) -> Route:
+        return _route(sandbox, vendor, operation, method, path, endpoint)
+
+    async def linear(request: Request) -> Response:
+        return await linear_api.graphql(sandbox.linear_of(_token("linear", request)), request)
+
+    async def slack(request: Request) -> Response:
+        return await slack_api.call(sandbox.slack_of(_token("slack", request)), request)
+
+    async def github(request: Request) -> Response:
+        return await graphql.execute(sandbox.github, request)
+
+    async def upload(request: Request) -> Response:
+        return linear_api.upload(sandbox.linear_of(_token("linear", request)), request)
+
     routes = [
         *control_routes(sandbox),
-        _route(sandbox, "linear", root_field, "POST", "/linear/graphql", _of(sandbox.linear, linear_api.graphql)),
-        _route(sandbox, "slack", _slack_method, "*", "/slack/api/{method}", _of(sandbox.slack, slack.web_api)),
-        _route(sandbox, "github", root_field, "POST", "/github/graphql", _of(sandbox.github, github_graphql.graphql)),
+        route("linear", root_field, "POST", "/linear/graphql", linear),
+        route("linear", "upload", "GET", "/linear/uploads/{id}/{name}", upload),
+        route("slack", _slack_method, "*", "/slack/api/{method}", slack),
+        *(route("github", root_field, "POST", path, github) for path in graphql.ROOTS),
+        *(route("github", name, method, path, endpoint) for name, method, path, endpoint in api.routes()),
+        route("github", "unknown", "*", "/github/{rest:path}", _no_such_endpoint),
+        Route("/logs/{id:int}/{job:int}.txt", api.log_text),
+        route("git", _git_operation, "*", "/git/{owner}/{name}.git/{rest:path}", _git(sandbox)),
         *(
-            _route(sandbox, "github", name, method, "/github" + path, github_api.with_refusals(endpoint))
-            for name, method, path, endpoint in rest.routes()
-        ),
-        _route(sandbox, "git", _git_operation, "*", "/git/{owner}/{name}.git/{rest:path}", _git(sandbox)),
-        *(
-            _route(
-                sandbox,
-                "relayfile",
-                name,
-                method,
-                "/relayfile/v1/workspaces/{workspace}" + path,
-                _of(sandbox.relayfile, f),
-            )
+            route("relayfile", name, method, "/relayfile/v1/workspaces/{workspace}" + path, _relayfile(sandbox, f))
             for name, method, path, f in relayfile.ENDPOINTS
         ),
     ]
     return Starlette(routes=routes)
 
 
-def _of(vendor: V, endpoint: Callable[[V, Request], Awaitable[Response]]) -> Endpoint:
-    """The endpoint over the vendor's state."""
+async def _no_such_endpoint(request: Request) -> Response:
+    return rest.not_found()
 
+
+def _relayfile(sandbox: Sandbox, endpoint: Callable[[relayfile.Relayfile, Request], Awaitable[Response]]) -> Endpoint:
     async def answer(request: Request) -> Response:
-        return await endpoint(vendor, request)
+        return relayfile.uncorrelated(request) or await endpoint(sandbox.relayfile, request)
 
     return answer
 
 
 def _git(sandbox: Sandbox) -> Endpoint:
     async def answer(request: Request) -> Response:
-        owner, name, rest = (request.path_params[part] for part in ("owner", "name", "rest"))
-        if f"{owner}/{name}" not in sandbox.github.repositories:
+        owner, name, rest_of_path = (request.path_params[part] for part in ("owner", "name", "rest"))
+        try:
+            place = sandbox.github.repository(f"{owner}/{name}")
+        except Moved as moved:
+            now = sandbox.github.repository_of_id(moved.id).full_name
+            return RedirectResponse(str(request.url.replace(path=f"/git/{now}.git/{rest_of_path}")), 301)
+        except NotFound:
             return Response("Repository not found.", 404)
-        response = await git_http.backend(sandbox.directory, f"/{owner}/{name}.git/{rest}", request)
-        if rest == "git-receive-pack":
-            await sandbox.github.refresh(f"{owner}/{name}")
+        if place.archived and git_http.operation_of(request) == "push":
+            return Response("This repository was archived so it is read-only.", 403)
+        inside = place.path.relative_to(sandbox.directory)
+        response = await git_http.backend(sandbox.directory, f"/{inside}/{rest_of_path}", request)
+        if rest_of_path == "git-receive-pack":
+            await sandbox.github.refresh(place.full_name)
         return response
 
     return answer
@@ -88,40 +110,39 @@ async def _git_operation(request: Request) -> str:
 
 
 def _route(
-    sandbox: Sandbox,
-    vendor: FaultyVendor,
-    operation: str | Callable[[Request], Awaitable[str]],
-    method: str,
-    path: str,
-    endpoint: Endpoint,
+    sandbox: Sandbox, vendor: FaultyVendor, operation: Operation, method: str, path: str, endpoint: Endpoint
 ) -> Route:
     async def answer(request: Request) -> Response:
         name = operation if isinstance(operation, str) else await operation(request)
         sandbox.requests[vendor, name] += 1
-        refusal = _refusal(sandbox, vendor, request)
-        return refusal or await sandbox.faults.answer(vendor, name, lambda: endpoint(request))
+        refused = _unauthorized(sandbox, vendor, request)
+        return refused or await sandbox.faults.answer(vendor, name, lambda: endpoint(request))
 
-    return Route(path, answer, methods=["GET", "POST"] if method == "*" else [method])
+    return Route(path, answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"] if method == "*" else [method])
 
 
-def _refusal(sandbox: Sandbox, vendor: FaultyVendor, request: Request) -> Response | None:
-    """The vendor's own words for no token and for a wrong one."""
-    header = request.headers.get("authorization", "")
-    token = credential(header) or (header if vendor == "linear" and " " not in header else "")
-    wanted = sandbox.tokens.get("github" if vendor == "git" else vendor)
-    if token and wanted in (None, token):
-        return relayfile.uncorrelated(request) if vendor == "relayfile" else None
+def _unauthorized(sandbox: Sandbox, vendor: FaultyVendor, request: Request) -> Response | None:
+    """The vendor's own words for no token, for a wrong one, and for one that has ended."""
+    verdict = sandbox.credentials["github" if vendor == "git" else vendor].judge(_token(vendor, request))
+    if not verdict:
+        return None
     match vendor:
         case "linear":
             return linear_api.not_authenticated()
         case "slack":
-            return slack.not_authenticated("invalid_auth" if token else "not_authed")
+            return slack_api.not_authenticated(verdict)
         case "github":
-            return github_api.not_authenticated()
+            return rest.not_authenticated()
         case "git":
             return git_http.ask_for_credential()
         case "relayfile":
             return relayfile.not_authenticated()
+
+
+def _token(vendor: FaultyVendor, request: Request) -> str:
+    """A personal key of Linear's is the whole header."""
+    header = request.headers.get("authorization", "")
+    return credential(header) or (header if vendor == "linear" and " " not in header else "")
 
 
 # Serving.

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from .clock import Clock
+from .refusals import TOO_MANY, Wait, refusal
 
-Mode = Literal["429", "500", "hang", "drop-before", "drop-after", "duplicate", "delay", "drop"]
+Mode = Literal["429", "500", "refuse", "hang", "drop-before", "drop-after", "duplicate", "delay", "drop"]
 OF_WEBHOOKS = ("duplicate", "delay", "drop")
 HANG_UP = "factory.hang_up"  # the key in the ASGI extensions under which the server offers to abort the connection
 FaultyVendor = Literal["linear", "slack", "github", "relayfile", "git"]
@@ -23,8 +24,9 @@ FaultyVendor = Literal["linear", "slack", "github", "relayfile", "git"]
 class Fault:
     """`operation` is a GraphQL root field, a Slack method, a name such as `pulls.merge`, `push`, or `*`.
 
-    429: the vendor's own refusal, `seconds` to wait. hang: `seconds` without a word, then it acts and answers.
-    drop-before, drop-after: the connection closes without an answer, and nothing or everything was done.
+    429: too many requests, `seconds` to wait. refuse: the vendor's refusal of the name `reason`, see refusals.py.
+    hang: `seconds` without a word, then it acts and answers. drop-before, drop-after: the connection closes without an
+    answer, and nothing or everything was done.
     duplicate: each webhook `copies` times. delay: `seconds` later. drop: never sent. Seconds here are not scaled.
     """
 
@@ -34,6 +36,7 @@ class Fault:
     times: int = 1
     seconds: float = 1.0
     copies: int = 2
+    reason: str = ""
 
 
 @dataclass
@@ -51,12 +54,18 @@ class Faults:
         times: int = 1,
         seconds: float = 1.0,
         copies: int = 2,
+        reason: str = "",
     ) -> Fault:
-        fault = Fault(vendor, mode, operation, times, seconds, copies)
+        """The next requests of an operation, or the next webhooks of a vendor, go wrong in this mode."""
+        reason = TOO_MANY[vendor] if mode == "429" else reason
+        if mode in ("429", "refuse"):
+            refusal(vendor, reason)
+        fault = Fault(vendor, mode, operation, times, seconds, copies, reason)
         self.coming.append(fault)
         return fault
 
     def clear(self) -> None:
+        """Nothing goes wrong any more."""
         self.coming.clear()
 
     def of_request(self, vendor: str, operation: str) -> Fault | None:
@@ -78,8 +87,8 @@ class Faults:
         if fault is None:
             return await act()
         match fault.mode:
-            case "429":
-                return rate_limited(vendor, fault.seconds, self.clock)
+            case "429" | "refuse":
+                return refusal(vendor, fault.reason)(Wait(fault.seconds, self.clock))
             case "500":
                 return JSONResponse({"message": "Internal Server Error"}, 500)
             case "drop-before":
@@ -101,28 +110,6 @@ class HangUp(Response):
         hang_up()
         while (await receive())["type"] != "http.disconnect":
             pass
-
-
-def rate_limited(vendor: FaultyVendor, seconds: float, clock: Clock) -> Response:
-    """Each vendor says "too many" in its own way: Linear with HTTP 400 and the time of the reset in epoch ms."""
-    whole = str(max(1, round(seconds)))
-    if vendor == "linear":
-        reset = str(clock.epoch_ms() + round(seconds * 1000))
-        return JSONResponse(
-            {"errors": [{"message": "Rate limit exceeded", "extensions": {"code": "RATELIMITED", "statusCode": 400}}]},
-            400,
-            {
-                "X-RateLimit-Requests-Limit": "5000",
-                "X-RateLimit-Requests-Remaining": "0",
-                "X-RateLimit-Requests-Reset": reset,
-            },
-        )
-    answers: dict[str, dict[str, Any]] = {
-        "slack": {"ok": False, "error": "ratelimited"},
-        "github": {"message": "You have exceeded a secondary rate limit. Please wait a few minutes and try again."},
-        "relayfile": {"code": "workspace_busy", "retryAfterSeconds": int(whole), "reason": "router_inflight_limit"},
-    }
-    return JSONResponse(answers.get(vendor, {"message": "slow down"}), 429, {"Retry-After": whole})
 
 
 async def root_field(request: Request) -> str:

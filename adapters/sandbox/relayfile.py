@@ -16,13 +16,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from .clock import Clock
-from .github import GitHub, pull_paths
-from .github_events import Pull, Repository, pull_json
-from .github_graphql import decision
-from .linear import Linear, issue_paths
-from .linear_events import comment_data, issue_data
+from .github.graphql import decision
+from .github.host import GitHub
+from .github.mergeability import mergeable_state
+from .github.records import Pull, Repository
+from .github.shapes import pull_json, pull_paths
+from .linear.events import comment_data, issue_data
+from .linear.workspace import Linear, issue_paths
 from .node import Node
-from .slack import BOT_USER, Slack
+from .slack.workspace import BOT_USER, Slack
 from .webhooks import SCHEDULE, Delivery, Subscription, Webhooks
 
 REPLY = re.compile(r"/threads/(\d+)_(\d+)/replies/(\d+)_(\d+)/meta\.json$")
@@ -55,6 +57,7 @@ class Relayfile:
             self.webhooks.announce("relayfile", kind, happened, id=happened["eventId"], path=path)
 
     def make_sparse(self, times: int = 1) -> Node:
+        """The next reads of a file give only its id."""
         self.sparse += times
         return {"sparse": self.sparse}
 
@@ -139,14 +142,14 @@ def pull_file(place: Repository, pull: Pull) -> Node:
     taken = ("number", "title", "body", "state", "draft", "merged", "head", "base", "labels")
     checks = [
         {"name": c.name, "status": c.status.upper(), "conclusion": c.conclusion and c.conclusion.upper()}
-        for c in place.checks_of(pull.head_sha)
+        for c in place.latest_checks(pull.head_sha)
     ]
     return {
         **{name: shown[name] for name in taken},
         "mergedAt": pull.merged_at,
         "htmlUrl": shown["html_url"],
         "mergeable": {True: "MERGEABLE", False: "CONFLICTING", None: "UNKNOWN"}[pull.mergeable],
-        "mergeStateStatus": {True: "CLEAN", False: "DIRTY", None: "UNKNOWN"}[pull.mergeable],
+        "mergeStateStatus": mergeable_state(place, pull).upper(),
         "reviewDecision": decision(pull) or "REVIEW_REQUIRED",
         "statusCheckRollup": checks,
         "updatedAt": shown["updated_at"],
@@ -157,7 +160,7 @@ def pull_file(place: Repository, pull: Pull) -> Node:
 
 
 async def read_file(relayfile: Relayfile, request: Request) -> Response:
-    for name in relayfile.github.repositories:
+    for name in list(relayfile.github.repositories):
         await relayfile.github.refresh(name)
     found = relayfile.file(request.query_params.get("path", ""))
     return JSONResponse(found) if found else _failed(404, "not_found", "file not found")

@@ -16,15 +16,15 @@ from typing import Any, NamedTuple
 from factory_core.dispatch.pull_request import branch_of, item_mark
 from factory_core.errors import Refused
 
-from . import github_events as hub
 from .clock import Clock, iso_seconds
-from .github import pull_paths
-from .github_api import ping_payload
-from .linear import Linear, issue_paths
+from .github import records as kept
+from .github import shapes as hub
+from .github.rest import ping_payload
+from .linear.workspace import Linear, issue_paths
 from .node import Node
 from .relayfile import pointer
 from .signing import SIGN, Attempt, Headers, Vendor, encoded
-from .slack import BOT_USER, Slack
+from .slack.workspace import BOT_USER, Slack
 
 ADDRESS = "http://127.0.0.1:8790"
 TITLE, DESCRIPTION = (
@@ -145,8 +145,8 @@ def _slack_url_verification(clock: Clock) -> Happening:
 class _Pull(NamedTuple):
     """The pull request at the sample's moment, and how to make times and ids."""
 
-    place: hub.Repository
-    pull: hub.Pull
+    place: kept.Repository
+    pull: kept.Pull
     clock: Clock
 
     def now(self) -> str:
@@ -158,16 +158,23 @@ class _Pull(NamedTuple):
     def number(self) -> int:
         return int(self.clock.new_id().replace("-", "")[:8], 16)
 
-    def check(self, conclusion: str = "success") -> hub.Check:
+    def check(self, conclusion: str = "success") -> kept.Check:
         sha, branch = self.pull.head_sha, self.pull.head
-        return hub.Check(self.number(), sha, branch, self.now(), "ci", "completed", conclusion, self.now())
+        return kept.Check(
+            self.number(), sha, branch, self.now(), "ci", "completed", conclusion, self.now(), suite=self.number()
+        )
+
+    def suite(self, conclusion: str = "success") -> kept.Suite:
+        suite = kept.Suite(self.number(), self.pull.head_sha, self.pull.head, self.now(), run=self.number())
+        suite.status, suite.conclusion = "completed", conclusion
+        return suite
 
 
 def _github(event: str, build: Callable[[_Pull], Node]) -> Callable[[Clock], Happening]:
     def make(clock: Clock) -> Happening:
-        place = hub.Repository(1, "acme/shop", Path(), ADDRESS)
+        place = kept.Repository(1, "acme/shop", Path(), ADDRESS)
         branch, body = branch_of("DEMO-1", TITLE, 1), item_mark("DEMO-1")
-        pull = hub.Pull(1, f"DEMO-1: {TITLE}", body, branch, "main", "", "", "")
+        pull = kept.Pull(1, f"DEMO-1: {TITLE}", body, branch, "main", "", "", "")
         context = _Pull(place, pull, clock)
         pull.head_sha, pull.base_sha = context.sha(), context.sha()
         pull.created_at, pull.mergeable = context.now(), True
@@ -183,7 +190,7 @@ def _synchronize(at: _Pull) -> Node:
 
 def _merged(at: _Pull) -> Node:
     pull = at.pull
-    pull.state, pull.merged_at, pull.merged_by, pull.merge_commit_sha = "closed", at.now(), hub.BOT, at.sha()
+    pull.state, pull.merged_at, pull.merged_by, pull.merge_commit_sha = "closed", at.now(), kept.BOT, at.sha()
     pull.updated_at = at.now()
     return hub.pull_event(at.place, pull, "closed")
 
@@ -195,7 +202,7 @@ def _closed(at: _Pull) -> Node:
 
 def _review(state: str, body: str) -> Callable[[_Pull], Node]:
     def build(at: _Pull) -> Node:
-        review = hub.Review(at.number(), "grace", state, body, at.pull.head_sha, at.now())
+        review = kept.Review(at.number(), "grace", state, body, at.pull.head_sha, at.now())
         shown = hub.review_json(at.place, at.pull, review)
         return hub.event(at.place, "submitted", "grace", review=shown, pull_request=hub.pull_json(at.place, at.pull))
 
@@ -203,22 +210,21 @@ def _review(state: str, body: str) -> Callable[[_Pull], Node]:
 
 
 def _check_run(at: _Pull) -> Node:
-    return hub.event(at.place, "completed", hub.BOT, check_run=hub.check_json(at.place, at.check()))
+    return hub.event(at.place, "completed", kept.BOT, check_run=hub.check_json(at.place, at.check()))
 
 
 def _check_suite(at: _Pull) -> Node:
-    return hub.event(at.place, "completed", hub.BOT, check_suite=hub.suite_json(at.place, at.check()))
+    return hub.event(at.place, "completed", kept.BOT, check_suite=hub.suite_json(at.place, at.suite()))
 
 
 def _workflow_run(at: _Pull) -> Node:
-    run = {**hub.suite_json(at.place, at.check()), "name": "ci", "event": "pull_request", "run_number": 1}
-    run["head_repository"] = hub.repository_json(at.place)
-    workflow = {"id": at.number(), "name": "ci", "path": ".github/workflows/ci.yml", "state": "active"}
-    return hub.event(at.place, "completed", hub.BOT, workflow_run=run, workflow=workflow)
+    suite = at.suite()
+    run, workflow = hub.workflow_run_json(at.place, suite), hub.workflow_json(suite)
+    return hub.event(at.place, "completed", kept.BOT, workflow_run=run, workflow=workflow)
 
 
 def _comment(at: _Pull) -> Node:
-    comment = hub.Comment(at.number(), "grace", "/factory please name the constant", at.now())
+    comment = kept.Comment(at.number(), "grace", "/factory please name the constant", at.now())
     return hub.issue_comment_event(at.place, at.pull, comment)
 
 
@@ -249,8 +255,8 @@ def _reply_path(clock: Clock) -> str:
 
 
 def _pull_path(clock: Clock) -> str:
-    pull = hub.Pull(1, TITLE, "", "factory/DEMO-1-x", "main", "", "", "")
-    return pull_paths(hub.Repository(1, "acme/shop", Path(), ADDRESS), pull)[0]
+    pull = kept.Pull(1, TITLE, "", "factory/DEMO-1-x", "main", "", "", "")
+    return hub.pull_paths(kept.Repository(1, "acme/shop", Path(), ADDRESS), pull)[0]
 
 
 SAMPLES: Mapping[str, Callable[[Clock], Happening]] = MappingProxyType(

@@ -62,7 +62,7 @@ class Delivery:
 
 
 class Webhooks:
-    """Who is told, what was sent, and what is still under way."""
+    """Who subscribed, what was sent, and what is still under way."""
 
     def __init__(self, clock: Clock, faults: Faults, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self.clock, self.faults = clock, faults
@@ -73,7 +73,7 @@ class Webhooks:
         self._under_way: set[asyncio.Task[None]] = set()
 
     def subscribe(self, vendor: Vendor, url: str, secret: str, globs: tuple[str, ...] = ()) -> Subscription:
-        """Tell this address about everything of one vendor; the same address again only gets the new secret."""
+        """Send all events of one vendor to this address; the same address again only gets the new secret."""
         if not url.startswith(("http://", "https://")):
             raise Refused(f"{url!r} is no address", why="it must start with http://", fix="factory sandbox --help")
         known = next((s for s in self.subscriptions if (s.vendor, s.url, s.globs) == (vendor, url, globs)), None)
@@ -100,6 +100,11 @@ class Webhooks:
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+    @property
+    def busy(self) -> int:
+        """How many things are under way, those that wait for their time among them."""
+        return len(self._under_way)
 
     async def idle(self) -> None:
         """Wait until nothing is under way any more."""

@@ -1,19 +1,22 @@
-"""A sandbox to test against: a clock that jumps, a receiver that remembers, a client that has a token."""
+"""A sandbox to test against: clocks that jump or are stepped, a receiver that remembers, a client that has a token."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+import heapq
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
-from adapters.sandbox.app import sandbox_app
+from adapters.sandbox.app import sandbox_app, serving
 from adapters.sandbox.clock import Clock
-from adapters.sandbox.git import git
+from adapters.sandbox.github.git import git
 from adapters.sandbox.world import Sandbox
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -43,6 +46,42 @@ class JumpingTime:
         return Clock(now=self.now, sleep=self.sleep)
 
 
+class SteppedTime:
+    """Time passes only in steps, so that what lies between two events can be read."""
+
+    def __init__(self) -> None:
+        self.at = START
+        self._sleeping: list[tuple[datetime, int, asyncio.Event]] = []
+        self._count = itertools.count()
+        self.busy: Callable[[], int] = int  # how many tasks are under way, the sleeping ones among them
+
+    def clock(self) -> Clock:
+        return Clock(now=lambda: self.at, sleep=self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        woken = asyncio.Event()
+        heapq.heappush(self._sleeping, (self.at + timedelta(seconds=seconds), next(self._count), woken))
+        await woken.wait()
+
+    async def settle(self) -> None:
+        """Until everything that is under way waits for its time."""
+        for _ in range(20_000):
+            if self.busy() <= len(self._sleeping):
+                return
+            await asyncio.sleep(0.001)
+        raise AssertionError("something is under way that neither ends nor waits for its time")
+
+    async def advance(self, seconds: float) -> None:
+        """So much time passes, and all that falls into it happens in its order."""
+        await self.settle()
+        end = self.at + timedelta(seconds=seconds)
+        while self._sleeping and self._sleeping[0][0] <= end:
+            self.at, _, woken = heapq.heappop(self._sleeping)
+            woken.set()
+            await self.settle()
+        self.at = end
+
+
 class Receiver:
     """Answers webhooks with the statuses given, then with 200; 0 is no answer at all."""
 
@@ -60,6 +99,12 @@ class Receiver:
             raise httpx2.ReadTimeout("no answer", request=request)
         return httpx2.Response(status)
 
+    def bodies(self, *names: str) -> list[Any]:
+        """What was sent, of these events of GitHub's or Linear's; without a name all."""
+        headers = ("x-github-event", "linear-event")
+        chosen = [r for r in self.got if not names or {r.headers.get(header) for header in headers} & set(names)]
+        return [json.loads(request.content) for request in chosen]
+
 
 @contextlib.asynccontextmanager
 async def sandbox_and_client(
@@ -74,6 +119,39 @@ async def sandbox_and_client(
             yield sandbox, client
         finally:
             await sandbox.close()
+
+
+class Served(NamedTuple):
+    """A sandbox on a port of its own, its clock, what it sent to one subscriber of each vendor, and a client."""
+
+    sandbox: Sandbox
+    client: httpx2.AsyncClient
+    time: SteppedTime
+    receiver: Receiver
+
+    async def command(self, path: str, **body: Any) -> Any:
+        """A command of the control API; refusals fail the test."""
+        answer = await self.client.post(f"/_/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def get(self, path: str, **params: Any) -> Any:
+        answer = await self.client.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@contextlib.asynccontextmanager
+async def served() -> AsyncIterator[Served]:
+    """Over real HTTP on loopback; time passes only when the test says so. All vendors' webhooks go to one receiver."""
+    time, receiver = SteppedTime(), Receiver()
+    sandbox = await Sandbox.demo(clock=time.clock(), transport=receiver.transport())
+    time.busy = lambda: sandbox.webhooks.busy
+    for vendor in ("linear", "slack", "github"):
+        sandbox.webhooks.subscribe(vendor, HOOK + vendor, SECRET)
+    headers = {"authorization": "Bearer a-token"}
+    async with serving(sandbox) as address, httpx2.AsyncClient(base_url=address, headers=headers) as client:
+        yield Served(sandbox, client, time, receiver)
 
 
 async def graphql(client: httpx2.AsyncClient, vendor: str, query: str, **variables: Any) -> Any:
@@ -92,3 +170,24 @@ async def push_branch(path: Path, branch: str, name: str, text: str, base: str =
     commit = await git(path, "commit-tree", tree, "-p", base, "-m", f"Change {name}")
     await git(path, "update-ref", f"refs/heads/{branch}", commit)
     return commit
+
+
+HEAD, PULLS = "factory/DEMO-1-x", "/github/repos/acme/shop/pulls"
+
+
+async def open_pull(stage: Served, head: str = HEAD, file: str = "cart.py", **more: Any) -> Any:
+    """A pull request of a branch that changes one file."""
+    place = stage.sandbox.github.repository("acme/shop")
+    await push_branch(place.path, head, file, "def total(prices):\n    return 0\n")
+    order = {"head": head, "base": place.default_branch, "title": "DEMO-1: x", "body": "Words", **more}
+    answer = await stage.client.post(PULLS, json=order)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def push(stage: Served, text: str, head: str = HEAD, file: str = "cart.py") -> str:
+    """Another commit on the branch, and GitHub has seen it."""
+    place = stage.sandbox.github.repository("acme/shop")
+    sha = await push_branch(place.path, head, file, text, head)
+    await stage.sandbox.github.refresh("acme/shop")
+    return sha

@@ -134,7 +134,10 @@ def test_every_command_reaches_its_vendor() -> None:
             thread = state["slack"]["threads"][f"C0SANDBOX:{said['ts']}"]
             assert [message["text"] for message in thread] == ["Hello", "Hi"]
             assert sorted(state["github"]["repositories"]) == ["acme/shop", "acme/site"]
-            assert sandbox.github.next_checks == ["failure", "failure", "never"]
+            jobs = [job for (plan,) in sandbox.github.next_workflows for job in plan.jobs]
+            assert [(job.conclusion, job.ends) for job in jobs] == [
+                ("failure", True), ("failure", True), ("success", False),
+            ]  # fmt: skip
 
     asyncio.run(run())
 

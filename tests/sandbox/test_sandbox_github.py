@@ -14,8 +14,8 @@ import pytest
 
 from adapters.sandbox.app import serving
 from adapters.sandbox.clock import Clock
-from adapters.sandbox.git import ENVIRONMENT, git
-from adapters.sandbox.git import run as run_process
+from adapters.sandbox.github.git import ENVIRONMENT, git
+from adapters.sandbox.github.git import run as run_process
 from adapters.sandbox.world import Sandbox
 from tests.sandbox.stand import HOOK, SECRET, JumpingTime, Receiver, graphql, push_branch, sandbox_and_client
 

@@ -21,7 +21,7 @@ ENVIRONMENT = {
 
 
 class GitFailed(Exception):
-    """git's exit code was not 0; the text is what it said."""
+    """git's exit code was not 0; the text is its error output."""
 
 
 async def run(command: list[str], environment: dict[str, str], body: bytes = b"") -> tuple[int, bytes, bytes]:

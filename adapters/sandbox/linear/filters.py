@@ -8,8 +8,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from .clock import iso
-from .node import Node
+from ..clock import iso
+from ..node import Node
 
 COMPARE: Mapping[str, Callable[[Any, Any], bool]] = MappingProxyType(
     {

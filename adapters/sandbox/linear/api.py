@@ -22,17 +22,18 @@ from graphql import (
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from factory_core.errors import NotFound
+from factory_core.errors import Refused
 
-from .graphql_filters import page
-from .linear import Linear
-from .linear_events import issue_data
-from .node import Node
+from ..node import Node
+from . import sessions
+from .events import issue_data
+from .filters import page
+from .workspace import Linear
 
 
 @cache
 def schema() -> GraphQLSchema:
-    return build_schema(Path(__file__).with_name("linear.graphql").read_text("utf-8"))
+    return build_schema(Path(__file__).with_name("schema.graphql").read_text("utf-8"))
 
 
 class Operations:
@@ -49,6 +50,9 @@ class Operations:
 
     def user(self, id: str) -> Node | None:
         return self.linear.by_id("user", id)
+
+    def users(self, **_: Any) -> list[Node]:
+        return self.linear.users
 
     def issue(self, id: str) -> Node:
         return self.linear.issue(id)
@@ -108,7 +112,8 @@ class Operations:
         session = self.linear.session(input["agentSessionId"])
         known = [activity["id"] for one in self.linear.sessions for activity in one["activities"]]
         id = _fresh("AgentActivity", input.get("id"), known) or self.linear.clock.new_id()
-        activity = self.linear.act(session, id, input["content"], input.get("signal"))
+        ephemeral = bool(input.get("ephemeral"))
+        activity = self.linear.act(session, id, input["content"], input.get("signal"), ephemeral)
         return self._done(agentActivity=activity)
 
     def agentSessionCreateOnIssue(self, input: Node) -> Node:
@@ -116,10 +121,22 @@ class Operations:
         session["externalUrls"] = input.get("externalUrls") or []
         return self._done(agentSession=session)
 
+    def agentSessionCreateOnComment(self, input: Node) -> Node:
+        comment = self.linear.by_id("comment", input["commentId"])
+        assert comment is not None
+        session = self.linear.open_session(comment["issue"], self.linear.viewer, comment)
+        session["externalUrls"] = input.get("externalUrls") or []
+        return self._done(agentSession=session)
+
     def agentSessionUpdate(self, id: str, input: Node) -> Node:
+        """Setting an address counts as a response, as an activity does. The plan is replaced as a whole."""
         session = self.linear.session(id)
         urls = [*(input.get("externalUrls") or session["externalUrls"]), *(input.get("addedExternalUrls") or ())]
         session["externalUrls"] = [url for url in urls if url["url"] not in (input.get("removedExternalUrls") or ())]
+        if session["externalUrls"]:
+            sessions.responded(session, self.linear.clock.stamp())
+        if "plan" in input:
+            session["plan"] = input["plan"]
         return self._done(agentSession=session)
 
     def attachmentLinkGitHubPR(self, issueId: str, url: str, id: str | None = None, title: str | None = None) -> Node:
@@ -127,7 +144,9 @@ class Operations:
         attachments = self.linear.issue(issueId)["attachments"]
         known = next((one for one in attachments if one["url"] == url), None)
         if known is None:
+            at = self.linear.clock.stamp()
             known = {"id": id or self.linear.clock.new_id(), "url": url, "title": title or url, "sourceType": "github"}
+            known |= {"subtitle": None, "metadata": {}, "createdAt": at, "updatedAt": at}
             attachments.append(known)
         return self._done(attachment=known)
 
@@ -192,10 +211,12 @@ def _resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> An
         method: Callable[..., Any] = getattr(source, info.field_name)
         try:
             value = method(**arguments)
-        except NotFound as problem:
-            raise _invalid(problem.what, f"Could not find it: {problem.why}.") from problem
+        except Refused as problem:
+            raise _invalid(problem.what, f"It cannot be: {problem.why}.") from problem
     elif info.field_name == "labelIds":
         value = issue_data(source)["labelIds"]
+    elif info.field_name == "externalLinks":
+        value = source["externalUrls"]
     else:
         value = source.get(info.field_name)
     paged = get_named_type(info.return_type).name.endswith("Connection")
@@ -211,6 +232,7 @@ def run(linear: Linear, text: str, variables: Node, operation: str | None = None
     mistakes = validate(schema(), document)
     if mistakes:
         return 400, _failed(mistakes, "GRAPHQL_VALIDATION_FAILED")
+    linear.refresh_sessions()
     result = execute_sync(
         schema(),
         document,
@@ -232,6 +254,12 @@ def not_authenticated() -> Response:
     extensions["userPresentableMessage"] = "You need to authenticate to access this operation."
     message = "Authentication required, not authenticated"
     return JSONResponse({"errors": [{"message": message, "extensions": extensions}]}, 401)
+
+
+def upload(linear: Linear, request: Request) -> Response:
+    """A file that was uploaded; an address of another workspace is nothing here."""
+    name = linear.uploads.get(request.path_params["id"])
+    return Response(b"\x89PNG", media_type="image/png") if name else Response("Not found", 404)
 
 
 async def graphql(linear: Linear, request: Request) -> Response:

@@ -1,19 +1,13 @@
-"""What Linear's webhooks say: plain dictionaries become the bodies of deliveries. https://linear.app/developers/webhooks
+"""The bodies of Linear's webhooks: plain dictionaries become the bodies of deliveries. https://linear.app/developers/webhooks
 
 `webhookTimestamp` is left to the sender, who sets it at each attempt.
 """
 
 from __future__ import annotations
 
-import re
-
-from .node import Node
+from ..node import Node
 
 PRIORITIES = ("No priority", "Urgent", "High", "Medium", "Low")
-
-
-def slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-") or "untitled"
 
 
 def _part(node: Node | None, *names: str) -> Node | None:
@@ -45,7 +39,7 @@ def issue_data(issue: Node) -> Node:
         "team": _part(issue["team"], "id", "key", "name"),
         "project": _part(issue["project"], "id", "name", "url"),
         "labelIds": [label["id"] for label in issue["labels"]],
-        "labels": [{**label, "parentId": None} for label in issue["labels"]],
+        "labels": [label_data(label) for label in issue["labels"]],
         "creatorId": issue["creator"]["id"],
         "creator": person(issue["creator"]),
         "assignee": person(issue["assignee"]),
@@ -56,14 +50,26 @@ def issue_data(issue: Node) -> Node:
     }
 
 
-def actor_of(user: Node) -> Node:
-    """Who did it: an app acts as its OAuth client, a person as themselves."""
+def label_data(label: Node) -> Node:
+    """A label; of its group there is only the id, not the name."""
+    parent = label["parent"]
+    return {"id": label["id"], "color": label["color"], "name": label["name"], "parentId": parent and parent["id"]}
+
+
+def actor_of(user: Node | None) -> Node | None:
+    """Who did it: an app acts as its OAuth client, a person as themselves, an integration as its service."""
+    if user is None:
+        return None
+    if "organization" not in user:
+        return {"id": user["id"], "service": user["type"], "type": "integration"}
+    if "app" not in user:
+        return {"id": user["id"], "name": user["name"], "email": user["email"], "type": "externalUser"}
     if user["app"]:
         return {"id": user["oauthClientId"], "name": user["name"], "type": "oauthClient"}
     return {**user_part(user), "avatarUrl": None, "type": "user"}
 
 
-def _entity(action: str, kind: str, data: Node, actor: Node, organization: Node, at: str, url: str) -> Node:
+def _entity(action: str, kind: str, data: Node, actor: Node | None, organization: Node, at: str, url: str) -> Node:
     return {
         "action": action,
         "type": kind,
@@ -96,6 +102,8 @@ def issue_part(issue: Node) -> Node:
 
 
 def comment_data(comment: Node) -> Node:
+    """The author is a `user`, an `externalUser`, a `botActor`, or nobody."""
+    user, external = comment["user"], comment["externalUser"]
     return {
         "id": comment["id"],
         "createdAt": comment["createdAt"],
@@ -105,29 +113,57 @@ def comment_data(comment: Node) -> Node:
         "issueId": comment["issue"]["id"],
         "issue": issue_part(comment["issue"]),
         "parentId": comment["parent"] and comment["parent"]["id"],
-        "userId": comment["user"]["id"],
-        "user": person(comment["user"]),
+        "userId": user and user["id"],
+        "user": person(user),
+        "externalUserId": external and external["id"],
+        "externalUser": _part(external, "id", "name", "email"),
         "reactionData": [],
-        "botActor": None,
+        "botActor": comment["botActor"],
     }
 
 
 def comment_event(comment: Node, organization: Node, at: str) -> Node:
-    data = comment_data(comment)
-    return _entity("create", "Comment", data, comment["user"], organization, at, comment["url"])
+    by = comment["user"] or comment["externalUser"] or comment["botActor"]
+    return _entity("create", "Comment", comment_data(comment), by, organization, at, comment["url"])
+
+
+def attachment_event(attachment: Node, organization: Node, at: str) -> Node:
+    own = ("id", "createdAt", "updatedAt", "title", "subtitle", "url", "sourceType", "metadata")
+    data = {name: attachment[name] for name in own}
+    data |= {"issueId": attachment["issue"]["id"], "creatorId": attachment["creator"]["id"], "groupBySource": False}
+    return _entity("create", "Attachment", data, attachment["creator"], organization, at, attachment["issue"]["url"])
+
+
+def revoked_event(client_id: str, organization: Node, at: str) -> Node:
+    """The app was taken out of the workspace: none of its tokens is any good there."""
+    return {
+        "action": "revoked",
+        "type": "OAuthApp",
+        "createdAt": at,
+        "oauthClientId": client_id,
+        "organizationId": organization["id"],
+        "webhookId": organization["webhookId"],
+    }
+
+
+def _comment_part(comment: Node) -> Node:
+    user = comment["user"]
+    ids = {"userId": user and user["id"], "issueId": comment["issue"]["id"]}
+    return {"id": comment["id"], "body": comment["body"], **ids}
 
 
 def session_data(session: Node) -> Node:
-    issue = session["issue"]
+    issue, creator, comment = session["issue"], session["creator"], session["comment"]
     return {
         "id": session["id"],
         "createdAt": session["createdAt"],
-        "updatedAt": session["createdAt"],
+        "updatedAt": session["updatedAt"],
         "archivedAt": None,
-        "creatorId": session["creator"]["id"],
-        "creator": person(session["creator"]),
+        "creatorId": creator and creator["id"],
+        "creator": person(creator),
         "appUserId": session["appUser"]["id"],
-        "commentId": None,
+        "commentId": comment and comment["id"],
+        **({"comment": _comment_part(comment)} if comment else {}),
         "sourceCommentId": None,
         "issueId": issue["id"],
         "issue": {**issue_part(issue), "description": issue["description"]},
@@ -153,7 +189,9 @@ def session_event(session: Node, organization: Node, at: str, prompt: Node | Non
     if prompt:
         return {**body, "agentActivity": prompt}
     context = f'<issue identifier="{issue["identifier"]}">\n<title>{issue["title"]}</title>\n</issue>'
-    return {**body, "previousComments": [], "guidance": None, "promptContext": context}
+    comment = session["comment"]
+    previous = [_comment_part(comment)] if comment else []
+    return {**body, "previousComments": previous, "guidance": None, "promptContext": context}
 
 
 def prompt_activity(id: str, session: Node, user: Node, body: str, signal: str | None, at: str) -> Node:
