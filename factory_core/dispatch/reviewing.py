@@ -15,6 +15,7 @@ from .effects import (
     MergePullRequest,
     PostComment,
     ReadPullRequest,
+    RequestReview,
     SetItemState,
 )
 from .ending import block, cancel, finish
@@ -35,6 +36,7 @@ MOST_REFUSALS = 12  # merges of one head that the code host refused before a per
 MERGE_WITHIN = timedelta(minutes=30)
 LOOK_SOON = timedelta(seconds=60)
 A_MOMENT = timedelta(seconds=5)
+PASSED_OVER, MOST_PASSED_OVER = "passed-over:", 20  # people, of each of whom it is noted once
 
 
 def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
@@ -45,6 +47,7 @@ def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, conf
     if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
         effects.append(EnableAutoMerge(sha=pull_request.head_sha))
         record = record.but(armed=True)
+    effects += [RequestReview(app=app) for app in config.merge.wait_for_review_by]
     words = f"Pull request #{pull_request.number} is open."
     noted = record.note(event.at, "factory", words) if _is_news(record, pull_request) else record
     return noted.stay(*effects, ReadPullRequest(), pull_request=_small(pull_request))
@@ -96,13 +99,13 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
     record = record.but(pull_request=_small(pull_request))
     if pull_request.merged:
         return finish(record, at, config)
+    record = take_comments(record, pull_request, at)
     if pull_request.state == "closed":
         why = f"A person closed pull request #{pull_request.number} without merging it."
         closed = Block(reason="pull-request-closed", why=why, fix=comments.retry_fix(record), gate_lifts=True)
         return block(record, at, closed, config)
     if record.tracker is ItemState.DONE:
         return cancel(record, at, "a person moved the ticket to done", config)
-    record = take_comments(record, pull_request, at)
     return _by_gate(record, gate(pull_request, config.merge, record.base), pull_request, at, config)
 
 
@@ -114,11 +117,13 @@ def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: Factor
     pull_request, stopped = event.pull_request, record.block
     if any(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox):
         return record.stay()
-    if pull_request is None or (pull_request.state == "closed" and not pull_request.merged):
+    if pull_request is None:
         return record.stay()
     if pull_request.merged:
         return finish(record.but(pull_request=_small(pull_request)), event.at, config)
     record = take_comments(record, pull_request, event.at)
+    if pull_request.state == "closed":
+        return record.stay()
     passed = gate(pull_request, config.merge, record.base)
     if passed.verdict == "open" and stopped and stopped.gate_lifts:
         lifted = _by_gate(record.but(block=None), passed, pull_request, event.at, config)
@@ -188,8 +193,8 @@ def take_comments(record: InFlightRecord, pull_request: PullRequest, at: datetim
             noted = record.note(at, "person", f"{said.author} wrote on the pull request.", said.quote)
             record = noted.tell(*(words for _, words in said.words)).handle(mark)
     for author, standing in passed_over(pull_request):
-        mark = f"passed-over:{author}"
-        if mark not in record.handled:
+        mark, known = f"{PASSED_OVER}{author}", [mark for mark in record.handled if mark.startswith(PASSED_OVER)]
+        if mark not in known and len(known) < MOST_PASSED_OVER:
             may = "may not write" if standing == "outsider" else "is not known to be one who may write"
             words = f"Passed over what {author} says on the pull request: {author} {may} to {pull_request.repository}."
             record = record.note(at, "person", words).handle(mark)

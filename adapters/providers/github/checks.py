@@ -87,6 +87,7 @@ def results_of(
         return None
     found = [result for result in known if result is not None]
     rest = [result for result in found if not any(_supersedes(other, result) for other in found)]
+    rest = [result for result in rest if not any(_reruns(run, result) for run in workflows or ())]
     rest += _workflow_runs(found, workflows)
     rest += _suites(found, suites, workflows)
     return (*rest, *_missing(found, required))
@@ -180,6 +181,18 @@ def _is_rerun(new: Result, old: Result) -> bool:
     if new.started and old.started:
         return new.started >= old.ended if old.ended else new.started > old.started
     return True
+
+
+def _reruns(run: object, result: Result) -> bool:
+    """Is its workflow run being run again? The jobs of the new attempt that come in its place are made one by one.
+
+    Those that succeeded need not come again: a person may have run again what failed.
+    """
+    began = moment(run, "run_started_at")
+    ended_before = bool(began and result.ended and result.ended < began)
+    here = result.suite != 0 and number(run, "check_suite_id") == result.suite
+    under_way = here and text(run, "status").lower() != "completed"
+    return under_way and ended_before and result.check.conclusion not in GREEN
 
 
 def _workflow_runs(found: Sequence[Result], workflows: Rows) -> Iterator[Result]:

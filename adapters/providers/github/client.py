@@ -70,12 +70,14 @@ class GithubClient:
         """All rows of a list, page by page; None when it is not a list, or longer than is ever read."""
         found: list[Any] = []
         for page in range(1, MOST_PAGES + 1):
-            answer = await self.read(path, per_page=PAGE, page=page, **params)
+            asked = {"per_page": PAGE, "page": page, **params}
+            response = await self.call("GET", path, params=asked, accept=(404,))
+            answer = None if response.status_code == 404 else document(response)
             part = at(answer, *key) if key else answer
             if not isinstance(part, list):
                 return None
             found += part
-            if len(part) < PAGE:
+            if len(part) < PAGE and "next" not in response.links:
                 return found
         return None
 

@@ -58,6 +58,11 @@ class GithubOutputTarget:
             return there
         raise self._client.refusal(answer)
 
+    async def request_review(self, pull_request: PullRequest, app: str) -> None:
+        """docs.github.com/rest/pulls/review-requests; most apps review by themselves, and cannot be asked."""
+        order = {"reviewers": [f"{app}[bot]"]}
+        await self._client.call("POST", f"{_path(pull_request)}/requested_reviewers", body=order, accept=(404, 422))
+
     async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
         """Merge exactly this head; after a refusal or an unknown outcome, what GitHub shows decides.
 

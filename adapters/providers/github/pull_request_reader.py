@@ -1,8 +1,8 @@
 """Reads everything that bears on a pull request, in as few requests as its state allows.
 
-Closed: one request. While checks run: the checks and the reviews, and comments where there are any. Otherwise suites,
-workflow runs and the rules of the branch tell what is still to come; and what looks green is confirmed, for all this
-took time: the head and the base are read once more.
+Merged: one request. Closed: what was said. While checks run: the checks and what was said. Otherwise suites, workflow
+runs and the rules of the branch tell what is still to come; and what looks green is confirmed, for all this took time:
+the head and the base are read once more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from factory_core.dispatch.merge_gate import FAILED, counted, missing_check
 from factory_core.dispatch.pull_request import PullRequest
 from factory_core.errors import Terminal
-from factory_core.intake.payload import at, number, text
+from factory_core.intake.payload import at, number, text, truth
 
 from .checks import Result, required_checks, results_of, since
 from .client import GithubClient
@@ -66,11 +66,11 @@ class PullRequestReader:
     async def _look(self, repository: str, pull: Any) -> tuple[PullRequest, str | None]:
         """The snapshot, and the tip of its base if the snapshot may open the gate."""
         read_at, here = self._client.clock(), f"/repos/{repository}"
-        if text(pull, "state") != "open":
+        if truth(pull, "merged"):
             return pull_request(repository, pull, read_at=read_at), None
-        its = number(pull, "number")
+        its, is_open = number(pull, "number"), text(pull, "state") == "open"
         checked, reviews, inline, comments = await together(
-            self._checked(here, pull),
+            self._checked(here, pull, is_open),
             self._client.read_all(f"{here}/pulls/{its}/reviews"),
             self._comments(f"{here}/pulls/{its}/comments", number(pull, "review_comments")),
             self._comments(f"{here}/issues/{its}/comments", number(pull, "comments")),
@@ -88,7 +88,9 @@ class PullRequestReader:
         )  # fmt: skip
         return shown, None if missing_check(counted(shown), ()) else checked.tip
 
-    async def _checked(self, here: str, pull: Any) -> Checked:
+    async def _checked(self, here: str, pull: Any, is_open: bool) -> Checked:
+        if not is_open:
+            return Checked(None)
         commit = f"{here}/commits/{text(pull, 'head', 'sha')}"
         runs, statuses = await together(
             self._client.read_all(f"{commit}/check-runs", "check_runs", filter="all"),
