@@ -26,6 +26,7 @@ class GithubWebhook:
 
     def __init__(self, secrets: Sequence[str], config: FactoryConfig) -> None:
         self._secrets = tuple(secrets)
+        self._repositories = frozenset(name.casefold() for name in config.repositories)
 
     def events_in(self, request: HttpRequest) -> Inbound:
         """Raise BadSignature or Refused; an event that concerns none of our branches gives no events.
@@ -87,10 +88,10 @@ def _aliases(subject: Subject, payload: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _subjects(what: str, name: str, payload: dict[str, Any]) -> Iterable[Subject]:
-    """Those that are on a branch of ours, each once; usually one or none."""
+    """Those that are on a branch of ours, or commented on, each once; usually one or none."""
     subjects = SUBJECTS.get(what) or SUBJECTS.get(name)
     found = subjects(payload) if subjects else ()
-    return dict.fromkeys(one for one in found if one.branch.startswith(PREFIX) or (one.number and not one.branch))
+    return dict.fromkeys(one for one in found if one.branch.startswith(PREFIX) or subjects is _of_comment)
 
 
 def _renamed(what: str, payload: dict[str, Any], repositories: Collection[str]) -> str:

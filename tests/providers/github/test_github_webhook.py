@@ -140,7 +140,8 @@ def test_a_comment_on_our_pull_request_is_a_hint_to_read_it(body: str) -> None:
     """Whoever wrote it, and whatever it says: words and permissions are read, never taken from an event."""
     for association in ("MEMBER", "NONE", None):
         events = WEBHOOK.events_in(delivery("issue_comment", comment(body, author_association=association))).events
-        assert events == (changed("issue_comment.created"),)
+        hint = changed("issue_comment.created", "pull:7#12", "pull:acme/api#12")
+        assert events == (hint.model_copy(update={"work_item_id": ""}),)
 
 
 @pytest.mark.parametrize(
