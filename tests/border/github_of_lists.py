@@ -112,7 +112,8 @@ class Github:
 
     def shown(self) -> dict[str, Any]:
         return {
-            "number": 1, "state": "open", "draft": False, "merged": False, "mergeable": True, "mergeable_state": "clean",
+            "number": 1, "state": "open", "draft": False, "merged": False, "mergeable": True,
+            "mergeable_state": "clean",
             "head": {"ref": BRANCH, "sha": SHA, "repo": HERE}, "base": {"ref": "main", "sha": "b" * 40, "repo": HERE},
             "user": {"login": "factory-bot", "type": "User"}, "comments": len(self.comments),
             "review_comments": len(self.inline), **self.pull,

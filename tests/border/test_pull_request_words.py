@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
-from factory_core.dispatch.pull_request import Comment, Review
+from factory_core.dispatch.events import RetryRequested
+from factory_core.dispatch.pull_request import Check, Comment, Review
 from factory_core.dispatch.records import MOST_TEXT, State
 from tests.core.world import World, run, ticket
 
 from .github_of_lists import Github, comment, refused, review
+from .github_of_lists import run as check_run
 
 pytestmark = pytest.mark.pure
 
@@ -72,8 +75,8 @@ def test_comments_come_with_what_their_author_may_do_and_without_those_of_machin
     """Apps' comments are kept apart, and what the factory wrote itself carries its mark."""
     github = Github(
         comments=[
-            comment(1, "sam", "Please rename it."), comment(2, "eve", "Buy now"), comment(3, "helper[bot]", "Walkthrough"),
-            comment(4, "factory-bot", "Merged soon.\n\n<!-- factory -->"), comment(5, "factory-bot", "I typed this myself."),
+            comment(1, "sam", "Please rename it."), comment(2, "eve", "Buy now"), comment(3, "helper[bot]", "Summary"),
+            comment(4, "factory-bot", "Soon.\n\n<!-- factory -->"), comment(5, "factory-bot", "I typed this myself."),
             comment(6, "sam", " \n"),
         ],
         may={"sam": "write"},
@@ -100,8 +103,6 @@ LOG = "\n".join(
 
 
 def failing(**instead: Any) -> Github:
-    from .github_of_lists import run as check_run
-
     output = {"title": "1 failed", "summary": None}
     return Github(runs=[check_run("ci", "failure", output=output)], instead={JOB: instead["log"]})
 
@@ -290,8 +291,6 @@ def test_what_a_person_wrote_when_closing_it_is_told_when_the_item_is_taken_up_a
     """Closed, it is blocked; the words stay, and so do those that are written on it afterwards."""
 
     async def story() -> None:
-        from factory_core.dispatch.events import RetryRequested
-
         world = await in_review()
         world.target.change(1, state="closed")
         world.target.comment(1, said("1", "sam", "Not with a flag, please."))
@@ -330,10 +329,6 @@ def test_the_item_is_judged_again_when_a_wait_ends_by_itself() -> None:
     """No event tells that an app will not report: the deadline does."""
 
     async def story() -> None:
-        from datetime import timedelta
-
-        from factory_core.dispatch.pull_request import Check
-
         world = await in_review()
         silent = Check(name="idle-app", status="expected", since=world.now - timedelta(minutes=4))
         good = Check(name="ci", status="completed", conclusion="success")
