@@ -23,6 +23,11 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _app(name: str) -> str:
+    return name.removesuffix("[bot]")
+
+
+App = Annotated[str, AfterValidator(_app)]  # as the code host shows it, with `[bot]` or without
 MergePolicy = Literal["never", "on-green", "on-green-with-review"]
 WhoMayAnswer = Literal["members", "reporter", "anyone"] | tuple[str, ...]
 SlotState = Literal["running", "in-review"]
@@ -102,7 +107,10 @@ class Merge(Section):
     policy: MergePolicy = "never"
     method: Literal["squash", "merge", "rebase"] = "squash"
     auto: bool = False  # let the code host merge by itself, pinned to the head
-    required_checks: tuple[str, ...] = ()  # empty: at least one check, all of them green
+    required_checks: tuple[str, ...] = ()  # each must succeed; empty: at least one must, and none may fail
+    review_apps: tuple[App, ...] = ()  # apps whose reviews count like a person's; others are only waited for
+    wait_for_review_by: tuple[App, ...] = ()  # apps that are asked to review each head, and waited for
+    wait_for_review_at_most: Span = timedelta(minutes=15)
     never_close_labels: tuple[str, ...] = ("incident", "outage", "sev1", "sev2")
     remind_after: Duration = timedelta(days=3)
     give_up_after: Duration = timedelta(days=14)

@@ -119,6 +119,10 @@ class OutputTarget(Connected, Protocol):
         """Open it, or give the open one that the branch already has."""
         ...
 
+    async def request_review(self, pull_request: PullRequest, app: str) -> None:
+        """Ask a review app to look at it; where the app cannot be asked there is nothing to do."""
+        ...
+
     async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
         """Merge exactly this head; empty when merged (now or before), else why the host refused."""
         ...

@@ -144,9 +144,9 @@ class LocalTenant:
     async def _note_answer(self, response: httpx2.Response) -> None:
         """For the health page: which vendor answered well, and when."""
         asked = str(response.request.url)
-        well = response.is_success and not says_no(await response.aread())
-        for name in self.vendors if well else ():
-            if asked.startswith(getattr(self.config, name).url):
+        names = [name for name in self.vendors if asked.startswith(getattr(self.config, name).url)]
+        if names and response.is_success and not says_no(await response.aread()):
+            for name in names:
                 self.factory.answered(name)
 
     def _wake(self, record: InFlightRecord) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.dispatch.events import ReplyReceived
-from factory_core.dispatch.pull_request import Check, PullRequest, Review
+from factory_core.dispatch.pull_request import Check, Comment, PullRequest, Review
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Problem, Terminal
 from factory_core.ports import ItemPage, Thread
@@ -124,6 +124,7 @@ class RecordingTarget(_Recording):
         super().__init__("target")
         self.pull_requests: dict[int, PullRequest] = {}
         self.merges: list[tuple[int, str]] = []
+        self.requested: list[tuple[int, str]] = []  # reviews by apps
         self.armed: set[int] = set()  # pull requests that the host would merge by itself
 
     def change(self, number: int, **changes: object) -> None:
@@ -138,6 +139,9 @@ class RecordingTarget(_Recording):
 
     def review(self, number: int, review: Review) -> None:
         self.change(number, reviews=(*(self.pull_requests[number].reviews or ()), review))
+
+    def comment(self, number: int, comment: Comment) -> None:
+        self.change(number, comments=(*(self.pull_requests[number].comments or ()), comment))
 
     async def find_pull_request(self, repository: str, branch: str) -> PullRequest | None:
         self._called("find_pull_request")
@@ -158,6 +162,10 @@ class RecordingTarget(_Recording):
             merged=False, url=f"https://code.example/{repository}/pull/{number}", mergeable=None, checks=(), reviews=(),
         )  # fmt: skip
         return self.pull_requests[number]
+
+    async def request_review(self, pull_request: PullRequest, app: str) -> None:
+        self._called("request_review")
+        self.requested.append((pull_request.number, app))
 
     async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
         self._called("merge")

@@ -95,6 +95,9 @@ class SimulatedTarget:
         self._hint(item, "opened")
         return self._shown(self.pulls[number])
 
+    async def request_review(self, pull_request: PullRequest, app: str) -> None:
+        """No app reviews here."""
+
     async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
         current = self._shown(self.pulls[pull_request.number])
         if current.merged:

@@ -116,6 +116,13 @@ class ReadPullRequest(Frozen):
     kind: Literal["read_pull_request"] = "read_pull_request"
 
 
+class RequestReview(Frozen):
+    """Ask an app for its review of the head; one that reviews by itself needs no asking."""
+
+    kind: Literal["request_review"] = "request_review"
+    app: str
+
+
 class EnableAutoMerge(Frozen):
     """Let the code host merge when its own rules are met, pinned to the head."""
 
@@ -174,6 +181,7 @@ Effect = Annotated[
     | OpenPullRequest
     | LinkPullRequest
     | ReadPullRequest
+    | RequestReview
     | EnableAutoMerge
     | DisableAutoMerge
     | MergePullRequest
@@ -192,6 +200,7 @@ SPEAKING = frozenset(
         "post_comment",
         "set_item_state",
         "link_pull_request",
+        "request_review",
         "enable_auto_merge",
         "disable_auto_merge",
     }
@@ -230,6 +239,7 @@ LANE = {
     "look_at_run": "work",
     "open_pull_request": "work",
     "read_pull_request": "pull request",
+    "request_review": "pull request",
     "enable_auto_merge": "pull request",
     "disable_auto_merge": "pull request",
     "merge_pull_request": "pull request",

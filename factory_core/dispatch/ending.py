@@ -73,7 +73,7 @@ def block(record: InFlightRecord, at: datetime, reason: Block, config: FactoryCo
     told = f"block:{short(reason.reason + reason.why)}"
     said: list[Effect] = [] if told in record.handled else [PostComment(body=comments.blocked(reason))]
     freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
-    noted = record.note(at, "factory", f"Stopped: {reason.why}").but(handled=(*record.handled, told)[-100:])
+    noted = record.note(at, "factory", f"Stopped: {reason.why}").handle(told)
     orders = dict.fromkeys((*effects, *begun, *freed, *disarm(record), *said))
     within = config.runner.remind_blocked_after or None
     return noted.without(StartAgent).to(

@@ -1,27 +1,34 @@
-"""May this pull request be merged now? What is unknown or missing refuses."""
+"""May this pull request be merged now? What is unknown or missing refuses, and absence is not success."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Literal
 
 from ..config import Merge
 from ..work_item import Frozen
+from .feedback import Feedback, of_review
 from .pull_request import Check, PullRequest, Review
 
 MOST_CHECKS = 10  # failed ones that one run is told of
 GREEN = frozenset({"success", "neutral", "skipped"})
+FAILED = frozenset({"failure", "timed_out", "action_required", "startup_failure"})
+SILENT = timedelta(minutes=10)  # an app that has reported nothing for so long is left out
 
 
 class Gate(Frozen):
     """`open`: merge this head. `wait`: not yet. `mend`: the agent must act; `feedback` says what, once each.
 
     `unsaid`: nothing is missing but the code host's word, which it works out when asked, and of which no event tells.
+    `until`: when the wait ends by itself, of which no event tells either.
     """
 
     verdict: Literal["open", "wait", "mend"]
     why: str
     unsaid: bool = False
-    feedback: tuple[tuple[str, str], ...] = ()  # (id, words): the id is remembered, so that it is told once
+    until: datetime | None = None
+    feedback: Feedback = ()
 
 
 def gate(pull_request: PullRequest, rules: Merge, base: str) -> Gate:
@@ -29,15 +36,58 @@ def gate(pull_request: PullRequest, rules: Merge, base: str) -> Gate:
     elsewhere = _elsewhere(pull_request, base)
     if elsewhere:
         return Gate(verdict="wait", why=elsewhere)
-    broken = _requested_changes(pull_request) + _failed_checks(pull_request) + _conflict(pull_request)
+    if pull_request.moved:
+        return Gate(verdict="wait", why="its head or its base moved while it was read", unsaid=True)
+    broken = _requested_changes(pull_request, rules) + _failed_checks(pull_request) + _conflict(pull_request)
     if broken:
-        return Gate(verdict="mend", why=broken[0][1].splitlines()[0], feedback=broken)
+        return Gate(verdict="mend", why=broken[0][1].splitlines()[0].rstrip(":"), feedback=broken)
     missing = _missing(pull_request, rules)
     if missing:
         return Gate(verdict="wait", why=missing)
     if pull_request.mergeable is not True:
         return Gate(verdict="wait", why="whether it merges cleanly is not known yet", unsaid=True)
-    return Gate(verdict="open", why="all green")
+    waited_for, left_out = _slow(pull_request, rules)
+    if waited_for:
+        return waited_for
+    return Gate(
+        verdict="open", why=" ".join(("all green", *([f"(left out: {', '.join(left_out)})"] if left_out else ())))
+    )
+
+
+def counted(pull_request: PullRequest) -> tuple[Check, ...]:
+    """The checks without those that nothing but an installed app stands for, which may never report."""
+    return tuple(check for check in pull_request.checks or () if check.status != "expected" or check.since is None)
+
+
+def verdicts(pull_request: PullRequest, rules: Merge) -> tuple[Review, ...]:
+    """Of each reviewer whose word counts the newest verdict; a mere comment does not replace one."""
+    return tuple(review for review in _newest(pull_request) if _counts(review, rules))
+
+
+def missing_check(checks: tuple[Check, ...], required: tuple[str, ...]) -> str:
+    """What keeps these checks from being green; empty when nothing does. Those that failed are not its question."""
+    if not checks:
+        return "no check has reported yet"
+    names = {check.name for check in checks}
+    absent = [name for name in required if name not in names]
+    if absent:
+        return f"the check {absent[0]} has not reported"
+    for check in checks:
+        if check.status == "pending":
+            return f"the check {check.name} is running"
+        if check.status == "expected":
+            return f"the check {check.name} is expected and has not reported"
+        if check.conclusion not in GREEN:
+            return f"the check {check.name} {_end(check)}"
+    for name in required:
+        named = [check for check in checks if check.name == name]
+        if not any(_is_real(check) for check in named):
+            return f"the check {name} {_end(named[0])}"
+    return (
+        ""
+        if any(_is_real(check) for check in checks)
+        else f"no check has succeeded: {checks[0].name} {_end(checks[0])}"
+    )
 
 
 def _elsewhere(pull_request: PullRequest, base: str) -> str:
@@ -47,26 +97,23 @@ def _elsewhere(pull_request: PullRequest, base: str) -> str:
     return f"it goes into {pull_request.base} now, and not into {base}" if pull_request.base != base else ""
 
 
-def _requested_changes(pull_request: PullRequest) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (f"review:{review.id}", f"{review.author} asked for changes: {review.body or 'see the review'}")
-        for review in newest(pull_request)
-        if review.state == "changes_requested"
-    )
+def _requested_changes(pull_request: PullRequest, rules: Merge) -> Feedback:
+    objections = (review for review in verdicts(pull_request, rules) if review.state == "changes_requested")
+    return tuple(piece for review in objections for piece in of_review(review))
 
 
-def _failed_checks(pull_request: PullRequest) -> tuple[tuple[str, str], ...]:
+def _failed_checks(pull_request: PullRequest) -> Feedback:
     return tuple(
         (
             f"check:{pull_request.head_sha}:{check.name}",
             f"The check {check.name} ended with {check.conclusion}. {check.summary}".strip(),
         )
         for check in pull_request.checks or ()
-        if check.status == "completed" and check.conclusion in {"failure", "timed_out", "action_required"}
+        if check.status == "completed" and check.conclusion in FAILED
     )[:MOST_CHECKS]
 
 
-def _conflict(pull_request: PullRequest) -> tuple[tuple[str, str], ...]:
+def _conflict(pull_request: PullRequest) -> Feedback:
     if pull_request.mergeable is not False:
         return ()
     words = "The branch conflicts with its base. Merge the base into the branch and solve the conflicts."
@@ -83,39 +130,83 @@ def _missing(pull_request: PullRequest, rules: Merge) -> str:
         return "it is a draft" if pull_request.draft else "the code host did not say whether it is a draft"
     if not pull_request.head_sha:
         return "the code host did not name its head commit"
-    if pull_request.reviews is None:
-        return "the code host did not show its reviews"
-    waiting = _missing_check(pull_request.checks, rules.required_checks)
+    if pull_request.reviews is None or pull_request.comments is None:
+        return f"the code host did not show its {'reviews' if pull_request.reviews is None else 'comments'}"
+    waiting = missing_check(counted(pull_request), rules.required_checks)
     if waiting:
         return waiting
-    if rules.policy == "on-green-with-review" and not _approved(pull_request):
+    held = _held(pull_request, rules)
+    if held:
+        return held
+    approved = any(_approves(review, pull_request) for review in verdicts(pull_request, rules))
+    if rules.policy == "on-green-with-review" and not approved:
         return "it waits for an approving review of this head"
     return ""
 
 
-def _missing_check(checks: tuple[Check, ...] | None, required: tuple[str, ...]) -> str:
-    if not checks:
-        return "no check has reported yet"
-    names = {check.name for check in checks}
-    absent = [name for name in required if name not in names]
-    if absent:
-        return f"the check {absent[0]} has not reported"
-    for check in checks:
-        if check.status != "completed":
-            return f"the check {check.name} is running"
-        if check.conclusion not in GREEN:
-            return f"the check {check.name} ended with {check.conclusion or 'nothing'}"
+def _held(pull_request: PullRequest, rules: Merge) -> str:
+    """An objection that the agent is not given, and that is not merged over either."""
+    for review in _newest(pull_request):
+        if review.state != "changes_requested" or _counts(review, rules):
+            continue
+        if review.standing == "app":
+            return f"the review app {review.author} asks for changes; a person must dismiss that review"
+        if review.standing == "unknown":
+            return f"{review.author} asks for changes, and the code host did not say whether {review.author} may write"
     return ""
 
 
-def _approved(pull_request: PullRequest) -> bool:
-    return any(review.state == "approved" and review.commit == pull_request.head_sha for review in newest(pull_request))
+def _slow(pull_request: PullRequest, rules: Merge) -> tuple[Gate | None, tuple[str, ...]]:
+    """What is waited for until its time is up, and what is left out because it is."""
+    left_out = []
+    for name, since, patience in (*_silent(pull_request), *_reviewers(pull_request, rules)):
+        until = since + patience if since else None
+        if until is None or pull_request.read_at is None or pull_request.read_at < until:
+            return Gate(verdict="wait", why=f"it waits for {name}", until=until), ()
+        left_out.append(name)
+    return None, tuple(left_out)
 
 
-def newest(pull_request: PullRequest) -> tuple[Review, ...]:
-    """Each person's newest verdict; a mere comment does not replace one."""
-    latest: dict[str, Review] = {}
+def _silent(pull_request: PullRequest) -> Iterable[tuple[str, datetime | None, timedelta]]:
+    checks = pull_request.checks or ()
+    return (
+        (f"the checks of {check.name}", check.since, SILENT) for check in checks if check not in counted(pull_request)
+    )
+
+
+def _reviewers(pull_request: PullRequest, rules: Merge) -> Iterable[tuple[str, datetime | None, timedelta]]:
+    reviews = pull_request.reviews or ()
+    seen = {_name(review) for review in reviews if review.standing == "app" and review.commit == pull_request.head_sha}
+    awaited = (app for app in rules.wait_for_review_by if app.casefold() not in seen)
+    return ((f"the review of {app}", pull_request.head_since, rules.wait_for_review_at_most) for app in awaited)
+
+
+def _newest(pull_request: PullRequest) -> tuple[Review, ...]:
+    latest: dict[tuple[bool, str], Review] = {}
     for review in pull_request.reviews or ():
         if review.state != "commented":
-            latest[review.author] = review
+            latest[review.standing == "app", review.author] = review
     return tuple(latest.values())
+
+
+def _counts(review: Review, rules: Merge) -> bool:
+    """Of people those who may write, of apps those that the configuration lists."""
+    listed = {app.casefold() for app in rules.review_apps}
+    return review.standing == "writer" or (review.standing == "app" and _name(review) in listed)
+
+
+def _name(review: Review) -> str:
+    return review.author.casefold()
+
+
+def _approves(review: Review, pull_request: PullRequest) -> bool:
+    return review.state == "approved" and review.commit == pull_request.head_sha
+
+
+def _is_real(check: Check) -> bool:
+    """Did it look at something, and like it?"""
+    return check.status == "completed" and check.conclusion == "success" and not check.vacuous
+
+
+def _end(check: Check) -> str:
+    return "says that it checked nothing" if check.vacuous else f"ended with {check.conclusion or 'nothing'}"

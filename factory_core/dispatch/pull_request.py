@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import datetime
 from typing import Literal
 
 from ..work_item import Frozen
@@ -17,24 +18,58 @@ _PLAIN = re.compile(r"[A-Za-z0-9_]{1,40}(-[0-9]{1,12})?")
 _MARK = re.compile(r"<!-- factory:item=([^\s<>]{1,200}) -->")
 
 
+Standing = Literal["writer", "outsider", "unknown", "author", "app"]
+"""What a person may do in the repository, which is what makes a word count; the code host says it, nobody guesses.
+
+writer: may push. outsider: may not. unknown: the host would not say. author: opened the pull request, so that it is no
+reviewer of it. app: not a person; it counts as far as the configuration lists it.
+"""
+
+
 class Check(Frozen):
-    """One check of the head commit. `conclusion` is empty while it runs; names are the code host's, in lower case."""
+    """One check of the head commit. `conclusion` is empty while it runs; names are the code host's, in lower case.
+
+    expected: something will report under this name, and has not. `since` is when the host began to expect it; without
+    it a rule of the branch expects it, for as long as that takes.
+    """
 
     name: str
-    status: Literal["pending", "completed"]
+    status: Literal["expected", "pending", "completed"]
     conclusion: str = ""  # success, failure, neutral, skipped, cancelled, timed_out, action_required …
+    vacuous: bool = False  # a success that says itself that nothing was checked
+    since: datetime | None = None
     summary: str = ""
     url: str = ""
 
 
+class Comment(Frozen):
+    """What somebody wrote on the pull request, or at a line of it."""
+
+    id: str  # the same however often it is read; never another comment's
+    author: str
+    body: str
+    standing: Standing = "writer"
+    path: str = ""  # of a comment at a line: the file, and
+    line: int | None = None  # the line of its newest text, or where it was when it is outdated
+    outdated: bool = False  # the line has changed since
+
+    @property
+    def place(self) -> str:
+        """`shop/cart.py:12`, with a word where that line has changed since; empty for a comment at no line."""
+        where = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{where} (outdated)" if self.outdated and where else where
+
+
 class Review(Frozen):
-    """One person's newest verdict. Only people who may write to the repository are listed."""
+    """One verdict, with the comments at lines that were written with it."""
 
     id: str
     author: str
     state: Literal["approved", "changes_requested", "commented", "dismissed"]
     body: str = ""
     commit: str = ""  # the head that was reviewed
+    standing: Standing = "writer"
+    comments: tuple[Comment, ...] = ()
 
 
 class PullRequest(Frozen):
@@ -47,14 +82,20 @@ class PullRequest(Frozen):
     title: str = ""
     branch: str = ""
     base: str = ""  # the branch that it goes into
+    base_sha: str = ""
     head_sha: str = ""
+    head_since: datetime | None = None  # when the host first knew of this head
     state: Literal["open", "closed"] = "open"
     draft: bool | None = None
     merged: bool | None = None
     mergeable: bool | None = None  # no conflicts
+    merge_state: str = ""  # what the host says of merging it: clean, behind, blocked, dirty, unstable …
     checks: tuple[Check, ...] | None = None
     reviews: tuple[Review, ...] | None = None
+    comments: tuple[Comment, ...] | None = ()  # of people, oldest first
     merged_by: str = ""
+    read_at: datetime | None = None
+    moved: bool = False  # its head or its base changed while it was read: it is no picture of one moment
 
 
 def branch_of(key: str, title: str, generation: int) -> str:

@@ -19,6 +19,7 @@ from .run import Run, Usage
 MOST_APPLIED, MOST_LOG, MOST_TEXT, MOST_WORDS = 256, 200, 4_000, 20
 MOST_ALIASES = 40
 MOST_FILES, MOST_NAME = 10, 200  # names of what came with a reply, and the length of one
+MOST_HANDLED = 300  # more than one snapshot of a pull request can show
 FRESH_LOG, SHORT_QUOTE = 20, 200  # so many newest lines keep their quotes whole; older ones keep so many characters
 
 
@@ -155,7 +156,7 @@ class InFlightRecord(Frozen):
     ignored: tuple[str, ...] = ()  # digests of people whose words do not count: each was noted once
     to_mend: tuple[str, ...] = ()  # what the gate found broken, in words, and no run that ended well was told
     feedback: tuple[str, ...] = ()  # what people said, and no run that ended well was told
-    handled: tuple[str, ...] = ()  # reviews and failed checks that became feedback
+    handled: tuple[str, ...] = ()  # marks of reviews, comments and failed checks that became feedback
     run: Run | None = None
     spent: Usage = Usage()
     pull_request: PullRequest | None = None
@@ -214,6 +215,10 @@ class InFlightRecord(Frozen):
     def tell(self, *words: str) -> InFlightRecord:
         """The next run is told these words too: the newest ones; older ones stay in its history."""
         return self.but(feedback=(*self.feedback, *(text[:MOST_TEXT] for text in words))[-MOST_WORDS:])
+
+    def handle(self, *marks: str) -> InFlightRecord:
+        """What has these marks was dealt with once."""
+        return self.but(handled=(*self.handled, *marks)[-MOST_HANDLED:])
 
     def marks(self) -> tuple[str, ...]:
         """Of all words that a run which is planned now is told."""

@@ -15,6 +15,7 @@ from .effects import (
     MergePullRequest,
     PostComment,
     ReadPullRequest,
+    RequestReview,
     SetItemState,
 )
 from .ending import block, cancel, finish
@@ -26,6 +27,7 @@ from .events import (
     PullRequestOpened,
     PullRequestRead,
 )
+from .feedback import passed_over, said_on
 from .merge_gate import Gate, gate
 from .pull_request import PullRequest
 from .records import MOST_TEXT, MOST_WORDS, Block, InFlightRecord, State, Transition
@@ -34,6 +36,8 @@ from .replies import take_words, tell_agent
 MOST_REFUSALS = 12  # merges of one head that the code host refused before a person is called
 MERGE_WITHIN = timedelta(minutes=30)
 LOOK_SOON = timedelta(seconds=60)
+A_MOMENT = timedelta(seconds=5)
+PASSED_OVER, MOST_PASSED_OVER = "passed-over:", 20  # people, of each of whom it is noted once
 
 
 def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
@@ -44,6 +48,7 @@ def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, conf
     if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
         effects.append(EnableAutoMerge(sha=pull_request.head_sha))
         record = record.but(armed=True)
+    effects += [RequestReview(app=app) for app in config.merge.wait_for_review_by]
     words = f"Pull request #{pull_request.number} is open."
     noted = record.note(event.at, "factory", words) if _is_news(record, pull_request) else record
     return noted.stay(*effects, ReadPullRequest(), pull_request=_small(pull_request))
@@ -54,11 +59,14 @@ def note_pull_request(record: InFlightRecord, event: PullRequestOpened, config: 
     return record.stay(*_link(record, event.pull_request, config), pull_request=_small(event.pull_request))
 
 
-def finish_if_merged(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
-    """A person merged it while the agent was to mend it: then there is nothing left to mend."""
-    if event.pull_request is None or not event.pull_request.merged:
+def finish_or_keep_comments(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
+    """A person merged it while the agent was at work: then nothing is left to do. What people wrote on it is kept."""
+    pull_request = event.pull_request
+    if pull_request is None:
         return record.stay()
-    return finish(record.but(pull_request=_small(event.pull_request)), event.at, config)
+    if pull_request.merged:
+        return finish(record.but(pull_request=_small(pull_request)), event.at, config)
+    return take_comments(record, pull_request, event.at).stay()
 
 
 def read_it(record: InFlightRecord, event: PullRequestChanged, config: FactoryConfig) -> Transition | None:
@@ -92,6 +100,7 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
     record = record.but(pull_request=_small(pull_request))
     if pull_request.merged:
         return finish(record, at, config)
+    record = take_comments(record, pull_request, at)
     if pull_request.state == "closed":
         why = f"A person closed pull request #{pull_request.number} without merging it."
         closed = Block(reason="pull-request-closed", why=why, fix=comments.retry_fix(record), gate_lifts=True)
@@ -109,10 +118,13 @@ def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: Factor
     pull_request, stopped = event.pull_request, record.block
     if any(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox):
         return record.stay()
-    if pull_request is None or (pull_request.state == "closed" and not pull_request.merged):
+    if pull_request is None:
         return record.stay()
     if pull_request.merged:
         return finish(record.but(pull_request=_small(pull_request)), event.at, config)
+    record = take_comments(record, pull_request, event.at)
+    if pull_request.state == "closed":
+        return record.stay()
     passed = gate(pull_request, config.merge, record.base)
     if passed.verdict == "open" and stopped and stopped.gate_lifts:
         lifted = _by_gate(record.but(block=None), passed, pull_request, event.at, config)
@@ -141,8 +153,7 @@ def back_to_review(record: InFlightRecord, event: MergeRefused, config: FactoryC
         why = f"The code host refused {refusals} times to merge it. Last: {event.reason}"
         refused = Block(reason="merge-refused", why=why, fix=comments.retry_fix(record), gate_lifts=True)
         return block(noted, event.at, refused, config)
-    handled = (*record.handled, f"{refusal}{refusals}")[-100:]
-    return noted.to(State.IN_REVIEW, event.at, within=LOOK_SOON, handled=handled)
+    return noted.handle(f"{refusal}{refusals}").to(State.IN_REVIEW, event.at, within=LOOK_SOON)
 
 
 def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
@@ -156,7 +167,7 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
     if waited >= config.merge.remind_after and "reminded" not in record.handled:
         where = record.pull_request.url if record.pull_request else ""
         effects.append(PostComment(body=f"The pull request has waited for {comments.duration(waited)}: {where}"))
-        record = record.but(handled=(*record.handled, "reminded"))
+        record = record.handle("reminded")
     return record.to(State.IN_REVIEW, event.at, *effects, within=config.runner.review_check_every)
 
 
@@ -171,6 +182,25 @@ def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryC
         return follow_up(tell_agent(noted, event.reply), event.at, (), config, "review-failed")
 
     return take_words(record, event, config, "wrote", run_again)
+
+
+def take_comments(record: InFlightRecord, pull_request: PullRequest, at: datetime) -> InFlightRecord:
+    """With what people wrote on the pull request, each comment once, for the next run.
+
+    It counts from those who may write there. That others wrote, or reviewed, is noted once for each of them.
+    """
+    for said in said_on(pull_request):
+        mark = said.words[0][0]
+        if said.standing in {"writer", "author"} and mark not in record.handled:
+            noted = record.note(at, "person", f"{said.author} wrote on the pull request.", said.quote)
+            record = noted.tell(*(words for _, words in said.words)).handle(mark)
+    for author, standing in passed_over(pull_request):
+        mark, known = f"{PASSED_OVER}{author}", [mark for mark in record.handled if mark.startswith(PASSED_OVER)]
+        if mark not in known and len(known) < MOST_PASSED_OVER:
+            may = "may not write" if standing == "outsider" else "is not known to be one who may write"
+            words = f"Passed over what {author} says on the pull request: {author} {may} to {pull_request.repository}."
+            record = record.note(at, "person", words).handle(mark)
+    return record
 
 
 def follow_up(
@@ -192,7 +222,7 @@ def _by_gate(
     new = [(mark, words) for mark, words in passed.feedback if mark not in record.handled]
     if new:
         noted = record.note(at, "factory", f"To be mended: {passed.why}")
-        noted = noted.but(handled=(*record.handled, *(mark for mark, _ in new))[-100:])
+        noted = noted.handle(*(mark for mark, _ in new))
         reason = (
             "ci-failed"
             if new[0][0].startswith("check:")
@@ -208,9 +238,15 @@ def _by_gate(
     if passed.verdict == "open":
         noted = record.note(at, "factory", f"Merges {pull_request.head_sha[:7]}: {passed.why}.")
         return noted.to(State.MERGING, at, MergePullRequest(sha=pull_request.head_sha), within=MERGE_WITHIN)
-    if passed.unsaid and record.waits_for != passed.why:
-        return record.stay(deadline=at + LOOK_SOON, waits_for=passed.why)
-    return record.stay(waits_for=passed.why)
+    return record.stay(deadline=_look_again(record, passed, at), waits_for=passed.why)
+
+
+def _look_again(record: InFlightRecord, passed: Gate, at: datetime) -> datetime | None:
+    """Earlier than planned where no event will tell: when the wait ends, or soon, and then less and less often."""
+    soon = passed.until
+    if passed.unsaid:
+        soon = at + max(LOOK_SOON, (at - (record.since or at)) / 4)
+    return min(filter(None, (record.deadline, soon and max(soon, at + A_MOMENT))), default=None)
 
 
 def _is_news(record: InFlightRecord, pull_request: PullRequest) -> bool:
@@ -226,5 +262,7 @@ def _link(record: InFlightRecord, pull_request: PullRequest, config: FactoryConf
 def _small(pull_request: PullRequest) -> PullRequest:
     """Without the long texts: the record keeps what is shown, the next read brings the rest."""
     checks = tuple(check.model_copy(update={"summary": ""}) for check in pull_request.checks or ())[:50]
-    reviews = tuple(review.model_copy(update={"body": ""}) for review in pull_request.reviews or ())[-50:]
-    return pull_request.model_copy(update={"checks": checks, "reviews": reviews})
+    judged = [one for one in pull_request.reviews or () if one.state != "commented" or one.standing == "app"]
+    reviews = tuple(review.model_copy(update={"body": "", "comments": ()}) for review in judged)[-50:]
+    comments = None if pull_request.comments is None else ()
+    return pull_request.model_copy(update={"checks": checks, "reviews": reviews, "comments": comments})

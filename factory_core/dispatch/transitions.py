@@ -76,7 +76,7 @@ from .following import (
 from .records import InFlightRecord, State, Transition
 from .reviewing import (
     back_to_review,
-    finish_if_merged,
+    finish_or_keep_comments,
     finish_or_look_again,
     follow_comment,
     judge,
@@ -144,7 +144,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     *rows(AT_WORK, CommentAdded, keep_for_the_agent),
     *rows((RUNNING, IN_REVIEW), ReplyReceived, note_talk),
     *rows(AT_WORK, PullRequestChanged, read_it),
-    *rows(AT_WORK, PullRequestRead, finish_if_merged),
+    *rows(AT_WORK, PullRequestRead, finish_or_keep_comments),
     *rows((*AT_WORK, BLOCKED), PullRequestOpened, note_pull_request),
     *rows((TRIAGING, *AT_WORK), QuestionAsked, remember_overtaken_thread),
     # its pull request waits for checks and people

@@ -80,6 +80,7 @@ class Performer:
             effects.OpenPullRequest: self._open_pull_request,
             effects.LinkPullRequest: self._link_pull_request,
             effects.ReadPullRequest: self._read_pull_request,
+            effects.RequestReview: self._request_review,
             effects.EnableAutoMerge: self._enable_auto_merge,
             effects.DisableAutoMerge: self._disable_auto_merge,
             effects.MergePullRequest: self._merge_pull_request,
@@ -265,6 +266,11 @@ class Performer:
             return Outcome()
         read = await self._target.read_pull_request(known.repository, known.number)
         return Outcome(events.PullRequestRead(**self._about(record, planned), pull_request=read))
+
+    async def _request_review(self, record: InFlightRecord, planned: Planned, effect: effects.RequestReview) -> Outcome:
+        if record.pull_request:
+            await self._target.request_review(record.pull_request, effect.app)
+        return Outcome()
 
     async def _enable_auto_merge(
         self, record: InFlightRecord, planned: Planned, effect: effects.EnableAutoMerge

@@ -10,7 +10,7 @@ from typing import Any
 from ..config import FactoryConfig
 from ..dispatch.batch import Batch
 from ..dispatch.capacity import why_waiting
-from ..dispatch.merge_gate import GREEN, newest
+from ..dispatch.merge_gate import GREEN, counted, missing_check, verdicts
 from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import ENDED, MOST_LOG, InFlightRecord, State
 from ..dispatch.run import RunReport
@@ -109,21 +109,22 @@ def _pull_request(pull_request: PullRequest | None, config: FactoryConfig) -> Pu
         return None
     return PullRequestReport(
         number=pull_request.number, url=link(pull_request.url, config), draft=pull_request.draft,
-        checks=_checks(pull_request), review=_review(pull_request),
+        checks=_checks(pull_request), review=_review(pull_request, config),
     )  # fmt: skip
 
 
-def _review(pull_request: PullRequest) -> Review | None:
-    states = {review.state for review in newest(pull_request)}
+def _review(pull_request: PullRequest, config: FactoryConfig) -> Review | None:
+    states = {review.state for review in verdicts(pull_request, config.merge)}
     return "changes requested" if "changes_requested" in states else "approved" if "approved" in states else None
 
 
 def _checks(pull_request: PullRequest) -> Checks | None:
-    if not pull_request.checks:
+    checks = counted(pull_request)
+    if not checks:
         return None
-    if any(check.status == "completed" and check.conclusion not in GREEN for check in pull_request.checks):
+    if any(check.status == "completed" and check.conclusion not in GREEN for check in checks):
         return "failed"
-    return "green" if all(check.status == "completed" for check in pull_request.checks) else "running"
+    return "running" if missing_check(checks, ()) else "green"
 
 
 def _link(record: InFlightRecord, config: FactoryConfig, hidden: bool) -> Link | None:

@@ -25,8 +25,8 @@ async def in_review(**config: object) -> World:
     return world
 
 
-def test_whether_it_merges_cleanly_is_asked_again_soon_and_then_with_all_else() -> None:
-    """The host works it out when asked and tells nobody: a minute later it is known, or asked with the usual look."""
+def test_whether_it_merges_cleanly_is_asked_again_soon_and_then_less_and_less_often() -> None:
+    """The host works it out when asked and tells nobody: it is asked after a minute, and then ever later."""
 
     async def story() -> None:
         world = await in_review()
@@ -36,10 +36,11 @@ def test_whether_it_merges_cleanly_is_asked_again_soon_and_then_with_all_else() 
         record, asked = await world.record(), world.target.calls["read_pull_request"]
         assert record.deadline == world.now + timedelta(seconds=60)
         await world.later(timedelta(seconds=61))
-        await world.later(timedelta(minutes=5))
         assert (await world.state(), world.target.calls["read_pull_request"]) == (State.IN_REVIEW, asked + 1)
+        await world.later(timedelta(hours=1))
+        assert (await world.record()).deadline == world.now + timedelta(hours=1, seconds=61) / 4
         world.target.green(1)
-        await world.later(timedelta(minutes=30))
+        await world.later(timedelta(minutes=16))
         assert await world.state() is State.DONE
 
     run(story())

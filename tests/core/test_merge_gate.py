@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -33,7 +34,16 @@ def pull(**changes: Any) -> PullRequest:
         {"head_sha": ""},
         {"mergeable": None},
         {"reviews": None},
+        {"comments": None},
+        {"moved": True},
         {"checks": None},
+        {"checks": (Check(name="ci", status="expected"),)},
+        {"checks": (GREEN, Check(name="e2e", status="expected"))},
+        {"checks": (GREEN, Check(name="app", status="expected", since=datetime(2026, 11, 20, tzinfo=UTC)))},
+        {"checks": (Check(name="ci", status="completed", conclusion="skipped"),)},
+        {"checks": (Check(name="ci", status="completed", conclusion="success", vacuous=True),)},
+        {"reviews": (Review(id="7", author="sam", state="changes_requested", standing="unknown"),)},
+        {"reviews": (Review(id="7", author="helper", state="changes_requested", standing="app"),)},
         {"checks": ()},
         {"checks": (GREEN, Check(name="slow", status="pending"))},
         {"checks": (Check(name="ci", status="completed", conclusion=""),)},

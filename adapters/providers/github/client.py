@@ -22,6 +22,7 @@ PAGE = 100  # rows; GitHub's largest page
 MOST_PAGES = 10
 LEAST_PAUSE = 60.0  # seconds, for a limit without a header that says when it ends
 CONNECT = "factory connect github"
+USER_AGENT = "ticket-factory"
 
 
 def utc_now() -> datetime:
@@ -34,6 +35,7 @@ class GithubClient:
 
     def __init__(self, http: httpx2.AsyncClient, token: Token, url: str, *, clock: Clock = utc_now) -> None:
         self._http, self._token, self._url, self._clock = http, token, url.rstrip("/"), clock
+        self.clock = clock
 
     async def ask(
         self, method: str, path: str, *, params: dict[str, Any] | None = None, body: object = None
@@ -75,14 +77,40 @@ class GithubClient:
         """All rows of a list, page by page; None when it is not a list, or longer than is ever read."""
         found: list[Any] = []
         for page in range(1, MOST_PAGES + 1):
-            answer = await self.read(path, per_page=PAGE, page=page, **params)
+            asked = {"per_page": PAGE, "page": page, **params}
+            response = await self.call("GET", path, params=asked, accept=(404,))
+            answer = None if response.status_code == 404 else document(response)
             part = at(answer, *key) if key else answer
             if not isinstance(part, list):
                 return None
             found += part
-            if len(part) < PAGE:
+            if len(part) < PAGE and "next" not in response.links:
                 return found
         return None
+
+    async def download(self, path: str, most: int) -> bytes:
+        """The last bytes of a file that GitHub may keep elsewhere.
+
+        The address that it names is asked without the token, and over nothing less safe than the API itself.
+        """
+        response = await self.call("GET", path, accept=(301, 302, 307, 308))
+        if not response.is_redirect or "location" not in response.headers:
+            return response.content[-most:] if response.is_success else b""
+        place = httpx2.URL(self._url).join(response.headers["location"])
+        if place.scheme not in {"https", httpx2.URL(self._url).scheme}:
+            return b""
+        request = self._http.build_request("GET", place, headers={"user-agent": USER_AGENT}, timeout=DEADLINE)
+        end = b""
+        try:
+            answer = await self._http.send(request, stream=True)
+            try:
+                async for part in answer.aiter_bytes():
+                    end = (end + part)[-most:]
+            finally:
+                await answer.aclose()
+        except httpx2.HTTPError as error:
+            raise later("GitHub", f"no answer: {type(error).__name__}") from error
+        return end if answer.is_success else b""
 
     async def mutate(self, operation: str, **variables: Any) -> tuple[str, ...]:
         """Perform the stored GraphQL mutation; the answer is why GitHub would not, empty when it is done."""

@@ -15,7 +15,8 @@ from factory_core.intake.payload import at, number, text, truth
 from .client import GithubClient, document, message
 from .connection import check_connection
 from .deliveries import GithubDeliveries
-from .snapshot import checks_of, pull_request, reviews_of
+from .pull_request_reader import PullRequestReader
+from .snapshot import pull_request
 
 NOTHING_TO_WAIT_FOR = ("clean status", "unstable status")  # GitHub's words for: merge it now, there is nothing to arm
 
@@ -24,7 +25,7 @@ class GithubOutputTarget:
     """ports.OutputTarget for GitHub. `repository` is `owner/name` as the configuration has it."""
 
     def __init__(self, client: GithubClient, config: FactoryConfig) -> None:
-        self._client, self._config = client, config
+        self._client, self._config, self._reader = client, config, PullRequestReader(client)
         self.redeliver_failed = GithubDeliveries(client, config).redeliver_failed
 
     async def check_connection(self) -> ProviderConnection:
@@ -44,17 +45,8 @@ class GithubOutputTarget:
         return None if newest is None else await self.read_pull_request(repository, newest)
 
     async def read_pull_request(self, repository: str, number: int) -> PullRequest | None:
-        """With the checks and the reviews of its head; None when it is gone while the repository is not."""
-        here = f"/repos/{repository}"
-        pull = await self._client.read(f"{here}/pulls/{number}")
-        if pull is None:
-            await self._client.call("GET", here)  # raises when it is the repository that we cannot see
-            return None
-        commit = f"{here}/commits/{text(pull, 'head', 'sha')}"
-        runs = await self._client.read_all(f"{commit}/check-runs", "check_runs", filter="latest")
-        statuses = await self._client.read_all(f"{commit}/status", "statuses")
-        reviews = await self._client.read_all(f"{here}/pulls/{number}/reviews")
-        return pull_request(repository, pull, checks_of(runs, statuses), reviews_of(reviews))
+        """With the checks of its head, and all that was said; None when it is gone while the repository is not."""
+        return await self._reader.read(repository, number)
 
     async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
         """The branch is the key: when it already has one, open or merged, that is the answer."""
@@ -66,6 +58,11 @@ class GithubOutputTarget:
         if there and (there.state == "open" or there.merged):
             return there
         raise self._client.refusal(answer)
+
+    async def request_review(self, pull_request: PullRequest, app: str) -> None:
+        """docs.github.com/rest/pulls/review-requests; most apps review by themselves, and cannot be asked."""
+        order = {"reviewers": [f"{app}[bot]"]}
+        await self._client.call("POST", f"{_path(pull_request)}/requested_reviewers", body=order, accept=(404, 422))
 
     async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
         """Merge exactly this head; after a refusal or an unknown outcome, what GitHub shows decides.

@@ -10,18 +10,15 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from factory_core.config import FactoryConfig
-from factory_core.dispatch.events import CommentAdded, Event, PullRequestChanged, Reply
+from factory_core.dispatch.events import PullRequestChanged
 from factory_core.dispatch.pull_request import PREFIX, item_of_body, item_of_branch, names_at
 from factory_core.errors import Refused
 from factory_core.intake.http import HttpRequest
-from factory_core.intake.payload import at, moment, number, read_object, rows, text
+from factory_core.intake.payload import at, number, read_object, rows, text
 from factory_core.intake.signatures import refuse_unsigned, signed
 from factory_core.ports import Inbound
 
-from .snapshot import MAY_WRITE
-
 SIGNATURE = "x-hub-signature-256"  # the older x-hub-signature is SHA-1 and never counts
-COMMAND = "/factory "
 
 
 class GithubWebhook:
@@ -44,32 +41,11 @@ class GithubWebhook:
             raise _unreadable("it has no x-github-event or no x-github-delivery header")
         payload = read_object("github", _json_of(request))
         what = ".".join(filter(None, (name, text(payload, "action"))))[:80]
-        events = self._command(payload, request) if what == "issue_comment.created" else ()
-        events += tuple(_changed(one, what, delivery, payload, request) for one in _subjects(what, name, payload))
+        events = tuple(_changed(one, what, delivery, payload, request) for one in _subjects(what, name, payload))
         keys = dict.fromkeys(event.work_item_id for event in events if event.work_item_id)
         notice = _renamed(what, payload, self._repositories)
         lost = _lost(what, payload, self._repositories)
         return Inbound(delivery_id=delivery, what=" ".join((what, *keys)), notice=notice, events=events, lost=lost)
-
-    def _command(self, payload: dict[str, Any], request: HttpRequest) -> tuple[Event, ...]:
-        """What a person who may write to the repository tells the factory on its pull request.
-
-        Everybody who installs a public App shares its secret, and a mark is copied by anybody: so the mark only says
-        that this may be one of ours, and the item is found by the pull request itself.
-        """
-        comment, item = at(payload, "comment"), item_of_body(text(payload, "issue", "body"))
-        allowed = text(comment, "author_association") in MAY_WRITE and text(comment, "user", "type") == "User"
-        words, comment_id = text(comment, "body"), number(comment, "id")
-        on_pull_request = at(payload, "issue", "pull_request") is not None
-        if not (item and allowed and on_pull_request and comment_id and words.startswith(COMMAND)):
-            return ()
-        reply = Reply(
-            id=f"github:comment:{comment_id}", author=text(comment, "user", "login"), text=words,
-            at=moment(comment, "created_at") or request.received_at,
-        )  # fmt: skip
-        aliases = _aliases(Subject(number(payload, "issue", "number")), payload)
-        now = request.received_at
-        return (CommentAdded(id=reply.id, work_item_id="", aliases=aliases, at=now, reply=reply, on="pull request"),)
 
 
 def _json_of(request: HttpRequest) -> bytes | str:
@@ -113,10 +89,10 @@ def _aliases(subject: Subject, payload: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _subjects(what: str, name: str, payload: dict[str, Any]) -> Iterable[Subject]:
-    """Those that are on a branch of ours, each once; usually one or none."""
+    """Those that are on a branch of ours, or commented on, each once; usually one or none."""
     subjects = SUBJECTS.get(what) or SUBJECTS.get(name)
     found = subjects(payload) if subjects else ()
-    return dict.fromkeys(subject for subject in found if subject.branch.startswith(PREFIX))
+    return dict.fromkeys(one for one in found if one.branch.startswith(PREFIX) or subjects is _of_comment)
 
 
 def _lost(what: str, payload: dict[str, Any], repositories: Collection[str]) -> str:
@@ -151,6 +127,16 @@ def _renamed(what: str, payload: dict[str, Any], repositories: Collection[str]) 
         return ""
     named = before.casefold() in repositories
     return f"repository {before} is {now} now; name it so in the configuration" if named else ""
+
+
+def _of_comment(payload: dict[str, Any]) -> Iterable[Subject]:
+    """An issue is a pull request, too, and names no branch. Apps are not obeyed.
+
+    A mark is copied by anybody: it only says that this may be one of ours, and the item is found by the pull request.
+    """
+    issue, app = at(payload, "issue"), text(payload, "comment", "user", "type") == "Bot"
+    ours = at(issue, "pull_request") is not None and item_of_body(text(issue, "body"))
+    return (Subject(number(issue, "number")),) if ours and not app else ()
 
 
 def _of_pull_request(payload: dict[str, Any]) -> Iterable[Subject]:
@@ -205,14 +191,18 @@ SUBJECTS: dict[str, Callable[[dict[str, Any]], Iterable[Subject]]] = {
             "auto_merge_enabled", "auto_merge_disabled",
         )
     },
+    "issue_comment.created": _of_comment,
     "pull_request_review.submitted": _of_pull_request,
+    "pull_request_review.edited": _of_pull_request,
     "pull_request_review.dismissed": _of_pull_request,
+    "pull_request_review_comment.created": _of_pull_request,
     "check_run.completed": _of_check_run,
     "check_suite.completed": _of_check_suite,
     "workflow_run.completed": _of_workflow_run,
     "status": _of_status,
 }  # fmt: skip
-"""The events that may change what becomes of a pull request, and what each is about; others are nothing.
+"""The events that may change what becomes of a pull request, and what each is about; others are nothing. What people
+write is never taken from an event: the pull request is read, which also tells who may write.
 
 So is `pull_request.opened`: the factory opened it, and read it then; one that a person opened is that person's.
 """

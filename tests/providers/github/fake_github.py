@@ -26,6 +26,7 @@ class FakeGithub:
         self.check_runs: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
         self.reviews: list[dict[str, Any]] = []
+        self.may: dict[str, str] = {}  # login → permission; whoever is not here is no account
         self.asked: list[httpx2.Request] = []
         self.instead: dict[str, httpx2.Response | Exception] = {}
         self.afterwards: dict[str, httpx2.Response | Exception] = {}
@@ -69,8 +70,13 @@ class FakeGithub:
             ("GET", r"/pulls/\d+/reviews", lambda r, b: _page(r, self.reviews)),
             ("GET", r"/commits/\w+/check-runs", lambda r, b: _page(r, self.check_runs, "check_runs")),
             ("GET", r"/commits/\w+/status", lambda r, b: _page(r, self.statuses, "statuses")),
+            ("GET", r"/collaborators/([\w-]+)/permission", self._permission),
             ("POST", "/graphql", self._graphql),
         ]
+
+    def _permission(self, request: httpx2.Request, body: object, login: str) -> httpx2.Response:
+        known = self.may.get(login)
+        return httpx2.Response(200 if known else 404, json={"permission": known, "role_name": known})
 
     def _list(self, request: httpx2.Request, body: object) -> httpx2.Response:
         """Its filter does not tell a fork of the same owner apart, and lists leave fields out."""

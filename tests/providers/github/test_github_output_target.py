@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from fake_github import SHA, FakeGithub, with_client
-from github_payloads import BRANCH, CONFIG, FORK
+from github_payloads import BRANCH, CONFIG, FORK, NOW
 
 from adapters.providers.github.output_target import GithubOutputTarget
 from factory_core.dispatch.pull_request import Check, PullRequest, Review
@@ -42,6 +42,7 @@ def test_the_newest_pull_request_of_exactly_this_branch_is_found() -> None:
     assert found == PullRequest(
         repository=REPO, repository_id="7", number=2, url="https://github.com/acme/api/pull/2", branch=BRANCH,
         base="main", head_sha=SHA, state="open", draft=False, merged=False, mergeable=True, checks=(), reviews=(),
+        read_at=NOW,
     )  # fmt: skip
     assert fake.asked[0].url.params["head"] == f"acme:{BRANCH}"
 
@@ -118,32 +119,33 @@ def test_half_of_the_checks_is_not_enough(path: str) -> None:
     assert at(fake, "read_pull_request", REPO, 1).checks is None
 
 
-def review(review_id: int, author: str, state: str, association: object = "MEMBER") -> dict[str, Any]:
+def review(review_id: int, author: str, state: str, **fields: Any) -> dict[str, Any]:
     return {
-        "id": review_id, "user": {"login": author}, "state": state, "author_association": association, "body": "words",
-        "commit_id": SHA, "submitted_at": f"2026-11-20T10:{review_id:02}:00Z",
+        "id": review_id, "user": {"login": author, "type": "User"}, "state": state, "body": "words", "commit_id": SHA,
+        "submitted_at": f"2026-11-20T10:{review_id:02}:00Z", **fields,
     }  # fmt: skip
 
 
-def test_only_people_who_may_write_review() -> None:
-    """Strangers' approvals and drafts are left out; the rest comes in order, newest last, in lower case."""
+def test_reviews_come_with_what_their_author_may_do() -> None:
+    """Drafts are left out; the rest comes in order, newest last, in lower case. A label says nothing."""
     fake = github()
+    fake.may = {"ann": "write", "eve": "read", "cat": "admin"}
     fake.reviews = [
-        review(3, "ann", "APPROVED"), review(1, "ann", "CHANGES_REQUESTED"), review(2, "eve", "APPROVED", "NONE"),
-        review(4, "bob", "PENDING"), review(5, "cat", "COMMENTED", "OWNER"),
+        review(3, "ann", "APPROVED"), review(1, "ann", "CHANGES_REQUESTED"),
+        review(2, "eve", "APPROVED", author_association="MEMBER"), review(4, "bob", "PENDING"),
+        review(5, "cat", "COMMENTED", author_association="NONE"),
     ]  # fmt: skip
 
-    def said(review_id: str, author: str, state: Any) -> Review:
-        return Review(id=review_id, author=author, state=state, body="words", commit=SHA)
+    def said(review_id: str, author: str, state: Any, standing: Any = "writer") -> Review:
+        return Review(id=review_id, author=author, state=state, body="words", commit=SHA, standing=standing)
 
     assert at(fake, "read_pull_request", REPO, 1).reviews == (
-        said("1", "ann", "changes_requested"), said("3", "ann", "approved"), said("5", "cat", "commented"),
+        said("1", "ann", "changes_requested"), said("2", "eve", "approved", "outsider"), said("3", "ann", "approved"),
+        said("5", "cat", "commented"),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "broken", [review(1, "a", "APPROVED", None), review(1, "a", "BLESSED"), {"state": "APPROVED"}, "text"]
-)
+@pytest.mark.parametrize("broken", [review(1, "a", "BLESSED"), {"state": "APPROVED"}, "text"])
 def test_one_unreadable_review_makes_all_unknown(broken: Any) -> None:
     """A review that cannot be read might be the one that asks for changes."""
     fake = github()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.providers.github.webhook import GithubWebhook
-from factory_core.dispatch.events import CommentAdded, PullRequestChanged, Reply
+from factory_core.dispatch.events import PullRequestChanged
 from factory_core.errors import BadSignature, Problem, Refused
 from factory_core.intake.http import HttpRequest
 from factory_core.ports import Inbound
@@ -32,6 +32,11 @@ ABOUT_US: dict[str, tuple[str, dict[str, Any]]] = {
     },
     "pull_request_review.submitted": ("pull_request_review", {"action": "submitted", "pull_request": pull()}),
     "pull_request_review.dismissed": ("pull_request_review", {"action": "dismissed", "pull_request": pull()}),
+    "pull_request_review.edited": ("pull_request_review", {"action": "edited", "pull_request": pull()}),
+    "pull_request_review_comment.created": (
+        "pull_request_review_comment",
+        {"action": "created", "pull_request": pull()},
+    ),
     "check_run.completed": ("check_run", {"action": "completed", "check_run": {"check_suite": SUITE}}),
     "check_suite.completed": ("check_suite", {"action": "completed", "check_suite": SUITE}),
     "workflow_run.completed": (
@@ -113,7 +118,7 @@ def test_a_suite_that_does_not_tell_its_repository_is_a_hint(pulls: object) -> N
     ("event", "action"),
     [
         ("ping", None), ("pull_request", "opened"), ("pull_request", "labeled"),
-        ("pull_request_review_comment", "created"), ("check_run", "created"), ("check_suite", "requested"),
+        ("pull_request_review_comment", "deleted"), ("check_run", "created"), ("check_suite", "requested"),
         ("workflow_run", "in_progress"), ("push", None), ("invented", "tomorrow"),
     ],
 )  # fmt: skip
@@ -130,32 +135,27 @@ def test_one_commit_on_two_of_our_branches_is_news_for_both() -> None:
     assert [event.work_item_id for event in events] == ["ACME-142", "ACME-7"]
 
 
-def test_a_command_of_a_person_who_may_write_is_heard() -> None:
-    """`/factory …` on our pull request becomes a comment that the core reads; its id is the comment's own."""
-    written = NOW.replace(hour=11, minute=59, second=58)
-    reply = Reply(id="github:comment:492700400", author="sam", text="/factory retry", at=written)
-    aliases = ("pull:7#12", "pull:acme/api#12")
-    assert WEBHOOK.events_in(delivery("issue_comment", comment())).events == (
-        CommentAdded(id=reply.id, work_item_id="", aliases=aliases, at=NOW, reply=reply, on="pull request"),
-    )
+@pytest.mark.parametrize("body", ["/factory rename it", "Please rename it.", "😀"])
+def test_a_comment_on_our_pull_request_is_a_hint_to_read_it(body: str) -> None:
+    """Whoever wrote it, and whatever it says: words and permissions are read, never taken from an event."""
+    for association in ("MEMBER", "NONE", None):
+        events = WEBHOOK.events_in(delivery("issue_comment", comment(body, author_association=association))).events
+        hint = changed("issue_comment.created", "pull:7#12", "pull:acme/api#12")
+        assert events == (hint.model_copy(update={"work_item_id": ""}),)
 
 
 @pytest.mark.parametrize(
     "payload",
     [
-        comment("please /factory retry"),
-        comment("/factoryretry"),
-        comment(author_association="CONTRIBUTOR"),
-        comment(author_association=None),
         comment(user={"login": "acme-factory[bot]", "type": "Bot"}),
         {**comment(), "action": "edited"},
         {**comment(), "issue": {"number": 3, "body": "<!-- factory:item=ACME-142 -->"}},
         {**comment(), "issue": {"number": 3, "pull_request": {}, "body": "somebody else's"}},
     ],
-    ids=["not-first", "one-word", "stranger", "unknown-role", "bot", "edited", "plain-issue", "not-ours"],
+    ids=["bot", "edited", "plain-issue", "not-ours"],
 )
-def test_nobody_else_commands_the_factory(payload: object) -> None:
-    """A command needs all of it: a pull request with our mark, a writer, a person, the first word."""
+def test_other_comments_are_nothing(payload: object) -> None:
+    """An app's comment, an edit, a comment on an issue or on somebody else's pull request."""
     assert WEBHOOK.events_in(delivery("issue_comment", payload)).events == ()
 
 
@@ -254,5 +254,5 @@ def test_no_mutation_of_a_payload_does_more_than_refuse(data: st.DataObject) -> 
         inbound = WEBHOOK.events_in(delivery(event, payload))
     except Problem:
         return
-    assert all(isinstance(found, PullRequestChanged | CommentAdded) for found in inbound.events)
+    assert all(isinstance(found, PullRequestChanged) for found in inbound.events)
     assert inbound.model_dump_json()
