@@ -2,6 +2,7 @@
 
 pk      sk           what
 tenant  item#<id>    a record: version, body; while it waits for a moment: moment, wake_at; while work is due: work
+tenant  alias#<name> another name of a record: item, its id
 tenant  thread#<id>  a clarification: version, body, deadline, expires_at
 tenant  batch        the batch: version, body
 tenant#runs  …       runs and workers: dynamo_run_queue says how
