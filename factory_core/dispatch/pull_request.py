@@ -21,8 +21,8 @@ _MARK = re.compile(r"<!-- factory:item=([^\s<>]{1,200}) -->")
 Standing = Literal["writer", "outsider", "unknown", "author", "app"]
 """What a person may do in the repository, which is what makes a word count; the code host says it, nobody guesses.
 
-writer: may push. outsider: may not. unknown: the host would not say. author: opened the pull request, so that it is no
-reviewer of it. app: not a person; it counts as far as the configuration lists it.
+writer: may push. outsider: may not. unknown: the host would not say. author: may push, and opened the pull request, so
+that it is no reviewer of it. app: not a person; it counts as far as the configuration lists it.
 """
 
 

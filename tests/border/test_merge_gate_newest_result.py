@@ -56,6 +56,14 @@ def test_two_workflows_with_a_job_of_one_name_are_two_checks() -> None:
     assert two("success", "success", workflows=both).judged().verdict == "open"
 
 
+def test_a_job_that_another_events_run_skips_is_not_done_by_that() -> None:
+    """A push runs it and the pull request skips it: the failure stands. Of the same event, the newest result counts."""
+    for events, verdict in ((("push", "pull_request"), "mend"), (("pull_request", "pull_request"), "open")):
+        runs = [run("test", "failure", id=1, suite=1, **OLDER), run("test", "skipped", id=2, suite=2, **NEWER)]
+        same = [workflow(n, event=event) for n, event in enumerate(events, 1)]
+        assert Github(runs=[*runs, run("lint", id=3, suite=2)], workflows=same).judged().verdict == verdict
+
+
 def test_the_ref_in_a_workflows_path_is_no_part_of_its_name() -> None:
     """GitHub adds the branch or the pull request that the file was taken from."""
     paths = ("ci.yml@refs/heads/main", "ci.yml@refs/pull/1/merge")

@@ -79,13 +79,15 @@ def test_comments_come_with_what_their_author_may_do_and_without_those_of_machin
             comment(4, "factory-bot", "Soon.\n\n<!-- factory -->"), comment(5, "factory-bot", "I typed this myself."),
             comment(6, "sam", " \n"),
         ],
-        may={"sam": "write"},
+        may={"sam": "write", "factory-bot": "write"},
     )  # fmt: skip
     assert github.read().comments == (
         Comment(id="1", author="sam", body="Please rename it."),
         Comment(id="2", author="eve", body="Buy now", standing="outsider"),
         Comment(id="5", author="factory-bot", body="I typed this myself.", standing="author"),
     )
+    github.may = {"sam": "write"}  # somebody else opened it, from a branch that was there
+    assert [said.standing for said in github.read().comments or ()] == ["writer", "outsider", "outsider"]
 
 
 # A failed job's log.

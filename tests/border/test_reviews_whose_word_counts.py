@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from factory_core.dispatch.pull_request import PullRequest, Review
+from factory_core.dispatch.pull_request import PullRequest
 from factory_core.errors import Retryable
 
 from .github_of_lists import NOW, REPO, Github, refused, review
@@ -69,15 +69,13 @@ def test_a_deleted_accounts_objection_holds_and_its_approval_does_not_count() ->
 
 
 def test_the_author_of_a_pull_request_is_no_reviewer_of_it() -> None:
-    """Whoever that is, and whatever that account may do."""
-    own = Github(reviews=[review(1, "Factory-Bot")], may={"Factory-Bot": "admin"})
-    assert own.judged(**WITH_REVIEW).verdict == "wait"
-    assert own.read().reviews == (review_of("1", "Factory-Bot", standing="author"),)
-    assert not [path for path in own.paths() if "collaborators" in path]
-
-
-def review_of(id: str, author: str, state: Any = "approved", **fields: Any) -> Review:
-    return Review(**{"id": id, "author": author, "state": state, "commit": "a" * 40, **fields})
+    """Whoever that is: anybody may open one from a branch that is there, and who may write has no second voice."""
+    for may, standing in (("admin", "author"), ("read", "outsider")):
+        own = Github(reviews=[review(1, "Factory-Bot")], may={"Factory-Bot": may})
+        assert own.judged(**WITH_REVIEW).verdict == "wait"
+        assert [seen.standing for seen in own.read().reviews or ()] == [standing]
+    app = Github(reviews=[review(1, "helper[bot]")], pull={"user": {"login": "helper[bot]", "type": "Bot"}})
+    assert app.judged(**WITH_REVIEW, reviewApps=["helper"]).verdict == "wait"
 
 
 def test_each_person_is_asked_about_once_in_some_minutes() -> None:

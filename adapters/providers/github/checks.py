@@ -39,6 +39,7 @@ class Result(NamedTuple):
     app: str = ""
     app_id: int | None = None
     workflow: str = ""  # the path of its file; empty where it is not known, or where there is none
+    event: str = ""  # why the workflow ran: a push, a pull request …
     suite: int = 0  # 0: not known
     id: int = 0
     started: datetime | None = None
@@ -79,8 +80,8 @@ def results_of(
     if runs is None or statuses is None:
         return None
     created = {id: moment(suite, "created_at") for suite in suites or () if (id := number(suite, "id"))}
-    paths = {suite: _path(run) for run in workflows or () if (suite := number(run, "check_suite_id"))}
-    known = [_result_of_run(run, created, paths) for run in sorted(runs, key=lambda run: number(run, "id") or 0)]
+    told = {suite: run for run in workflows or () if (suite := number(run, "check_suite_id"))}
+    known = [_result_of_run(run, created, told) for run in sorted(runs, key=lambda run: number(run, "id") or 0)]
     latest = {text(status, "context"): status for status in sorted(statuses, key=lambda row: text(row, "updated_at"))}
     known += [_result_of_status(status) for status in latest.values()]
     if any(result is None for result in known):
@@ -119,7 +120,7 @@ def is_vacuous(*texts: str) -> bool:
     return any(_VACUOUS.search(said[:_HEADLINE]) for said in texts)
 
 
-def _result_of_run(run: object, created: Mapping[int, datetime | None], paths: Mapping[int, str]) -> Result | None:
+def _result_of_run(run: object, created: Mapping[int, datetime | None], told: Mapping[int, Any]) -> Result | None:
     name, status, suite = text(run, "name"), text(run, "status").lower(), number(run, "check_suite", "id") or 0
     if not name or not status:
         return None
@@ -136,10 +137,17 @@ def _result_of_run(run: object, created: Mapping[int, datetime | None], paths: M
     )
     started = moment(run, "started_at")
     return Result(
-        check, app=_app(run), app_id=number(run, "app", "id"), workflow=paths.get(suite, ""), suite=suite,
-        id=number(run, "id") or 0, started=started, ended=moment(run, "completed_at") if ended else None,
+        check,
+        app=_app(run),
+        app_id=number(run, "app", "id"),
+        workflow=_path(told.get(suite)),
+        event=text(told.get(suite), "event"),
+        suite=suite,
+        id=number(run, "id") or 0,
+        started=started,
+        ended=moment(run, "completed_at") if ended else None,
         triggered=created.get(suite) or started,
-    )  # fmt: skip
+    )
 
 
 def _result_of_status(status: object) -> Result | None:
@@ -159,14 +167,18 @@ def _result_of_status(status: object) -> Result | None:
 
 
 def _supersedes(new: Result, old: Result) -> bool:
-    """Is `new` a later result of the same check? Where the workflow is not known, what may be another check stays."""
+    """Is `new` a later result of the same check? Where the workflow is not known, what may be another check stays.
+
+    A job that another event's run of the workflow skips is not done by that: its earlier result stands.
+    """
     same = (new.app, new.check.name) == (old.app, old.check.name)
     if not same or new.order <= old.order or new.app == "status":
         return False
     if new.suite == old.suite:
         return _is_rerun(new, old)
     if new.workflow and old.workflow:
-        return new.workflow == old.workflow
+        says_nothing = new.check.conclusion in {"skipped", "neutral"}
+        return new.workflow == old.workflow and (new.event == old.event or not says_nothing)
     if old.check.conclusion in {"cancelled", "skipped", "neutral", "stale"}:
         return True
     return bool(new.triggered and old.triggered and new.triggered - old.triggered >= SAME_PUSH)

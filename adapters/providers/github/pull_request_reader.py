@@ -75,9 +75,8 @@ class PullRequestReader:
             self._comments(f"{here}/pulls/{its}/comments", number(pull, "review_comments")),
             self._comments(f"{here}/issues/{its}/comments", number(pull, "comments")),
         )
-        author = text(pull, "user", "login")
-        asked = to_be_asked_about(author, reviews, [*(inline or ()), *(comments or ())])
-        people = People(author, await self._permissions.standings(repository, asked))
+        asked = to_be_asked_about(reviews, [*(inline or ()), *(comments or ())])
+        people = People(text(pull, "user", "login"), await self._permissions.standings(repository, asked))
         results = await self._with_logs(repository, checked.results)
         shown = pull_request(
             repository, pull, read_at=read_at,

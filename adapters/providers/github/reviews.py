@@ -20,7 +20,8 @@ GHOST = "ghost"  # GitHub's name for a deleted account
 
 
 class People:
-    """What may each of them do here? `author` opened the pull request; `may` knows logins in lower case."""
+    """What may each of them do here? `author` opened the pull request, which takes no permission to write; `may` knows
+    logins in lower case."""
 
     def __init__(self, author: str, may: Mapping[str, Standing]) -> None:
         self._author, self._may = author.casefold(), may
@@ -28,8 +29,11 @@ class People:
     def of(self, row: object) -> Standing:
         if is_app(row):
             return "app"
-        login = login_of(row).casefold()
-        return "author" if login == self._author else self._may.get(login, "unknown")
+        may = self._may.get(login_of(row).casefold(), "unknown")
+        return "author" if may == "writer" and self.is_author(row) else may
+
+    def is_author(self, row: object) -> bool:
+        return login_of(row).casefold() == self._author
 
 
 def is_app(row: object) -> bool:
@@ -40,13 +44,12 @@ def login_of(row: object) -> str:
     return text(row, "user", "login") or GHOST
 
 
-def to_be_asked_about(author: str, reviews: list[Any] | None, comments: list[Any]) -> dict[str, str]:
+def to_be_asked_about(reviews: list[Any] | None, comments: list[Any]) -> dict[str, str]:
     """The people whose word matters, those with a verdict first, with the label that GitHub puts beside their names."""
     verdicts = [row for row in reviews or () if text(row, "state").upper() in {"APPROVED", "CHANGES_REQUESTED"}]
     talk = [row for row in (*(reviews or ()), *comments) if text(row, "state").upper() in {"COMMENTED", ""}]
     people = [row for row in (*reversed(verdicts), *reversed(talk)) if not is_app(row) and not _is_own(row)]
-    labels = {login_of(row): text(row, "author_association") for row in people}
-    return {login: label for login, label in labels.items() if login.casefold() not in {author.casefold(), GHOST}}
+    return {login_of(row): text(row, "author_association") for row in people if login_of(row) != GHOST}
 
 
 def reviews_of(listed: list[Any] | None, inline: list[Any], people: People) -> tuple[Review, ...] | None:
@@ -55,6 +58,7 @@ def reviews_of(listed: list[Any] | None, inline: list[Any], people: People) -> t
         return None
     drafts = "PENDING"  # only their author sees them
     shown = [row for row in listed if text(row, "state").upper() != drafts and not _is_own(row)]
+    shown = [row for row in shown if not (is_app(row) and people.is_author(row))]
     found = [_review_of(row, inline, people) for row in sorted(shown, key=lambda row: text(row, "submitted_at"))]
     known = [review for review in found if review is not None]
     if len(known) < len(found):
