@@ -78,7 +78,7 @@ class Secrets:
     ) -> None:
         self._places: Values = (values,)
         self._prefix, self._kept = prefix, kept
-        self._credentials: dict[str, Credential] = {}
+        self._credentials: dict[tuple[str, str], Credential] = {}
 
     def find(self, secret: Secret) -> str:
         """The value to speak with, or nothing; the first of several."""
@@ -88,18 +88,19 @@ class Secrets:
         """Values separated by commas: while a secret is being rotated, the old and the new are both good."""
         return next(iter(self._found(secret)), ())
 
-    def credential(self, provider: str, secret: Secret) -> Credential:
-        """The vendor's token as it is today, the same object for all that speak to that vendor.
+    def credential(self, provider: str, secret: Secret, use: str = "") -> Credential:
+        """The vendor's token as it is today, the same object for all that use it in the same way: git may be refused
+        where the API is not.
 
         A token that is refused in one place (the environment) has its successor in another one (a file), too.
         """
-        if provider not in self._credentials:
-            self._credentials[provider] = Credential(
-                provider,
-                lambda: tuple(dict.fromkeys(token for given in self._found(secret) for token in given)),
-                renew=self.renew,
-            )
-        return self._credentials[provider]
+
+        def tokens() -> tuple[str, ...]:
+            return tuple(dict.fromkeys(token for given in self._found(secret) for token in given))
+
+        if (provider, use) not in self._credentials:
+            self._credentials[provider, use] = Credential(provider, tokens, renew=self.renew)
+        return self._credentials[provider, use]
 
     async def renew(self) -> None:
         """Read them again where they are kept. While that cannot be read they stay as they are."""

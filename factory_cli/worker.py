@@ -92,7 +92,7 @@ async def _work(
     engines = tuple(name for name in ENGINES if name == "console" or shutil.which(name))
     name = socket.gethostname()[:100]
     speaker = Speaker(id=kept.worker_id, name=name, version=VERSION, engines=engines, slots=args.slots)
-    host = CodeHost(args.git_url, secrets.credential("github", VENDORS["github"].token))
+    host = CodeHost(args.git_url, secrets.credential("github", VENDORS["github"].token, "git"))
     fleet = LocalFleet(home, environment=os.environ, clock=utc_now, credentials=host)
     async with httpx2.AsyncClient() as http:
         client = FactoryClient(http, args.url, args.tenant, secrets.find(WORKERS), speaker)

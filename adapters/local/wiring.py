@@ -156,7 +156,7 @@ class LocalTenant:
 def code_host(secrets: Secrets, config: FactoryConfig) -> CodeHost:
     """The code host's token, for the code host alone."""
     vendor = config.output_target
-    return CodeHost(config.github.git_url, secrets.credential(vendor, declared(config)[vendor].token))
+    return CodeHost(config.github.git_url, secrets.credential(vendor, declared(config)[vendor].token, "git"))
 
 
 def leases_of(config: FactoryConfig, file: SqliteFile) -> Leases:

@@ -150,3 +150,24 @@ def test_a_worker_whose_token_is_dead_keeps_its_finished_run_and_takes_no_other(
 
     with serving(tmp_path / "host", "old") as server:
         asyncio.run(play(server))
+
+
+def test_a_machine_that_was_started_for_one_run_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its environment never changes: it leaves with the reason, and the next one gets what is kept by then."""
+    bare = code_host(tmp_path / "host")
+    monkeypatch.setattr("adapters.fleets.worker_queue.worker.ONE_RUN_WAITS", 1.0)
+
+    async def play(server: GitServer) -> None:
+        factory, token = Factory(), Token("old")
+        await factory.fleet.start(order(bare, run_id="R-1", clone_url=f"{server.url}/acme-web.git"))
+        machine = Signing(factory, tmp_path / "anna", token.at(server), once=True, only="R-1")
+        async with machine:
+            machine.fleet._refused = True  # as the run before it found out
+            await machine.over()
+        (end,) = factory.ends
+        assert (end.status, end.lost) == (RunStatus.FAILED, "github")
+
+    with serving(tmp_path / "host", "new") as server:
+        asyncio.run(play(server))

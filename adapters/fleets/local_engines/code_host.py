@@ -33,7 +33,7 @@ class SignIn(Protocol):
 
 
 class CodeHost:
-    """SignIn for the host at `url`; the credential is the one with which its API is spoken to."""
+    """SignIn for the host at `url`, with the token of its API."""
 
     def __init__(self, url: str, credential: Credential) -> None:
         self._host, self._credential = urlsplit(url).netloc, credential

@@ -30,6 +30,9 @@ TRUSTED = 2 / 3  # of a lease
 KEEP = timedelta(days=14)  # work trees of items that nobody came back to; a later run begins from the branch
 TIDY_EVERY = 3600.0  # seconds
 LONGEST_DELAY = 30.0  # seconds between two tries to reach the factory
+ONE_RUN_WAITS = (
+    600.0  # seconds for a credential, where a machine was started for one run: the next one is given a new one
+)
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Held:
     lost: bool = False
     stopping: bool = False
     waits_for: str = ""  # the vendor that refuses this worker's credential
+    waits_since: float = 0.0  # by boot_clock
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -56,6 +60,7 @@ class QueueWorker:
         self, client: FactoryClient, fleet: LocalFleet, kept: Kept, slots: int, clock: Callable[[], float] = boot_clock
     ) -> None:
         self._client, self._fleet, self._kept, self._slots, self._clock = client, fleet, kept, slots, clock
+        self._patience = float("inf")  # seconds that a run may wait for a credential here
         self._held: dict[str, Held] = {}
         self._holding: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
@@ -68,6 +73,7 @@ class QueueWorker:
 
         The first contact may raise what only a person can mend (NeedsPerson, Refused); later, everything is weather.
         """
+        self._patience = ONE_RUN_WAITS if once else self._patience
         for claim in self._kept.claims():
             self._hold(claim)
         await self._fleet.adopt()
@@ -149,8 +155,8 @@ class QueueWorker:
                 if not held.over.is_set():  # else its end was told while we asked
                     await self._let_go(held, lost.why)
                 return
-            except ConnectionLost as problem:
-                _note_loss(held, problem)
+            except ConnectionLost:
+                pass  # it was said, and is tried again after a heartbeat
             except Problem as problem:
                 delay = await _pause(problem, delay, held.order.name)
                 continue
@@ -187,6 +193,10 @@ class QueueWorker:
             await self._fleet.start(order)
             self._note_accepted(held)
             _say(held, f"{order.title[:60]!r} in {order.repository}, {order.engine}")
+        except ConnectionLost as problem:
+            if not self._waits_too_long(held, problem):
+                raise
+            await self.finished(_ended(order, RunStatus.FAILED, problem.why, lost=problem.provider))
         except Terminal as problem:
             await self.finished(_ended(order, RunStatus.FAILED, f"{problem.what}: {problem.why}"))
 
@@ -203,10 +213,20 @@ class QueueWorker:
             self._note_accepted(held)
             return report, head
         except ConnectionLost as problem:
-            _note_loss(held, problem)
-            raise
+            if not self._waits_too_long(held, problem):
+                raise
+            lost = {"status": RunStatus.FAILED, "why": problem.why, "lost": problem.provider}
+            return report.model_copy(update=lost), ""
         except Terminal as problem:
             return report.model_copy(update={"status": RunStatus.FAILED, "why": f"{problem.what}: {problem.why}"}), ""
+
+    def _waits_too_long(self, held: Held, problem: ConnectionLost) -> bool:
+        """That it waits is said once; the factory is told with each heartbeat."""
+        if not held.waits_for:
+            log.error("%s waits: %s: %s", held.order.name, problem.what, problem.why)
+            held.waits_since = self._clock()
+        held.waits_for = problem.provider
+        return self._clock() - held.waits_since > self._patience
 
     def _note_accepted(self, held: Held) -> None:
         held.waits_for = ""
@@ -245,13 +265,6 @@ async def _pause(problem: Problem, delay: float, about: str) -> float:
     return min(delay * 2, LONGEST_DELAY)
 
 
-def _note_loss(held: Held, problem: ConnectionLost) -> None:
-    """Said once: the factory is told with each heartbeat, and the run waits until a credential is accepted."""
-    if not held.waits_for:
-        log.error("%s waits: %s: %s", held.order.work_item_id, problem.what, problem.why)
-    held.waits_for = problem.provider
-
-
 def _say(held: Held, what: str, why: str = "") -> None:
     about = {"action": "run", "item": held.order.name}
     log.info("%s %s%s", held.order.name, what, f" ({why})" if why else "", extra=about)
@@ -261,5 +274,5 @@ def _starting(order: RunOrder) -> RunReport:
     return RunReport(run_id=order.run_id, work_item_id=order.work_item_id, status=RunStatus.STARTING)
 
 
-def _ended(order: RunOrder, status: RunStatus, why: str) -> RunReport:
-    return RunReport(run_id=order.run_id, work_item_id=order.work_item_id, status=status, why=why)
+def _ended(order: RunOrder, status: RunStatus, why: str, lost: str = "") -> RunReport:
+    return RunReport(run_id=order.run_id, work_item_id=order.work_item_id, status=status, why=why, lost=lost)
