@@ -132,7 +132,8 @@ def harmless(text: str, own: str = "") -> str:
 def _names_no_other(text: str, own: str, *, prose: bool = False) -> str:
     """No ticket but our own, and no person. In prose, addresses of other things stay as they are."""
     named = not own.isdigit() and re.escape(own)  # a bare number is anybody's
-    parts = re.split(rf"(?<![\w/.#@-]){named}(?!\w)", text) if named else [text]
+    inside = r"[\w/.-]" if "/" in own else r"\w"
+    parts = re.split(rf"(?<!{inside}){named}(?!\w)", text) if named else [text]
     parts = [*(_LINKING_OWN.sub("about", part) for part in parts[:-1]), parts[-1]]
     if prose:
         return own.join(_NAME.sub(_unnamed_in_prose, _LINKING.sub("about", part)) for part in parts)

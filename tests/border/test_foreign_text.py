@@ -150,6 +150,7 @@ def test_our_own_key_stays_and_no_foreign_word_links_or_unlinks_it() -> None:
     assert for_body(words, "ACME-142") == (
         "ACME-142 is done. about ACME-142, about ACME-142; ACME 1421 and acme/shop#\u00a012 are not ours."
     )
+    assert for_body("Changed changes/ACME-142.md.", "ACME-142") == "Changed changes/ACME-142.md."
     assert for_commit("ACME-142: rename\n\nCloses ACME-142", "ACME-142") == "ACME-142: rename\n\nabout ACME-142"
     assert for_body("Fixes acme/shop#12 and #12", "acme/shop#12") == "about acme/shop#12 and #\u00a012"
     assert for_body("Fixes #42, evil/acme/shop#12", "42") == "about #\u00a042, evil/acme/shop#\u00a012"
