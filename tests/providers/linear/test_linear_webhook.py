@@ -164,6 +164,9 @@ EXPECTED: dict[str, tuple[str, tuple[Event, ...]]] = {
 }
 
 
+LOST = {"OAuthApp.revoked": "Linear says that its access was revoked (OAuthApp.revoked)"}
+
+
 def without_digest(inbound: Inbound) -> Inbound:
     """The digest in an issue event's id is checked by the laws about ids, not by its value."""
     head = "linear:" + ISSUE
@@ -181,7 +184,9 @@ def test_every_sample_becomes_exactly_these_events(name: str) -> None:
     """What Linear says of an item, a comment or a session is told whole, and nothing is added."""
     what, events = EXPECTED[name]
     inbound = deliver(SAMPLES[name], settings=config(app_user_id=APP))
-    assert without_digest(inbound) == Inbound(delivery_id="234d1a4e", what=what, organisation=WORKSPACE, events=events)
+    assert without_digest(inbound) == Inbound(
+        delivery_id="234d1a4e", what=what, organisation=WORKSPACE, events=events, lost=LOST.get(name, "")
+    )
 
 
 SIGNED = SAMPLES["Issue.create"]

@@ -77,7 +77,12 @@ EXPECTED = {
         events=said("<@U0BOTUSER> status?", "1767520930.000700", moment(2, 10, 700)),
     ),
     "app_rate_limited": Inbound(delivery_id="", organisation="T123456", what="app_rate_limited"),
-    "app_uninstalled": Inbound(delivery_id="Ev123ABC465", organisation=TEAM, what="event_callback.app_uninstalled"),
+    "app_uninstalled": Inbound(
+        delivery_id="Ev123ABC465",
+        organisation=TEAM,
+        what="event_callback.app_uninstalled",
+        lost="Slack says that the app was uninstalled (app_uninstalled)",
+    ),
     "message.bot_message": Inbound(delivery_id="Ev123ABC459", organisation=TEAM, what="event_callback.message"),
     "message.bot_reply_own": Inbound(delivery_id="Ev123ABC458", organisation=TEAM, what="event_callback.message"),
     "message.channels": Inbound(delivery_id="Ev123ABC456", organisation=TEAM, what="event_callback.message"),
@@ -95,7 +100,12 @@ EXPECTED = {
         what="event_callback.message",
         events=said("Use the staging database", "1767520860.000200", moment(1, 0, 200)),
     ),
-    "tokens_revoked": Inbound(delivery_id="Ev123ABC464", organisation=TEAM, what="event_callback.tokens_revoked"),
+    "tokens_revoked": Inbound(
+        delivery_id="Ev123ABC464",
+        organisation=TEAM,
+        what="event_callback.tokens_revoked",
+        lost="Slack says that the token was revoked (tokens_revoked)",
+    ),
     "url_verification": Inbound(delivery_id="", what="url_verification", response=CHALLENGE),
 }
 
