@@ -152,7 +152,11 @@ def _tables(section: type[Section], key: str) -> Iterator[str]:
             below = {dict: f"{full}.NAME.", tuple: f"{full}[]."}.get(get_origin(field.annotation), f"{full}.")
             inner.append((sections[0], below))
             continue
-        default = "required" if field.is_required() else _value(field.get_default(call_default_factory=True))
+        default = (
+            "required"
+            if field.is_required()
+            else _value(field.get_default(call_default_factory=True, validated_data={}))
+        )
         choices = "one of " + ", ".join(f"`{one}`" for one in kind if isinstance(one, str)) if _is_choice(kind) else ""
         lines.append(f"| `{full}` | {default} | {'; '.join(filter(None, (choices, said.get(name))))} |")
     about = [f"**`{key.rstrip('.')}`**" + (f": {inspect.getdoc(section)}" if section.__doc__ else "")] if key else []

@@ -134,6 +134,7 @@ class Agents(Section):
     max_usd: float = Field(default=10.0, gt=0, allow_inf_nan=False)
     max_attempts: int = Field(default=2, ge=1, le=5)
     max_rounds: int = Field(default=3, ge=0, le=10)  # follow-ups after a review or a failed check
+    max_conflict_rounds: int = Field(default=3, ge=0, le=10)  # follow-ups for one conflict with the base
     cooldown: Duration = timedelta(seconds=60)
     start_within: Duration = timedelta(minutes=10)
     pass_environment: tuple[str, ...] = ()  # names added to the allow-list
@@ -198,9 +199,21 @@ class Slack(Section):
     bot_user_id: str = ""
 
 
+def _git_url(known: dict[str, Any]) -> str:
+    """The site that a REST root belongs to: on Enterprise Server above `/api/v3`, on GHE.com without `api.`.
+
+    https://docs.github.com/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom
+    """
+    url = known.get("url", "")
+    found = re.fullmatch(r"(?P<server>https?://.+)/api/v3/?|https://api\.(?P<tenant>[a-z0-9-]+\.ghe\.com)/?", url, re.I)
+    if found is None:
+        return "https://github.com"
+    return found["server"] or f"https://{found['tenant']}"
+
+
 class Github(Section):
-    url: str = "https://api.github.com"
-    git_url: str = "https://github.com"
+    url: str = "https://api.github.com"  # the REST root: https://HOST/api/v3 on Enterprise Server
+    git_url: str = Field(default_factory=_git_url)  # if it is not the site of url
     app_id: str = ""
     hook_id: str = ""  # one repository's webhook: its failed deliveries are asked for again
 

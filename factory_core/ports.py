@@ -16,6 +16,7 @@ from .dispatch.batch import Batch
 from .dispatch.events import Event, ReplyReceived
 from .dispatch.pull_request import PullRequest
 from .dispatch.records import ClarificationRecord, InFlightRecord
+from .dispatch.refusal import Refusal
 from .dispatch.run import RunOrder, RunReport
 from .dispatch.triage import Verdict
 from .intake.http import HttpRequest, HttpResponse
@@ -127,10 +128,22 @@ class OutputTarget(Connected, Protocol):
         """Merge exactly this head; empty when merged (now or before), else why the host refused."""
         ...
 
+    async def update_branch(self, pull_request: PullRequest, sha: str) -> str:
+        """Merge the base into the branch, if this is its head still; empty when the host does it, else why not."""
+        ...
+
+    async def enqueue(self, pull_request: PullRequest, sha: str) -> str:
+        """Put exactly this head into the merge queue; empty when it is in it (now or before), else why not."""
+        ...
+
+    def refusal(self, words: str) -> Refusal:
+        """What the words mean in which merge(), update_branch() or enqueue() refused; no I/O."""
+        ...
+
     async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None: ...
 
     async def disable_auto_merge(self, pull_request: PullRequest) -> None:
-        """Take it back; where nothing was enabled there is nothing to do."""
+        """Take it back, and out of the merge queue. Returns when the host is known not to merge it by itself."""
         ...
 
     async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:

@@ -26,7 +26,7 @@ from ..fleets.worker_queue.doorbell import Doorbell
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
 from ..fleets.worker_queue.leases import Leases
-from ..providers.door import says_no
+from ..providers.http_call import is_refusal, provider_of
 from ..registry import WORKERS, declared
 from ..sqlite_run_queue import SqliteRunQueue
 from ..sqlite_state_store import SqliteStateStore
@@ -143,11 +143,9 @@ class LocalTenant:
 
     async def _note_answer(self, response: httpx2.Response) -> None:
         """For the health page: which vendor answered well, and when."""
-        asked = str(response.request.url)
-        names = [name for name in self.vendors if asked.startswith(getattr(self.config, name).url)]
-        if names and response.is_success and not says_no(await response.aread()):
-            for name in names:
-                self.factory.answered(name)
+        provider = provider_of(response)
+        if provider in self.vendors and response.is_success and not is_refusal(await response.aread()):
+            self.factory.answered(provider)
 
     def _wake(self, record: InFlightRecord) -> None:
         self.background.start(self.factory.perform(record))

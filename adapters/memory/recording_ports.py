@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
+from adapters.providers.github.refusals import of_merge
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.dispatch.events import ReplyReceived
 from factory_core.dispatch.pull_request import Check, Comment, PullRequest, Review
+from factory_core.dispatch.refusal import Refusal
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Problem, Terminal
 from factory_core.ports import ItemPage, Thread
@@ -126,6 +128,8 @@ class RecordingTarget(_Recording):
         self.merges: list[tuple[int, str]] = []
         self.requested: list[tuple[int, str]] = []  # reviews by apps
         self.armed: set[int] = set()  # pull requests that the host would merge by itself
+        self.queue: dict[int, str] = {}  # pull request → the head that is in the merge queue
+        self.updated: list[tuple[int, str]] = []  # heads that were merged with their base
 
     def change(self, number: int, **changes: object) -> None:
         self.pull_requests[number] = self.pull_requests[number].model_copy(update=changes)
@@ -178,6 +182,24 @@ class RecordingTarget(_Recording):
         self.merges.append((current.number, sha))
         return ""
 
+    async def update_branch(self, pull_request: PullRequest, sha: str) -> str:
+        """The head moves; what had been seen of it stays."""
+        self._called("update_branch")
+        if self.pull_requests[pull_request.number].head_sha != sha:
+            return "the head moved"
+        self.updated.append((pull_request.number, sha))
+        self.change(pull_request.number, head_sha=f"{sha}+base")
+        return ""
+
+    async def enqueue(self, pull_request: PullRequest, sha: str) -> str:
+        self._called("enqueue")
+        self.queue[pull_request.number] = sha
+        return ""
+
+    def refusal(self, words: str) -> Refusal:
+        """The words that tests play are GitHub's."""
+        return of_merge(words)
+
     async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None:
         self._called("enable_auto_merge")
         self.armed.add(pull_request.number)
@@ -185,6 +207,7 @@ class RecordingTarget(_Recording):
     async def disable_auto_merge(self, pull_request: PullRequest) -> None:
         self._called("disable_auto_merge")
         self.armed.discard(pull_request.number)
+        self.queue.pop(pull_request.number, "")
 
     async def is_pr_complete(self, work_item_id: str, repository: str, branch: str) -> bool:
         found = await self.find_pull_request(repository, branch)

@@ -6,12 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from adapters.providers.github.refusals import of_merge
 from factory_core.dispatch.pull_request import Check, PullRequest, Review, item_of_branch
+from factory_core.dispatch.refusal import Refusal
 from factory_core.errors import Terminal
 from factory_core.ports import Redelivered
 
 from .schedule import HOUR
 from .world import Truth, World
+
+MOST_REFUSALS = 10  # of one head within an hour
+REFUSALS = (
+    "a rule of the code host says no",
+    "At least 1 approving review is required by reviewers with write access.",
+)
 
 
 @dataclass
@@ -43,6 +51,7 @@ class SimulatedTarget:
         self.merged: dict[int, str] = {}  # number → who
         self.merged_at: dict[str, float] = {}  # item → when
         self.stale, self._unsure = False, 0
+        self._refused: dict[str, list[float]] = {}  # head → when it was asked to merge it and would not
         world.act_on_code = self._act
 
     def push(self, branch: str, item: str, by: str = "factory") -> str:
@@ -107,6 +116,24 @@ class SimulatedTarget:
         self._check_merge(current)
         self._merge(current, "factory")
         return ""
+
+    def refuse(self, pull_request: PullRequest, sha: str, method: str) -> str:
+        """A rule says no, whatever the checks say; it is not asked for the same head over and over."""
+        now, asked = self._world.now(), self._refused.setdefault(sha, [])
+        asked.append(now)
+        often = sum(now - at < HOUR for at in asked)
+        if often > MOST_REFUSALS:
+            self._world.broken("refusals-are-not-hammered", f"{sha} was to be merged {often} times in an hour")
+        return REFUSALS[sum(map(ord, item_of_branch(pull_request.branch))) % len(REFUSALS)]
+
+    async def update_branch(self, pull_request: PullRequest, sha: str) -> str:
+        raise AssertionError("no branch of this host falls behind its base")
+
+    async def enqueue(self, pull_request: PullRequest, sha: str) -> str:
+        raise AssertionError("this host has no merge queue")
+
+    def refusal(self, words: str) -> Refusal:
+        return of_merge(words)
 
     async def enable_auto_merge(self, pull_request: PullRequest, sha: str, method: str) -> None:
         """It merges when the checks pass. Where they have passed there is nothing to wait for, and it does not."""

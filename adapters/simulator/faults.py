@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 READS = frozenset({"read_item", "read_pull_request", "find_pull_request", "ready_items", "replies"})
 KEYED = frozenset({"start", "open_thread", "reply", "post_comment", "link_pull_request", "acknowledge_session"})
-NO_CALLS = frozenset({"is_ready_for_dispatch", "clone_address"})
+NO_CALLS = frozenset({"is_ready_for_dispatch", "clone_address", "refusal"})
 LASTING = frozenset({"away", "deadly", "unwilling"})
 TAKES, STORE_TAKES = 0.05, 0.002  # seconds
 
@@ -98,6 +98,8 @@ class FaultyPort:
                 lasting = simulation.lasts(name, fault)
             if lasting or (fault and fault.kind == "refused"):
                 simulation.count("struck")
+            if lasting == "unwilling":
+                return await _call(self._process, name, TAKES, lambda: self._port.refuse(*args))
             if lasting:
                 return await self._struck(name, lasting)
             if name in READS and simulation.next_fault("read"):
@@ -122,8 +124,6 @@ class FaultyPort:
 
     async def _struck(self, name: str, lasting: FaultKind) -> str:
         """What every call of this name meets for a while."""
-        if lasting == "unwilling":
-            return "a rule of the code host says no"
         if lasting == "deadly":
             await self._process.turn()
             self._process.simulation.deaths.over(self._tenant, name)

@@ -9,7 +9,6 @@ from factory_core.dispatch.records import InFlightRecord
 if TYPE_CHECKING:
     from .simulation import Simulation
 
-REFUSALS = 600.0  # seconds: a code host that would not for so long has refused often enough
 BETWEEN_TRIES = 600.0  # seconds, by whatever clock
 DIED, FAILED = "its worker died over it each time", " did not work: "
 STANDS = frozenset({"down", "pause", "stall"})  # whatever is to be done
@@ -32,7 +31,6 @@ def explained(simulation: Simulation, record: InFlightRecord | None) -> str:
         return ""
     by_fault = {
         "effect-failed": _failed(simulation, block.why),
-        "merge-refused": any(fault.kind == "unwilling" and fault.seconds >= REFUSALS for fault in faults),
         "pull-request-gone": any(fault.kind == "gone" for fault in faults),
     }
     return block.reason if by_fault.get(block.reason) else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from factory_core.dispatch.effects import LASTING
+from factory_core.dispatch.effects import LASTING, NEVER_GIVEN_UP
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 
 from .deadlines import deadlines_are_near, given_up_in_due_time
@@ -158,7 +158,8 @@ def hopeless_is_given_up(write: Saved) -> str:
             return f"{planned.effect.kind} was refused, and stays planned"
         again = planned.attempts > known.get(planned.key, 0)
         since = write.ledger.failing.setdefault(planned.key, now) if again else now
-        if again and now - since > rules.give_up_after + STANDS_STILL:
+        limited = planned.effect.kind not in NEVER_GIVEN_UP
+        if again and limited and now - since > rules.give_up_after + STANDS_STILL:
             return f"{planned.effect.kind} has failed since {since}, and stays planned"
     return ""
 

@@ -94,6 +94,10 @@ def still_blocked(block: Block, waited: str) -> str:
     return f"This has waited for a person for {waited}: {for_comment(block.why)}\n\nWhat to do: {block.fix}"
 
 
+def still_armed(why: str, fix: str) -> str:
+    return f"The code host may still merge the pull request by itself: {why}\n\nWhat to do: {fix}"
+
+
 def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
     """The one comment at the end, for people."""
     pull_request = record.pull_request

@@ -131,15 +131,31 @@ class EnableAutoMerge(Frozen):
 
 
 class DisableAutoMerge(Frozen):
-    """The work is not to be merged as it stands after all."""
+    """The work is not to be merged as it stands after all. It outlives the item, so it names the pull request."""
 
     kind: Literal["disable_auto_merge"] = "disable_auto_merge"
+    repository: str = ""  # both empty in records of an older release: the item's own pull request
+    number: int = 0
 
 
 class MergePullRequest(Frozen):
     """Merge exactly this head → PullRequestRead (merged) | MergeRefused"""
 
     kind: Literal["merge_pull_request"] = "merge_pull_request"
+    sha: str
+
+
+class UpdateBranch(Frozen):
+    """Merge the base into the branch on the code host, if this is its head still → MergeRefused when it would not"""
+
+    kind: Literal["update_branch"] = "update_branch"
+    sha: str
+
+
+class EnqueuePullRequest(Frozen):
+    """Put exactly this head into the merge queue of its base → MergeRefused when the code host would not"""
+
+    kind: Literal["enqueue_pull_request"] = "enqueue_pull_request"
     sha: str
 
 
@@ -185,6 +201,8 @@ Effect = Annotated[
     | EnableAutoMerge
     | DisableAutoMerge
     | MergePullRequest
+    | UpdateBranch
+    | EnqueuePullRequest
     | SetItemState
     | PostComment
     | ForgetItem,
@@ -220,6 +238,9 @@ LASTING = frozenset(
 )
 """Effects that stay planned when the item is cancelled; all others lose their point then."""
 
+NEVER_GIVEN_UP = frozenset({"disable_auto_merge"})
+"""Effects that are tried for as long as a vendor is away: what they undo would act by itself meanwhile."""
+
 LANE = {
     "acknowledge_session": "session",
     "triage_item": "ticket",
@@ -243,6 +264,8 @@ LANE = {
     "enable_auto_merge": "pull request",
     "disable_auto_merge": "pull request",
     "merge_pull_request": "pull request",
+    "update_branch": "pull request",
+    "enqueue_pull_request": "pull request",
 }
 """Effects of one lane are performed in their order: an agent is stopped before its slot is given back. No lane waits
 for another one, so that a chat that is down holds up no slot. To forget the item waits for all of them.

@@ -19,6 +19,7 @@ from .effects import (
     Planned,
     PostComment,
     PostReply,
+    ReadPullRequest,
     ReleaseSlot,
     SetItemState,
     StartAgent,
@@ -92,7 +93,10 @@ def remind_of_block(record: InFlightRecord, event: CheckedIn, config: FactoryCon
 
 def disarm(record: InFlightRecord) -> tuple[Effect, ...]:
     """What stops or is to be mended must not be merged by the code host meanwhile."""
-    return (DisableAutoMerge(),) if record.armed else ()
+    known = record.pull_request
+    if not record.armed or known is None:
+        return ()
+    return (DisableAutoMerge(repository=known.repository, number=known.number),)
 
 
 def give_up(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
@@ -114,16 +118,29 @@ def abort(record: InFlightRecord, event: AbortRequested, config: FactoryConfig) 
 
 def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
     """A person takes it up again: attempts and questions start from nothing, the work and the answers stay."""
-    noted = record.but(block=None).note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
+    noted = _taken_up(record, event)
     if event.reason and record.block and record.block.reason == "still-unclear":  # what nobody had answered
         noted = noted.answered(Reply(id=event.id, author=event.by or "a person", text=event.reason, at=event.at))
-    handled = tuple(
-        mark for mark in noted.handled if not mark.startswith("block:")
-    )  # what stops it again is said again
-    asked = noted.clarification and noted.clarification.model_copy(update={"round": 0})
     told = noted.tell(event.reason) if event.reason else noted
-    fresh = told.but(attempt=0, round=0, clarification=asked, handled=handled)
-    return fresh.to(State.TRIAGING, event.at, TriageItem())
+    return told.to(State.TRIAGING, event.at, TriageItem())
+
+
+def retry_blocked(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
+    """The same; but what only the code host kept from being merged needs no agent: it is read, and merged as it is."""
+    if record.block is None or record.block.reason != "merge-refused":
+        return retry(record, event, config)
+    within = config.runner.review_check_every
+    return _taken_up(record, event).to(State.IN_REVIEW, event.at, ReadPullRequest(), within=within)
+
+
+def _taken_up(record: InFlightRecord, event: RetryRequested) -> InFlightRecord:
+    """With all budgets; what stops it again is said again, and it waits anew."""
+    handled = tuple(mark for mark in record.handled if not mark.startswith("block:") and mark != "reminded")
+    asked = record.clarification and record.clarification.model_copy(update={"round": 0})
+    noted = record.note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
+    return noted.but(
+        block=None, attempt=0, round=0, conflict_rounds=0, refused=None, clarification=asked, handled=handled
+    )
 
 
 def reopen(record: InFlightRecord, at: datetime) -> Transition:
@@ -168,14 +185,17 @@ def block_or_note(record: InFlightRecord, event: EffectFailed, config: FactoryCo
         return note_failure(record, event, config)
     runs = [event.run_id] if event.run_id else _runs(record)
     why = f"{event.effect.replace('_', ' ')} did not work: {event.why}"
-    lifts = event.effect in {"read_pull_request", "merge_pull_request"}
+    lifts = event.effect in {"read_pull_request", "merge_pull_request", "update_branch", "enqueue_pull_request"}
     reason = Block(reason="effect-failed", why=why, fix=event.fix, gate_lifts=lifts)
     return block(record, event.at, reason, config, *(StopAgent(run_id=run) for run in runs))
 
 
 def note_failure(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:
+    """Only a pull request that the code host may still merge by itself is said on the ticket, whatever became of it."""
     words = f"Passed over: {event.effect.replace('_', ' ')} did not work: {event.why}"
-    return record.note(event.at, "factory", words).stay()
+    armed = event.effect == "disable_auto_merge"
+    said = (PostComment(body=comments.still_armed(event.why, event.fix)),) if armed else ()
+    return record.note(event.at, "factory", words).stay(*said)
 
 
 def lasting(record: InFlightRecord, *more: type[Any]) -> tuple[Planned, ...]:

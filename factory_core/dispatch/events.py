@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ..work_item import Frozen, WorkItem
 from .pull_request import PullRequest
+from .refusal import Refusal
 from .run import Run, RunReport
 from .triage import Verdict
 
@@ -128,9 +129,9 @@ class PullRequestRead(Event):
 
 
 class MergeRefused(Event):
-    """The code host would not merge: the head moved, a check is missing, a rule says no."""
+    """The code host would not merge, update the branch, or take it into its merge queue."""
 
-    reason: str
+    refusal: Refusal
 
 
 class EffectFailed(Event):

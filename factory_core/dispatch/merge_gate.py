@@ -15,6 +15,7 @@ MOST_CHECKS = 10  # failed ones that one run is told of
 GREEN = frozenset({"success", "neutral", "skipped"})
 FAILED = frozenset({"failure", "timed_out", "action_required", "startup_failure"})
 SILENT = timedelta(minutes=10)  # an app that has reported nothing for so long is left out
+SOLVE_CONFLICTS = "The branch conflicts with its base. Merge the base into the branch and solve the conflicts."
 
 
 class Gate(Frozen):
@@ -116,8 +117,7 @@ def _failed_checks(pull_request: PullRequest) -> Feedback:
 def _conflict(pull_request: PullRequest) -> Feedback:
     if pull_request.mergeable is not False:
         return ()
-    words = "The branch conflicts with its base. Merge the base into the branch and solve the conflicts."
-    return ((f"conflict:{pull_request.head_sha}", words),)
+    return ((f"conflict:{pull_request.head_sha}", SOLVE_CONFLICTS),)
 
 
 def _missing(pull_request: PullRequest, rules: Merge) -> str:

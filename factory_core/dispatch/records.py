@@ -13,6 +13,7 @@ from ..work_item import Frozen, ItemState, WorkItem
 from .effects import LANE, URGENT, Effect, ForgetItem, Planned, StartAgent
 from .events import Event, Reply
 from .pull_request import PullRequest, aliases_of
+from .refusal import RefusedMerge
 from .routing import Route
 from .run import Run, Usage
 
@@ -42,9 +43,13 @@ class State(StrEnum):
 
 ENDED = frozenset({State.DONE, State.CANCELLED, State.FAILED})
 
+REVIEW = frozenset({State.IN_REVIEW, State.MERGING})
+"""A merge is a part of the review: one that is refused does not begin the wait for people anew."""
+
 PAUSED_BY: Mapping[State, frozenset[str]] = {
     State.WAITING: frozenset({"thread"}),
     State.IN_REVIEW: frozenset({"work", "pull request"}),
+    State.MERGING: frozenset({"work", "pull request"}),
     State.BLOCKED: frozenset({"comments"}),
 }
 """States whose deadline is a limit for people, and the lanes through which they are asked: while one of these waits for
@@ -148,7 +153,8 @@ class InFlightRecord(Frozen):
     lease: Lease = Lease()
     generation: int = 1  # 2 after a person reopened the item
     attempt: int = 0
-    round: int = 0  # follow-ups of this generation
+    round: int = 0  # follow-ups of this generation, but those that solve a conflict
+    conflict_rounds: int = 0  # follow-ups for the conflict with the base that stands now
     route: Route | None = None
     branch: str = ""  # named once, at the first start: a new title does not move the work
     clarification: Clarification | None = None
@@ -161,8 +167,9 @@ class InFlightRecord(Frozen):
     spent: Usage = Usage()
     pull_request: PullRequest | None = None
     armed: bool = False  # the code host was told to merge by itself
+    refused: RefusedMerge | None = None  # the code host's last refusal to merge it
     block: Block | None = None
-    waits_for: str = ""  # in line: what for
+    waits_for: str = ""  # in line, or in review: what for
     log: tuple[LogEntry, ...] = ()
 
     def but(self, **changes: Any) -> InFlightRecord:
@@ -174,9 +181,9 @@ class InFlightRecord(Frozen):
     ) -> Transition:
         """Move to a state, with the deadline by which something must happen there. Who moves on is not forgotten."""
         kept = self if state is self.state else self.without(ForgetItem)
-        since = at if state is not self.state else self.since
+        goes_on = state is self.state or {state, self.state} == REVIEW
+        since, paused = (self.since, self.paused) if goes_on else (at, timedelta(0))
         deadline = at + within if within is not None else None
-        paused = self.paused if state is self.state else timedelta(0)
         return Transition(kept.but(state=state, since=since, deadline=deadline, paused=paused, **changes), effects)
 
     def stay(self, *effects: Effect, **changes: Any) -> Transition:

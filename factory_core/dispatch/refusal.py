@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from ..work_item import Frozen
@@ -20,4 +21,19 @@ class Refusal(Frozen):
     kind: RefusalKind
     why: str  # the host's own words
     fix: str = ""  # as Problem.fix; empty where nobody has to do anything
-    after: float | None = None  # seconds until the next attempt, where the host says so
+    after: float | None = None  # seconds until the next attempt, where the host says so; 0: it changed, read it at once
+
+
+class RefusedMerge(Frozen):
+    """The last refusal to merge, and the pull request as it was then. It is tried again when that changed, or at
+    `until`; without a time, only when it changed."""
+
+    kind: RefusalKind
+    why: str
+    head: str
+    seen: str  # a digest of the pull request
+    until: datetime | None = None
+    times: int = 1  # refusals of this kind and this head in a row: the pauses grow with them
+    updates: int = 0  # of the branch with its base, since its head was last moved by anything else
+    updated: bool = False  # the last of them was ordered for this head
+    enqueued: int = 0  # times that this head was put into the merge queue

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
-from .asking import queue
 from .effects import (
     Effect,
     EnableAutoMerge,
@@ -22,20 +21,18 @@ from .ending import block, cancel, finish
 from .events import (
     CheckedIn,
     CommentAdded,
-    MergeRefused,
     PullRequestChanged,
     PullRequestOpened,
     PullRequestRead,
 )
 from .feedback import passed_over, said_on
 from .merge_gate import Gate, gate
+from .merging import LOOK_SOON, merge, still_refused
 from .pull_request import PullRequest
-from .records import MOST_TEXT, MOST_WORDS, Block, InFlightRecord, State, Transition
+from .records import Block, InFlightRecord, State, Transition
 from .replies import take_words, tell_agent
+from .rounds import conflict_over, follow_up
 
-MOST_REFUSALS = 12  # merges of one head that the code host refused before a person is called
-MERGE_WITHIN = timedelta(minutes=30)
-LOOK_SOON = timedelta(seconds=60)
 A_MOMENT = timedelta(seconds=5)
 PASSED_OVER, MOST_PASSED_OVER = "passed-over:", 20  # people, of each of whom it is noted once
 
@@ -125,12 +122,13 @@ def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: Factor
     record = take_comments(record, pull_request, event.at)
     if pull_request.state == "closed":
         return record.stay()
+    record = record.but(pull_request=_small(pull_request))
     passed = gate(pull_request, config.merge, record.base)
-    if passed.verdict == "open" and stopped and stopped.gate_lifts:
+    if passed.verdict == "open" and stopped and stopped.gate_lifts and not still_refused(record, event.at, config):
         lifted = _by_gate(record.but(block=None), passed, pull_request, event.at, config)
         if lifted.record.block != stopped:
             return lifted
-    return record.stay(pull_request=_small(pull_request))
+    return record.stay()
 
 
 def finish_or_look_again(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
@@ -143,36 +141,20 @@ def finish_or_look_again(record: InFlightRecord, event: PullRequestRead, config:
     return record.to(State.IN_REVIEW, event.at, ReadPullRequest(), within=config.runner.review_check_every)
 
 
-def back_to_review(record: InFlightRecord, event: MergeRefused, config: FactoryConfig) -> Transition:
-    """The code host would not: look again soon, and call a person when it keeps refusing the same head."""
-    head = record.pull_request.head_sha if record.pull_request else ""
-    refusal = f"refused:{head}:"
-    refusals = sum(handled.startswith(refusal) for handled in record.handled) + 1
-    noted = record.note(event.at, "factory", f"Not merged: {event.reason}")
-    if refusals >= MOST_REFUSALS:
-        why = f"The code host refused {refusals} times to merge it. Last: {event.reason}"
-        refused = Block(reason="merge-refused", why=why, fix=comments.retry_fix(record), gate_lifts=True)
-        return block(noted, event.at, refused, config)
-    return noted.handle(f"{refusal}{refusals}").to(State.IN_REVIEW, event.at, within=LOOK_SOON)
-
-
 def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
     """Nothing heard: read it again, remind once, and call a person when nobody reviews."""
     waited = event.at - (record.since or event.at) - record.paused
     if waited >= config.merge.give_up_after:
-        why = f"Nobody acted on its pull request for {comments.duration(waited)}."
+        why = f"Nobody acted on its pull request for {comments.duration(waited)}.{_waits_for(record)}"
         unanswered = Block(reason="review-unanswered", why=why, fix=comments.retry_fix(record), gate_lifts=True)
         return block(record, event.at, unanswered, config)
     effects: list[Effect] = [*record.once(ReadPullRequest())]
     if waited >= config.merge.remind_after and "reminded" not in record.handled:
         where = record.pull_request.url if record.pull_request else ""
-        effects.append(PostComment(body=f"The pull request has waited for {comments.duration(waited)}: {where}"))
+        words = f"The pull request has waited for {comments.duration(waited)}: {where}{_waits_for(record)}"
+        effects.append(PostComment(body=words))
         record = record.handle("reminded")
     return record.to(State.IN_REVIEW, event.at, *effects, within=config.runner.review_check_every)
-
-
-def read_while_merging(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
-    return record.to(State.MERGING, event.at, *record.once(ReadPullRequest()), within=MERGE_WITHIN)
 
 
 def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
@@ -203,22 +185,10 @@ def take_comments(record: InFlightRecord, pull_request: PullRequest, at: datetim
     return record
 
 
-def follow_up(
-    record: InFlightRecord, at: datetime, words: tuple[str, ...], config: FactoryConfig, reason: str
-) -> Transition:
-    """Run the agent again in the same work tree with these words, unless the rounds are used up."""
-    broken = (*record.to_mend, *(text[:MOST_TEXT] for text in words))[-MOST_WORDS:]
-    if record.round >= config.agents.max_rounds:
-        last = (*record.feedback, *words)[-1].strip().partition("\n")[0][:300]
-        why = f"Still not right after {record.round} follow-ups. Last: {last}"
-        stopped = Block(reason=reason, why=why, fix=comments.retry_fix(record), gate_lifts=True)
-        return block(record.but(to_mend=broken), at, stopped, config)
-    return queue(record.but(to_mend=broken, round=record.round + 1, attempt=0), at)
-
-
 def _by_gate(
     record: InFlightRecord, passed: Gate, pull_request: PullRequest, at: datetime, config: FactoryConfig
 ) -> Transition:
+    record = conflict_over(record, pull_request)
     new = [(mark, words) for mark, words in passed.feedback if mark not in record.handled]
     if new:
         noted = record.note(at, "factory", f"To be mended: {passed.why}")
@@ -236,9 +206,12 @@ def _by_gate(
     if record.feedback:
         return follow_up(record, at, (), config, "review-failed")
     if passed.verdict == "open":
-        noted = record.note(at, "factory", f"Merges {pull_request.head_sha[:7]}: {passed.why}.")
-        return noted.to(State.MERGING, at, MergePullRequest(sha=pull_request.head_sha), within=MERGE_WITHIN)
+        return merge(record, at, passed.why, config)
     return record.stay(deadline=_look_again(record, passed, at), waits_for=passed.why)
+
+
+def _waits_for(record: InFlightRecord) -> str:
+    return f" It waits for this: {record.waits_for}" if record.waits_for else ""
 
 
 def _look_again(record: InFlightRecord, passed: Gate, at: datetime) -> datetime | None:

@@ -35,6 +35,7 @@ from .ending import (
     note_failure,
     remind_of_block,
     retry,
+    retry_blocked,
     stop,
     stop_late_agent,
 )
@@ -73,9 +74,9 @@ from .following import (
     read_if_reopened,
     reopen_if_ready,
 )
+from .merging import back_to_review, read_while_merging
 from .records import InFlightRecord, State, Transition
 from .reviewing import (
-    back_to_review,
     finish_or_keep_comments,
     finish_or_look_again,
     follow_comment,
@@ -84,7 +85,6 @@ from .reviewing import (
     note_pull_request,
     read_it,
     read_remind_or_block,
-    read_while_merging,
     remember_pull_request,
 )
 from .running import (
@@ -157,10 +157,10 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(IN_REVIEW, CheckedIn, read_remind_or_block),
     # it is being merged
     row(MERGING, PullRequestRead, finish_or_look_again),
-    row(MERGING, MergeRefused, back_to_review),
+    *rows((IN_REVIEW, MERGING), MergeRefused, back_to_review),
     row(MERGING, CheckedIn, read_while_merging),
     # it needs a person
-    row(BLOCKED, RetryRequested, retry),
+    row(BLOCKED, RetryRequested, retry_blocked),
     row(BLOCKED, ReplyReceived, answer_after_all),
     row(BLOCKED, CommentAdded, keep_for_the_agent),
     row(BLOCKED, ItemChanged, read_if_news),
@@ -209,7 +209,6 @@ IGNORED = ignored(
     ((IN_REVIEW, MERGING), _END, "a zombie: the first end of the run counts"),
     ((MERGING,), [AgentStarted], "the pull request was read after the run was known"),
     ((MERGING,), [ReplyReceived], "the question was answered; talk goes on without the factory"),
-    ((IN_REVIEW,), [MergeRefused], "no merge is under way"),
     ((MERGING,), [PullRequestOpened, PullRequestChanged], "the merge's own outcome tells"),
     ((MERGING,), [CommentAdded, ItemChanged, ItemRead], "too late: the merge is under way"),
     ((TRIAGING, WAITING, *AT_WORK, IN_REVIEW, MERGING, DONE), [RetryRequested], "it is moving, or done"),

@@ -12,6 +12,7 @@ from ..dispatch import comments, effects, events
 from ..dispatch.effects import Planned
 from ..dispatch.ending import KEEP_THREAD
 from ..dispatch.following import OURS
+from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import ClarificationRecord, InFlightRecord
 from ..dispatch.run import ENDED, Run, RunOrder, RunReport, RunStatus
 from ..dispatch.triage import Verdict, not_eligible, triage
@@ -84,6 +85,8 @@ class Performer:
             effects.EnableAutoMerge: self._enable_auto_merge,
             effects.DisableAutoMerge: self._disable_auto_merge,
             effects.MergePullRequest: self._merge_pull_request,
+            effects.UpdateBranch: self._update_branch,
+            effects.EnqueuePullRequest: self._enqueue_pull_request,
             effects.SetItemState: self._set_item_state,
             effects.PostComment: self._post_comment,
             effects.ForgetItem: self._forget_item,
@@ -204,7 +207,8 @@ class Performer:
 
     def _order(self, record: InFlightRecord, planned: Planned, item: WorkItem) -> RunOrder:
         route, rules, before = routed(record), self._config.agents, record.run
-        goes_on = record.attempt <= 1 and (record.round > 0 or bool(record.answers))  # a failed try begins afresh
+        rounds = record.round + record.conflict_rounds
+        goes_on = record.attempt <= 1 and (rounds > 0 or bool(record.answers))  # a failed try begins afresh
         return RunOrder(
             run_id=planned.run_id,
             work_item_id=record.work_item_id,
@@ -282,21 +286,37 @@ class Performer:
     async def _disable_auto_merge(
         self, record: InFlightRecord, planned: Planned, effect: effects.DisableAutoMerge
     ) -> Outcome:
-        if record.pull_request:
-            await self._target.disable_auto_merge(record.pull_request)
+        named = PullRequest(repository=effect.repository, number=effect.number) if effect.number else None
+        armed = named or record.pull_request
+        if armed:
+            await self._target.disable_auto_merge(armed)
         return Outcome()
 
     async def _merge_pull_request(
         self, record: InFlightRecord, planned: Planned, effect: effects.MergePullRequest
     ) -> Outcome:
-        known, about = record.pull_request, self._about(record, planned)
+        known = record.pull_request
         if known is None:
-            return Outcome(events.MergeRefused(**about, reason="its pull request is not known"))
-        refused = await self._target.merge(known, effect.sha, self._config.merge.method)
-        if refused:
-            return Outcome(events.MergeRefused(**about, reason=refused))
+            return self._refused(record, planned, "its pull request is not known")
+        words = await self._target.merge(known, effect.sha, self._config.merge.method)
+        if words:
+            return self._refused(record, planned, words)
         merged = known.model_copy(update={"merged": True, "state": "closed"})
-        return Outcome(events.PullRequestRead(**about, pull_request=merged))
+        return Outcome(events.PullRequestRead(**self._about(record, planned), pull_request=merged))
+
+    async def _update_branch(self, record: InFlightRecord, planned: Planned, effect: effects.UpdateBranch) -> Outcome:
+        words = await self._target.update_branch(record.pull_request, effect.sha) if record.pull_request else ""
+        return self._refused(record, planned, words) if words else Outcome()
+
+    async def _enqueue_pull_request(
+        self, record: InFlightRecord, planned: Planned, effect: effects.EnqueuePullRequest
+    ) -> Outcome:
+        words = await self._target.enqueue(record.pull_request, effect.sha) if record.pull_request else ""
+        return self._refused(record, planned, words) if words else Outcome()
+
+    def _refused(self, record: InFlightRecord, planned: Planned, words: str) -> Outcome:
+        refusal = self._target.refusal(words)
+        return Outcome(events.MergeRefused(**self._about(record, planned), refusal=refusal))
 
     async def _forget_item(self, record: InFlightRecord, planned: Planned, effect: effects.ForgetItem) -> Outcome:
         await self._fleet.forget(record.work_item_id)

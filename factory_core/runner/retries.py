@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig, Runner
-from ..dispatch.effects import Planned, StartAgent
+from ..dispatch.effects import NEVER_GIVEN_UP, Planned, StartAgent
 from ..dispatch.events import EffectFailed
 from ..dispatch.records import InFlightRecord, short
 from ..dispatch.transitions import decide
@@ -21,7 +21,7 @@ def after_problem(
     record: InFlightRecord, planned: Planned, problem: Problem, now: datetime, config: FactoryConfig
 ) -> InFlightRecord:
     """Hopeless is what the vendor says is, what our own fault broke `max_attempts` times, and what no vendor's
-    recovery has mended in `give_up_after`: an outage of an hour parks nothing.
+    recovery has mended in `give_up_after`: an outage of an hour parks nothing. What must be undone has no such limit.
 
     What is not planned any more was taken back by the machine itself, and its failure is nobody's matter.
     """
@@ -30,7 +30,8 @@ def after_problem(
     if isinstance(problem, ConnectionLost):
         return _replaced(record, _waiting(planned, problem, now))
     tried = _tried(planned, problem, now, config.runner)
-    if problem.retryable and not is_poison(tried, config.runner) and not _is_overdue(tried, now, config.runner):
+    lasts = planned.effect.kind in NEVER_GIVEN_UP or not _is_overdue(tried, now, config.runner)
+    if problem.retryable and not is_poison(tried, config.runner) and lasts:
         return _replaced(record, tried)
     failed = EffectFailed(
         id=f"{planned.key}:failed",

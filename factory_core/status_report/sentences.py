@@ -127,7 +127,7 @@ def coming(record: InFlightRecord, config: FactoryConfig, now: datetime) -> str:
         case State.RUNNING:
             return _caps(record, config, now)
         case State.IN_REVIEW if record.pull_request:
-            waits = gate(record.pull_request, config.merge, record.base).why
+            waits = record.waits_for or gate(record.pull_request, config.merge, record.base).why
             return f"{sentence(waits)} {_unless_reviewed(record, config, now)}"
         case State.QUEUED:
             return "It starts when there is room. Waiting costs no try."
@@ -181,7 +181,7 @@ def now_sentence(record: InFlightRecord, here: str, tries: str, now: datetime) -
         case State.IN_REVIEW:
             return f"In review{for_time}: {_pull_request(record)}."
         case State.MERGING:
-            return f"Merging{for_time}: {_pull_request(record)}."
+            return f"Merging: {_pull_request(record)}."
         case State.DONE:
             return f"{'Merged' if merged(record) else 'Done'}{when}."
         case State.CANCELLED:

@@ -21,7 +21,7 @@ VIOLATIONS = {
     "The core knows no vendor, no store, no host and no terminal": ("factory_core/factory.py", "httpx2"),
     "The machine that decides has no clock, no chance, no loop and no log": ("factory_core/dispatch/triage.py", "time"),
     "Hosts stand on the registry, the registry on fleets and providers": (
-        "adapters/providers/door.py",
+        "adapters/providers/http_call.py",
         "adapters.registry",
     ),
     "Only the AWS host knows its SDK": ("adapters/registry.py", "boto3"),
@@ -30,7 +30,7 @@ VIOLATIONS = {
     "A webhook is verified and parsed without I/O and without a clock": ("adapters/providers/slack/text.py", "httpx2"),
     "The sandbox speaks for the vendors, and so knows nothing of our clients": (
         "adapters/sandbox/clock.py",
-        "adapters.providers.door",
+        "adapters.providers.http_call",
     ),
 }
 """Contract → a module, and an import that the contract forbids it."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 from factory_core.dispatch import events
 from factory_core.dispatch.effects import ReadItem, StartAgent
 from factory_core.dispatch.pull_request import Check, PullRequest, Review
 from factory_core.dispatch.records import Block, Clarification, InFlightRecord, State, Summary
+from factory_core.dispatch.refusal import Refusal, RefusalKind, RefusedMerge
 from factory_core.dispatch.routing import Route
 from factory_core.dispatch.run import ENDED, Run, RunReport, RunStatus
 from factory_core.dispatch.triage import Verdict
@@ -71,7 +72,10 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.PullRequestOpened: ({"pull_request": PULL},),
     events.PullRequestChanged: ({"what": "check_run.completed"},),
     events.PullRequestRead: tuple({"pull_request": pull} for pull in PULLS),
-    events.MergeRefused: ({"reason": "the head moved"},),
+    events.MergeRefused: tuple(
+        {"refusal": Refusal(kind=kind, why=f"It says {kind}.", fix="In GitHub: look at it")}
+        for kind in get_args(RefusalKind)
+    ),
     events.EffectFailed: tuple(
         {"effect": effect, "why": "404", "fix": "factory check"} for effect in ("start_agent", "post_reply")
     ),
@@ -97,10 +101,13 @@ def records_in(state: State) -> Iterator[InFlightRecord]:
     last = busy.but(attempt=CONFIG.agents.max_attempts, round=CONFIG.agents.max_rounds, feedback=("Use amount.",))
     yield from (bare, known, busy, last)
     yield busy.but(feedback=("Use amount.",), answers=REPLIES[:1], tracker=ItemState.DONE, generation=2)
-    yield busy.but(handled=tuple(f"refused:a1:{n}" for n in range(1, 12)), clarification=None)
+    for kind in get_args(RefusalKind):
+        refused = RefusedMerge(kind=kind, why="It says no.", head="a1", seen="", times=3, updates=3, enqueued=3)
+        yield busy.but(refused=refused, armed=True, conflict_rounds=2)
     yield known.plan([ReadItem(), ReadItem(), StartAgent()])
     for step, round_ in product(("asked", "reminded", "escalated"), (1, 2)):
         yield busy.but(clarification=asked.model_copy(update={"step": step, "round": round_}))
-    for reason in ("still-unclear", "ci-failed"):
-        stopped = Block(reason=reason, why="It stopped.", fix="factory status ACME-1", gate_lifts=reason == "ci-failed")
+    for reason in ("still-unclear", "ci-failed", "merge-refused"):
+        lifts = reason != "still-unclear"
+        stopped = Block(reason=reason, why="It stopped.", fix="factory status ACME-1", gate_lifts=lifts)
         yield from (busy.but(block=stopped, feedback=feedback) for feedback in ((), ("Use amount.",)))

@@ -328,25 +328,28 @@ def test_a_pull_request_that_a_person_closed_needs_a_person() -> None:
     run(main())
 
 
-def test_a_merge_that_the_code_host_refuses_is_tried_again_and_then_needs_a_person() -> None:
-    """The head moved: look again; the same head refused twelve times calls a person."""
+def test_a_merge_that_the_code_host_refuses_for_now_is_tried_again_with_growing_pauses() -> None:
+    """The base moves on and on: asked less and less often, nobody is called, and what it waits for is shown."""
 
     async def main() -> None:
         world = World()
         await world.add(ticket())
         await world.agent_ends()
         world.target.green(1)
+        asked: list[timedelta] = []
+        began = world.now
 
         async def refuse(*_: object) -> str:
+            asked.append(world.now - began)
             return "base branch was modified"
 
         world.target.merge = refuse  # type: ignore[method-assign]
         await world.hear(world.pull())
-        assert await world.state() is State.IN_REVIEW
-        for _ in range(15):
-            await world.later(timedelta(seconds=61))
+        for _ in range(120):
+            await world.later(timedelta(minutes=1))
         record = await world.record()
-        assert record.state is State.BLOCKED and record.block and record.block.reason == "merge-refused"
+        assert (record.state, record.waits_for) == (State.IN_REVIEW, "base branch was modified")
+        assert [span // timedelta(minutes=1) for span in asked] == [0, 1, 3, 7, 15, 31, 61, 91]
 
     run(main())
 

@@ -17,7 +17,7 @@ from .machine_samples import CONFIG, FIELDS, events_of, records_in
 
 pytestmark = pytest.mark.pure
 
-PLAIN = {"abort", "note_failure", "read_while_merging", "stop"}
+PLAIN = {"abort", "read_while_merging", "stop"}
 """Steps whose name says everything."""
 
 RECORDS = {state: list(records_in(state)) for state in State}

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters.providers.door import says_no
+from adapters.providers.http_call import is_refusal
 from adapters.providers.linear.items import LinearWorkItemProvider
 from adapters.providers.slack.webhook import SlackWebhook
 from factory_core.errors import BadSignature, Problem, Retryable
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.pure
 )
 def test_a_refusal_with_a_200_is_no_success(body: bytes, no: bool) -> None:
     """Health shows the last good answer: one that refuses is none, whatever its status."""
-    assert says_no(body) is no
+    assert is_refusal(body) is no
 
 
 @pytest.mark.parametrize("page", [b"<html>Sign in to the hotel's network</html>", b"", b'"ok"', b'{"status":"ok"}'])

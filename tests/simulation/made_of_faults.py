@@ -56,7 +56,15 @@ def clashing(n: int) -> Schedule:
 def unwilling(n: int) -> Schedule:
     """A rule of the code host keeps it from merging for days."""
     fault = Fault(kind="unwilling", nth=1 + n % 2, call="merge", seconds=10 * DAY)
-    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", red=n % 2),), faults=(fault,))
+    ticket = Ticket(key=f"ACME-{1 + n // 2 % 2}", red=n % 2)
+    return Schedule(seed=n, order=n, tickets=(ticket,), faults=(fault,))
+
+
+def armed_through_an_outage(n: int) -> Schedule:
+    """A person takes back what the host would merge by itself, and it is away for longer than vendors are given."""
+    ticket = Ticket(key="ACME-1", red=1, acts=(Act(kind="cancel", after=1_000.0 + 40 * n),))
+    fault = Fault(kind="away", nth=1, call="disable_auto_merge", seconds=2 * DAY)
+    return Schedule(seed=n, order=n, tickets=(ticket,), rules=Rules(auto=True), faults=(fault,))
 
 
 def torn_thread(n: int) -> Schedule:

@@ -1,27 +1,40 @@
-"""The one door to GitHub's REST and GraphQL APIs: every refusal of theirs becomes a Retryable or a Terminal.
+"""GitHub's REST and GraphQL APIs: what they refuse becomes a Problem by the table in refusals.
 
 Rules of the REST API: docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
 import httpx2
 
-from adapters.providers.credential import Token, authorized
-from adapters.providers.door import DEADLINE, later, never, retry_after, send
-from factory_core.errors import ConnectionLost, Problem
-from factory_core.intake.payload import at, object_in, parse, rows, text
+from factory_core.errors import Problem
+from factory_core.intake.payload import at, object_in, parse, text
 from factory_core.ports import Clock
+
+from ..credential import Token, authorized
+from ..http_call import DEADLINE, later, retry_after, send
+from ..refusal_table import Known
+from . import refusals
+from .refusals import LEAST_PAUSE
+
+logger = logging.getLogger("factory.github")
+
+API_VERSION = "2022-11-28"
+"""Pinned, so that a release of GitHub's changes nothing here by itself. Enterprise Servers in support answer it, and
+nothing is read that 2026-03-10 removed: the tests play both.
+https://docs.github.com/rest/about-the-rest-api/api-versions"""
 
 PAGE = 100  # rows; GitHub's largest page
 MOST_PAGES = 10
-LEAST_PAUSE = 60.0  # seconds, for a limit without a header that says when it ends
-CONNECT = "factory connect github"
+MOST_REDIRECTS = 3
+REDIRECTS = frozenset({301, 302, 307, 308})
 USER_AGENT = "ticket-factory"
 
 
@@ -29,40 +42,53 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def graphql_url(url: str) -> str:
+    """Where GraphQL is, beside a REST root: `/api/graphql` for `/api/v3` (Enterprise Server), else `/graphql`.
+
+    https://docs.github.com/enterprise-server/graphql/guides/forming-calls-with-graphql
+    """
+    return re.sub(r"/api/v3$", "/api", url.rstrip("/"), flags=re.IGNORECASE) + "/graphql"
+
+
 class GithubClient:
-    """`token` is a classic, fine-grained or installation token, or where today's is found; `url` is the API's root,
-    without a slash at the end."""
+    """`token` is a classic, fine-grained or installation token, or where today's is found; `url` is the root of the
+    REST API."""
 
     def __init__(self, http: httpx2.AsyncClient, token: Token, url: str, *, clock: Clock = utc_now) -> None:
-        self._http, self._token, self._url, self._clock = http, token, url.rstrip("/"), clock
+        self._http, self._token, self._url = http, token, url.rstrip("/")
         self.clock = clock
+        self._names: dict[str, str] = {}  # a repository as it is configured → as GitHub calls it today
 
     async def ask(
-        self, method: str, path: str, *, params: dict[str, Any] | None = None, body: object = None
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: object = None
     ) -> httpx2.Response:
-        """Any answer below 500 but 401 and 429, refusals included; raises ConnectionLost when no token is accepted."""
+        """Any response below 500 but 429, refusals included; raises ConnectionLost when no token is accepted.
 
-        async def call(token: str) -> httpx2.Response:
-            request = self._http.build_request(
-                method, self._url + path, params=params, json=body, headers=_headers(token), timeout=DEADLINE
-            )
-            response = await send(self._http, "GitHub", request, delay=self._pause)
-            if response.status_code == 401:
-                raise ConnectionLost("github", f"it does not know the token: {message(response)}")
-            return response
-
-        return await authorized("github", self._token, call)
+        The redirect of a renamed or moved repository is followed with the same method and body, but only within this
+        API: the token goes to no other host.
+        https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
+        """
+        response = await self._send(method, self._url + path, params, body)
+        moved_to = first = self._redirect(response)
+        for _ in range(MOST_REDIRECTS):
+            if moved_to is None:
+                break
+            response = await self._send(method, str(moved_to), None if moved_to.query else params, body)
+            moved_to = self._redirect(response)
+        if first is not None and not response.is_redirect:
+            await self._learn_name(path, first)
+        return response
 
     async def call(
         self,
         method: str,
         path: str,
         *,
-        params: dict[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
         body: object = None,
         accept: Sequence[int] = (),
     ) -> httpx2.Response:
-        """A good answer, or one with a status from `accept`; every other is raised."""
+        """A good response, or one with a status from `accept`; every other is raised."""
         response = await self.ask(method, path, params=params, body=body)
         if response.is_success or (response.status_code in accept):
             return response
@@ -93,7 +119,7 @@ class GithubClient:
 
         The address that it names is asked without the token, and over nothing less safe than the API itself.
         """
-        response = await self.call("GET", path, accept=(301, 302, 307, 308))
+        response = await self.call("GET", path, accept=tuple(REDIRECTS))
         if not response.is_redirect or "location" not in response.headers:
             return response.content[-most:] if response.is_success else b""
         place = httpx2.URL(self._url).join(response.headers["location"])
@@ -112,62 +138,113 @@ class GithubClient:
             raise later("GitHub", f"no answer: {type(error).__name__}") from error
         return end if answer.is_success else b""
 
-    async def mutate(self, operation: str, **variables: Any) -> tuple[str, ...]:
-        """Perform the stored GraphQL mutation; the answer is why GitHub would not, empty when it is done."""
+    async def graphql(self, operation: str, **variables: Any) -> dict[str, Any] | Known:
+        """The `data` of the stored GraphQL operation, or why GitHub refused it; what may pass, and a credential that
+        ended, are raised. A variable that is None is left out, so that its default counts."""
         source = (files(__package__) / "operations" / f"{operation}.graphql").read_text("utf-8")
-        response = await self.call("POST", "/graphql", body={"query": source, "variables": variables})
-        errors = rows(document(response), "errors")
-        if any(text(error, "type") == "RATE_LIMITED" for error in errors):
-            raise later("GitHub", "its rate limit is used up", after=self._pause(response))
-        return tuple(text(error, "message") or "it did not say why" for error in errors)
+        given = {name: value for name, value in variables.items() if value is not None}
+        response = await self._send("POST", graphql_url(self._url), None, {"query": source, "variables": given})
+        answer = document(response) if response.is_success else None
+        if at(answer, "errors") or not response.is_success:
+            known = self.known(response)
+            if known.row.kind == "passing":
+                raise known.problem(operation)
+            return known
+        data = at(answer, "data")
+        if not isinstance(data, dict):
+            raise later("GitHub", "its answer cannot be read")
+        return data
 
-    def refusal(self, response: httpx2.Response) -> Problem:
-        """What a 3xx or 4xx answer means. A 403 is three things: a limit, a pause, or a missing permission."""
-        status, path = response.status_code, response.request.url.path
-        what, said = f"{response.request.method} {path} was answered with {status}", message(response)
-        if status == 403:
-            pause, needed = self._pause(response), response.headers.get("x-accepted-github-permissions")
-            if pause is not None:
-                return later("GitHub", "its rate limit is used up", after=pause)
-            return never("GitHub", what, f"the token lacks {needed}" if needed else f"not permitted: {said}", CONNECT)
-        if response.is_redirect:
-            fix = "In factory.config.yaml: name the repository as GitHub names it today"
-            return never("GitHub", what, "the repository was renamed or moved", fix)
-        if status == 404:
-            why = "it does not exist, or the token may not see it"
-            return never("GitHub", what, why, f"In GitHub: give the factory's account access to {path}")
-        return never("GitHub", what, said or "it gave no reason", "factory doctor github")
+    def known(self, response: httpx2.Response, **about: str) -> Known:
+        """What a refusal means. `about` names what the fix may speak of: repository, base, branch."""
+        path = response.request.url.path
+        named = {"path": path, "repository": _repository_in(path), **about}
+        return refusals.read(
+            response.status_code, response.headers, object_in(response.content), self._asked_pause(response), named
+        )
+
+    def refusal(self, response: httpx2.Response, **about: str) -> Problem:
+        what = f"{response.request.method} {response.request.url.path} was answered with {response.status_code}"
+        return self.known(response, **about).problem(what)
+
+    def name_today(self, repository: str) -> str:
+        """What GitHub calls the repository, as far as a redirect has said so."""
+        return self._names.get(repository, repository)
+
+    async def _send(
+        self, method: str, url: str, params: Mapping[str, Any] | None, body: object = None
+    ) -> httpx2.Response:
+        async def call(token: str) -> httpx2.Response:
+            request = self._http.build_request(
+                method, url, params=params, json=body, headers=_headers(token), timeout=DEADLINE
+            )
+            response = await send(self._http, "GitHub", request, delay=self._pause)
+            if response.status_code in (401, 403) or url == graphql_url(self._url):
+                known = self.known(response)
+                if known.row.kind == "lost":
+                    raise known.problem("not authorized")
+            return response
+
+        return await authorized("github", self._token, call)
+
+    def _redirect(self, response: httpx2.Response) -> httpx2.URL | None:
+        """Where it leads, if that is within this API; None for any other response."""
+        if response.status_code not in REDIRECTS:
+            return None
+        try:
+            target = response.request.url.join(response.headers.get("location", ""))
+        except httpx2.InvalidURL:
+            return None
+        root = httpx2.URL(self._url)
+        here = (target.scheme, target.host, target.port) == (root.scheme, root.host, root.port)
+        inside = target.path.startswith(f"{root.path.rstrip('/')}/") and target != response.request.url
+        return target if here and inside and not target.userinfo else None
+
+    async def _learn_name(self, path: str, moved_to: httpx2.URL) -> None:
+        """Say once in the log how a moved repository is called now: a redirect names only its id."""
+        old, found = _repository_in(path), re.search(r"/repositories/\d+", moved_to.path)
+        if not old or not found or old in self._names:
+            return
+        self._names[old] = old  # this very question may be redirected, too
+        try:
+            name = text(await self.read(found[0]), "full_name")
+        except Problem:  # asked again with the next redirect: what was to be done is done
+            del self._names[old]
+            return
+        self._names[old] = name or old
+        fix = f"In factory.config.yaml: name it {name} under repositories"
+        logger.warning("%s is called %s now. %s", old, name, fix, extra={"action": "renamed", "repository": old})
+
+    def _asked_pause(self, response: httpx2.Response) -> float | None:
+        """Seconds until the limit that was met ends, where the headers say so."""
+        asked, reset = retry_after(response), response.headers.get("x-ratelimit-reset", "")
+        used_up = response.headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit()
+        return max(1.0, float(reset) - self.clock().timestamp()) if asked is None and used_up else asked
 
     def _pause(self, response: httpx2.Response) -> float | None:
-        """Seconds until GitHub wants to hear from us again; None where no limit was met."""
-        asked, left = retry_after(response), response.headers.get("x-ratelimit-remaining")
-        reset = response.headers.get("x-ratelimit-reset", "")
-        if asked is None and left == "0" and reset.isascii() and reset.isdigit():
-            return max(1.0, float(reset) - self._clock().timestamp())
-        status = response.status_code
-        limited = left == "0" or status == 429 or (status == 403 and "rate limit" in message(response).lower())
-        return LEAST_PAUSE if asked is None and limited else asked
-
-
-def _headers(token: str) -> dict[str, str]:
-    return {
-        "authorization": f"Bearer {token}",
-        "accept": "application/vnd.github+json",
-        "x-github-api-version": "2022-11-28",
-        "user-agent": "ticket-factory",
-    }
+        """The same for 429 and 5xx; the first of them is a limit whatever the headers say."""
+        asked = self._asked_pause(response)
+        return LEAST_PAUSE if asked is None and response.status_code == 429 else asked
 
 
 def document(response: httpx2.Response) -> Any:
-    """The answer's JSON; raise Retryable for an answer that is none (a proxy's page, half an answer)."""
+    """The response's JSON; raise Retryable for one that is none (a proxy's page, half an answer)."""
     try:
         return parse(response.content)
     except ValueError as error:
         raise later("GitHub", "its answer cannot be read") from error
 
 
-def message(response: httpx2.Response) -> str:
-    """GitHub's own words, where the answer has any; the details of a 422 stand in its errors."""
-    said = object_in(response.content)
-    words = (text(said, "message"), *(text(error, "message") for error in rows(said, "errors")))
-    return ": ".join(filter(None, words))[:300]
+def _headers(token: str) -> dict[str, str]:
+    return {
+        "authorization": f"Bearer {token}",
+        "accept": "application/vnd.github+json",
+        "x-github-api-version": API_VERSION,
+        "user-agent": USER_AGENT,
+    }
+
+
+def _repository_in(path: str) -> str:
+    """`owner/name` of a path below /repos."""
+    found = re.search(r"/repos/([^/]+/[^/]+)", path)
+    return found[1] if found else ""

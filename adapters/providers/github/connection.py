@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
-from factory_core.errors import Retryable
+from factory_core.errors import ConnectionLost, Retryable
 from factory_core.intake.payload import text
 
-from ..door import judged
-from .client import CONNECT, GithubClient, document
+from ..http_call import judged
+from .client import GithubClient, document
+from .refusals import CONNECT
 
 REQUIRED = (
     "repo",
@@ -32,7 +33,8 @@ async def _check(client: GithubClient) -> ProviderConnection:
         )
     refused = None if answer.is_success else client.refusal(answer)
     if refused and (answer.status_code != 403 or isinstance(refused, Retryable)):
-        return _unready(ConnectionStatus.ERROR, refused.why, refused.fix)
+        status = ConnectionStatus.NEEDS_AUTH if isinstance(refused, ConnectionLost) else ConnectionStatus.ERROR
+        return _unready(status, refused.why, refused.fix)
     return _of_scopes(answer.headers.get("x-oauth-scopes"), account)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import httpx2
 
-from adapters.providers.door import never
+from adapters.providers.http_call import never
 from adapters.providers.redelivery import Page, walk
 from factory_core.config import FactoryConfig
 from factory_core.intake.payload import moment, number, rows, text

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
 
-from ..door import judged
-from .client import CONNECT, LinearClient, shaped
+from ..http_call import judged
+from .client import LinearClient, shaped
 from .issue import Named, Node
+from .refusals import CONNECT
 
 REQUIRED_SCOPES = ("read", "write")
 

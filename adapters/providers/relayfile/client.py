@@ -1,4 +1,4 @@
-"""The one door to relayfile's API: files, the change feed, and the webhooks that did not get through."""
+"""relayfile's API: files, the change feed, and the webhooks that did not get through."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from urllib.parse import quote
 
 import httpx2
 
-from adapters.providers.credential import Token, authorized
-from adapters.providers.door import DEADLINE, later, never, retry_after, send
-from factory_core.errors import ConnectionLost, PlaceUnknown, Problem
+from factory_core.errors import PlaceUnknown, Problem
 from factory_core.intake.payload import moment, number, object_in, parse, rows, text
 from factory_core.work_item import Frozen
 
+from ..credential import Token, authorized
+from ..http_call import DEADLINE, later, retry_after, send
+from . import refusals
 from .objects import RelayFile
 
-CONNECT = "factory connect relayfile"
 BUSY = 5.0  # seconds; relayfile's own default for a workspace that is busy
 
 
@@ -95,7 +95,7 @@ class RelayfileClient:
             request = self._http.build_request(method, url, params=params, headers=headers, timeout=DEADLINE)
             answer = await send(self._http, "relayfile", request, delay=_pause)
             if answer.status_code == 401:
-                raise ConnectionLost("relayfile", "it does not know the token")
+                raise refusal(answer)
             return answer
 
         return await authorized("relayfile", self._token, call)
@@ -111,13 +111,8 @@ class RelayfileClient:
 
 
 def refusal(answer: httpx2.Response) -> Problem:
-    status, path = answer.status_code, answer.request.url.path
-    what = f"{answer.request.method} {path} was answered with {status}"
-    if status == 403:
-        return never("relayfile", what, "the token's scopes do not cover this", CONNECT)
-    said = object_in(answer.content)
-    why = " ".join(filter(None, (text(said, "code"), text(said, "message"))))[:300]
-    return never("relayfile", what, why or "it gave no reason", "factory doctor relayfile")
+    what = f"{answer.request.method} {answer.request.url.path} was answered with {answer.status_code}"
+    return refusals.read(answer.status_code, object_in(answer.content)).problem(what)
 
 
 def document(answer: httpx2.Response) -> Any:

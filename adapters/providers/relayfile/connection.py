@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
 
-from ..door import judged
-from .client import CONNECT, RelayfileClient, refusal
+from ..http_call import judged
+from .client import RelayfileClient, refusal
+from .refusals import CONNECT
 
 REQUIRED = ("fs:read",)
 REFUSED = {403: ConnectionStatus.MISSING_SCOPES}

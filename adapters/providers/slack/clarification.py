@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.providers.door import later
+from adapters.providers.http_call import later
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.events import ReplyReceived

@@ -1,6 +1,5 @@
-"""The one door to Slack's Web API: a method and its arguments in, the answer out, every failure a Problem.
-
-Failures come as HTTP 200 with `ok: false`. https://docs.slack.dev/apis/web-api
+"""Slack's Web API: a method and its arguments in, the answer out; what it refuses becomes a Problem by the table in
+refusals. Failures come as HTTP 200 with `ok: false`. https://docs.slack.dev/apis/web-api
 """
 
 from __future__ import annotations
@@ -11,25 +10,11 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from adapters.providers.credential import Token, authorized
-from adapters.providers.door import DEADLINE, later, never, retry_after, send
-from factory_core.errors import ConnectionLost, Problem
-from factory_core.intake.payload import object_in, text, truth
+from factory_core.intake.payload import object_in, truth
 
-CONNECT = "factory connect slack"
-_LOST = frozenset(
-    {"not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"}
-)
-_PASSING = frozenset(
-    {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
-)
-_IN_SLACK = {
-    "channel_not_found": "In Slack: invite the factory's app to the channel, and set slack.channel to the channel's id",
-    "not_in_channel": "In Slack: invite the factory's app to the channel",
-    "is_archived": "In Slack: restore the channel, or name another one as slack.channel",
-    "thread_not_found": "In Slack: the question's thread was deleted; answer on the ticket instead",
-    "restricted_action": "In Slack: let the factory's app post in the channel",
-}
+from ..credential import Token, authorized
+from ..http_call import DEADLINE, later, retry_after, send
+from . import refusals
 
 
 class Answer(NamedTuple):
@@ -73,20 +58,7 @@ def _answer(method: str, response: httpx2.Response) -> Answer:
     if ok is None and response.status_code < 400:
         raise later("Slack", f"it answered {response.status_code} with something that is not Slack's")
     if not ok:
-        raise _problem(method, body, response)
+        raise refusals.read(response.status_code, body, retry_after(response)).problem(method)
     listed = response.headers.get("x-oauth-scopes")
     scopes = None if listed is None else tuple(scope.strip() for scope in listed.split(",") if scope.strip())
     return Answer(body, scopes)
-
-
-def _problem(method: str, body: dict[str, Any], response: httpx2.Response) -> Problem:
-    error = text(body, "error")[:80] or f"it answered {response.status_code}"
-    if error in _PASSING:
-        return later("Slack", error, after=retry_after(response))
-    if error == "missing_scope":
-        return never("Slack", method, f"the token lacks the scope {text(body, 'needed') or '?'}", CONNECT)
-    if error in _LOST:
-        return ConnectionLost("slack", error)
-    if error == "no_permission":
-        return never("Slack", method, error, CONNECT)
-    return never("Slack", method, error, _IN_SLACK.get(error, "factory doctor slack"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.intake.payload import text
 
-from ..door import judged
-from .client import CONNECT, Answer, SlackClient
+from ..http_call import judged
+from .client import Answer, SlackClient
+from .refusals import CONNECT
 
 REQUIRED_SCOPES = ("chat:write", "channels:history", "groups:history", "channels:read", "groups:read", "users:read")
 

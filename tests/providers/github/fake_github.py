@@ -1,4 +1,7 @@
-"""A GitHub of one repository, acme/api, that lives in a dictionary and may fail before or after it acts."""
+"""A GitHub of one repository, acme/api, that lives in a dictionary and may fail before or after it acts.
+
+It shows what the API version of the request shows: https://docs.github.com/rest/about-the-rest-api/breaking-changes
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from adapters.providers.github.client import GithubClient
 TOKEN = "ghp_canary_token"
 T = TypeVar("T")
 SHA = "a" * 40
+REMOVED = {"2026-03-10": {"merge_commit_sha", "assignee"}}  # from pull requests, by the version that did it
 
 
 class FakeGithub:
@@ -28,6 +32,9 @@ class FakeGithub:
         self.reviews: list[dict[str, Any]] = []
         self.may: dict[str, str] = {}  # login → permission; whoever is not here is no account
         self.asked: list[httpx2.Request] = []
+        self.queue: set[int] = set()  # pull requests in the merge queue
+        self.has_queue = False
+        self.behind: set[int] = set()
         self.instead: dict[str, httpx2.Response | Exception] = {}
         self.afterwards: dict[str, httpx2.Response | Exception] = {}
 
@@ -37,7 +44,7 @@ class FakeGithub:
             "number": number, "node_id": f"PR_{number}", "html_url": f"https://github.com/acme/api/pull/{number}",
             "state": "open", "draft": False, "merged": False, "mergeable": True, "auto_merge": None,
             "head": {"ref": branch, "sha": SHA, "repo": HERE}, "base": {"ref": "main", "repo": HERE},
-            "merged_by": None,
+            "merged_by": None, "merge_commit_sha": "b" * 40, "assignee": None,
         }  # fmt: skip
         self.pulls[number] = {**pull, **fields}
         return self.pulls[number]
@@ -67,6 +74,7 @@ class FakeGithub:
             ("POST", "/pulls", self._open),
             ("GET", r"/pulls/(\d+)", self._read),
             ("PUT", r"/pulls/(\d+)/merge", self._merge),
+            ("PUT", r"/pulls/(\d+)/update-branch", self._update),
             ("GET", r"/pulls/\d+/reviews", lambda r, b: _page(r, self.reviews)),
             ("GET", r"/commits/\w+/check-runs", lambda r, b: _page(r, self.check_runs, "check_runs")),
             ("GET", r"/commits/\w+/status", lambda r, b: _page(r, self.statuses, "statuses")),
@@ -82,7 +90,8 @@ class FakeGithub:
         """Its filter does not tell a fork of the same owner apart, and lists leave fields out."""
         _, _, branch = request.url.params["head"].partition(":")
         known = [pull for pull in self.pulls.values() if pull["head"]["ref"] == branch]
-        short = [{k: v for k, v in pull.items() if k not in {"merged", "mergeable", "merged_by"}} for pull in known]
+        left_out = {"merged", "mergeable", "merged_by"}
+        short = [{k: v for k, v in _shown(request, pull).items() if k not in left_out} for pull in known]
         return _page(request, short[::-1])
 
     def _open(self, request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
@@ -93,33 +102,84 @@ class FakeGithub:
             if pull["head"]["ref"] == body["head"] and pull["merged"]:
                 errors = [{"message": f"No commits between main and {body['head']}"}]
                 return httpx2.Response(422, json={"message": "Validation Failed", "errors": errors})
-        return httpx2.Response(201, json=self.add(body["head"], title=body["title"], body=body["body"], mergeable=None))
+        made = self.add(body["head"], title=body["title"], body=body["body"], mergeable=None)
+        return httpx2.Response(201, json=_shown(request, made))
 
     def _read(self, request: httpx2.Request, body: object, number: str) -> httpx2.Response:
         pull = self.pulls.get(int(number))
-        return httpx2.Response(200, json=pull) if pull else httpx2.Response(404, json={"message": "Not Found"})
+        if pull is None:
+            return httpx2.Response(404, json={"message": "Not Found"})
+        return httpx2.Response(200, json=_shown(request, pull))
 
     def _merge(self, request: httpx2.Request, body: dict[str, Any], number: str) -> httpx2.Response:
         pull = self.pulls[int(number)]
         if pull["merged"] or pull["state"] == "closed" or pull["mergeable"] is False:
             return httpx2.Response(405, json={"message": "Pull Request is not mergeable"})
+        if self.has_queue:
+            words = "in" if int(number) in self.queue else "Changes must be made through"
+            start = "Pull Request is " if words == "in" else ""
+            return httpx2.Response(405, json={"message": f"{start}{words} the merge queue"})
+        if int(number) in self.behind:
+            return httpx2.Response(405, json={"message": "Head branch is out of date. Review and try the merge again."})
         if body.get("sha") not in {None, pull["head"]["sha"]}:
             return httpx2.Response(409, json={"message": "Head branch was modified. Review and try the merge again."})
         pull.update(merged=True, state="closed", merge_method=body["merge_method"])
         return httpx2.Response(200, json={"merged": True, "sha": "b" * 40})
 
+    def _update(self, request: httpx2.Request, body: dict[str, Any], number: str) -> httpx2.Response:
+        """https://docs.github.com/rest/pulls/pulls#update-a-pull-request-branch"""
+        pull = self.pulls[int(number)]
+        if int(number) in self.queue:
+            return httpx2.Response(422, json={"message": "Branches that are queued for merging cannot be updated."})
+        if body["expected_head_sha"] != pull["head"]["sha"]:
+            words = "expected head sha didn’t match current head ref."
+            return httpx2.Response(422, json={"message": "Validation Failed", "errors": [{"message": words}]})
+        if int(number) not in self.behind:
+            return httpx2.Response(422, json={"message": "There are no new commits on the base branch."})
+        if pull["mergeable"] is False:
+            return httpx2.Response(422, json={"message": "merge conflict between base and head"})
+        self.behind.discard(int(number))
+        pull["head"] = {**pull["head"], "sha": "d" * 40}
+        return httpx2.Response(202, json={"message": "Updating pull request branch."})
+
     def _graphql(self, request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
         given = body["variables"]
         pull = next(pull for pull in self.pulls.values() if pull["node_id"] == given["id"])
-        if "markPullRequestReadyForReview" in body["query"]:
+        number = pull["number"]
+        if "isInMergeQueue" in body["query"]:
+            node = {"isInMergeQueue": number in self.queue, "isMergeQueueEnabled": self.has_queue}
+            return httpx2.Response(200, json={"data": {"node": node}})
+        if "enqueuePullRequest" in body["query"]:
+            if number in self.queue:
+                return unprocessable("Pull request is already in the queue")
+            if given["head"] != pull["head"]["sha"]:
+                return unprocessable("The head oid does not match")
+            self.queue.add(number)
+        elif "dequeuePullRequest" in body["query"]:
+            self.queue.discard(number)
+        elif "markPullRequestReadyForReview" in body["query"]:
             pull["draft"] = False
         elif "disablePullRequestAutoMerge" in body["query"]:
             pull["auto_merge"] = None
         elif given["head"] != pull["head"]["sha"]:
-            return httpx2.Response(200, json={"data": None, "errors": [{"message": "The head oid does not match"}]})
+            return unprocessable("The head oid does not match")
+        elif self.has_queue and "method" in given:  # the queue has its own, and GitHub answers so to another one
+            return httpx2.Response(
+                200, json={"data": None, "errors": [{"message": "Something went wrong while executing your query."}]}
+            )
         else:
-            pull["auto_merge"] = {"merge_method": given["method"].lower()}
+            pull["auto_merge"] = {"merge_method": given.get("method", "MERGE").lower()}
         return httpx2.Response(200, json={"data": {}})
+
+
+def unprocessable(words: str) -> httpx2.Response:
+    return httpx2.Response(200, json={"data": None, "errors": [{"type": "UNPROCESSABLE", "message": words}]})
+
+
+def _shown(request: httpx2.Request, pull: dict[str, Any]) -> dict[str, Any]:
+    """As the version that the request names shows it."""
+    removed = REMOVED.get(request.headers["x-github-api-version"], set())
+    return {name: value for name, value in pull.items() if name not in removed}
 
 
 def _page(request: httpx2.Request, rows: list[Any], key: str = "") -> httpx2.Response:

@@ -1,4 +1,4 @@
-"""The door to GitHub: which of its answers may pass, which never will, and what each asks of whom."""
+"""GitHub's API: which of its answers may pass, which never will, and who can do something about each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from fake_github import TOKEN, with_client
 from github_payloads import NOW
 
-from adapters.providers.door import LONGEST_PAUSE
 from adapters.providers.github.client import GithubClient
+from adapters.providers.http_call import LONGEST_PAUSE
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 
 pytestmark = pytest.mark.pure
@@ -92,8 +92,15 @@ def test_what_will_never_work_says_whose_move_it_is(response: httpx2.Response, w
     assert problem.fix.startswith(fix)
 
 
-def test_a_redirect_takes_the_token_nowhere() -> None:
-    """The client follows no redirect: the token goes to the configured address only."""
+def test_a_token_that_ended_is_the_connections_matter() -> None:
+    """401: the connection is lost, and it is retried for as long as nobody has put a new token there."""
+    problem = problem_of(httpx2.Response(401, json={"message": "Bad credentials"}))
+    assert isinstance(problem, ConnectionLost)
+    assert (problem.provider, problem.why, problem.fix) == ("github", "Bad credentials", "factory connect github")
+
+
+def test_a_redirect_takes_the_token_to_no_other_host() -> None:
+    """Only redirects within the configured API are followed."""
     hosts: list[str] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -137,7 +144,7 @@ def test_a_used_up_graphql_limit_is_retried() -> None:
         headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": RESET},
     )
     with pytest.raises(Retryable) as caught:
-        with_client(lambda request: limited, lambda client: client.mutate("MarkReady", id="PR_1"))
+        with_client(lambda request: limited, lambda client: client.graphql("MarkReady", id="PR_1"))
     assert caught.value.after == 900.0
 
 

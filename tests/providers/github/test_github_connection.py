@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from fake_github import with_client
 
-from adapters.providers import door
+from adapters.providers import http_call
 from adapters.providers.github.connection import check_connection
 from factory_core.connections import ConnectionStatus, ProviderConnection
 
@@ -79,7 +79,7 @@ def test_whatever_is_wrong_is_in_the_answer(answer: Any, status: ConnectionStatu
 
 def test_a_hanging_github_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check ends on time even when no answer ever comes."""
-    monkeypatch.setattr(door, "PATIENCE", 0.01)
+    monkeypatch.setattr(http_call, "PATIENCE", 0.01)
 
     async def hang(request: httpx2.Request) -> httpx2.Response:
         await asyncio.Event().wait()

@@ -20,4 +20,5 @@ def test_every_stored_operation_is_one_that_github_takes() -> None:
         pytest.skip("schema not present")
     built = build_schema(schema.read_text("utf-8"), assume_valid=True)
     wrong = {path.name: validate(built, parse(path.read_text("utf-8"))) for path in OPERATIONS}
-    assert wrong == {"DisableAutoMerge.graphql": [], "EnableAutoMerge.graphql": [], "MarkReady.graphql": []}
+    assert not any(wrong.values()), wrong
+    assert len(wrong) >= 6

@@ -6,14 +6,23 @@ from typing import Any
 
 import httpx2
 import pytest
-from fake_github import SHA, FakeGithub, with_client
+from fake_github import SHA, FakeGithub, unprocessable, with_client
 from github_payloads import BRANCH, CONFIG, FORK, NOW
 
+from adapters.providers.github import client
 from adapters.providers.github.output_target import GithubOutputTarget
 from factory_core.dispatch.pull_request import Check, PullRequest, Review
 from factory_core.errors import Retryable, Terminal
 
 pytestmark = pytest.mark.pure
+
+
+@pytest.fixture(params=["2022-11-28", "2026-03-10"], autouse=True)
+def version(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test here holds for the version that is pinned and for the one after it."""
+    monkeypatch.setattr(client, "API_VERSION", request.param)
+    return str(request.param)
+
 
 REPO = "acme/api"
 OURS = PullRequest(repository=REPO, number=1, head_sha=SHA)
@@ -258,6 +267,112 @@ def test_nothing_to_wait_for_leaves_the_merge_to_merge() -> None:
     fake.instead["POST /graphql"] = httpx2.Response(200, json=refusal)
     at(fake, "enable_auto_merge", OURS, SHA, "squash")
     assert fake.pulls[1]["auto_merge"] is None
+
+
+def test_the_version_is_named_in_every_request(version: str) -> None:
+    fake = github()
+    at(fake, "merge", OURS, SHA, "squash")
+    assert {request.headers["x-github-api-version"] for request in fake.asked} == {version}
+
+
+def test_a_lost_race_to_merge_is_read_again_and_not_repeated() -> None:
+    """Somebody else merged it while our answer got lost: what GitHub shows decides, and there is one order to merge."""
+    fake = github()
+    fake.instead[MERGE] = httpx2.Response(405, json={"message": "Pull Request is not mergeable"})
+    fake.pulls[1].update(merged=True, state="closed")
+    assert at(fake, "merge", OURS, SHA, "squash") == ""
+    assert [request.method for request in fake.asked] == ["PUT", "GET"]
+
+
+def test_a_base_with_a_merge_queue_is_entered_and_left() -> None:
+    """Entering twice is entering once; disarming takes it out, and leaving twice is leaving once."""
+    fake = github()
+    fake.has_queue = True
+    assert "through the merge queue" in at(fake, "merge", OURS, SHA, "squash")
+    assert at(fake, "enqueue", OURS, SHA) == "" == at(fake, "enqueue", OURS, SHA)
+    assert at(fake, "merge", OURS, SHA, "squash") == "Pull Request is in the merge queue"
+    assert "does not match" in at(github(), "enqueue", OURS, "c" * 40)
+    at(fake, "disable_auto_merge", OURS)
+    at(fake, "disable_auto_merge", OURS)
+    assert fake.queue == set()
+
+
+def test_who_may_not_enqueue_arms_auto_merge_with_the_queues_own_method() -> None:
+    """The method is the queue's: none is named."""
+    fake = github()
+    fake.has_queue = True
+    refused = {"errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]}
+    fake.instead["POST /graphql"] = httpx2.Response(200, json=refused)
+    assert at(fake, "enqueue", OURS, SHA) == ""
+    assert fake.pulls[1]["auto_merge"] == {"merge_method": "merge"}
+
+
+def test_auto_merge_before_a_queue_names_no_method() -> None:
+    """GitHub answers as if it were down to whoever names one; where it has no queue that is an outage."""
+    fake = github()
+    fake.has_queue = True
+    at(fake, "enable_auto_merge", OURS, SHA, "squash")
+    assert fake.pulls[1]["auto_merge"] == {"merge_method": "merge"}
+    down = github()
+    down.instead["POST /graphql"] = httpx2.Response(200, json={"errors": [{"message": "Something went wrong"}]})
+    with pytest.raises(Retryable):
+        at(down, "enable_auto_merge", OURS, SHA, "squash")
+
+
+def test_a_branch_that_is_behind_is_updated_at_exactly_its_head() -> None:
+    """Done once; nothing new on the base is done already, and a conflict or another head is GitHub's refusal."""
+    fake = github()
+    fake.behind.add(1)
+    assert "out of date" in at(fake, "merge", OURS, SHA, "squash")
+    assert "didn’t match" in at(fake, "update_branch", OURS, "c" * 40)
+    assert at(fake, "update_branch", OURS, SHA) == ""
+    assert fake.pulls[1]["head"]["sha"] == "d" * 40
+    assert at(fake, "update_branch", OURS, "d" * 40) == ""
+    clashing = github(mergeable=False)
+    clashing.behind.add(1)
+    assert at(clashing, "update_branch", OURS, SHA) == "merge conflict between base and head"
+
+
+@pytest.mark.parametrize(
+    ("armed", "refused", "left", "stays"),
+    [
+        (True, "Can't disable auto-merge for this pull request", None, False),
+        (True, "You're not allowed to do that", {"merge_method": "squash"}, True),
+    ],
+)
+def test_a_refusal_to_disarm_is_verified_by_reading(armed: bool, refused: str, left: Any, stays: bool) -> None:
+    """Nothing armed is disarmed, whatever GitHub says; what stays armed names what a person has to do."""
+    fake = github(auto_merge={"merge_method": "squash"})
+
+    class Racing(type(fake)):  # type: ignore[misc]
+        def _graphql(self, request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
+            if "disablePullRequestAutoMerge" in body["query"]:
+                self.pulls[1]["auto_merge"] = left
+                return unprocessable(refused)
+            return super()._graphql(request, body)
+
+    fake.__class__ = Racing
+    if not stays:
+        at(fake, "disable_auto_merge", OURS)
+        return
+    with pytest.raises(Terminal) as caught:
+        at(fake, "disable_auto_merge", OURS)
+    assert caught.value.fix == "In GitHub: open acme/api#1 and disable its auto-merge"
+
+
+def test_the_methods_that_are_allowed_are_named_where_ours_is_not() -> None:
+    """By the repository's settings, narrowed by the rules of its base; unseen settings leave GitHub's words alone."""
+    fake = github()
+    words = "Merge commits are not allowed on this repository."
+    fake.instead[MERGE] = httpx2.Response(405, json={"message": words})
+    shown = {"full_name": REPO, "allow_squash_merge": True, "allow_merge_commit": False, "allow_rebase_merge": True}
+    fake.instead["GET /repos/acme/api"] = httpx2.Response(200, json=shown)
+    rules = [{"type": "pull_request", "parameters": {"allowed_merge_methods": ["rebase"]}}, {"type": "deletion"}]
+    fake.instead["GET /repos/acme/api/rules/branches/main"] = httpx2.Response(200, json=rules)
+    ours = OURS.model_copy(update={"base": "main"})
+    assert at(fake, "merge", ours, SHA, "merge") == f"{words} (allowed: rebase)"
+    fake.instead[MERGE] = httpx2.Response(405, json={"message": words})
+    assert at(fake, "merge", ours, SHA, "merge") == words
 
 
 def test_a_draft_is_made_ready() -> None:

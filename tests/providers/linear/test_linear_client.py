@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 
-from adapters.providers import door
+from adapters.providers import http_call
 from adapters.providers.linear import connection
 from adapters.providers.linear.clarification import LinearClarificationChannel
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.items import LinearWorkItemProvider
 from factory_core.config import FactoryConfig, Linear
 from factory_core.connections import ConnectionStatus, ProviderConnection
-from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 from factory_core.ports import Thread
 from factory_core.work_item import ItemState, Source, WorkItem
 
@@ -342,6 +342,19 @@ def test_what_is_hopeless_is_terminal_with_its_fix(fault: httpx2.Response, fix: 
     assert TOKEN not in repr(caught.value.document())
 
 
+@pytest.mark.parametrize(
+    "fault", [httpx2.Response(401), errors("Authentication required", "AUTHENTICATION_ERROR", status=400)]
+)
+def test_a_token_that_ended_is_the_connections_matter(fault: httpx2.Response) -> None:
+    """The connection is lost; it is no fault of the ticket, and no try is spent on it."""
+    linear = SmallLinear()
+    linear.faults = [fault]
+    with pytest.raises(ConnectionLost) as caught:
+        with_items(linear, lambda items: items.post_comment("GENT-774", "Merged.", KEY))
+    assert (caught.value.provider, caught.value.fix) == ("linear", "factory connect linear")
+    assert TOKEN not in repr(caught.value.document())
+
+
 @pytest.mark.parametrize(("token", "header"), [("lin_api_1", "lin_api_1"), ("an-oauth-token", "Bearer an-oauth-token")])
 def test_personal_keys_and_oauth_tokens_are_sent_as_linear_wants_them(token: str, header: str) -> None:
     linear = SmallLinear()
@@ -396,7 +409,7 @@ def test_a_check_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
             await asyncio.Event().wait()
             raise AssertionError
 
-    monkeypatch.setattr(door, "PATIENCE", 0.01)
+    monkeypatch.setattr(http_call, "PATIENCE", 0.01)
     assert checked(Silent()).status is ConnectionStatus.ERROR
 
 

@@ -1,4 +1,4 @@
-"""The door to relayfile: files, feed, dead letters, and what each refusal means."""
+"""relayfile's API: files, feed, dead letters, and what each refusal means."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import httpx2
 import pytest
 from relayfile_samples import CANONICAL, TOKEN, file_answer, issue, with_client
 
-from adapters.providers import door
+from adapters.providers import http_call
 from adapters.providers.relayfile.client import DeadLetter, DeadLetters, FeedPage, RelayfileClient
 from adapters.providers.relayfile.connection import check_connection
 from adapters.providers.relayfile.objects import RelayFile
 from factory_core.connections import ConnectionStatus
-from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 
 pytestmark = pytest.mark.pure
 
@@ -76,12 +76,12 @@ def test_what_is_gone_or_holds_no_object_is_none(response: httpx2.Response) -> N
     [
         (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 9}, headers={"retry-after": "7"}), 7.0),
         (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 9}), 9.0),
-        (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 10**400}), door.LONGEST_PAUSE),
+        (httpx2.Response(429, json={**BUSY, "retryAfterSeconds": 10**400}), http_call.LONGEST_PAUSE),
         (httpx2.Response(429, json=BUSY), 5.0),
         (httpx2.Response(429, text="slow down"), 5.0),
         (httpx2.Response(500), None),
         (httpx2.Response(503, headers={"retry-after": "3"}), 3.0),
-        (httpx2.Response(503, headers={"retry-after": "9" * 15}), door.LONGEST_PAUSE),
+        (httpx2.Response(503, headers={"retry-after": "9" * 15}), http_call.LONGEST_PAUSE),
         (httpx2.Response(200, text="<html>"), None),
         (httpx2.ReadTimeout("slow"), None),
         (httpx2.ConnectError("down"), None),
@@ -170,6 +170,13 @@ def test_the_check_tells_what_is_missing(response: Any, words: str, fix: str) ->
     assert (found.provider, found.words, found.fix) == ("relayfile", words, fix)
 
 
+def test_a_token_that_ended_is_the_connections_matter() -> None:
+    """The connection is lost; it is retried until a token works again."""
+    with pytest.raises(ConnectionLost) as caught:
+        file_of(httpx2.Response(401))
+    assert (caught.value.provider, caught.value.fix) == ("relayfile", "factory connect relayfile")
+
+
 @pytest.mark.parametrize(
     ("response", "status"),
     [
@@ -190,7 +197,7 @@ def test_the_check_never_raises(response: Any, status: ConnectionStatus) -> None
 
 def test_a_hanging_relayfile_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The check ends on time even when no answer ever comes."""
-    monkeypatch.setattr(door, "PATIENCE", 0.01)
+    monkeypatch.setattr(http_call, "PATIENCE", 0.01)
 
     async def hang(request: httpx2.Request) -> httpx2.Response:
         await asyncio.Event().wait()

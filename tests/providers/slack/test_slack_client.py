@@ -11,14 +11,14 @@ from urllib.parse import parse_qsl
 import httpx2
 import pytest
 
-from adapters.providers import door
+from adapters.providers import http_call
 from adapters.providers.slack import connection
 from adapters.providers.slack.clarification import SlackClarificationChannel
 from adapters.providers.slack.client import SlackClient
 from adapters.providers.slack.text import LONGEST
 from factory_core.config import Clarification, FactoryConfig, Slack
 from factory_core.connections import ConnectionStatus, ProviderConnection
-from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 from factory_core.ports import Thread
 
 pytestmark = pytest.mark.pure
@@ -233,6 +233,17 @@ def test_what_is_hopeless_is_terminal_with_its_fix(fault: httpx2.Response, why: 
     assert TOKEN not in repr(caught.value.document())
 
 
+@pytest.mark.parametrize("error", ["not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired"])
+def test_a_token_that_ended_is_the_connections_matter(error: str) -> None:
+    """The connection is lost; it is no fault of the ticket, and no try is spent on it."""
+    slack = SmallSlack()
+    slack.faults = [refused(error)]
+    with pytest.raises(ConnectionLost) as caught:
+        open_thread(slack)
+    assert (caught.value.provider, caught.value.why) == ("slack", error)
+    assert TOKEN not in repr(caught.value.document())
+
+
 def test_a_post_that_does_not_say_where_it_stands_is_looked_for_again() -> None:
     """It stands all the same: the next try finds it by its key, and gives the vendor's own name for its thread."""
 
@@ -323,7 +334,7 @@ def test_a_check_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
             await asyncio.Event().wait()
             raise AssertionError
 
-    monkeypatch.setattr(door, "PATIENCE", 0.01)
+    monkeypatch.setattr(http_call, "PATIENCE", 0.01)
     assert checked(Silent()).status is ConnectionStatus.ERROR
 
 

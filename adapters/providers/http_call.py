@@ -1,4 +1,4 @@
-"""How every client meets the network: one call with a deadline, each failure translated to Retryable or Terminal."""
+"""One HTTP call with a deadline, for every client. What may pass is raised as Retryable."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from factory_core.errors import Problem, Retryable, Terminal
 from factory_core.intake.payload import object_in
 
 PATIENCE = 5.0  # seconds that a check of a connection may take
-LONGEST_PAUSE = 30 * 86_400.0  # seconds; a wish for more is a fault, and may be no date any more
+LONGEST_PAUSE = 30 * 86_400.0  # seconds; a longer pause is a fault of the header, and may be no date any more
 DEADLINE = httpx2.Timeout(20.0, connect=5.0)
+PROVIDER = "factory.provider"  # the extension of a request that names the vendor it was sent to
 
 
 def retry_after(response: httpx2.Response) -> float | None:
-    """Seconds from a Retry-After header; its date form is nobody's in practice and counts as absent."""
+    """Seconds from a Retry-After header; its date form is not used in practice and counts as absent."""
     given = response.headers.get("retry-after", "")
     return float(given) if given.isascii() and given.isdigit() else None
 
@@ -29,11 +30,12 @@ async def send(
     *,
     delay: Callable[[httpx2.Response], float | None] = retry_after,
 ) -> httpx2.Response:
-    """Send, and give back any answer that the vendor's own client must read; raise Retryable for what may pass.
+    """Send, and return any response that the vendor's own client must read; raise Retryable for what may pass.
 
-    No answer, 5xx and 429 may pass; after an answer that never came the outcome is unknown. `delay` finds the vendor's
-    wish for a pause in such an answer, in seconds.
+    No response, 5xx and 429 may pass; after a response that never came the outcome is unknown. `delay` finds the pause
+    that the vendor asks for in such a response, in seconds.
     """
+    request.extensions = {**request.extensions, PROVIDER: vendor.casefold()}
     try:
         response = await http.send(request)
     except httpx2.HTTPError as error:
@@ -43,10 +45,15 @@ async def send(
     return response
 
 
-def says_no(body: bytes) -> bool:
+def provider_of(response: httpx2.Response) -> str:
+    """The vendor that send() asked, whatever its host and path; empty for a request of another origin."""
+    return str(response.request.extensions.get(PROVIDER, ""))
+
+
+def is_refusal(body: bytes) -> bool:
     """Is it a refusal that came with a 200? Slack's `ok: false`, or the `errors` of GraphQL."""
-    said = object_in(body)
-    return said is not None and (said.get("ok") is False or bool(said.get("errors")))
+    answer = object_in(body)
+    return answer is not None and (answer.get("ok") is False or bool(answer.get("errors")))
 
 
 def later(vendor: str, why: str, *, after: float | None = None) -> Retryable:
