@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
-from .asking import queue
+from .asking import note_talk, queue
 from .effects import (
     Effect,
     EnableAutoMerge,
@@ -21,17 +21,17 @@ from .effects import (
 from .ending import block, cancel, finish
 from .events import (
     CheckedIn,
-    CommentAdded,
     MergeRefused,
     PullRequestChanged,
     PullRequestOpened,
     PullRequestRead,
+    ReplyReceived,
 )
 from .feedback import passed_over, said_on
 from .merge_gate import Gate, gate
 from .pull_request import PullRequest
 from .records import MOST_TEXT, MOST_WORDS, Block, InFlightRecord, State, Transition
-from .replies import take_words, tell_agent
+from .replies import ReplyEvent, take_words, tell_agent
 
 MOST_REFUSALS = 12  # merges of one head that the code host refused before a person is called
 MERGE_WITHIN = timedelta(minutes=30)
@@ -41,13 +41,15 @@ PASSED_OVER, MOST_PASSED_OVER = "passed-over:", 20  # people, of each of whom it
 
 
 def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
-    """It is open: the ticket shows it, and we look at it at once."""
+    """It is open: the ticket shows it, people are told once what was done, and we look at it at once."""
     pull_request = event.pull_request
     effects: list[Effect] = [SetItemState(to=ItemState.IN_REVIEW, expect=(ItemState.READY, ItemState.DISPATCHED))]
     effects += _link(record, pull_request, config)
     if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
         effects.append(EnableAutoMerge(sha=pull_request.head_sha))
         record = record.but(armed=True)
+    if _is_news(record, pull_request):
+        effects.append(PostComment(body=comments.ready_for_review(record, pull_request, event.summary, config)))
     effects += [RequestReview(app=app) for app in config.merge.wait_for_review_by]
     words = f"Pull request #{pull_request.number} is open."
     noted = record.note(event.at, "factory", words) if _is_news(record, pull_request) else record
@@ -166,7 +168,7 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
     effects: list[Effect] = [*record.once(ReadPullRequest())]
     if waited >= config.merge.remind_after and "reminded" not in record.handled:
         where = record.pull_request.url if record.pull_request else ""
-        effects.append(PostComment(body=f"The pull request has waited for {comments.duration(waited)}: {where}"))
+        effects += [] if record.session_id else [PostComment(body=comments.review_waits(waited, where))]
         record = record.handle("reminded")
     return record.to(State.IN_REVIEW, event.at, *effects, within=config.runner.review_check_every)
 
@@ -175,13 +177,18 @@ def read_while_merging(record: InFlightRecord, event: CheckedIn, config: Factory
     return record.to(State.MERGING, event.at, *record.once(ReadPullRequest()), within=MERGE_WITHIN)
 
 
-def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
+def follow_comment(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
     """A reviewer's words on the ticket or on the pull request: the agent runs again with them."""
 
     def run_again(noted: InFlightRecord) -> Transition:
         return follow_up(tell_agent(noted, event.reply), event.at, (), config, "review-failed")
 
     return take_words(record, event, config, "wrote", run_again)
+
+
+def follow_words(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
+    """Words in the agent session are meant for the agent, and it runs again with them; talk in a thread is talk."""
+    return (follow_comment if event.session_id else note_talk)(record, event, config)
 
 
 def take_comments(record: InFlightRecord, pull_request: PullRequest, at: datetime) -> InFlightRecord:

@@ -6,7 +6,8 @@ from factory_core.connections import ConnectionStatus, ProviderConnection
 
 from ..door import judged
 from .client import CONNECT, LinearClient, shaped
-from .issue import Named, Node
+from .issue import Named
+from .pages import Node
 
 REQUIRED_SCOPES = ("read", "write")
 
