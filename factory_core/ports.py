@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from .connections import ProviderConnection
+from .dispatch.activity import Activity, Link, PlanStep
 from .dispatch.batch import Batch
 from .dispatch.events import Event, ReplyReceived
 from .dispatch.pull_request import PullRequest
-from .dispatch.records import ClarificationRecord, InFlightRecord
+from .dispatch.records import ClarificationRecord, InFlightRecord, Summary
 from .dispatch.refusal import Refusal
 from .dispatch.run import RunOrder, RunReport
 from .dispatch.triage import Verdict
@@ -87,24 +88,51 @@ class WorkItemProvider(Connected, Protocol):
         """Show the pull request on the item; showing it twice is showing it once."""
         ...
 
-    async def acknowledge_session(self, session_id: str, key: str) -> None:
-        """Tell the tracker's agent session that we are on it; trackers without sessions do nothing."""
+    async def claim(self, item: WorkItem) -> None:
+        """Show on the item that the factory works on it, unless somebody is in that place already. `item` was just
+        read; a tracker without such a place does nothing."""
+        ...
+
+    async def post_activity(self, session_id: str, activity: Activity, key: str) -> None:
+        """One entry in the tracker's agent session. Terminal: the session takes none any more."""
+        ...
+
+    async def update_session(self, session_id: str, plan: Sequence[PlanStep], links: Sequence[Link]) -> None:
+        """Show this plan and these links in the session, in place of those that are there."""
         ...
 
 
 class Thread(NamedTuple):
+    """Where a question stands. `thread_id` is the one that the replies carry."""
+
     thread_id: str
     url: str
+    session_id: str = ""  # the tracker's agent session, where the thread is one
 
 
 class ClarificationChannel(Connected, Protocol):
     """Where people are asked."""
 
-    async def open_thread(self, title: str, body: str, key: str) -> Thread:
-        """Ask in a new thread; the answer's `thread_id` is the one that later replies carry."""
+    async def ask(
+        self,
+        item: Summary | WorkItem,
+        person: str,
+        text: str,
+        key: str,
+        thread_id: str = "",
+        session_id: str = "",
+    ) -> Thread:
+        """Ask `person` about the item: in the thread where one is given, else in a new one.
+
+        The person is named as the tracker or the configuration does; the channel spells the mention, and addresses
+        nobody whom it does not know. `session_id` is the item's agent session in its tracker: the tracker's own channel
+        asks there.
+        """
         ...
 
-    async def reply(self, thread_id: str, text: str, key: str) -> None: ...
+    async def reply(self, thread_id: str, text: str, key: str) -> None:
+        """A notice in the thread: no answer is wanted."""
+        ...
 
 
 class OutputTarget(Connected, Protocol):

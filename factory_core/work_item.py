@@ -45,6 +45,23 @@ def identity(provider: str, external_id: str) -> str:
     return f"{provider}:{external_id}"
 
 
+class Note(Frozen):
+    """What somebody wrote on the ticket. `id` is the one that events carry."""
+
+    id: str
+    author: str  # as people call them
+    text: str
+    at: datetime
+    by_app: bool = False
+
+
+class Attachment(Frozen):
+    """What hangs on the ticket, by name: nobody opens it."""
+
+    title: str
+    url: str
+
+
 class WorkItem(Frozen):
     """One ticket. `id` is the vendor's own and never changes; `key` is what people call it today (`ACME-142`)."""
 
@@ -59,6 +76,13 @@ class WorkItem(Frozen):
     project: str = ""
     reporter: str = ""  # as people call that person
     reporter_id: str = ""  # as the tracker knows that person; comments and replies carry it
+    comments: tuple[Note, ...] = ()  # the newest ones, oldest first, without the factory's own
+    attachments: tuple[Attachment, ...] = ()
+    hint: str = ""  # what a person has to do in the tracker before the item is ready
     source: Source
     updated_at: datetime | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)  # the provider's extras, passed through unread
+
+    @property
+    def identity(self) -> str:
+        return self.source.identity

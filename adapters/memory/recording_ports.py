@@ -6,13 +6,16 @@ For tests and simulations of the whole factory; the vendors' real shapes are in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from adapters.providers.github.refusals import of_merge
 from factory_core.connections import ConnectionStatus, ProviderConnection
+from factory_core.dispatch.activity import Activity, Link, PlanStep
+from factory_core.dispatch.comments import thread_title
 from factory_core.dispatch.events import ReplyReceived
 from factory_core.dispatch.pull_request import Check, Comment, PullRequest, Review
+from factory_core.dispatch.records import Summary
 from factory_core.dispatch.refusal import Refusal
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Problem, Terminal
@@ -48,6 +51,10 @@ class RecordingTracker(_Recording):
         self.comments: dict[str, tuple[str, str]] = {}  # by key: the same key twice is one comment
         self.links: set[tuple[str, str]] = set()
         self.sessions: set[str] = set()
+        self.activities: dict[str, dict[str, Activity]] = {}  # of each agent session, by key
+        self.plans: dict[str, tuple[PlanStep, ...]] = {}
+        self.session_links: dict[str, tuple[Link, ...]] = {}
+        self.claimed: set[str] = set()
 
     async def read_item(self, item_id: str) -> WorkItem | None:
         """By its id, its key or the vendor's own id."""
@@ -77,9 +84,18 @@ class RecordingTracker(_Recording):
         self._called("link_pull_request")
         self.links.add((self._name(item_id), url))
 
-    async def acknowledge_session(self, session_id: str, key: str) -> None:
-        self._called("acknowledge_session")
+    async def claim(self, item: WorkItem) -> None:
+        self._called("claim")
+        self.claimed.add(self._name(item.id))
+
+    async def post_activity(self, session_id: str, activity: Activity, key: str) -> None:
+        self._called("post_activity")
         self.sessions.add(session_id)
+        self.activities.setdefault(session_id, {}).setdefault(key, activity)
+
+    async def update_session(self, session_id: str, plan: Sequence[PlanStep], links: Sequence[Link]) -> None:
+        self._called("update_session")
+        self.plans[session_id], self.session_links[session_id] = tuple(plan), tuple(links)
 
     async def ready_items(self, since: datetime, cursor: str, limit: int) -> ItemPage:
         """By id; one without a time of change counts as just changed."""
@@ -100,6 +116,23 @@ class RecordingChannel(_Recording):
         self.threads: dict[str, list[str]] = {}
         self.people: list[ReplyReceived] = []  # what people said; a test adds to it
         self._by_key: dict[str, str] = {}
+
+    async def ask(
+        self,
+        item: Summary | WorkItem,
+        person: str,
+        text: str,
+        key: str,
+        thread_id: str = "",
+        session_id: str = "",
+    ) -> Thread:
+        """A person is mentioned as `@name`, or by the mention that the configuration has."""
+        called = person if person.startswith(("@", "<")) or not person else f"@{person}"
+        body = f"{called} {text}".strip()
+        if not thread_id:
+            return await self.open_thread(thread_title(item), body, key)
+        await self.reply(thread_id, body, key)
+        return Thread(thread_id, "")
 
     async def open_thread(self, title: str, body: str, key: str) -> Thread:
         self._called("open_thread")

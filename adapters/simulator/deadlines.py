@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SLACK = timedelta(hours=3)  # longer than the store is ever away
 REVIEW_WAITS = "The pull request has waited"
-KEPT = {State.FAILED: timedelta(days=30), State.NEW: timedelta(days=1)}
+KEPT = {State.FAILED: timedelta(days=30)}
 LOOKS = {
     State.QUEUED: timedelta(hours=1), State.RUNNING: timedelta(minutes=10), State.IN_REVIEW: timedelta(minutes=1),
     State.MERGING: timedelta(minutes=30),
@@ -46,7 +46,7 @@ def given_up_in_due_time(write: Saved) -> str:
     if after.state is State.FAILED and before.state is not State.FAILED:
         if before.state is not State.WAITING:
             return f"it was given up while it was {before.state}"
-        unsaid = "" if is_hopeless(simulation, "reply") else _question_unsaid(write)
+        unsaid = "" if is_hopeless(simulation, "reply", "ask") else _question_unsaid(write)
         return _early(before, after, config.clarification.give_up_after) or unsaid
     if before.state is State.IN_REVIEW and after.block and after.block.reason == "review-unanswered":
         comments = write.ledger.outside.world.truths[after.work_item_id].comments
@@ -83,6 +83,7 @@ def _longest(record: InFlightRecord, now: datetime, config: FactoryConfig) -> ti
         State.DISPATCHING: agents.start_within + agents.cooldown, State.RUNNING: agents.start_within,
         State.IN_REVIEW: config.runner.review_check_every, State.BLOCKED: config.runner.remind_blocked_after,
         State.DONE: config.runner.keep_finished, State.CANCELLED: config.runner.keep_finished,
+        State.NEW: config.runner.keep_finished if record.session_id else timedelta(days=1),
     }  # fmt: skip
     return max(spans.get(record.state, timedelta(0)) for spans in (configured, LOOKS, KEPT))
 

@@ -8,7 +8,7 @@ from random import Random
 from .schedule import DAY, HOUR, Act, ActKind, Answer, Fault, FaultKind, Kind, Rules, RunPlan, Schedule, Ticket
 
 CALLS = (
-    "acknowledge_session", "read_item", "set_state", "post_comment", "link_pull_request", "open_thread", "reply",
+    "post_activity", "read_item", "set_state", "post_comment", "link_pull_request", "ask", "reply",
     "start", "look", "stop", "publish", "forget", "open_pull_request", "read_pull_request", "merge",
     "enable_auto_merge", "disable_auto_merge", "find_pull_request", "ready_items", "replies", "redeliver_failed",
 )  # fmt: skip

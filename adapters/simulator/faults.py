@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 READS = frozenset({"read_item", "read_pull_request", "find_pull_request", "ready_items", "replies"})
-KEYED = frozenset({"start", "open_thread", "reply", "post_comment", "link_pull_request", "acknowledge_session"})
+KEYED = frozenset({"start", "ask", "reply", "post_comment", "link_pull_request", "post_activity"})
 NO_CALLS = frozenset({"is_ready_for_dispatch", "clone_address", "refusal"})
 LASTING = frozenset({"away", "deadly", "unwilling"})
 TAKES, STORE_TAKES = 0.05, 0.002  # seconds
@@ -132,7 +132,7 @@ class FaultyPort:
 
     def _must_be_saved(self, name: str, args: tuple[Any, ...]) -> None:
         """Nothing is done before it is saved."""
-        key = args[0].run_id if name == "start" else args[-1]
+        key = args[0].run_id if name == "start" else args[3] if name == "ask" else args[-1]
         if key not in self._process.simulation.ledgers[self._tenant].planned:
             self._process.simulation.broken("saved-before-done", f"{name} under {key}, and nothing of that was saved")
 

@@ -28,6 +28,12 @@ SAID = {
     REVIEW_WAITS: State.IN_REVIEW,
 }
 """How the comments begin that are said once."""
+RESTING = {
+    State.WAITING: frozenset({"question"}),
+    State.FAILED: frozenset({"problem"}),
+    State.BLOCKED: frozenset({"problem"}),
+}
+"""What a session shows last where an item rests without being over; everywhere else how it ended."""
 LATE = frozenset({"delay", "duplicate", "drop", "down", "pause", "crash", "away"})
 """Faults by which what happened in one life may be heard of in the next."""
 
@@ -114,12 +120,13 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
 
 
 def said_once(simulation: Simulation, tenant: int) -> Iterator[str]:
-    """A ticket is told what became of it once for each time it became that."""
-    for key, truth in simulation.outside[tenant].world.truths.items():
-        became = simulation.ledgers[tenant].became(key)
+    """A ticket is told what became of it once for each time it became that, and each agent session once more."""
+    world = simulation.outside[tenant].world
+    for key, truth in world.truths.items():
+        became, sessions = simulation.ledgers[tenant].became(key), list(world.sessions.values()).count(key)
         for words, state in SAID.items():
             said = sum(comment.startswith(words) for comment in truth.comments)
-            if said > became[state]:
+            if said > became[state] + sessions:
                 yield f"{key} was told {words!r} {said} times, and became {state} {became[state]} times"
 
 
@@ -165,13 +172,29 @@ def sessions_are_answered(simulation: Simulation, tenant: int) -> Iterator[str]:
     for session, item in world.sessions.items():
         heard = [seen for record, seen in ledger.seen(item) if record.session_id == session]
         acted = {act.kind for act in world.truths[item].plan.acts} - {"delegate", "edit", "note", "comment", "push"}
-        if not heard or acted or world.truths[item].lied or is_hopeless(simulation, "acknowledge_session"):
+        if not heard or acted or world.truths[item].lied or is_hopeless(simulation, "post_activity"):
             continue
         if session not in world.acknowledged:
             yield f"{session} of {item} was never acknowledged"
         elif not simulation.schedule.faults and world.acknowledged[session] > min(heard) + SESSION_WAITS:
             late = world.acknowledged[session] - min(heard)
             yield f"{session} of {item} was acknowledged after {late:.0f} s"
+
+
+def sessions_show_the_truth(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """The newest session of an item shows where that rests; nobody is left with a session that seems to work."""
+    world, ledger = simulation.outside[tenant].world, simulation.ledgers[tenant]
+    if is_hopeless(simulation, "post_activity", "ask"):
+        return
+    for session, item in world.sessions.items():
+        record, shown = ledger.last(item), world.activities.get(session, [])
+        if not shown or record is None or world.truths[item].lied:
+            continue
+        kinds = RESTING.get(record.state, frozenset({"result", "problem"}))
+        if session == record.session_id and shown[-1].kind not in kinds:
+            yield f"{session} of {item}, which is {record.state}, shows last: {shown[-1].kind} {shown[-1].sentence}"
+        elif shown[-1].working:
+            yield f"{session} of {item} is an old one, and seems to work: {shown[-1].sentence}"
 
 
 def _wrong(
@@ -244,4 +267,5 @@ REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     done_is_done_in_the_tracker,
     nothing_stays_armed,
     sessions_are_answered,
+    sessions_show_the_truth,
 )

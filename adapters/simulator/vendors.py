@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from factory_core.dispatch.activity import Activity, Link, PlanStep
+from factory_core.dispatch.comments import thread_title
 from factory_core.dispatch.events import ReplyReceived
+from factory_core.dispatch.records import Summary
 from factory_core.ports import ItemPage, Thread
 from factory_core.work_item import ItemState, WorkItem
 
@@ -70,8 +74,24 @@ class SimulatedTracker:
     async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
         self._world.truths[item_id].links.add(url)
 
-    async def acknowledge_session(self, session_id: str, key: str) -> None:
-        self._world.acknowledged.setdefault(session_id, self._world.now())
+    async def claim(self, item: WorkItem) -> None:
+        self._world.claimed.add(item.id)
+
+    async def post_activity(self, session_id: str, activity: Activity, key: str) -> None:
+        """The tracker shows questions, results and problems as comments, too."""
+        world = self._world
+        world.acknowledged.setdefault(session_id, world.now())
+        if key in self._done:
+            return
+        self._done.add(key)
+        item = world.sessions[session_id]
+        world.tell(item, f"factory shows in {session_id}: {activity.kind} {activity.sentence[:80]}")
+        world.activities.setdefault(session_id, []).append(activity)
+        if not activity.working:
+            world.truths[item].comments.append(activity.text)
+
+    async def update_session(self, session_id: str, plan: Sequence[PlanStep], links: Sequence[Link]) -> None:
+        self._world.plans[session_id] = tuple(plan)
 
 
 class SimulatedChannel:
@@ -82,6 +102,21 @@ class SimulatedChannel:
         self._threads: dict[str, str] = {}  # key → thread
         self._said: set[str] = set()
         self.about: dict[str, str] = {}  # thread → item
+
+    async def ask(
+        self,
+        item: Summary | WorkItem,
+        person: str,
+        text: str,
+        key: str,
+        thread_id: str = "",
+        session_id: str = "",
+    ) -> Thread:
+        body = f"{person} {text}".strip()
+        if not thread_id:
+            return await self.open_thread(thread_title(item), body, key)
+        await self.reply(thread_id, body, key)
+        return Thread(thread_id, "")
 
     async def open_thread(self, title: str, body: str, key: str) -> Thread:
         if key not in self._threads:

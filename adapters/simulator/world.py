@@ -5,11 +5,12 @@ The ports keep their promises (the same key twice is once) and count what really
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from factory_core.dispatch.activity import Activity, PlanStep
 from factory_core.dispatch.events import (
     AbortRequested,
     CommentAdded,
@@ -95,6 +96,9 @@ class World:
         self.said: list[ReplyReceived] = []  # in every thread, oldest first
         self.sessions: dict[str, str] = {}  # the tracker's agent sessions → item
         self.acknowledged: dict[str, float] = {}  # session → when
+        self.activities: dict[str, list[Activity]] = {}  # session → what is shown in it, oldest first
+        self.plans: dict[str, tuple[PlanStep, ...]] = {}
+        self.claimed: set[str] = set()
         self.act_on_code: Callable[[Truth, str], None] = lambda truth, kind: None
         for ticket in tickets:
             later(ticket.begins, self._begin(ticket))
@@ -242,8 +246,7 @@ class World:
             self.send(CommentAdded(**about, reply=said))
         elif kind in ("stop", "abort", "retry"):
             self.tell(key, f"a person orders: {kind}")
-            order = {"stop": StopRequested, "abort": AbortRequested, "retry": RetryRequested}[kind]
-            self.send(order(**about, by="Maya"))
+            self.send(_ORDERS[kind](**about, by="Maya"))
         else:
             self.act_on_code(truth, kind)
 
@@ -273,6 +276,13 @@ class World:
                 self.change(truth.plan.key, "person", state=lost)
 
         self.later(HOUR, again)
+
+
+_ORDERS: Mapping[str, Callable[..., Event]] = {
+    "stop": StopRequested,
+    "abort": AbortRequested,
+    "retry": RetryRequested,
+}
 
 
 def _brief(value: object) -> str:

@@ -38,6 +38,10 @@ class Saved(NamedTuple):
         return self.after.work_item_id not in self.ledger.torn
 
 
+SUPERSEDED = frozenset({"acknowledge_session", "post_activity", "conclude_session"})
+"""What a newer entry in the same session takes the place of."""
+
+
 def organisations_are_apart(write: Saved) -> str:
     """What is said in another organisation, of a ticket with the same key, reaches none of ours."""
     said = [event.id for event in write.process.simulation.post.elsewhere if write.after.knows(event)]
@@ -70,7 +74,7 @@ def lease_before_effect(write: Saved) -> str:
     kept = {planned.key for planned in after.outbox}
     gone = {planned.effect.kind for planned in before.outbox if planned.key not in kept}
     moved = before.state is not after.state
-    wrong = gone & LASTING if moved else gone
+    wrong = (gone & LASTING if moved else gone) - SUPERSEDED
     holder = before.lease.holder
     return f"{write.process.name} settled {sorted(wrong)} under the lease of {holder!r}" if wrong else ""
 

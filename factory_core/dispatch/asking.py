@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
-from .effects import AcknowledgeSession, AskQuestion, Effect, MoveThread, PostComment, PostReply, TakeSlot, TriageItem
-from .ending import block, cancel, disarm, give_up
+from .effects import AskQuestion, MoveThread, PostReply, TakeSlot, TriageItem
+from .ending import block, cancel, disarm, give_up, say
 from .events import CheckedIn, ItemChanged, ItemRead, QuestionAsked, ReplyReceived, ThreadMoved, Triaged
 from .following import OURS
 from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition
@@ -22,12 +22,22 @@ def look_at_it(record: InFlightRecord, event: ItemChanged, config: FactoryConfig
     """A ticket appears. What is plainly not ready is none of our business; a bare pointer has to be read."""
     if event.item and event.item.state is not ItemState.READY and not event.session_id:
         return None
-    effects: list[Effect] = [AcknowledgeSession(session_id=event.session_id)] if event.session_id else []
     item = Summary.of(event.item) if event.item else None
-    born = record.born or f"{int(event.at.timestamp() * 1000):x}"
-    known = record.but(born=born, item=item, session_id=event.session_id)
     said = f"{item.key} is ready." if item else "Heard of it."
-    return known.note(event.at, "tracker", said).to(State.TRIAGING, event.at, *effects, TriageItem())
+    known = record.born_at(event.at).but(item=item)
+    return known.note(event.at, "tracker", said).to(State.TRIAGING, event.at, TriageItem())
+
+
+def look_at_words(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
+    """Words in an agent session of an item that nobody is working on: it may be ready by now."""
+    if not event.session_id:
+        return None
+    known = record.born_at(event.at).to(State.NEW, event.at, within=config.runner.keep_finished)
+
+    def triage(noted: InFlightRecord) -> Transition:
+        return noted.answered(event.reply).to(State.TRIAGING, event.at, TriageItem())
+
+    return take_words(known.record, event, config, "wrote", triage) or known
 
 
 def look_again(record: InFlightRecord, event: ItemChanged, config: FactoryConfig) -> Transition | None:
@@ -38,8 +48,7 @@ def look_again(record: InFlightRecord, event: ItemChanged, config: FactoryConfig
     item, known = event.item, record.item
     if item and known and item.state in OURS and Summary.of(item).digest == known.digest and not event.session_id:
         return None
-    session: list[Effect] = [AcknowledgeSession(session_id=event.session_id)] if event.session_id else []
-    return record.stay(*session, TriageItem(), session_id=event.session_id or record.session_id)
+    return record.stay(TriageItem())
 
 
 def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
@@ -49,11 +58,14 @@ def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: Factory
     """
     if _triage_is_planned(record):
         return record.stay()
-    if record.answers or record.run or record.clarification or record.generation > 1:
+    if record.run or record.clarification or record.generation > 1:
         seen = event.item.state if event.item else ItemState.OTHER
         return cancel(record.but(tracker=seen), event.at, _where(event), config)
-    told: list[Effect] = [PostComment(body=comments.not_ready(event.item))] if record.session_id and event.item else []
-    return record.to(State.NEW, event.at, *told, within=FORGET_UNREADY, log=(), session_id="")
+    if not record.session_id:
+        return record.to(State.NEW, event.at, within=FORGET_UNREADY, log=())
+    why = comments.not_ready(event.item) if event.item else comments.NOT_KNOWN
+    known = record.but(item=Summary.of(event.item)) if event.item else record
+    return known.to(State.NEW, event.at, say(record, why), within=config.runner.keep_finished, log=())
 
 
 def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryConfig) -> Transition:
@@ -96,9 +108,9 @@ def ask(record: InFlightRecord, at: datetime, question: str, why: str, config: F
             Block(reason="still-unclear", why=stuck, fix=f"In the ticket of {record.key}: say it in the description"),
             config,
         )
-    known = record.clarification
-    kept = {name: getattr(known, name) for name in ("thread_id", "url", "attachments")} if known else {}
-    asked = Clarification(round=rounds + 1, question=question, asked_at=at, **kept)
+    again = {"round": rounds + 1, "question": question, "asked_at": at, "step": "asked", "words_asked": False}
+    before = record.clarification or Clarification(question=question, asked_at=at)
+    asked = before.model_copy(update=again)
     effect = AskQuestion(text=comments.question(record, question, config), thread_id=asked.thread_id)
     noted = record.note(at, "factory", why).note(at, "factory", "Asks.", question)
     return noted.to(State.WAITING, at, effect, within=config.clarification.remind_after, clarification=asked)
@@ -162,8 +174,10 @@ def keep_for_the_agent(record: InFlightRecord, event: ReplyEvent, config: Factor
 
 
 def note_talk(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
-    """Talk in the thread while the agent works, or its work is reviewed, is talk: it is noted, and only a comment on
-    the ticket or the pull request gives the agent another round."""
+    """Talk in the thread while the agent works, or its work is reviewed, is talk: it is noted, and only words on the
+    ticket, in its agent session or on the pull request give the agent another round."""
+    if event.session_id:
+        return keep_for_the_agent(record, event, config)
     return take_words(record, event, config, "wrote in the thread", lambda noted: noted.stay())
 
 
@@ -173,10 +187,12 @@ def remind_escalate_or_give_up(record: InFlightRecord, event: CheckedIn, config:
     if asked is None or asked.step == "escalated":
         return give_up(record, event.at, config)
     if asked.step == "asked":
-        step, words, then = "reminded", comments.reminder(record), rules.escalate_after
+        step, text, person, then = "reminded", comments.reminder(record), "", rules.escalate_after
     else:
-        step, words, then = "escalated", comments.escalation(record, config), rules.give_up_after
-    said: list[Effect] = [PostReply(thread_id=asked.thread_id, text=words)] if asked.thread_id else []
+        step, text, then = "escalated", comments.escalation(record, config), rules.give_up_after
+        person = rules.escalate_to
+    repeated = PostReply(thread_id=asked.thread_id, text=text, asks=True, person=person)
+    said = [repeated] if asked.thread_id else []
     left = max(asked.asked_at + then + record.paused - event.at, timedelta(minutes=1))
     noted = record.note(
         event.at, "factory", "Reminded." if step == "reminded" else f"Escalated {rules.escalate_to}".strip() + "."
@@ -206,8 +222,8 @@ def _with_early(
 def _in_thread(record: InFlightRecord, event: QuestionAsked) -> InFlightRecord:
     """The record with the thread of its question."""
     asked = record.clarification
-    known = asked and asked.model_copy(update={"thread_id": event.thread_id, "url": event.url})
-    return record.but(clarification=known)
+    where = {"thread_id": event.thread_id, "url": event.url, "in_session": bool(event.session_id)}
+    return record.but(clarification=asked and asked.model_copy(update=where))
 
 
 def _where(event: ItemRead) -> str:

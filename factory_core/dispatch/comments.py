@@ -9,8 +9,9 @@ from ..config import FactoryConfig
 from ..work_item import WorkItem
 from .foreign_text import MOST_TITLE, for_body, for_chat, for_comment, for_title
 from .foreign_text import harmless as harmless
+from .labels import first_of
 from .pull_request import PullRequest, carries_key, item_mark
-from .records import Block, InFlightRecord
+from .records import Block, Clarification, InFlightRecord, State, Summary
 
 MARK = "<!-- factory -->"
 """Ends every comment that the factory writes on a ticket; what carries it is never taken for input."""
@@ -18,8 +19,7 @@ MARK = "<!-- factory -->"
 
 def never_closes(record: InFlightRecord, config: FactoryConfig) -> bool:
     """Does a label say that only a person may close this ticket?"""
-    labels = {label.casefold() for label in (record.item.labels if record.item else ())}
-    return bool(labels & {label.casefold() for label in config.merge.never_close_labels})
+    return bool(record.item and first_of(config.merge.never_close_labels, record.item.labels))
 
 
 def duration(span: timedelta) -> str:
@@ -39,16 +39,20 @@ def moment(at: datetime, now: datetime) -> str:
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at.day} {at:%b %H:%M} UTC"
 
 
-def thread_title(record: InFlightRecord) -> str:
+def thread_title(item: Summary | WorkItem) -> str:
     """One line above the question."""
-    return " ".join(f"{record.key}: {for_chat(record.item.title if record.item else '', MOST_TITLE)}".split())
+    return " ".join(f"{item.key}: {for_chat(item.title, MOST_TITLE)}".split())
 
 
 def question(record: InFlightRecord, text: str, config: FactoryConfig) -> str:
-    """The question as it is asked, addressed to the reporter where the channel knows that person."""
-    reporter = config.clarification.people.get(record.item.reporter, "") if record.item else ""
-    hello = f"<@{reporter}> " if reporter else ""
-    return f"{hello}{for_chat(text)}\n\nAnswer in this thread; the ticket waits for it."
+    """The question as it is asked; the channel addresses it."""
+    return f"{for_chat(text)}\n\nAnswer in this thread; the ticket waits for it."
+
+
+def question_elsewhere(asked: Clarification) -> str:
+    """The question as the tracker's agent session shows it, where it was asked in another place."""
+    where = f" It was also asked here: {asked.url}" if asked.url and not asked.in_session else ""
+    return f"{for_comment(asked.question)}\n\nAnswer here; the ticket waits for it.{where}"
 
 
 def reminder(record: InFlightRecord) -> str:
@@ -57,8 +61,7 @@ def reminder(record: InFlightRecord) -> str:
 
 
 def escalation(record: InFlightRecord, config: FactoryConfig) -> str:
-    to = config.clarification.escalate_to
-    return f"{to} nobody has answered yet. {reminder(record)}".strip()
+    return f"Nobody has answered yet. {reminder(record)}"
 
 
 def words_needed(names: Sequence[str]) -> str:
@@ -74,11 +77,8 @@ def gave_up(config: FactoryConfig) -> str:
 
 def not_ready(item: WorkItem) -> str:
     """The answer to somebody who called the factory to a ticket that is not its own."""
-    return (
-        f"The factory does nothing here: the ticket is not ready for it ({item.state}).\n\n"
-        "What to do: move it to the state that is mapped to ready, or delegate it to the factory's user, which"
-        " linear.appUserId in factory.config.yaml must name."
-    )
+    advice = item.hint or "Move it to the state that is mapped to ready."
+    return f"The factory does nothing here: the ticket is not ready for it ({item.state}).\n\nWhat to do: {advice}"
 
 
 def retry_fix(record: InFlightRecord) -> str:
@@ -98,18 +98,58 @@ def still_armed(why: str, fix: str) -> str:
     return f"The code host may still merge the pull request by itself: {why}\n\nWhat to do: {fix}"
 
 
+def stopped(record: InFlightRecord) -> str:
+    """What an agent session shows of an item that was cancelled."""
+    pull_request = record.pull_request
+    left = f" Its pull request stays as it is: {pull_request.url or f'#{pull_request.number}'}" if pull_request else ""
+    why = for_comment(record.ended_because or "it is no longer needed", record.key)
+    return f"Stopped: {why}. No agent works on this ticket, and nothing more is done for it.{left}"
+
+
+NEWER_SESSION = "The work on this ticket is shown in a newer session."
+NOTHING_TO_STOP = "No agent was at work, so there was nothing to stop."
+NOT_KNOWN = "The factory is not working on this ticket."
+
+
+def advice(record: InFlightRecord) -> str:
+    """How to go on, for people who write in an agent session of an item that does not take their words."""
+    if record.state is State.MERGING:
+        return "It is too late to change this pull request."
+    if record.state is State.DONE:
+        return "To have more done, move the ticket back to ready, or open a new one."
+    return f"To have it taken up again: {retry_fix(record)}" if record.state is State.CANCELLED else ""
+
+
+def became_of_words(*, kept: bool, counted: bool) -> str:
+    """The answer to what a person wrote in an agent session."""
+    if kept:
+        return "Noted: the agent gets this with its next run."
+    return "" if counted else "Not passed on: only people whom clarification.whoMayAnswer admits may say so."
+
+
+def review_waits(waited: timedelta, where: str) -> str:
+    """The reminder that nobody has reviewed or merged it."""
+    return f"The pull request has waited for {duration(waited)}: {where}"
+
+
+def ready_for_review(record: InFlightRecord, pull_request: PullRequest, words: str, config: FactoryConfig) -> str:
+    """The one comment that tells people what was made of the ticket: after it, only how it ended is said."""
+    described = config.repositories.get(record.route.repository) if record.route else None
+    verify = f"\n\nThe agent was told that `{described.verify}` must pass." if described and described.verify else ""
+    done = for_comment(words, record.key).strip() or "The agent left no summary."
+    answers = "; ".join(f"“{for_comment(answer.text, record.key, 200)}”" for answer in record.answers)
+    used = f"\n\nAnswers used: {answers}" if answers else ""
+    return f"Ready for review: {pull_request.url or f'#{pull_request.number}'}\n\n{done}{verify}{used}"
+
+
 def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
-    """The one comment at the end, for people."""
+    """How it ended: what was done stands in the comment that came with the pull request."""
     pull_request = record.pull_request
     took = duration(at - record.log[0].at) if record.log else "?"
     tries = f"{record.attempt} {'try' if record.attempt == 1 else 'tries'}"
     follow_ups = f", {record.round} follow-up{'s' if record.round > 1 else ''}" if record.round else ""
     lines = [f"Merged: {pull_request.url or f'#{pull_request.number}'}" if pull_request else "Done."]
     lines.append(f"From ready to merged in {took}; {tries}{follow_ups}, ${record.spent.usd:.2f}.")
-    if record.answers:
-        lines.append(
-            "Answers used: " + "; ".join(f"“{for_comment(answer.text, record.key, 200)}”" for answer in record.answers)
-        )
     if never_closes(record, config):
         lines.append("A label says that only a person closes this ticket, so it stays open.")
     return "\n".join(lines)

@@ -8,13 +8,44 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ..work_item import Frozen, ItemState
+from .activity import Activity
 
 
 class AcknowledgeSession(Frozen):
-    """Tell the tracker's agent session that we have seen it (Linear waits 10 s)."""
+    """Answer a person who opened a session or wrote in one; within 10 s, or the agent is shown as unresponsive."""
 
     kind: Literal["acknowledge_session"] = "acknowledge_session"
     session_id: str
+    activity: Activity = Activity(text="On it: reading the ticket.")
+
+
+class PostActivity(Frozen):
+    """Show in the item's session what is going on; a newer one takes its place as long as it is not posted."""
+
+    kind: Literal["post_activity"] = "post_activity"
+    session_id: str
+    activity: Activity
+
+
+class ConcludeSession(Frozen):
+    """Say in the session how it ended, after everything that the end demands has been done."""
+
+    kind: Literal["conclude_session"] = "conclude_session"
+    session_id: str
+    activity: Activity
+
+
+class UpdateSession(Frozen):
+    """Show the item's plan and links in its session, as they are when this is performed."""
+
+    kind: Literal["update_session"] = "update_session"
+    session_id: str
+
+
+class ClaimItem(Frozen):
+    """Show on the ticket that the factory works on it, where trackers have a place for that and nobody is in it."""
+
+    kind: Literal["claim_item"] = "claim_item"
 
 
 class TriageItem(Frozen):
@@ -30,7 +61,7 @@ class ReadItem(Frozen):
 
 
 class AskQuestion(Frozen):
-    """Open a thread, or go on in the one that is open → QuestionAsked"""
+    """Ask the reporter in a new thread, or in the one that is open → QuestionAsked"""
 
     kind: Literal["ask_question"] = "ask_question"
     text: str
@@ -38,11 +69,13 @@ class AskQuestion(Frozen):
 
 
 class PostReply(Frozen):
-    """Say something in the thread: a reminder, an escalation, the end."""
+    """Post in the thread: a notice, or the open question once more (a reminder, an escalation)."""
 
     kind: Literal["post_reply"] = "post_reply"
     thread_id: str
     text: str
+    asks: bool = False  # an answer is still wanted
+    person: str = ""  # who is addressed, as the tracker or the configuration names them
 
 
 class CloseThread(Frozen):
@@ -182,6 +215,10 @@ class ForgetItem(Frozen):
 
 Effect = Annotated[
     AcknowledgeSession
+    | PostActivity
+    | ConcludeSession
+    | UpdateSession
+    | ClaimItem
     | TriageItem
     | ReadItem
     | AskQuestion
@@ -212,6 +249,10 @@ Effect = Annotated[
 SPEAKING = frozenset(
     {
         "acknowledge_session",
+        "post_activity",
+        "conclude_session",
+        "update_session",
+        "claim_item",
         "read_item",  # a hint that cannot be followed now is followed by the next one
         "post_reply",
         "close_thread",
@@ -228,6 +269,7 @@ SPEAKING = frozenset(
 LASTING = frozenset(
     {
         "acknowledge_session",
+        "conclude_session",
         "post_comment",
         "close_thread",
         "release_slot",
@@ -243,6 +285,10 @@ NEVER_GIVEN_UP = frozenset({"disable_auto_merge"})
 
 LANE = {
     "acknowledge_session": "session",
+    "post_activity": "session",
+    "conclude_session": "session",
+    "update_session": "session",
+    "claim_item": "ticket",
     "triage_item": "ticket",
     "read_item": "ticket",
     "set_item_state": "ticket",
@@ -269,6 +315,11 @@ LANE = {
 }
 """Effects of one lane are performed in their order: an agent is stopped before its slot is given back. No lane waits
 for another one, so that a chat that is down holds up no slot. To forget the item waits for all of them.
+"""
+
+AFTER = {"conclude_session": frozenset({"work", "pull request"})}
+"""Effects that also wait for what was planned before them in other lanes: nobody reads that the agent was stopped
+before it is.
 """
 
 URGENT = frozenset({"acknowledge_session"})

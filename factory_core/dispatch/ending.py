@@ -8,10 +8,12 @@ from typing import Any
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
+from .activity import Activity
 from .effects import (
     LASTING,
     SPEAKING,
     CloseThread,
+    ConcludeSession,
     DisableAutoMerge,
     Effect,
     ForgetItem,
@@ -46,13 +48,13 @@ SLOTTED = frozenset({State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_RE
 
 
 def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
-    """Merged: the ticket is done, people get one summary, the slot is free."""
+    """Merged: the ticket is done, people are told so once, the slot is free."""
     effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
     effects.append(ReleaseSlot())  # before what is said: others start while a vendor does not answer
     if not comments.never_closes(record, config):
         ours = (ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW)
         effects.append(SetItemState(to=ItemState.DONE, expect=ours))
-    effects.append(PostComment(body=comments.summary(record, at, config)))
+    effects += [] if record.session_id else [PostComment(body=comments.summary(record, at, config))]
     effects += _leave_thread(record, f"Merged. {record.pull_request.url if record.pull_request else ''}".strip())
     kept = lasting(record, LinkPullRequest)  # a ticket that is done shows by what, even if that could not be said yet
     noted = record.note(at, "factory", "Merged and done.").but(block=None, outbox=kept)
@@ -64,15 +66,16 @@ def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig
     effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
     effects += [ReleaseSlot(), *disarm(record), *_leave_thread(record, f"No longer needed: {why}")]
     noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, armed=False, outbox=lasting(record))
-    return noted.to(State.CANCELLED, at, *effects, within=config.runner.keep_finished)
+    return noted.to(State.CANCELLED, at, *effects, within=config.runner.keep_finished, ended_because=why)
 
 
 def block(record: InFlightRecord, at: datetime, reason: Block, config: FactoryConfig, *effects: Effect) -> Transition:
-    """It needs a person: said once in a comment, with what to do, and later once more. The slot is free meanwhile, and
+    """It needs a person: said once on the ticket, with what to do, and later once more. The slot is free meanwhile, and
     a start that is still planned is taken back: it may be under way."""
     begun = (StopAgent(run_id=run) for run in _planned_runs(record))
     told = f"block:{short(reason.reason + reason.why)}"
-    said: list[Effect] = [] if told in record.handled else [PostComment(body=comments.blocked(reason))]
+    unsaid = told not in record.handled and not record.session_id
+    said: list[Effect] = [PostComment(body=comments.blocked(reason))] if unsaid else []
     freed: list[Effect] = [ReleaseSlot()] if record.state in SLOTTED else []
     noted = record.note(at, "factory", f"Stopped: {reason.why}").handle(told)
     orders = dict.fromkeys((*effects, *begun, *freed, *disarm(record), *said))
@@ -88,7 +91,14 @@ def remind_of_block(record: InFlightRecord, event: CheckedIn, config: FactoryCon
         return None
     waited = comments.duration(event.at - (record.since or event.at))
     noted = record.note(event.at, "factory", f"Reminded: stopped for {waited}.")
-    return noted.to(State.BLOCKED, event.at, PostComment(body=comments.still_blocked(record.block, waited)))
+    return noted.to(State.BLOCKED, event.at, say(record, comments.still_blocked(record.block, waited)))
+
+
+def say(record: InFlightRecord, text: str) -> Effect:
+    """On the ticket: in its agent session where it has one, for the tracker shows that as a comment; else in one."""
+    if not record.session_id:
+        return PostComment(body=text)
+    return ConcludeSession(session_id=record.session_id, activity=Activity(kind="problem", text=text))
 
 
 def disarm(record: InFlightRecord) -> tuple[Effect, ...]:
@@ -102,10 +112,17 @@ def disarm(record: InFlightRecord) -> tuple[Effect, ...]:
 def give_up(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
     """Nobody answered: say so in the thread and on the ticket. The thread stays known: an answer still counts."""
     words = comments.gave_up(config)
-    thread = record.clarification.thread_id if record.clarification else ""
+    thread = _thread_outside(record)
     effects: list[Effect] = [PostReply(thread_id=thread, text=words)] if thread else []
-    noted = record.note(at, "factory", words)
-    return noted.to(State.FAILED, at, *effects, PostComment(body=words), within=KEEP_THREAD)
+    effects += [] if record.session_id else [PostComment(body=words)]
+    return record.note(at, "factory", words).to(State.FAILED, at, *effects, within=KEEP_THREAD)
+
+
+def remember_stop(record: InFlightRecord, event: StopRequested, config: FactoryConfig) -> Transition | None:
+    """Stop was pressed where nothing is at work: the agent session says so."""
+    if not event.session_id:
+        return None
+    return record.born_at(event.at).to(State.NEW, event.at, within=config.runner.keep_finished)
 
 
 def stop(record: InFlightRecord, event: StopRequested, config: FactoryConfig) -> Transition:
@@ -215,4 +232,12 @@ def _planned_runs(record: InFlightRecord) -> list[str]:
 
 def _leave_thread(record: InFlightRecord, words: str) -> list[Effect]:
     thread = record.clarification.thread_id if record.clarification else ""
-    return [PostReply(thread_id=thread, text=words), CloseThread(thread_id=thread)] if thread else []
+    outside = _thread_outside(record)
+    notice: list[Effect] = [PostReply(thread_id=outside, text=words)] if outside else []
+    return [*notice, CloseThread(thread_id=thread)] if thread else []
+
+
+def _thread_outside(record: InFlightRecord) -> str:
+    """Where notices go; an agent session shows by itself what became of the item."""
+    asked = record.clarification
+    return asked.thread_id if asked and not asked.in_session else ""

@@ -60,6 +60,7 @@ class QuestionAsked(Event):
 
     thread_id: str
     url: str = ""
+    session_id: str = ""  # the tracker's agent session, where the thread is one
     early: tuple[Reply, ...] = ()
 
 
@@ -68,6 +69,7 @@ class ReplyReceived(Event):
 
     work_item_id: str = ""
     thread_id: str
+    session_id: str = ""  # the tracker's agent session, where the thread is one: words in it are meant for the agent
     reply: Reply
 
 
@@ -114,6 +116,7 @@ class StartRefused(Event):
 
 class PullRequestOpened(Event):
     pull_request: PullRequest
+    summary: str = ""  # the agent's own: what it did, and how that was checked
 
 
 class PullRequestChanged(Event):
@@ -151,6 +154,7 @@ class StopRequested(Event):
     """A person pressed stop in the tracker."""
 
     by: str = ""
+    session_id: str = ""  # the agent session in which it was pressed
 
 
 class RetryRequested(Event):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from ..config import FactoryConfig
 from ..work_item import ItemState, WorkItem
 from .effects import (
-    AcknowledgeSession,
-    Effect,
     Planned,
     ReadItem,
     ReadPullRequest,
@@ -131,9 +129,7 @@ def _touched(record: InFlightRecord, item: WorkItem) -> bool:
 def _read(record: InFlightRecord, event: ItemChanged) -> Transition:
     """One more read, unless two are planned already: one may be under way, the other has not begun."""
     waiting = sum(isinstance(planned.effect, ReadItem) for planned in record.outbox)
-    effects: list[Effect] = [AcknowledgeSession(session_id=event.session_id)] if event.session_id else []
-    effects += [] if waiting > 1 else [ReadItem()]
-    return record.stay(*effects, session_id=event.session_id or record.session_id)
+    return record.stay(*(() if waiting > 1 else (ReadItem(),)))
 
 
 def _edited(record: InFlightRecord, event: ItemChanged) -> bool:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
 from ..work_item import Frozen, ItemState, WorkItem
-from .effects import LANE, URGENT, Effect, ForgetItem, Planned, StartAgent
+from .effects import AFTER, LANE, URGENT, Effect, ForgetItem, Planned, StartAgent
 from .events import Event, Reply
 from .pull_request import PullRequest, aliases_of
 from .refusal import RefusedMerge
@@ -109,6 +109,7 @@ class Clarification(Frozen):
     question: str
     thread_id: str = ""
     url: str = ""
+    in_session: bool = False  # the thread is the tracker's agent session
     asked_at: datetime
     step: Literal["asked", "reminded", "escalated"] = "asked"
     attachments: tuple[str, ...] = ()  # what came in place of words; it goes with the answer
@@ -146,7 +147,9 @@ class InFlightRecord(Frozen):
     wake_at: datetime | None = None
     item: Summary | None = None
     tracker: ItemState | None = None  # where the tracker had the item when we last looked
-    session_id: str = ""
+    session_id: str = ""  # the tracker's agent session that shows the item: the newest one
+    refresh_at: datetime | None = None  # when it must be shown there again that somebody works on it
+    ended_because: str = ""  # why it was cancelled, in words
     applied: tuple[str, ...] = ()
     outbox: tuple[Planned, ...] = ()
     planned: int = 0
@@ -171,6 +174,10 @@ class InFlightRecord(Frozen):
     block: Block | None = None
     waits_for: str = ""  # in line, or in review: what for
     log: tuple[LogEntry, ...] = ()
+
+    def born_at(self, at: datetime) -> InFlightRecord:
+        """Its first life begins now, unless it has begun."""
+        return self if self.born else self.but(born=f"{int(at.timestamp() * 1000):x}")
 
     def but(self, **changes: Any) -> InFlightRecord:
         """A copy with these fields changed."""
@@ -297,7 +304,8 @@ class InFlightRecord(Frozen):
         lanes = set[str]()
         for planned in self.outbox:
             lane = LANE.get(planned.effect.kind, "")
-            if lane not in lanes and (lane or not lanes):
+            behind = AFTER.get(planned.effect.kind, frozenset()) | {lane}
+            if not lanes & behind and (lane or not lanes):
                 yield planned
             lanes.add(lane)
 
@@ -339,7 +347,7 @@ class InFlightRecord(Frozen):
 
     def scheduled(self, now: datetime) -> InFlightRecord:
         """With `wake_at` set to the earliest moment at which somebody must look again."""
-        moments = [self.deadline] if self.deadline and not self.paused_since() else []
+        moments = [] if self.paused_since() else [moment for moment in (self.deadline, self.refresh_at) if moment]
         if self.lease.holder and self.lease.until and self.outbox:
             moments.append(self.lease.until)
         else:

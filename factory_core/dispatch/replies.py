@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from ..config import Clarification, FactoryConfig
+from .activity import Activity
 from .comments import words_needed
-from .effects import Effect, PostComment, PostReply
+from .effects import AcknowledgeSession, Effect, PostComment, PostReply
 from .events import CommentAdded, Reply, ReplyReceived
 from .records import InFlightRecord, State, Transition, clean_names, short
 
@@ -141,9 +142,11 @@ def _is_asked(record: InFlightRecord) -> bool:
 
 def _in_place(event: ReplyEvent, text: str) -> Effect:
     """An answer where it was written."""
-    if isinstance(event, ReplyReceived):
-        return PostReply(thread_id=event.thread_id, text=text)
-    return PostComment(body=text)
+    if isinstance(event, CommentAdded):
+        return PostComment(body=text)
+    if event.session_id:
+        return AcknowledgeSession(session_id=event.session_id, activity=Activity(kind="question", text=text))
+    return PostReply(thread_id=event.thread_id, text=text)
 
 
 def _names(reply: Reply) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
+from .asking import note_talk
 from .effects import (
     Effect,
     EnableAutoMerge,
@@ -20,17 +21,17 @@ from .effects import (
 from .ending import block, cancel, finish
 from .events import (
     CheckedIn,
-    CommentAdded,
     PullRequestChanged,
     PullRequestOpened,
     PullRequestRead,
+    ReplyReceived,
 )
 from .feedback import passed_over, said_on
 from .merge_gate import Gate, gate
 from .merging import LOOK_SOON, merge, still_refused
 from .pull_request import PullRequest
 from .records import Block, InFlightRecord, State, Transition
-from .replies import take_words, tell_agent
+from .replies import ReplyEvent, take_words, tell_agent
 from .rounds import conflict_over, follow_up
 
 A_MOMENT = timedelta(seconds=5)
@@ -38,13 +39,15 @@ PASSED_OVER, MOST_PASSED_OVER = "passed-over:", 20  # people, of each of whom it
 
 
 def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
-    """It is open: the ticket shows it, and we look at it at once."""
+    """It is open: the ticket shows it, people are told once what was done, and we look at it at once."""
     pull_request = event.pull_request
     effects: list[Effect] = [SetItemState(to=ItemState.IN_REVIEW, expect=(ItemState.READY, ItemState.DISPATCHED))]
     effects += _link(record, pull_request, config)
     if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
         effects.append(EnableAutoMerge(sha=pull_request.head_sha))
         record = record.but(armed=True)
+    if _is_news(record, pull_request):
+        effects.append(PostComment(body=comments.ready_for_review(record, pull_request, event.summary, config)))
     effects += [RequestReview(app=app) for app in config.merge.wait_for_review_by]
     words = f"Pull request #{pull_request.number} is open."
     noted = record.note(event.at, "factory", words) if _is_news(record, pull_request) else record
@@ -151,19 +154,24 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
     effects: list[Effect] = [*record.once(ReadPullRequest())]
     if waited >= config.merge.remind_after and "reminded" not in record.handled:
         where = record.pull_request.url if record.pull_request else ""
-        words = f"The pull request has waited for {comments.duration(waited)}: {where}{_waits_for(record)}"
-        effects.append(PostComment(body=words))
+        said = comments.review_waits(waited, f"{where}{_waits_for(record)}")
+        effects += [] if record.session_id else [PostComment(body=said)]
         record = record.handle("reminded")
     return record.to(State.IN_REVIEW, event.at, *effects, within=config.runner.review_check_every)
 
 
-def follow_comment(record: InFlightRecord, event: CommentAdded, config: FactoryConfig) -> Transition | None:
+def follow_comment(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
     """A reviewer's words on the ticket or on the pull request: the agent runs again with them."""
 
     def run_again(noted: InFlightRecord) -> Transition:
         return follow_up(tell_agent(noted, event.reply), event.at, (), config, "review-failed")
 
     return take_words(record, event, config, "wrote", run_again)
+
+
+def follow_words(record: InFlightRecord, event: ReplyReceived, config: FactoryConfig) -> Transition | None:
+    """Words in the agent session are meant for the agent, and it runs again with them; talk in a thread is talk."""
+    return (follow_comment if event.session_id else note_talk)(record, event, config)
 
 
 def take_comments(record: InFlightRecord, pull_request: PullRequest, at: datetime) -> InFlightRecord:

@@ -6,6 +6,7 @@ import re
 
 from ..config import FactoryConfig
 from ..work_item import Frozen, WorkItem
+from .labels import first_of
 
 
 class Route(Frozen):
@@ -30,11 +31,8 @@ def route(item: WorkItem, config: FactoryConfig) -> Route | None:
 
 
 def _by_label(item: WorkItem, config: FactoryConfig) -> tuple[str, str] | None:
-    labels = {label.casefold(): label for label in item.labels}
-    for name, repository in config.routing.by_label.items():
-        if name.casefold() in labels:
-            return repository, f"label {name}"
-    return None
+    label = first_of(config.routing.by_label, item.labels)
+    return (config.routing.by_label[label], f"label {label}") if label else None
 
 
 def _by_project(item: WorkItem, config: FactoryConfig) -> tuple[str, str] | None:

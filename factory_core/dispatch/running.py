@@ -9,7 +9,17 @@ from ..config import FactoryConfig
 from ..work_item import ItemState
 from . import comments
 from .asking import ask
-from .effects import LookAtRun, MoveSlotToReview, OpenPullRequest, ReleaseSlot, SetItemState, StartAgent, TakeSlot
+from .effects import (
+    ClaimItem,
+    Effect,
+    LookAtRun,
+    MoveSlotToReview,
+    OpenPullRequest,
+    ReleaseSlot,
+    SetItemState,
+    StartAgent,
+    TakeSlot,
+)
 from .ending import block
 from .events import AgentFinished, AgentStarted, CheckedIn, SlotDenied, SlotGranted, SlotOffered
 from .pull_request import branch_of
@@ -44,8 +54,9 @@ def run(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> T
     """
     if any(isinstance(planned.effect, StartAgent) for planned in record.outbox):
         return record.stay()
-    moved = SetItemState(to=ItemState.DISPATCHED, expect=(ItemState.READY, ItemState.IN_REVIEW))
-    return record.to(State.RUNNING, event.at, moved, within=config.agents.start_within, run=event.run)
+    effects: list[Effect] = [SetItemState(to=ItemState.DISPATCHED, expect=(ItemState.READY, ItemState.IN_REVIEW))]
+    effects += [ClaimItem()] if record.session_id else []
+    return record.to(State.RUNNING, event.at, *effects, within=config.agents.start_within, run=event.run)
 
 
 def expect_start(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:

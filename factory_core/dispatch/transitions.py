@@ -12,6 +12,7 @@ from typing import Any
 
 from ..config import FactoryConfig
 from ..machine import ignored, row, rows, table
+from . import session
 from .asking import (
     another_answer,
     answer_after_all,
@@ -19,6 +20,7 @@ from .asking import (
     keep_for_the_agent,
     look_again,
     look_at_it,
+    look_at_words,
     move_thread,
     not_ready_after_all,
     note_talk,
@@ -33,6 +35,7 @@ from .ending import (
     close_late_thread,
     forget,
     note_failure,
+    remember_stop,
     remind_of_block,
     retry,
     retry_blocked,
@@ -80,6 +83,7 @@ from .reviewing import (
     finish_or_keep_comments,
     finish_or_look_again,
     follow_comment,
+    follow_words,
     judge,
     judge_blocked,
     note_pull_request,
@@ -110,6 +114,8 @@ Step = Callable[[InFlightRecord, Any, FactoryConfig], Transition | None]
 TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     # a ticket appears
     row(NEW, ItemChanged, look_at_it),
+    row(NEW, ReplyReceived, look_at_words),
+    row(NEW, StopRequested, remember_stop),
     row(NEW, CheckedIn, forget),
     # is it clear, and where does it belong?
     row(TRIAGING, Triaged, ask_queue_or_refuse),
@@ -152,6 +158,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(IN_REVIEW, PullRequestChanged, read_it),
     row(IN_REVIEW, PullRequestRead, judge),
     row(IN_REVIEW, CommentAdded, follow_comment),
+    row(IN_REVIEW, ReplyReceived, follow_words),
     row(IN_REVIEW, ItemChanged, read_if_news),
     row(IN_REVIEW, ItemRead, follow_review),
     row(IN_REVIEW, CheckedIn, read_remind_or_block),
@@ -195,7 +202,11 @@ _PULL = (PullRequestOpened, PullRequestChanged, PullRequestRead, MergeRefused)
 _STOP = (StopRequested, AbortRequested)
 
 IGNORED = ignored(
-    ((NEW,), [e for e in EVENTS if e not in (ItemChanged, CheckedIn)], "nobody ever said that this item is ready"),
+    (
+        (NEW,),
+        [e for e in EVENTS if e not in (ItemChanged, ReplyReceived, StopRequested, CheckedIn)],
+        "nobody ever said that this item is ready",
+    ),
     ((TRIAGING,), [CheckedIn], "the outbox is its clock: the triage is planned"),
     ((TRIAGING, WAITING), [*_END, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
     ((TRIAGING, WAITING), _PULL, "the pull request is read again when the agent's work is published"),
@@ -231,13 +242,17 @@ def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> T
     """Decide. None: the event was applied before, no row expects it, or it changes nothing.
 
     Nor does a look at the clock that is older than the deadline which stands now, or comes while that does not count.
+    The item's agent session follows whatever was decided.
     """
+    if record.knows(event):
+        return None
     step = TABLE.get((record.state, type(event)))
-    if step is None or record.knows(event):
+    is_clock = isinstance(event, CheckedIn)
+    if is_clock and record.paused_since():
         return None
-    if isinstance(event, CheckedIn) and (record.paused_since() or (record.deadline and event.at < record.deadline)):
-        return None
-    return step(record.remember(event), event, config)
+    early = is_clock and record.deadline is not None and event.at < record.deadline
+    decided = None if step is None or early else step(record.remember(event), event, config)
+    return session.follow(record, event, decided, config)
 
 
 def decide(record: InFlightRecord, event: Event, config: FactoryConfig) -> InFlightRecord | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ..config import FactoryConfig
 from ..work_item import Frozen, WorkItem
+from .labels import first_of
 from .routing import Route, route
 
 # Read by anybody's text of any length: each pattern takes a time that grows with the text and no faster.
@@ -46,7 +47,7 @@ class Verdict(Frozen):
 
 
 def triage(item: WorkItem, answers: Sequence[str], config: FactoryConfig) -> Verdict:
-    """Judge the item together with the answers that people gave."""
+    """Judge the item together with what people wrote on it before, and with the answers that they gave."""
     stopped = not_eligible(item, config)
     if stopped:
         return Verdict(eligible=False, why=stopped)
@@ -65,20 +66,20 @@ def triage(item: WorkItem, answers: Sequence[str], config: FactoryConfig) -> Ver
 
 def not_eligible(item: WorkItem, config: FactoryConfig) -> str:
     """Why this item is not for the factory, or nothing."""
-    labels = {label.casefold() for label in item.labels}
-    for label, why in config.triage.stop_labels.items():
-        if label.casefold() in labels:
-            return f"its label {label} says that {why}"
-    go = config.triage.go_labels
-    if config.triage.require_go_label and not labels & {label.casefold() for label in go}:
-        return f"it has none of the labels {', '.join(go)}"
+    rules = config.triage
+    stop = first_of(rules.stop_labels, item.labels)
+    if stop:
+        return f"its label {stop} says that {rules.stop_labels[stop]}"
+    if rules.require_go_label and not first_of(rules.go_labels, item.labels):
+        return f"it has none of the labels {', '.join(rules.go_labels)}"
     return ""
 
 
 def _weigh(item: WorkItem, answers: Sequence[str], config: FactoryConfig) -> tuple[list[str], float]:
     """What is missing, and the score. A real answer of a person counts as much as explicit criteria."""
-    text = "\n".join((item.title, item.description, *answers))
-    go = {label.casefold() for label in config.triage.go_labels} & {label.casefold() for label in item.labels}
+    written = [note.text for note in item.comments if not note.by_app]
+    text = "\n".join((item.title, item.description, *written, *answers))
+    go = first_of(config.triage.go_labels, item.labels)
     found = {
         "what must be true when it is done": 0.4
         if answers or _CRITERIA.search(text)
@@ -88,7 +89,7 @@ def _weigh(item: WorkItem, answers: Sequence[str], config: FactoryConfig) -> tup
         "where it is (a file, a page, an error)": 0.2 if answers or _PLACE.search(text) else 0.0,
         "what to do": 0.15 if _ACTION.search(text) else 0.0,
         "more than a line": 0.15
-        if len(item.description.strip()) + sum(map(len, answers)) >= config.triage.thin_below
+        if len(item.description.strip()) + sum(map(len, (*written, *answers))) >= config.triage.thin_below
         else 0.0,
     }
     missing = [name for name, points in found.items() if points < 0.15]

@@ -50,8 +50,10 @@ async def _wake_one(
     runner: Runner, store: StateStore, clock: Clock, wake: Callable[[InFlightRecord], None], item: str
 ) -> None:
     record = await store.get_in_flight(item)
-    if record and record.deadline and record.deadline <= clock():
-        passed = CheckedIn(id=f"deadline:{record.deadline.isoformat()}", work_item_id=item, at=clock())
+    moments = (record.deadline, record.refresh_at) if record else ()
+    over = [moment for moment in moments if moment and moment <= clock()]
+    if over:
+        passed = CheckedIn(id=f"deadline:{max(over).isoformat()}", work_item_id=item, at=clock())
         if (await runner.accept_and_wake(passed)).lease.holder:
             return
     claimed = await runner.claim(item)

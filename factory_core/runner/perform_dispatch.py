@@ -8,14 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from ..config import FactoryConfig
-from ..dispatch import comments, effects, events
+from ..dispatch import comments, effects, events, session
 from ..dispatch.effects import Planned
 from ..dispatch.ending import KEEP_THREAD
 from ..dispatch.following import OURS
 from ..dispatch.pull_request import PullRequest
-from ..dispatch.records import ClarificationRecord, InFlightRecord
+from ..dispatch.records import ClarificationRecord, InFlightRecord, Summary
 from ..dispatch.run import ENDED, Run, RunOrder, RunReport, RunStatus
 from ..dispatch.triage import Verdict, not_eligible, triage
+from ..errors import Terminal
 from ..ports import (
     ClarificationChannel,
     Clock,
@@ -23,6 +24,7 @@ from ..ports import (
     OutputTarget,
     StateStore,
     TaskTemplate,
+    Thread,
     Triager,
     WorkItemProvider,
 )
@@ -65,7 +67,11 @@ class Performer:
         self._triager, self._template = triager, template
         self._slots = Slots(config, store, clock)
         self._how: dict[type[Any], Any] = {
-            effects.AcknowledgeSession: self._acknowledge_session,
+            effects.AcknowledgeSession: self._post_activity,
+            effects.PostActivity: self._post_activity,
+            effects.ConcludeSession: self._conclude_session,
+            effects.UpdateSession: self._update_session,
+            effects.ClaimItem: self._claim_item,
             effects.TriageItem: self._triage_item,
             effects.ReadItem: self._read_item,
             effects.AskQuestion: self._ask_question,
@@ -101,10 +107,32 @@ class Performer:
 
     # the tracker
 
-    async def _acknowledge_session(
-        self, record: InFlightRecord, planned: Planned, effect: effects.AcknowledgeSession
+    async def _post_activity(
+        self, record: InFlightRecord, planned: Planned, effect: effects.AcknowledgeSession | effects.PostActivity
     ) -> Outcome:
-        await self._tracker.acknowledge_session(effect.session_id, planned.key)
+        await self._tracker.post_activity(effect.session_id, effect.activity, planned.key)
+        return Outcome()
+
+    async def _conclude_session(
+        self, record: InFlightRecord, planned: Planned, effect: effects.ConcludeSession
+    ) -> Outcome:
+        """Nothing is refused silently: where the session takes no more entries, the ticket gets a comment."""
+        try:
+            await self._tracker.post_activity(effect.session_id, effect.activity, planned.key)
+        except Terminal:
+            body = f"{effect.activity.text}\n\n{comments.MARK}"
+            await self._tracker.post_comment(record.work_item_id, body, planned.key)
+        return Outcome()
+
+    async def _update_session(self, record: InFlightRecord, planned: Planned, effect: effects.UpdateSession) -> Outcome:
+        plan, links = session.plan(record), session.links(record, self._config)
+        await self._tracker.update_session(effect.session_id, plan, links)
+        return Outcome()
+
+    async def _claim_item(self, record: InFlightRecord, planned: Planned, effect: effects.ClaimItem) -> Outcome:
+        item = await self._tracker.read_item(record.work_item_id)
+        if item is not None and item.state in OURS:
+            await self._tracker.claim(item)
         return Outcome()
 
     async def _triage_item(self, record: InFlightRecord, planned: Planned, effect: effects.TriageItem) -> Outcome:
@@ -149,37 +177,44 @@ class Performer:
     # the channel
 
     async def _ask_question(self, record: InFlightRecord, planned: Planned, effect: effects.AskQuestion) -> Finish:
-        known = record.clarification  # a question that was planned before this one may have opened the thread
-        thread_id, url = (effect.thread_id or known.thread_id, known.url) if known else (effect.thread_id, "")
-        if thread_id:
-            await self._channel.reply(thread_id, effect.text, planned.key)
-        else:
-            thread_id, url = await self._channel.open_thread(comments.thread_title(record), effect.text, planned.key)
+        reporter = record.item.reporter if record.item else ""
+        thread = await self._ask(record, reporter, effect.text, planned.key, effect.thread_id)
+        return lambda: self._wait_in(thread, record, planned)
 
-        return lambda: self._wait_in(thread_id, url, record, planned)
+    async def _ask(self, record: InFlightRecord, person: str, text: str, key: str, thread_id: str) -> Thread:
+        """In the thread that a question which was planned before this one may have opened; or, where questions stand in
+        the tracker's agent sessions, in the newest one."""
+        known, item = record.clarification, record.item or Summary(key=record.key, title="")
+        where = thread_id or (known.thread_id if known else "")
+        in_newest = known is not None and known.in_session and record.session_id
+        asked = await self._channel.ask(item, person, text, key, "" if in_newest else where, record.session_id)
+        return asked._replace(url=asked.url or (known.url if known else ""))
 
-    async def _wait_in(self, thread_id: str, url: str, record: InFlightRecord, planned: Planned) -> Outcome:
+    async def _wait_in(self, thread: Thread, record: InFlightRecord, planned: Planned) -> Outcome:
         """Store that the item waits in this thread, and take what was said there before."""
         known = record.clarification
-        stored = await self._store.get_waiting_clarification(thread_id)
+        stored = await self._store.get_waiting_clarification(thread.thread_id)
         early = stored.replies if stored else ()  # also after a save that was lost when its thread was stored
         waiting = ClarificationRecord(
-            thread_id=thread_id,
+            thread_id=thread.thread_id,
             version=stored.version if stored else 0,
             work_item_id=record.work_item_id,
             question=known.round if known else 1,
             deadline=self._clock() + self._config.clarification.give_up_after + KEEP_THREAD,
             replies=early,
         )
-        asked = events.QuestionAsked(**self._about(record, planned), thread_id=thread_id, url=url, early=early)
+        asked = events.QuestionAsked(**self._about(record, planned), **thread._asdict(), early=early)
         return Outcome(asked, clarification=waiting)
 
     async def _move_thread(self, record: InFlightRecord, planned: Planned, effect: effects.MoveThread) -> Finish:
         url = record.clarification.url if record.clarification else ""
-        return lambda: self._wait_in(effect.thread_id, url, record, planned)
+        return lambda: self._wait_in(Thread(effect.thread_id, url), record, planned)
 
     async def _post_reply(self, record: InFlightRecord, planned: Planned, effect: effects.PostReply) -> Outcome:
-        await self._channel.reply(effect.thread_id, effect.text, planned.key)
+        if effect.asks:
+            await self._ask(record, effect.person, effect.text, planned.key, effect.thread_id)
+        else:
+            await self._channel.reply(effect.thread_id, effect.text, planned.key)
         return Outcome()
 
     async def _close_thread(self, record: InFlightRecord, planned: Planned, effect: effects.CloseThread) -> Finish:
@@ -260,7 +295,8 @@ class Performer:
         )
         opened = await self._target.open_pull_request(route.repository, record.branch, route.base, title, body)
         pull_request = opened.model_copy(update={"head_sha": sha})
-        return Outcome(events.PullRequestOpened(**self._about(record, planned), pull_request=pull_request))
+        about = self._about(record, planned)
+        return Outcome(events.PullRequestOpened(**about, pull_request=pull_request, summary=effect.summary))
 
     async def _read_pull_request(
         self, record: InFlightRecord, planned: Planned, effect: effects.ReadPullRequest

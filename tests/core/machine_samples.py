@@ -55,8 +55,14 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.ItemRead: tuple({"item": item} for item in ITEMS),
     events.StartRefused: tuple({"item": item} for item in ITEMS),
     events.Triaged: tuple({"item": ticket(), "verdict": verdict} for verdict in VERDICTS),
-    events.QuestionAsked: ({"thread_id": "C1:1.0"}, {"thread_id": "C1:1.0", "early": REPLIES}),
-    events.ReplyReceived: tuple({"thread_id": "C1:1.0", "reply": reply} for reply in REPLIES),
+    events.QuestionAsked: (
+        {"thread_id": "C1:1.0"},
+        {"thread_id": "C1:1.0", "early": REPLIES},
+        {"thread_id": "s1", "session_id": "s1"},
+    ),
+    events.ReplyReceived: tuple(
+        {"thread_id": "C1:1.0", "session_id": session, "reply": reply} for session in ("", "s1") for reply in REPLIES
+    ),
     events.CommentAdded: tuple({"reply": reply, "on": on} for reply in REPLIES for on in ("ticket", "pull request")),
     events.ThreadMoved: ({"old": "C1", "new": "C2"}, {"old": "C7", "new": "C8"}),
     events.SlotGranted: ({"repository": "acme/shop"},),
@@ -80,7 +86,7 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
         {"effect": effect, "why": "404", "fix": "factory check"} for effect in ("start_agent", "post_reply")
     ),
     events.CheckedIn: ({},),
-    events.StopRequested: ({}, {"by": "maya"}),
+    events.StopRequested: ({}, {"by": "maya"}, {"by": "maya", "session_id": "s1"}),
     events.RetryRequested: ({}, {"by": "maya", "reason": "the server was down"}),
     events.AbortRequested: ({}, {"by": "maya", "reason": "not needed"}),
 }
@@ -105,6 +111,7 @@ def records_in(state: State) -> Iterator[InFlightRecord]:
         refused = RefusedMerge(kind=kind, why="It says no.", head="a1", seen="", times=3, updates=3, enqueued=3)
         yield busy.but(refused=refused, armed=True, conflict_rounds=2)
     yield known.plan([ReadItem(), ReadItem(), StartAgent()])
+    yield from (busy.but(session_id=session, refresh_at=START + timedelta(days=1)) for session in ("s0", "s1"))
     for step, round_ in product(("asked", "reminded", "escalated"), (1, 2)):
         yield busy.but(clarification=asked.model_copy(update={"step": step, "round": round_}))
     for reason in ("still-unclear", "ci-failed", "merge-refused"):

@@ -133,7 +133,7 @@ def test_a_branch_that_a_person_deleted_is_a_closed_pull_request_and_can_be_done
         world = await in_review()
         world.target.change(1, state="closed", head_sha="")
         await world.hear(world.pull(what="pull_request.closed"))
-        assert await world.state() is State.BLOCKED and len(world.said()) == 1
+        assert await world.state() is State.BLOCKED and len(world.said()) == 2  # with what was ready for review
         await world.hear(world.comment("Oops, please again."))
         await world.later(timedelta(minutes=1))
         await world.hear(RetryRequested(id="again", work_item_id="ACME-1", at=world.now, by="maya"))

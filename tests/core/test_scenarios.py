@@ -35,7 +35,9 @@ def test_a_clear_ticket_becomes_a_merged_pull_request() -> None:
             ItemState.IN_REVIEW,
             ItemState.DONE,
         ]
-        assert len(world.said()) == 1 and world.said()[0].startswith("Merged: https://code.example/acme/shop/pull/1")
+        review, merged = world.said()
+        assert review.startswith("Ready for review: https://code.example/acme/shop/pull/1\n\nRenamed it.")
+        assert merged.startswith("Merged: https://code.example/acme/shop/pull/1") and "Renamed it." not in merged
         assert (await world.store.get_batch()).slots == {}
 
     run(main())
@@ -381,16 +383,17 @@ def test_an_item_with_a_never_close_label_stays_open_and_no_text_closes_it() -> 
 
 
 def test_who_calls_the_factory_to_a_ticket_that_is_not_ready_is_told_so() -> None:
-    """Nothing is refused silently: a session on a ticket that nobody made ready gets one comment, and no run."""
+    """Nothing is refused silently: a session on a ticket that nobody made ready gets one answer, and no run."""
 
     async def main() -> None:
         world = World()
         world.tracker.items["ACME-1"] = ticket(state=ItemState.OTHER)
         called = world.changed(None, "ACME-1").model_copy(update={"session_id": "s1"})
         await world.hear(called, called)
-        assert world.tracker.sessions == {"s1"} and len(world.said()) == 1 and world.fleet.orders == {}
-        assert "the ticket is not ready for it (other)" in world.said()[0]
-        await world.later(timedelta(hours=2))
+        note, refusal = world.tracker.activities["s1"].values()
+        assert (note.kind, refusal.kind, world.fleet.orders) == ("note", "problem", {})
+        assert "the ticket is not ready for it (other)" in refusal.text
+        await world.later(timedelta(days=7, seconds=1))
         assert await world.store.get_in_flight("ACME-1") is None
 
     run(main())

@@ -272,7 +272,7 @@ def neighbours(n: int) -> Schedule:
     """In two tenants a question stands in a thread of one name, nobody was told so, and answers are quick."""
     answers = (Answer(after=0.2), Answer(after=0.8, twice=True))
     tickets = tuple(Ticket(key="ACME-1", kind="vague", tenant=k, answers=answers[k : k + 1]) for k in range(2))
-    faults = tuple(Fault(kind="error", nth=nth, call="open_thread", done=True) for nth in (1, 2))
+    faults = tuple(Fault(kind="error", nth=nth, call="ask", done=True) for nth in (1, 2))
     return Schedule(
         seed=n, order=n, store="sqlite", tickets=tickets, skew=(0.0,), rules=Rules(sweeps=0.0), faults=faults
     )

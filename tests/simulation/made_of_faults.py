@@ -77,7 +77,7 @@ def torn_thread(n: int) -> Schedule:
 def torn_early(n: int) -> Schedule:
     """The same, and people have answered before anybody knew the thread."""
     ticket = Ticket(key="ACME-1", kind="vague", answers=(Answer(after=0.5 + n / 100, twice=True),))
-    faults = (Fault(kind="error", nth=1, done=True, call="open_thread"), Fault(kind="torn", nth=1, call="thread"))
+    faults = (Fault(kind="error", nth=1, done=True, call="ask"), Fault(kind="torn", nth=1, call="thread"))
     rules = Rules(sweeps=0.0)
     return Schedule(seed=n, order=n, store="apart", tickets=(ticket,), skew=(0.0,), rules=rules, faults=faults)
 

@@ -9,15 +9,21 @@ from datetime import datetime
 
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
+from factory_core.dispatch.activity import Activity as Entry
 from factory_core.dispatch.events import ReplyReceived
+from factory_core.dispatch.records import Summary
 from factory_core.errors import Terminal
 from factory_core.ports import Thread
+from factory_core.work_item import WorkItem
 
 from .client import LinearClient, shaped
 from .connection import check_connection
-from .issue import Node, vendor_id
-from .marks import SESSION, marked, own_id
+from .issue import vendor_id
+from .marks import SESSION, own_id
+from .pages import Node, Page, whole
 from .payloads import Activity
+from .people import mention
+from .sessions import post_activity
 from .webhook import reply_of
 
 
@@ -38,16 +44,12 @@ class ActivityFound(Node):
     agent_activity: HasSession
 
 
-class Said(Activity):
+class Written(Activity):
     created_at: datetime
 
 
-class SaidPage(Node):
-    nodes: tuple[Said, ...]
-
-
 class Conversation(Node):
-    activities: SaidPage
+    activities: Page[Written]
 
 
 class ConversationFound(Node):
@@ -57,49 +59,65 @@ class ConversationFound(Node):
 class LinearClarificationChannel:
     def __init__(self, client: LinearClient, config: FactoryConfig) -> None:
         self._client, self._us = client, config.linear.app_user_id
+        self._people = config.clarification.people
 
     async def check_connection(self) -> ProviderConnection:
         return await check_connection(self._client)
 
-    async def open_thread(self, title: str, body: str, key: str) -> Thread:
-        """Ask in a new session on the issue whose id the key begins with.
+    async def ask(
+        self,
+        item: Summary | WorkItem,
+        person: str,
+        text: str,
+        key: str,
+        thread_id: str = "",
+        session_id: str = "",
+    ) -> Thread:
+        """In the session that the person opened, where there is one; else in a new one on the issue.
 
-        Linear takes no id of ours for a session, so the question itself is looked for first. A crash between the two
-        calls leaves a session without a word in it, which Linear lets go stale; the question is never asked twice.
+        Linear takes no id of ours for a session, so before one is opened the question itself is looked for: a crash
+        between the two calls leaves a session without a word in it, which Linear lets go stale.
         """
-        session = await self._asked(key)
-        if session is None:
-            session = await self._new_session(vendor_id(key.rsplit(":", 2)[0]))
-            await self._ask(session.id, f"**{title}**\n\n{body}", key)
-        return Thread(f"{SESSION}{session.id}", session.url or "")
+        known = _session_of(thread_id) if thread_id else session_id
+        session = OpenSession(id=known) if known else await self._asked(key) or await self._new_session(item)
+        called = await mention(self._client, item, self._people.get(person, person))
+        await post_activity(self._client, session.id, Entry(kind="question", text=f"{called} {text}".strip()), key)
+        return Thread(f"{SESSION}{session.id}", session.url or "", session.id)
 
     async def reply(self, thread_id: str, text: str, key: str) -> None:
-        """Every word of ours there asks: an elicitation keeps the session open for the person's answer."""
-        if not thread_id.startswith(SESSION):
-            raise Terminal(
-                f"Linear: {thread_id} is no agent session",
-                why="the thread was opened in another channel",
-                fix="In factory.config.yaml: set clarificationChannel to the channel that the question stands in",
-            )
-        await self._ask(thread_id.removeprefix(SESSION), text, key)
+        """What is no question is the end: nothing else is posted in a session's thread."""
+        await post_activity(self._client, _session_of(thread_id), Entry(kind="result", text=text), key)
 
     async def replies(self, thread_id: str) -> tuple[ReplyReceived, ...]:
         """What people wrote in the session, as their webhooks would have said it: our own words are no prompts."""
-        data = await self._client.find("AgentSessionReplies", {"id": thread_id.removeprefix(SESSION)})
-        said = shaped(ConversationFound, data).agent_session.activities.nodes if data else ()
-        spoken = (one for one in said if one.signal != "stop" and one.author != self._us)
+        first = await self._activities(thread_id, None)
+        if first is None:
+            return ()
+        written = await whole(first, lambda cursor: self._activities(thread_id, cursor))
+        spoken = (one for one in written.nodes if one.signal != "stop" and one.author != self._us)
         oldest_first = sorted(spoken, key=lambda one: one.created_at)
-        return tuple(reply for one in oldest_first for reply in reply_of(one, thread_id, one.created_at))
+        return tuple(reply for one in oldest_first for reply in reply_of(one, _session_of(thread_id), one.created_at))
+
+    async def _activities(self, thread_id: str, cursor: str | None) -> Page[Written] | None:
+        asked = {"id": _session_of(thread_id), "after": cursor}
+        data = await self._client.find("AgentSessionReplies", asked)
+        return shaped(ConversationFound, data).agent_session.activities if data else None
 
     async def _asked(self, key: str) -> OpenSession | None:
         data = await self._client.find("AgentActivity", {"id": own_id(key)})
         return shaped(ActivityFound, data).agent_activity.agent_session if data else None
 
-    async def _new_session(self, item_key: str) -> OpenSession:
-        data = await self._client.post("AgentSessionCreateOnIssue", {"input": {"issueId": item_key}})
+    async def _new_session(self, item: Summary | WorkItem) -> OpenSession:
+        issue = vendor_id(item.identity) or item.key
+        data = await self._client.post("AgentSessionCreateOnIssue", {"input": {"issueId": issue}})
         return shaped(SessionMade, data).agent_session_create_on_issue.agent_session
 
-    async def _ask(self, session_id: str, text: str, key: str) -> None:
-        content = {"type": "elicitation", "body": marked(text)}
-        given = {"id": own_id(key), "agentSessionId": session_id, "content": content}
-        await self._client.create("AgentActivityCreate", given)
+
+def _session_of(thread_id: str) -> str:
+    if not thread_id.startswith(SESSION):
+        raise Terminal(
+            f"Linear: {thread_id} is no agent session",
+            why="the thread was opened in another channel",
+            fix="In factory.config.yaml: set clarificationChannel to the channel that the question stands in",
+        )
+    return thread_id.removeprefix(SESSION)

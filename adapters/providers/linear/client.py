@@ -22,7 +22,7 @@ from ..credential import Token, authorized
 from ..http_call import DEADLINE, later, retry_after, send
 from ..refusal_table import Known
 from . import refusals
-from .issue import Node
+from .pages import Node
 
 _LONGEST_WAIT = 3600.0  # seconds; Linear's limits are counted by the hour
 
@@ -45,7 +45,7 @@ class LinearClient:
     def __init__(
         self, http: httpx2.AsyncClient, token: Token, url: str = "https://api.linear.app", clock: Clock = _now
     ) -> None:
-        self._http, self._token, self._url, self._clock = http, token, f"{url.rstrip('/')}/graphql", clock
+        self._http, self._token, self._url, self.clock = http, token, f"{url.rstrip('/')}/graphql", clock
 
     async def post(self, operation: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The operation's `data`."""
@@ -95,7 +95,7 @@ class LinearClient:
 
     def _delay(self, response: httpx2.Response) -> float | None:
         """Seconds until the used-up limit is full again; the headers say it in UTC epoch milliseconds."""
-        headers, now = response.headers, self._clock().timestamp()
+        headers, now = response.headers, self.clock().timestamp()
         resets: dict[str, float] = {}
         for kind in ("requests", "complexity", "endpoint-requests"):
             reset = headers.get(f"x-ratelimit-{kind}-reset", "")

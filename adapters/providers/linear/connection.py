@@ -6,7 +6,8 @@ from factory_core.connections import ConnectionStatus, ProviderConnection
 
 from ..http_call import judged
 from .client import LinearClient, shaped
-from .issue import Named, Node
+from .issue import Named
+from .pages import Node
 from .refusals import CONNECT
 
 REQUIRED_SCOPES = ("read", "write")

@@ -1,28 +1,29 @@
-"""One issue of Linear becomes a WorkItem, from a webhook or from the API: the two differ only in how labels come.
+"""One issue of Linear becomes a WorkItem, from a webhook or from the API: the two differ only in how lists come.
 
 Read leniently: real deliveries lack fields that Linear's own schema promises, and carry others that it does not know.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import AwareDatetime, Field
 
 from factory_core.config import Linear
-from factory_core.work_item import ItemState, Source, WorkItem, identity
+from factory_core.dispatch.comments import MARK
+from factory_core.work_item import Attachment, ItemState, Note, Source, WorkItem, identity
+
+from .marks import OURS
+from .pages import Node, Page
+from .workflow import WorkflowState, chosen, mapped, missing, name_of, same
 
 _ENDED = {"completed": ItemState.DONE, "canceled": ItemState.CANCELLED, "duplicate": ItemState.CANCELLED}
 NOT_BEGUN = frozenset({"backlog", "unstarted"})
+MOST_NOTES, MOST_NOTE, MOST_NOTES_TEXT = 20, 2_000, 12_000  # comments, characters of one, and of all together
+MOST_ATTACHMENTS, MOST_TITLE = 20, 200
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}-[0-9]{1,12}$")]  # it goes into keys and branch names
-
-
-class Node(BaseModel):
-    """Something of Linear's, of which only the fields that we use are read."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False, alias_generator=to_camel, populate_by_name=True)
 
 
 class Named(Node):
@@ -34,12 +35,36 @@ class Person(Named):
     email: str | None = None
 
 
-class WorkflowState(Node):
-    """`type` is triage, backlog, unstarted, started, completed, canceled or duplicate."""
+class Label(Named):
+    """`parent` is the group; webhooks name it only by its id."""
 
+    parent: Label | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`exec:pair` and `pair` for `pair` in the group `exec`."""
+        if not self.name:
+            return ()
+        above = self.parent.names if self.parent else ()
+        return (*(f"{group}:{self.name}" for group in above), self.name)
+
+
+class Writer(Named):
+    app: bool | None = None
+
+
+class CommentNode(Node):
     id: str
-    name: str
-    type: str = ""
+    body: str | None = None
+    created_at: AwareDatetime
+    user: Writer | None = None
+    external_user: Named | None = None
+    bot_actor: Named | None = None
+
+
+class AttachmentNode(Node):
+    title: str | None = None
+    url: str | None = None
 
 
 class Organization(Node):
@@ -49,11 +74,6 @@ class Organization(Node):
 class Team(Node):
     key: str
     organization: Organization | None = None
-
-
-def _flat(labels: object) -> object:
-    """A list in webhooks, `{nodes: […]}` in answers."""
-    return labels.get("nodes") if isinstance(labels, dict) else labels
 
 
 class IssueNode(Node):
@@ -70,10 +90,16 @@ class IssueNode(Node):
     state: WorkflowState | None = None
     team: Team | None = None
     project: Named | None = None
-    labels: Annotated[tuple[Named, ...] | None, BeforeValidator(_flat)] = None
+    labels: Page[Label] | None = None
     creator: Person | None = None
     delegate: Named | None = None
     delegate_id: str | None = None
+    comments: Page[CommentNode] | None = None
+    attachments: Page[AttachmentNode] | None = None
+
+    @property
+    def delegated_to(self) -> str:
+        return self.delegate_id or (self.delegate.id if self.delegate else None) or ""
 
 
 def vendor_id(item_id: str) -> str:
@@ -81,23 +107,30 @@ def vendor_id(item_id: str) -> str:
     return item_id.removeprefix(identity("linear", ""))
 
 
-def read_issue(node: IssueNode, linear: Linear) -> WorkItem | None:
-    """The work item; None for an issue in the trash, and for a stub that says too little to judge by."""
+def read_issue(node: IssueNode, linear: Linear, states: Sequence[WorkflowState] = ()) -> WorkItem | None:
+    """The work item; None for an issue in the trash, and for a stub that says too little to judge by.
+
+    `states` are those of its team, where they are known: they tell what a state of another name stands for.
+    """
     if node.trashed or node.title is None or node.state is None or node.labels is None:
         return None
     creator = node.creator or Person()
+    state = _state(node, node.state, linear, states)
     return WorkItem(
         id=identity("linear", node.id),
         key=node.identifier,
         former_keys=node.previous_identifiers or (),
         title=node.title,
         description=node.description or "",
-        state=_state(node, node.state, linear),
-        labels=tuple(label.name for label in node.labels if label.name),
+        state=state,
+        labels=tuple(dict.fromkeys(name for label in node.labels.nodes for name in label.names)),
         priority=int(node.priority or 0),
         project=(node.project.name if node.project else None) or "",
         reporter=creator.name or creator.id or "",
         reporter_id=creator.id or "",
+        comments=_notes(node, linear),
+        attachments=_attachments(node),
+        hint=_hint(node, linear, states) if state is ItemState.OTHER else "",
         source=Source(provider="linear", external_id=node.id, organisation=_organisation(node), url=node.url or ""),
         updated_at=node.updated_at,
         metadata=_metadata(node, node.state, creator),
@@ -110,21 +143,67 @@ def _organisation(node: IssueNode) -> str:
 
 def of_team(identifier: str, linear: Linear) -> bool:
     """Does the issue belong to the team that we work for? No team configured: to every one."""
-    return not linear.team or identifier.rpartition("-")[0].casefold() == linear.team.casefold()
+    return not linear.team or team_of(identifier).casefold() == linear.team.strip().casefold()
 
 
-def _state(node: IssueNode, state: WorkflowState, linear: Linear) -> ItemState:
+def team_of(identifier: str) -> str:
+    return identifier.rpartition("-")[0]
+
+
+def _state(node: IssueNode, state: WorkflowState, linear: Linear, states: Sequence[WorkflowState]) -> ItemState:
     """The type says what is over; names say where the rest stands; what is delegated to us and not begun is ready."""
     if not of_team(node.identifier, linear):
         return ItemState.OTHER
     if state.type in _ENDED:
         return _ENDED[state.type]
-    for mapped, name in linear.states.items():
-        if name.casefold() == state.name.casefold():
-            return ItemState(mapped)
-    delegate = node.delegate_id or (node.delegate.id if node.delegate else None)
-    ours = bool(linear.app_user_id) and delegate == linear.app_user_id
-    return ItemState.READY if ours and state.type in NOT_BEGUN else ItemState.OTHER
+    named = mapped(state.name, linear)
+    if named:
+        return named
+    if linear.app_user_id and node.delegated_to == linear.app_user_id and state.type in NOT_BEGUN:
+        return ItemState.READY
+    in_its_place = chosen(states, ItemState.DISPATCHED, linear)
+    return ItemState.DISPATCHED if in_its_place and in_its_place.id == state.id else ItemState.OTHER
+
+
+def _hint(node: IssueNode, linear: Linear, states: Sequence[WorkflowState]) -> str:
+    """What would make it ready."""
+    if not of_team(node.identifier, linear):
+        return f"It belongs to team {team_of(node.identifier)}, and this factory works for team {linear.team}."
+    delegate = " Or delegate it to the factory's user." if linear.app_user_id else ""
+    ready = name_of(ItemState.READY, linear)
+    if states and not any(same(ready, state.name) for state in states):
+        lacks = missing(team_of(node.identifier), states, ItemState.READY, linear)
+        return f"{lacks.what}; {lacks.why}. {lacks.fix}.{delegate}"
+    return f"Move it to the state “{ready}”.{delegate}"
+
+
+def _notes(node: IssueNode, linear: Linear) -> tuple[Note, ...]:
+    """The newest comments, oldest first; neither the factory's own nor those that nobody wrote."""
+    newest_first = sorted(node.comments.nodes if node.comments else (), key=lambda one: one.created_at, reverse=True)
+    notes, left = list[Note](), MOST_NOTES_TEXT
+    for note in _written(newest_first, linear):
+        if len(notes) == MOST_NOTES or left <= 0:
+            break
+        notes.append(note.model_copy(update={"text": note.text[: min(MOST_NOTE, left)]}))
+        left -= len(notes[-1].text)
+    return tuple(reversed(notes))
+
+
+def _written(comments: Sequence[CommentNode], linear: Linear) -> Iterator[Note]:
+    for comment in comments:
+        text, user = (comment.body or "").strip(), comment.user or Writer()
+        writer = comment.external_user or comment.bot_actor or Named()
+        author = user.name or user.id or writer.name or writer.id or ""
+        ours = OURS in text or MARK in text or bool(user.id and user.id == linear.app_user_id)
+        if author and text and not ours:
+            by_app = bool(user.app) or comment.bot_actor is not None
+            yield Note(id=comment.id, author=author, text=text, at=comment.created_at, by_app=by_app)
+
+
+def _attachments(node: IssueNode) -> tuple[Attachment, ...]:
+    listed = (one for one in (node.attachments.nodes if node.attachments else ()) if one.url)
+    found = [Attachment(title=(one.title or one.url or "")[:MOST_TITLE], url=one.url or "") for one in listed]
+    return tuple(found[:MOST_ATTACHMENTS])
 
 
 def _metadata(node: IssueNode, state: WorkflowState, creator: Person) -> dict[str, Any]:
@@ -134,5 +213,6 @@ def _metadata(node: IssueNode, state: WorkflowState, creator: Person) -> dict[st
         "state_id": state.id,
         "branch": node.branch_name,
         "creator_email": creator.email,
+        "delegate": node.delegated_to,
     }
     return {name: value for name, value in known.items() if value}

@@ -1,52 +1,53 @@
-"""Linear as the tracker: read an issue, move it, comment on it, delegate it."""
+"""Linear as the tracker: read an issue, move it, comment on it, delegate it, show it in its agent session."""
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from adapters.providers.http_call import later
+from adapters.providers.http_call import judged, later
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
-from factory_core.errors import Terminal
+from factory_core.dispatch.activity import Activity, Link, PlanStep
 from factory_core.ports import ItemPage
 from factory_core.work_item import ItemState, WorkItem
 
 from .client import LinearClient, shaped
 from .connection import check_connection
-from .issue import NOT_BEGUN, IssueNode, Named, Node, WorkflowState, read_issue, vendor_id
+from .issue import NOT_BEGUN, IssueNode, Named, of_team, read_issue, team_of, vendor_id
 from .marks import marked, own_id
+from .pages import Node, Page, whole
+from .sessions import post_activity, update_session
+from .workflow import WorkflowState, chosen, missing, name_of, same
 
 logger = logging.getLogger("factory.linear")
+STATES_LAST = timedelta(minutes=10)
 
 
 class IssueAnswer(Node):
     issue: IssueNode | None = None
 
 
-class States(Node):
-    nodes: tuple[WorkflowState, ...]
-
-
 class StatesAnswer(Node):
-    workflow_states: States
-
-
-class PageInfo(Node):
-    has_next_page: bool = False
-    end_cursor: str | None = None
-
-
-class Issues(Node):
-    nodes: tuple[Any, ...]  # each is read by itself: one that cannot be read hides none of the others
-    page_info: PageInfo
+    workflow_states: Page[WorkflowState]
 
 
 class IssuesAnswer(Node):
-    issues: Issues
+    issues: Page[Any]  # each is read by itself: one that cannot be read hides none of the others
+
+
+class Viewer(Node):
+    id: str
+    app: bool = False
+
+
+class ViewerAnswer(Node):
+    viewer: Viewer
 
 
 class Moved(Node):
@@ -66,46 +67,84 @@ class UpdateAnswer(Node):
 class LinearWorkItemProvider:
     def __init__(self, client: LinearClient, config: FactoryConfig) -> None:
         self._client, self._linear = client, config.linear
-        self._state_ids: dict[tuple[str, str], str] = {}  # (team, state name) → id; ids differ from team to team
+        self._teams: dict[str, Team] = {}
+        self._us = config.linear.app_user_id
 
     async def check_connection(self) -> ProviderConnection:
-        return await check_connection(self._client)
+        """Connected, and where one team is configured, with a way for its tickets to become ready."""
+        connection, team = await check_connection(self._client), self._linear.team
+        if not (connection.ready and team) or self._us:
+            return connection
+        return await judged(connection.provider, connection.required_scopes, self._with_ready(connection), connect="")
+
+    async def _with_ready(self, connection: ProviderConnection) -> ProviderConnection:
+        states = await self._states(self._linear.team)
+        if chosen(states, ItemState.READY, self._linear) is None:
+            raise missing(self._linear.team, states, ItemState.READY, self._linear)
+        return connection
 
     async def read_item(self, item_id: str) -> WorkItem | None:
         data = await self._client.find("Issue", {"id": vendor_id(item_id)})
         node = shaped(IssueAnswer, data).issue if data else None
-        return read_issue(node, self._linear) if node else None
+        if node is None:
+            return None
+        node = await self._whole(node)
+        item = read_issue(node, self._linear)
+        if item is None or item.state is not ItemState.OTHER or not of_team(item.key, self._linear):
+            return item
+        return read_issue(node, self._linear, await self._states(team_of(item.key)))
 
     def is_ready_for_dispatch(self, item: WorkItem) -> bool:
         return item.state is ItemState.READY
 
     async def ready_items(self, since: datetime, cursor: str, limit: int) -> ItemPage:
-        """Newest first, 50 labels each: a page of 50 costs about a third of what one query may."""
+        """Newest first, 25 labels each: a page of 50 costs about a third of what one query may."""
         asked = {"filter": self._ready_since(since), "after": cursor or None, "first": limit}
         issues = shaped(IssuesAnswer, await self._client.post("ReadyIssues", asked)).issues
-        items = (self._listed(node) for node in issues.nodes)
-        ready = tuple(item for item in items if item and self.is_ready_for_dispatch(item))
-        return ItemPage(ready, (issues.page_info.end_cursor or "") if issues.page_info.has_next_page else "")
+        items = [await self._listed(node) for node in issues.nodes]
+        return ItemPage(tuple(item for item in items if item and self.is_ready_for_dispatch(item)), issues.next)
 
     async def set_state(self, item: WorkItem, state: ItemState) -> None:
-        """Raises Retryable when Linear says that it is done and shows the issue elsewhere."""
+        """Raises Retryable when Linear says that it is done and shows the issue elsewhere.
+
+        A team that has no state for reviews keeps the issue among what was started.
+        """
         if item.state is state:
             return
-        state_id = await self._state_id(item.key.rpartition("-")[0], state)
-        data = await self._client.post("IssueSetState", {"id": item.source.external_id, "stateId": state_id})
+        team = team_of(item.key)
+        states = await self._states(team)
+        there = chosen(states, state, self._linear)
+        if there is None:
+            raise missing(team, states, state, self._linear)
+        if state is ItemState.IN_REVIEW and not same(there.name, name_of(state, self._linear)):
+            there = chosen(states, ItemState.DISPATCHED, self._linear) or there
+            if item.state is ItemState.DISPATCHED:
+                return
+        data = await self._client.post("IssueSetState", {"id": item.source.external_id, "stateId": there.id})
         moved = shaped(UpdateAnswer, data).issue_update.issue
-        if moved is None or moved.state is None or moved.state.id != state_id:
+        if moved is None or moved.state is None or moved.state.id != there.id:
+            del self._teams[team]
             raise later("Linear", f"it answered success, and does not show {item.key} as {state}")
 
     async def post_comment(self, item_id: str, body: str, key: str) -> None:
         given = {"id": own_id(key), "issueId": vendor_id(item_id), "body": marked(body)}
         await self._client.create("CommentCreate", given)
 
-    async def acknowledge_session(self, session_id: str, key: str) -> None:
-        """Within 10 s of the session's webhook, else Linear shows the agent as not responding."""
-        content = {"type": "thought", "body": "On it: reading the ticket."}
-        given = {"id": own_id(key), "agentSessionId": session_id, "content": content}
-        await self._client.create("AgentActivityCreate", given)
+    async def claim(self, item: WorkItem) -> None:
+        """Linear asks agents to be the delegate of what they work on, if nobody is. A person's token cannot be one."""
+        if item.metadata.get("delegate"):
+            return
+        if not self._us:
+            viewer = shaped(ViewerAnswer, await self._client.post("Viewer", {})).viewer
+            self._us = viewer.id if viewer.app else ""
+        if self._us:
+            await self.delegate(item.source.external_id, self._us)
+
+    async def post_activity(self, session_id: str, activity: Activity, key: str) -> None:
+        await post_activity(self._client, session_id, activity, key)
+
+    async def update_session(self, session_id: str, plan: Sequence[PlanStep], links: Sequence[Link]) -> None:
+        await update_session(self._client, session_id, plan, links)
 
     async def delegate(self, item_id: str, app_user_id: str) -> None:
         """Give the issue to an agent user; its human assignee stays."""
@@ -115,12 +154,28 @@ class LinearWorkItemProvider:
         """The address itself is the key: Linear keeps one attachment an address."""
         await self._client.post("AttachmentLinkGitHubPR", {"issueId": vendor_id(item_id), "url": url})
 
-    def _listed(self, node: object) -> WorkItem | None:
+    async def _listed(self, given: object) -> WorkItem | None:
         try:
-            return read_issue(IssueNode.model_validate(node), self._linear)
+            node = IssueNode.model_validate(given)
         except ValidationError as error:
             logger.warning("a listed issue cannot be read: %s", error.errors()[0]["loc"], extra={"action": "sweep"})
             return None
+        return read_issue(await self._whole(node), self._linear)
+
+    async def _whole(self, node: IssueNode) -> IssueNode:
+        """With the further pages of its lists."""
+
+        async def page_of(field: str, cursor: str) -> Page[Any] | None:
+            data = await self._client.find(f"Issue{field.title()}", {"id": node.id, "after": cursor})
+            rest = shaped(IssueAnswer, _as_issue(node, data)).issue if data else None
+            return getattr(rest, field) if rest else None
+
+        more: dict[str, Any] = {}
+        for field in ("labels", "comments", "attachments"):
+            first: Page[Any] | None = getattr(node, field)
+            if first and first.next:
+                more[field] = await whole(first, partial(page_of, field))
+        return node.model_copy(update=more) if more else node
 
     def _ready_since(self, since: datetime) -> dict[str, Any]:
         """IssueFilter: by the state's name, or delegated to us and not begun."""
@@ -132,21 +187,27 @@ class LinearWorkItemProvider:
         team = {"team": {"key": {"eqIgnoreCase": linear.team}}} if linear.team else {}
         return {"updatedAt": {"gt": since.isoformat()}, "or": ready, **team}
 
-    async def _state_id(self, team: str, state: ItemState) -> str:
-        name = {str(mapped): name for mapped, name in self._linear.states.items()}.get(state, "")
-        wanted = (team, name.casefold())
-        if name and wanted not in self._state_ids:
-            self._state_ids |= await self._states_of(team)
-        if wanted not in self._state_ids:
-            known = ", ".join(sorted(known for of, known in self._state_ids if of == team)) or "none"
-            raise Terminal(
-                f"Linear: team {team} has no state {name!r} for {state}",
-                why=f"its states are: {known}",
-                fix=f"In factory.config.yaml: set linear.states.{state} to one of them",
-            )
-        return self._state_ids[wanted]
+    async def _states(self, team: str) -> tuple[WorkflowState, ...]:
+        """Of the team, as they were some minutes ago."""
+        known, now = self._teams.get(team), self._client.clock()
+        if known is None or abs(now - known.read_at) > STATES_LAST:
+            first = await self._states_page(team, None)
+            states = await whole(first, lambda cursor: self._states_page(team, cursor))
+            known = self._teams[team] = Team(now, states.nodes)
+        return known.states
 
-    async def _states_of(self, team: str) -> dict[tuple[str, str], str]:
-        data = await self._client.post("WorkflowStates", {"teamKey": team})
-        nodes = shaped(StatesAnswer, data).workflow_states.nodes
-        return {(team, node.name.casefold()): node.id for node in nodes}
+    async def _states_page(self, team: str, cursor: str | None) -> Page[WorkflowState]:
+        data = await self._client.post("WorkflowStates", {"teamKey": team, "after": cursor})
+        return shaped(StatesAnswer, data).workflow_states
+
+
+class Team(NamedTuple):
+    """The workflow states of a team, and when they were read."""
+
+    read_at: datetime
+    states: tuple[WorkflowState, ...]
+
+
+def _as_issue(node: IssueNode, data: dict[str, Any]) -> dict[str, Any]:
+    """A part of an issue, which comes without its name."""
+    return {"issue": {"identifier": node.identifier, **(data.get("issue") or {}), "id": node.id}}

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
-from .issue import Identifier, IssueNode, Named, Node
+from .issue import Identifier, IssueNode, Named
+from .pages import Node
 
 _KEY_IN_URL = re.compile(r"/issue/([A-Z0-9_]{1,40}-[0-9]{1,12})\b")
 

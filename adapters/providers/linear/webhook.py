@@ -114,19 +114,23 @@ def _session_prompted(delivery: SessionDelivery, linear: Linear) -> tuple[Event,
     if activity is None or not about or _by_us(activity.author, delivery, linear):
         return ()
     if activity.signal == "stop":
-        return (StopRequested(id=f"linear:stop:{activity.id}", **about, at=delivery.at, by=activity.author_name),)
-    return reply_of(activity, f"{SESSION}{session.id}", delivery.at, about)
+        event_id, by = f"linear:stop:{activity.id}", activity.author_name
+        return (StopRequested(id=event_id, **about, at=delivery.at, by=by, session_id=session.id),)
+    return reply_of(activity, session.id, delivery.at, about)
 
 
 def reply_of(
-    activity: Activity, thread_id: str, at: datetime, about: Mapping[str, Any] | None = None
+    activity: Activity, session_id: str, at: datetime, about: Mapping[str, Any] | None = None
 ) -> tuple[ReplyReceived, ...]:
     """What a person wrote in a session; nothing where nobody wrote a word."""
     if not activity.author or not activity.text.strip():
         return ()
     reply = _reply(activity.said_as, activity.author, activity.text, at, activity.outsider)
-    event_id = f"linear:prompt:{activity.id}"
-    return (ReplyReceived(id=event_id, **(about or {}), at=at, thread_id=thread_id, reply=reply),)
+    event_id, thread_id = f"linear:prompt:{activity.id}", f"{SESSION}{session_id}"
+    written = ReplyReceived(
+        id=event_id, **(about or {}), at=at, thread_id=thread_id, session_id=session_id, reply=reply
+    )
+    return (written,)
 
 
 def _reply(reply_id: str, author: str, body: str, at: datetime, outsider: bool) -> Reply:
@@ -149,13 +153,18 @@ def _by_us(user_id: str | None, delivery: SessionDelivery, linear: Linear) -> bo
 
 
 def _about_session(session: Session, linear: Linear) -> dict[str, Any]:
-    """As _about(), and by the session's own id; nothing for a session on something else than an issue."""
-    about = _about(session.of_issue, session.key, linear)
+    """By the issue, in whatever team it is by now, for a stop counts after a move, too; and by the session's own id.
+    Nothing for a session on something else than an issue."""
+    about = _names(session.of_issue, session.key)
     return {**about, "aliases": (f"session:{session.id}",)} if about else {}
 
 
 def _about(issue_id: str, key: str, linear: Linear) -> dict[str, Any]:
-    """How an event names the issue: by the id that never changes, and by today's key; nothing where it is not ours."""
-    if not (issue_id or key) or (key and not of_team(key, linear)):
-        return {}
-    return {"work_item_id": key, "identity": identity("linear", issue_id) if issue_id else ""}
+    """How an event names the issue; nothing where that is another team's."""
+    return {} if key and not of_team(key, linear) else _names(issue_id, key)
+
+
+def _names(issue_id: str, key: str) -> dict[str, Any]:
+    """By the id that never changes, and by today's key."""
+    known = {"work_item_id": key, "identity": identity("linear", issue_id) if issue_id else ""}
+    return known if issue_id or key else {}

@@ -10,15 +10,18 @@ from pydantic import ValidationError
 from adapters.providers.http_call import later
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
+from factory_core.dispatch.comments import thread_title
 from factory_core.dispatch.events import ReplyReceived
+from factory_core.dispatch.records import Summary
 from factory_core.errors import Terminal
 from factory_core.intake import payload
 from factory_core.ports import Thread
+from factory_core.work_item import WorkItem
 
 from ..slack_messages import SPOKEN, Home, is_between_workspaces
 from .client import SlackClient
 from .connection import check_connection
-from .text import escape
+from .text import escape, mention
 from .webhook import Message, reply_of
 
 _EVENT_TYPE = "factory"
@@ -38,27 +41,49 @@ class SlackClarificationChannel:
 
     def __init__(self, client: SlackClient, config: FactoryConfig) -> None:
         self._client, self._slack = client, config.slack
-        people = (f"<@{person}>" for person in config.clarification.people.values())
-        self._mentions = tuple(mention for mention in (config.clarification.escalate_to, *people) if mention)
+        self._people = config.clarification.people
 
     async def check_connection(self) -> ProviderConnection:
         return await check_connection(self._client)
 
+    async def ask(
+        self,
+        item: Summary | WorkItem,
+        person: str,
+        text: str,
+        key: str,
+        thread_id: str = "",
+        session_id: str = "",
+    ) -> Thread:
+        """Nothing in the text mentions anybody; who is asked is mentioned in front of it."""
+        called = mention(self._people.get(person, person))
+        words = f"{called} {escape(text)}" if called else escape(text)
+        if not thread_id:
+            return await self._open(thread_title(item), words, key)
+        await self._reply(thread_id, words, key)
+        return Thread(thread_id, "")
+
     async def open_thread(self, title: str, body: str, key: str) -> Thread:
+        return await self._open(title, escape(body), key)
+
+    async def reply(self, thread_id: str, text: str, key: str) -> None:
+        await self._reply(thread_id, escape(text), key)
+
+    async def _open(self, title: str, words: str, key: str) -> Thread:
+        """`words` are escaped."""
         channel = self._slack.channel
         look = {"channel": channel, "limit": _RECENT_ROOTS}
         ts = await self._find("conversations.history", look, key, _RECENT_ROOTS)
         if ts is None:
-            words = f"{escape(f'*{title}*')}\n{escape(body, self._mentions)}"
-            channel, ts = await self._post(channel, words, key)
+            channel, ts = await self._post(channel, f"{escape(f'*{title}*')}\n{words}", key)
         url = f"{self._slack.url}/app_redirect?channel={channel}&message_ts={ts}"
         return Thread(f"{channel}:{ts}", url)
 
-    async def reply(self, thread_id: str, text: str, key: str) -> None:
+    async def _reply(self, thread_id: str, words: str, key: str) -> None:
         channel, ts = _place(thread_id)
         look = {"channel": channel, "ts": ts, "limit": _THREAD}
         if await self._find("conversations.replies", look, key) is None:
-            await self._post(channel, escape(text, self._mentions), key, thread_ts=ts)
+            await self._post(channel, words, key, thread_ts=ts)
 
     async def replies(self, thread_id: str) -> tuple[ReplyReceived, ...]:
         """What people wrote in the thread, as their webhooks would have said it."""

@@ -19,6 +19,7 @@ from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.items import LinearWorkItemProvider
 from factory_core.config import FactoryConfig, Linear
 from factory_core.connections import ConnectionStatus, ProviderConnection
+from factory_core.dispatch.activity import Activity
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 from factory_core.ports import Thread
 from factory_core.work_item import ItemState, Source, WorkItem
@@ -57,6 +58,10 @@ def errors(message: str, code: str = "INPUT_ERROR", shown: str | None = None, st
     return httpx2.Response(status, json={"errors": [{"message": message, "extensions": extensions}], "data": None})
 
 
+def state(state_id: str, name: str, kind: str, position: float = 0) -> dict[str, Any]:
+    return {"id": state_id, "name": name, "type": kind, "position": position}
+
+
 class SmallLinear:
     """One issue, its comments and sessions. `faults` are answers given before acting, `lost` drops after acting."""
 
@@ -65,6 +70,9 @@ class SmallLinear:
         self.made: dict[str, dict[str, Any]] = {}  # comments and activities, by their id
         self.sessions: list[str] = []
         self.attachments: set[str] = set()
+        self.states = [state("s-ready", "Ready for Agent", "unstarted"), state("s-doing", "in progress", "started")]
+        self.users: list[dict[str, Any]] = []
+        self.shown: dict[str, Any] = {}  # plan and links of sessions
         self.asked: list[str] = []
         self.seen: list[httpx2.Request] = []
         self.faults: list[httpx2.Response | Exception] = []
@@ -92,8 +100,12 @@ class SmallLinear:
                 missing = errors("Entity not found: Issue", shown="Could not find referenced Issue.")
                 return {"issue": self.issue} if known else missing
             case "WorkflowStates":
-                names = [("s-ready", "Ready for Agent", "unstarted"), ("s-doing", "in progress", "started")]
-                return {"workflowStates": {"nodes": [{"id": i, "name": n, "type": t} for i, n, t in names]}}
+                return {"workflowStates": {"nodes": self.states}}
+            case "Users":
+                return {"users": {"nodes": self.users}}
+            case "AgentSessionUpdate":
+                self.shown[given["id"]] = given["input"]
+                return {"agentSessionUpdate": {"success": True}}
             case "IssueSetState":
                 self.issue["state"] = {"id": given["stateId"], "name": "?", "type": "started"}
                 return {"issueUpdate": {"success": True, "issue": self.issue}}
@@ -106,7 +118,7 @@ class SmallLinear:
             case "CommentCreate" | "AgentActivityCreate":
                 return self.make("Comment" if operation == "CommentCreate" else "AgentActivity", given["input"])
             case "AgentSessionCreateOnIssue":
-                assert given["input"] == {"issueId": "GENT-774"}
+                assert given["input"] == {"issueId": UUID}
                 self.sessions.append(f"session-{len(self.sessions) + 1}")
                 return {"agentSessionCreateOnIssue": {"success": True, "agentSession": self.session(self.sessions[-1])}}
             case "AgentActivity":
@@ -189,12 +201,12 @@ def test_a_state_is_set_by_its_name_which_is_looked_up_once() -> None:
 
 def test_a_state_that_the_team_lacks_is_named_with_its_fix() -> None:
     with pytest.raises(Terminal) as caught:
-        with_items(SmallLinear(), lambda items: items.set_state(ITEM, ItemState.IN_REVIEW))
+        with_items(SmallLinear(), lambda items: items.set_state(ITEM, ItemState.DONE))
     problem = caught.value
     assert (problem.what, problem.why, problem.fix) == (
-        "Linear: team GENT has no state 'In Review' for in-review",
-        "its states are: in progress, ready for agent",
-        "In factory.config.yaml: set linear.states.in-review to one of them",
+        "Linear: team GENT has no state 'Done' for done",
+        "its states are: Ready for Agent, in progress",
+        "In factory.config.yaml: set linear.states.done to one of them",
     )
 
 
@@ -231,10 +243,10 @@ def test_a_comment_stands_once_under_its_key(lost: int) -> None:
     assert len(linear.made) == 2
 
 
-def test_a_session_is_acknowledged_once() -> None:
-    linear = SmallLinear()
+def test_an_entry_stands_once_in_its_session() -> None:
+    linear, note = SmallLinear(), Activity(text="On it: reading the ticket.")
     for _ in range(2):
-        with_items(linear, lambda items: items.acknowledge_session("session-9", KEY))
+        with_items(linear, lambda items: items.post_activity("session-9", note, KEY))
     assert list(linear.made.values()) == [
         {"agentSessionId": "session-9", "content": {"type": "thought", "body": "On it: reading the ticket."}}
     ]
@@ -243,14 +255,14 @@ def test_a_session_is_acknowledged_once() -> None:
 def test_a_question_is_an_elicitation_in_a_session_of_the_issue() -> None:
     """The same key again gives the same thread, and asks nothing twice."""
     linear = SmallLinear()
-    ask = [with_channel(linear, lambda channel: channel.open_thread("Which?", "A or B?", KEY)) for _ in range(2)]
-    thread = Thread("linear-session:session-1", "https://linear.app/acme/session/session-1")
+    ask = [with_channel(linear, lambda channel: channel.ask(ITEM, "", "A or B?", KEY)) for _ in range(2)]
+    thread = Thread("linear-session:session-1", "https://linear.app/acme/session/session-1", "session-1")
     assert ask == [thread, thread]
     assert linear.sessions == ["session-1"]
     assert list(linear.made.values()) == [
         {
             "agentSessionId": "session-1",
-            "content": {"type": "elicitation", "body": "**Which?**\n\nA or B?\n\n<!-- factory -->"},
+            "content": {"type": "elicitation", "body": "A or B?\n\n<!-- factory -->"},
         }
     ]
 
@@ -259,17 +271,17 @@ def test_a_question_whose_answer_got_lost_is_not_asked_again() -> None:
     linear = SmallLinear()
 
     async def lose_the_question(channel: LinearClarificationChannel) -> None:
-        session = await channel._new_session("GENT-774")
+        session = await channel._new_session(ITEM)
         linear.lost = 1
         with pytest.raises(Retryable):
-            await channel._ask(session.id, "A or B?", KEY)
+            await channel.ask(ITEM, "", "A or B?", KEY, session_id=session.id)
 
     with_channel(linear, lose_the_question)
-    thread = with_channel(linear, lambda channel: channel.open_thread("Which?", "A or B?", KEY))
+    thread = with_channel(linear, lambda channel: channel.ask(ITEM, "", "A or B?", KEY))
     assert (thread.thread_id, len(linear.made), linear.sessions) == ("linear-session:session-1", 1, ["session-1"])
 
 
-def test_a_reminder_goes_into_its_session_once() -> None:
+def test_a_notice_goes_into_its_session_once() -> None:
     linear = SmallLinear()
     for _ in range(2):
         with_channel(linear, lambda channel: channel.reply("linear-session:session-4", "Still waiting.", KEY))

@@ -62,7 +62,10 @@ def changed(name: str, *path: str | int, to: object) -> bytes:
     return json.dumps(document).encode()
 
 
-def item(state: ItemState, name: str, number: int) -> WorkItem:
+HINT = "Move it to the state “Ready for Agent”. Or delegate it to the factory's user."
+
+
+def item(state: ItemState, name: str, number: int, **more: str) -> WorkItem:
     return WorkItem(
         id=f"linear:{ISSUE}",
         key="GENT-774",
@@ -81,7 +84,9 @@ def item(state: ItemState, name: str, number: int) -> WorkItem:
             "state": name,
             "state_id": f"5d3f0000-0000-4000-8000-00000000000{number}",
             "creator_email": "user@example.com",
+            **more,
         },
+        hint=HINT if state is ItemState.OTHER else "",
     )
 
 
@@ -106,7 +111,10 @@ EXPECTED: dict[str, tuple[str, tuple[Event, ...]]] = {
         "Issue.update GENT-774",
         issue_event("DIGEST", item(ItemState.DISPATCHED, "In Progress", 4)),
     ),
-    "Issue.update.delegated": ("Issue.update GENT-774", issue_event("DIGEST", item(ItemState.READY, "Todo", 1))),
+    "Issue.update.delegated": (
+        "Issue.update GENT-774",
+        issue_event("DIGEST", item(ItemState.READY, "Todo", 1, delegate=APP)),
+    ),
     "Issue.remove": ("Issue.remove GENT-774", issue_event("removed", None)),
     "Comment.create": (
         "Comment.create GENT-774",
@@ -143,6 +151,7 @@ EXPECTED: dict[str, tuple[str, tuple[Event, ...]]] = {
                 aliases=(f"session:{SESSION}",),
                 at=PROMPTED,
                 thread_id=f"linear-session:{SESSION}",
+                session_id=SESSION,
                 reply=reply("8a2f6a20-36b4-4e6c-8a0d-0a6f7b8c9d10", "Use the staging database, please.", PROMPTED),
             ),
         ),
@@ -157,6 +166,7 @@ EXPECTED: dict[str, tuple[str, tuple[Event, ...]]] = {
                 aliases=(f"session:{SESSION}",),
                 at=PROMPTED,
                 by="User One",
+                session_id=SESSION,
             ),
         ),
     ),
@@ -359,9 +369,11 @@ def test_a_moved_item_keeps_its_identity() -> None:
 
 
 def test_other_teams_are_not_heard() -> None:
-    """With a team configured, the items of others are none of our business."""
+    """With a team configured, the items of others are none of our business; but sessions are the factory's own, and a
+    person who opened one or presses stop in it is answered, wherever the ticket is by now."""
     for name in EXPECTED:
-        assert deliver(SAMPLES[name], settings=config(team="OPS")).events == ()
+        heard = deliver(SAMPLES[name], settings=config(team="OPS")).events
+        assert heard == (EXPECTED[name][1] if name.startswith("AgentSession") else ())
         assert deliver(SAMPLES[name], settings=config(team="gent")).events == deliver(SAMPLES[name]).events
 
 

@@ -159,15 +159,13 @@ def test_a_thread_of_another_channel_is_refused(thread_id: str) -> None:
     [
         ("a < b && c > d", "a &lt; b &amp;&amp; c &gt; d"),
         ("<!channel> <@U999> <https://evil|bank>", "&lt;!channel&gt; &lt;@U999&gt; &lt;https://evil|bank&gt;"),
-        ("<@U042> which one?", "<@U042> which one?"),
-        ("<!subteam^S1> nobody has answered", "<!subteam^S1> nobody has answered"),
+        ("<@U042> which one?", "&lt;@U042&gt; which one?"),
         ("&lt;@U042&gt;", "&amp;lt;@U042&amp;gt;"),
-        ("<@U042> it says <@U042>", "<@U042> it says &lt;@U042&gt;"),
         ("ż 🙂 ؀", "ż 🙂 ؀"),
     ],
 )
-def test_nothing_in_a_text_is_a_link_or_a_mention_but_the_configured_ones(said: str, sent: str) -> None:
-    """Ticket text cannot ping a channel; the reporter and whom the factory escalates to can be addressed."""
+def test_nothing_in_a_text_is_a_link_or_a_mention(said: str, sent: str) -> None:
+    """Ticket text cannot ping anybody, not even those whom the configuration knows."""
     slack = SmallSlack()
     reply(slack, said, KEY)
     assert slack.texts == [sent]
