@@ -49,6 +49,7 @@ REVIEW = frozenset({State.IN_REVIEW, State.MERGING})
 PAUSED_BY: Mapping[State, frozenset[str]] = {
     State.WAITING: frozenset({"thread"}),
     State.IN_REVIEW: frozenset({"work", "pull request"}),
+    State.MERGING: frozenset({"work", "pull request"}),  # a part of the review: it goes on when the merge is refused
     State.MERGING: frozenset({"work", "pull request"}),
     State.BLOCKED: frozenset({"comments"}),
 }
@@ -347,7 +348,8 @@ class InFlightRecord(Frozen):
 
     def scheduled(self, now: datetime) -> InFlightRecord:
         """With `wake_at` set to the earliest moment at which somebody must look again."""
-        moments = [] if self.paused_since() else [moment for moment in (self.deadline, self.refresh_at) if moment]
+        limit = self.deadline if self.paused_since() is None else None
+        moments = [moment for moment in (limit, self.refresh_at) if moment]
         if self.lease.holder and self.lease.until and self.outbox:
             moments.append(self.lease.until)
         else:

@@ -247,10 +247,8 @@ def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> T
     if record.knows(event):
         return None
     step = TABLE.get((record.state, type(event)))
-    is_clock = isinstance(event, CheckedIn)
-    if is_clock and record.paused_since():
-        return None
-    early = is_clock and record.deadline is not None and event.at < record.deadline
+    runs = record.paused_since() is None and (record.deadline is None or event.at >= record.deadline)
+    early = isinstance(event, CheckedIn) and not runs
     decided = None if step is None or early else step(record.remember(event), event, config)
     return session.follow(record, event, decided, config)
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from adapters.memory.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
 from factory_core.dispatch.events import ReplyReceived
-from factory_core.dispatch.records import InFlightRecord
+from factory_core.dispatch.pull_request import PullRequest, Review
+from factory_core.dispatch.records import ENDED, InFlightRecord
 from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import ConnectionLost
@@ -72,17 +73,32 @@ class PushingFleet(RecordingFleet):
         return await super().publish(run_id)
 
 
-class RevokedWorld(World):
-    """See the module. `loses_at`: the kind of the effect over which a credential is found to be lost."""
+class SayingTarget(RecordingTarget):
+    """A code host that refuses the next merges in these words."""
 
-    def __init__(self, loses_at: str = "", **changes: Any) -> None:
-        self.vendors, self.loses_at, self.performed = Vendors(), loses_at, set[str]()
+    def __init__(self, *says: str) -> None:
+        super().__init__()
+        self.says = list(says)
+
+    async def merge(self, pull_request: PullRequest, sha: str, method: str) -> str:
+        if self.says:
+            self._called("merge")
+            return self.says.pop(0)
+        return await super().merge(pull_request, sha, method)
+
+
+class RevokedWorld(World):
+    """See the module. `loses_at`: the kind of the effect over which a credential is found to be lost. `says`: what the
+    code host answers to the first merges."""
+
+    def __init__(self, loses_at: str = "", says: Sequence[str] = (), **changes: Any) -> None:
+        self.vendors, self.loses_at, self.says = Vendors(), loses_at, says
         super().__init__(**changes)
 
     def new_factory(self, holder: str) -> Factory:
         self.tracker = refusing(RecordingTracker(), self.vendors, self.clock)
         self.channel = refusing(RecordingChannel(), self.vendors, self.clock)
-        self.target = refusing(RecordingTarget(), self.vendors, self.clock)
+        self.target = refusing(SayingTarget(*self.says), self.vendors, self.clock)
         self.fleet = PushingFleet(self.clock, self.vendors)
         return self.process(holder)
 
@@ -94,7 +110,6 @@ class RevokedWorld(World):
         )  # fmt: skip
 
         async def perform(record: InFlightRecord, planned: Any) -> Any:
-            self.performed.add(planned.effect.kind)
             if planned.effect.kind == self.loses_at and self.vendors.died_at is None:
                 self.vendors.next_dies = True
             return await performer(record, planned)
@@ -123,7 +138,14 @@ class RevokedWorld(World):
             "tickets": {key: item.state for key, item in self.tracker.items.items()},
             "comments": sorted(_timeless(body) for _, body in self.tracker.comments.values()),
             "links": self.tracker.links,
-            "sessions": self.tracker.sessions,
+            "plans": self.tracker.plans,
+            "sessions": {
+                name: (last.kind, _timeless(last.text))
+                for name, entries in self.tracker.activities.items()
+                for last in [list(entries.values())[-1]]
+            },
+            "queue": self.target.queue,
+            "reviews": self.target.requested,
             "threads": {name: [_timeless(text) for text in said] for name, said in self.channel.threads.items()},
             "pulls": [(pull.branch, pull.state, pull.merged) for pull in self.target.pull_requests.values()],
             "armed": self.target.armed,
@@ -145,7 +167,7 @@ class Move(NamedTuple):
 
 
 async def live(world: RevokedWorld, moves: Sequence[Move], away: timedelta, item: WorkItem | None = None) -> None:
-    """A ticket from its first webhook to the end of the moves, and until nothing is to be done any more.
+    """A ticket from its first webhook to its end, and until nothing is to be done any more.
 
     What dies heals when it has been away for so long.
     """
@@ -160,7 +182,7 @@ async def live(world: RevokedWorld, moves: Sequence[Move], away: timedelta, item
             await left.pop(0).act(world)
         await world.later(TICK)
         records = await world.records()
-        if not left and not world.vendors.lost and all(not one.outbox for one in records):
+        if not left and all(one.state in ENDED and not one.outbox for one in records):
             return
     raise AssertionError(
         f"it does not end: {left}, {[(one.key, one.state, one.outbox) for one in await world.records()]}"
@@ -203,3 +225,24 @@ def checks(red: bool = False) -> Move:
         await world.hear(world.pull())
 
     return Move(lambda world: bool(world.target.pull_requests) and not world.fleet.live, act)
+
+
+def queue_merges() -> Move:
+    """The merge queue is done with the pull request."""
+
+    async def act(world: RevokedWorld) -> None:
+        world.target.change(1, merged=True, state="closed")
+        await world.hear(world.pull(what="pull_request.closed"))
+
+    return Move(lambda world: bool(world.target.queue), act)
+
+
+def app_reviews(app: str) -> Move:
+    """The app that was asked has read the head."""
+
+    async def act(world: RevokedWorld) -> None:
+        head = world.target.pull_requests[1].head_sha
+        world.target.review(1, Review(id="r-1", author=app, state="commented", commit=head, standing="app"))
+        await world.hear(world.pull(what="pull_request_review.submitted"))
+
+    return Move(lambda world: bool(world.target.requested), act)

@@ -23,14 +23,17 @@ from factory_core.status_report import words
 from factory_core.work_item import ItemState
 from tests.core.world import CLEAR, START, config_of, run, ticket
 
-from .revoked_world import WHY, Move, RevokedWorld, agent_ends, answers, checks, edits, live
+from .revoked_world import WHY, Move, RevokedWorld, agent_ends, answers, app_reviews, checks, edits, live, queue_merges
 
 pytestmark = pytest.mark.pure
 VAGUE = ticket(title="Cart is off", description="Please look.")
+BEHIND = "Head branch is out of date. Review and try the merge again."
+QUEUE, APP = "Changes must be made through the merge queue", "reviewer"
 HOURS, DAYS = timedelta(hours=8), timedelta(days=3)
 
 ASKED: Sequence[Move] = (answers(CLEAR), agent_ends(), checks())
 REMINDED: Sequence[Move] = (answers(CLEAR, after=2), agent_ends(), checks())
+MERGED: Sequence[Move] = (agent_ends(), checks())
 MENDED: Sequence[Move] = (edits(labels=("urgent",)), agent_ends(), checks(red=True), agent_ends(), checks())
 
 LIVES: dict[str, tuple[Any, Sequence[Move], dict[str, Any]]] = {
@@ -38,15 +41,26 @@ LIVES: dict[str, tuple[Any, Sequence[Move], dict[str, Any]]] = {
     "nobody answers at first": (VAGUE, REMINDED, {}),
     "its checks are red at first": (ticket(), MENDED, {}),
     "the code host merges by itself": (ticket(), MENDED, {"merge": {"policy": "on-green", "auto": True}}),
+    "its branch is behind": (ticket(), MERGED, {"says": [BEHIND]}),
+    "the code host has a merge queue": (ticket(), (*MERGED, queue_merges()), {"says": [QUEUE]}),
+    "an app is asked for its review": (
+        ticket(),
+        (*MERGED, app_reviews(APP)),
+        {"merge": {"policy": "on-green", "waitForReviewBy": [APP]}},
+    ),
 }
 LOST_OVER = {
     "a vague ticket is asked about": (
         "acknowledge_session", "triage_item", "ask_question", "start_agent", "set_item_state", "open_pull_request",
-        "link_pull_request", "read_pull_request", "merge_pull_request", "post_comment",
+        "link_pull_request", "read_pull_request", "merge_pull_request", "post_comment", "claim_item", "post_activity",
+        "update_session", "conclude_session",
     ),
     "nobody answers at first": ("ask_question", "post_reply"),
     "its checks are red at first": ("read_item", "start_agent", "open_pull_request", "read_pull_request"),
     "the code host merges by itself": ("enable_auto_merge", "disable_auto_merge"),
+    "its branch is behind": ("update_branch",),
+    "the code host has a merge queue": ("enqueue_pull_request",),
+    "an app is asked for its review": ("request_review",),
 }  # fmt: skip
 NO_VENDOR = {*COMPANION, "look_at_run", "stop_agent", "forget_item"}
 CASES = [(life, kind) for life, kinds in LOST_OVER.items() for kind in kinds]
@@ -104,11 +118,12 @@ def test_nothing_is_spent_while_a_credential_is_lost(away: timedelta) -> None:
                     assert (planned.attempts, planned.faults, planned.failing_since) == (0, 0, None)
                     assert planned.not_before is None or planned.not_before - world.now <= timedelta(minutes=1)
         assert await world.waiting() == ["open_pull_request", "triage_item", "triage_item"]
+        assert len(world.tracker.comments) == before
         world.vendors.lost.clear()
         await world.later(timedelta(minutes=1))
         assert await world.waiting() == []
         assert [one.state for one in await world.records()] == [State.IN_REVIEW, State.WAITING, State.WAITING]
-        assert len(world.tracker.comments) == before
+        assert [*world.said("ACME-2"), *world.said("ACME-3")] == []
 
     run(main())
 
