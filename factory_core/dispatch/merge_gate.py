@@ -157,11 +157,11 @@ def _held(pull_request: PullRequest, rules: Merge) -> str:
 
 
 def _slow(pull_request: PullRequest, rules: Merge) -> tuple[Gate | None, tuple[str, ...]]:
-    """What is waited for until its time is up, and what is left out because it is."""
+    """What is waited for until its time is up, and what is left out because it is, or since nobody knows when."""
     left_out = []
     for name, since, patience in (*_silent(pull_request), *_reviewers(pull_request, rules)):
         until = since + patience if since else None
-        if until is None or pull_request.read_at is None or pull_request.read_at < until:
+        if until and (pull_request.read_at is None or pull_request.read_at < until):
             return Gate(verdict="wait", why=f"it waits for {name}", until=until), ()
         left_out.append(name)
     return None, tuple(left_out)

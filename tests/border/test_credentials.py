@@ -38,6 +38,7 @@ LIVES: dict[str, tuple[Any, Sequence[Move], dict[str, Any]]] = {
     "nobody answers at first": (VAGUE, REMINDED, {}),
     "its checks are red at first": (ticket(), MENDED, {}),
     "the code host merges by itself": (ticket(), MENDED, {"merge": {"policy": "on-green", "auto": True}}),
+    "an app reviews it": (ticket(), MENDED, {"merge": {"policy": "on-green", "waitForReviewBy": ["helper"]}}),
 }
 LOST_OVER = {
     "a vague ticket is asked about": (
@@ -47,6 +48,7 @@ LOST_OVER = {
     "nobody answers at first": ("ask_question", "post_reply"),
     "its checks are red at first": ("read_item", "start_agent", "open_pull_request", "read_pull_request"),
     "the code host merges by itself": ("enable_auto_merge", "disable_auto_merge"),
+    "an app reviews it": ("request_review",),
 }  # fmt: skip
 NO_VENDOR = {*COMPANION, "look_at_run", "stop_agent", "forget_item"}
 CASES = [(life, kind) for life, kinds in LOST_OVER.items() for kind in kinds]
