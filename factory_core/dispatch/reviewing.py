@@ -31,7 +31,7 @@ from .merge_gate import Gate, gate
 from .merging import LOOK_SOON, merge, still_refused
 from .pull_request import PullRequest
 from .records import Block, InFlightRecord, State, Transition
-from .replies import ReplyEvent, has_words, ignore, take_words, tell_agent
+from .replies import ReplyEvent, ignore, take_words, tell_agent
 from .rounds import conflict_over, follow_up
 
 A_MOMENT = timedelta(seconds=5)
@@ -183,7 +183,7 @@ def take_comments(record: InFlightRecord, pull_request: PullRequest, at: datetim
         mark = said.words[0][0]
         if said.standing in {"writer", "author"} and mark not in record.handled:
             record = record.note(at, "person", f"{said.author} wrote on the pull request.", said.quote).handle(mark)
-            record = record.tell(*(words for _, words in said.words)) if has_words(said.quote) else record
+            record = record.tell(*(words for _, words in said.words)) if said.has_words else record
     for author, standing in passed_over(pull_request):
         known = "may not write to" if standing == "outsider" else "is not known to be one who may write to"
         record = ignore(record, author, f"{author} {known} {pull_request.repository}", at)

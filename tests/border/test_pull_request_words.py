@@ -256,10 +256,14 @@ def test_a_comment_without_a_word_costs_no_run() -> None:
         world = await in_review()
         for n, body in enumerate(("👍", ":tada:", "![screen](https://img.test/1.png)"), 1):
             world.target.comment(1, said(str(n), "sam", body))
+        lines = (Comment(id="line-1", author="sam", body="👍", path="shop/cart.py", line=3),)
+        world.target.review(1, Review(id="9", author="sam", state="commented", comments=lines))
+        world.target.review(1, Review(id="8", author="ann", state="dismissed", standing="unknown"))
         await world.hear(world.pull())
         record = await world.record()
         assert (record.state, len(world.fleet.orders)) == (State.IN_REVIEW, 1)
-        assert sum(line.text == "sam wrote on the pull request." for line in record.log) == 3
+        assert sum(line.text == "sam wrote on the pull request." for line in record.log) == 4
+        assert not any("ann" in line.text for line in record.log)
 
     run(story())
 
