@@ -82,10 +82,9 @@ class ThreadMoved(Event):
 
 
 class CommentAdded(Event):
-    """A person commented on the ticket itself, or told the factory something on its pull request."""
+    """A person commented on the ticket itself. What is written on its pull request comes with reading that."""
 
     reply: Reply
-    on: str = "ticket"  # or "pull request"
 
 
 class SlotGranted(Event):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from .pull_request import Comment, PullRequest, Review, Standing
+from .replies import has_words
 
 PIECE = 3_900  # characters; what one person wrote may take several pieces
 MOST_PIECES = 5
@@ -23,6 +24,7 @@ class Said(NamedTuple):
     standing: Standing
     words: Feedback
     quote: str  # for the item's history
+    has_words: bool  # or only pictures, links and the like
 
 
 def said_on(pull_request: PullRequest) -> Iterator[Said]:
@@ -32,16 +34,18 @@ def said_on(pull_request: PullRequest) -> Iterator[Said]:
             opening = f"{review.author} wrote in a review:"
             words = tuple(_pieces(f"review:{review.id}", opening, review.body, review.comments))
             quote = "\n".join([*([review.body] if review.body else []), *map(_line, review.comments)])
-            yield Said(review.author, review.standing, words, quote)
+            spoken = any(has_words(body) for body in (review.body, *(comment.body for comment in review.comments)))
+            yield Said(review.author, review.standing, words, quote, spoken)
     for comment in pull_request.comments or ():
         body = comment.body.removeprefix(COMMAND)
         words = tuple(_pieces(f"comment:{comment.id}", f"{comment.author} wrote:", body, ()))
-        yield Said(comment.author, comment.standing, words, comment.body)
+        yield Said(comment.author, comment.standing, words, comment.body, has_words(body))
 
 
 def passed_over(pull_request: PullRequest) -> Iterator[tuple[str, Standing]]:
     """People whose words do not count, or are not known to, with each thing that they said."""
-    spoken: tuple[Review | Comment, ...] = (*(pull_request.reviews or ()), *(pull_request.comments or ()))
+    stands = (review for review in pull_request.reviews or () if review.state != "dismissed")
+    spoken: tuple[Review | Comment, ...] = (*stands, *(pull_request.comments or ()))
     for one in spoken:
         if one.standing in {"outsider", "unknown"}:
             yield one.author, one.standing

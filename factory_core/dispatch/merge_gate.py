@@ -50,14 +50,13 @@ def gate(pull_request: PullRequest, rules: Merge, base: str) -> Gate:
     waited_for, left_out = _slow(pull_request, rules)
     if waited_for:
         return waited_for
-    return Gate(
-        verdict="open", why=" ".join(("all green", *([f"(left out: {', '.join(left_out)})"] if left_out else ())))
-    )
+    named = f" (left out: {', '.join(left_out)})" if left_out else ""
+    return Gate(verdict="open", why=f"all green{named}")
 
 
 def counted(pull_request: PullRequest) -> tuple[Check, ...]:
     """The checks without those that nothing but an installed app stands for, which may never report."""
-    return tuple(check for check in pull_request.checks or () if check.status != "expected" or check.since is None)
+    return tuple(check for check in pull_request.checks or () if not _may_stay_silent(check))
 
 
 def verdicts(pull_request: PullRequest, rules: Merge) -> tuple[Review, ...]:
@@ -84,11 +83,8 @@ def missing_check(checks: tuple[Check, ...], required: tuple[str, ...]) -> str:
         named = [check for check in checks if check.name == name]
         if not any(_is_real(check) for check in named):
             return f"the check {name} {_end(named[0])}"
-    return (
-        ""
-        if any(_is_real(check) for check in checks)
-        else f"no check has succeeded: {checks[0].name} {_end(checks[0])}"
-    )
+    succeeded = any(_is_real(check) for check in checks)
+    return "" if succeeded else f"no check has succeeded: {checks[0].name} {_end(checks[0])}"
 
 
 def _elsewhere(pull_request: PullRequest, base: str) -> str:
@@ -157,21 +153,19 @@ def _held(pull_request: PullRequest, rules: Merge) -> str:
 
 
 def _slow(pull_request: PullRequest, rules: Merge) -> tuple[Gate | None, tuple[str, ...]]:
-    """What is waited for until its time is up, and what is left out because it is."""
+    """What is waited for until its time is up, and what is left out because it is, or since nobody knows when."""
     left_out = []
     for name, since, patience in (*_silent(pull_request), *_reviewers(pull_request, rules)):
         until = since + patience if since else None
-        if until is None or pull_request.read_at is None or pull_request.read_at < until:
+        if until and (pull_request.read_at is None or pull_request.read_at < until):
             return Gate(verdict="wait", why=f"it waits for {name}", until=until), ()
         left_out.append(name)
     return None, tuple(left_out)
 
 
 def _silent(pull_request: PullRequest) -> Iterable[tuple[str, datetime | None, timedelta]]:
-    checks = pull_request.checks or ()
-    return (
-        (f"the checks of {check.name}", check.since, SILENT) for check in checks if check not in counted(pull_request)
-    )
+    silent = (check for check in pull_request.checks or () if _may_stay_silent(check))
+    return ((f"the checks of {check.name}", check.since, SILENT) for check in silent)
 
 
 def _reviewers(pull_request: PullRequest, rules: Merge) -> Iterable[tuple[str, datetime | None, timedelta]]:
@@ -201,6 +195,10 @@ def _name(review: Review) -> str:
 
 def _approves(review: Review, pull_request: PullRequest) -> bool:
     return review.state == "approved" and review.commit == pull_request.head_sha
+
+
+def _may_stay_silent(check: Check) -> bool:
+    return check.status == "expected" and check.since is not None
 
 
 def _is_real(check: Check) -> bool:

@@ -64,13 +64,6 @@ def may_ever_answer(reply: Reply, config: FactoryConfig) -> bool:
     return rules.who_may_answer == "anyone" or not reply.outsider or reply.author in rules.people.values()
 
 
-def counts(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> bool:
-    """May these words answer or order? On a pull request its writers may, and the code host says who they are."""
-    if isinstance(event, CommentAdded) and event.on != "ticket":
-        return not event.reply.outsider
-    return may_answer(record, event.reply, config)
-
-
 def take_words(
     record: InFlightRecord,
     event: ReplyEvent,
@@ -82,8 +75,10 @@ def take_words(
     reply = event.reply
     if record.has_taken(reply):
         return None
-    if not counts(record, event, config):
-        return _ignore(record, reply, event.at)
+    if not may_answer(record, reply, config):
+        why = "not a member here" if reply.outsider else "not among those who may answer"
+        noted = ignore(record, reply.author, why, event.at)
+        return None if noted is record else noted.stay()
     if not has_words(reply.text):
         return _ask_for_words(record, event, config)
     files = ", ".join(_names(reply))
@@ -96,15 +91,14 @@ def tell_agent(record: InFlightRecord, reply: Reply) -> InFlightRecord:
     return record.take(reply).tell(with_files(reply.text, _names(reply)))
 
 
-def _ignore(record: InFlightRecord, reply: Reply, at: datetime) -> Transition | None:
+def ignore(record: InFlightRecord, author: str, why: str, at: datetime) -> InFlightRecord:
     """Words that do not count: noted once for each person, so that no flood of them writes or grows the record."""
-    who = short(reply.author)
+    who = short(author)
     if who in record.ignored or len(record.ignored) >= MOST_IGNORED:
-        return None
+        return record
     ignored = (*record.ignored, who)
-    why = "not a member here" if reply.outsider else "not among those who may answer"
     last = " From here on, other people's are ignored without a note." if len(ignored) == MOST_IGNORED else ""
-    return record.note(at, "person", f"Ignored what {reply.author[:200]} wrote: {why}.{last}").stay(ignored=ignored)
+    return record.note(at, "person", f"Ignored what {author[:200]} wrote: {why}.{last}").but(ignored=ignored)
 
 
 def name_of(record: InFlightRecord, reply: Reply, config: FactoryConfig) -> str:

@@ -31,11 +31,10 @@ from .merge_gate import Gate, gate
 from .merging import LOOK_SOON, merge, still_refused
 from .pull_request import PullRequest
 from .records import Block, InFlightRecord, State, Transition
-from .replies import ReplyEvent, take_words, tell_agent
+from .replies import ReplyEvent, ignore, take_words, tell_agent
 from .rounds import conflict_over, follow_up
 
 A_MOMENT = timedelta(seconds=5)
-PASSED_OVER, MOST_PASSED_OVER = "passed-over:", 20  # people, of each of whom it is noted once
 
 
 def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
@@ -161,7 +160,7 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
 
 
 def follow_comment(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
-    """A reviewer's words on the ticket or on the pull request: the agent runs again with them."""
+    """A reviewer's words on the ticket, or in the tracker's agent session: the agent runs again with them."""
 
     def run_again(noted: InFlightRecord) -> Transition:
         return follow_up(tell_agent(noted, event.reply), event.at, (), config, "review-failed")
@@ -177,19 +176,17 @@ def follow_words(record: InFlightRecord, event: ReplyReceived, config: FactoryCo
 def take_comments(record: InFlightRecord, pull_request: PullRequest, at: datetime) -> InFlightRecord:
     """With what people wrote on the pull request, each comment once, for the next run.
 
-    It counts from those who may write there. That others wrote, or reviewed, is noted once for each of them.
+    It counts from those who may write there. That others wrote, or reviewed, is noted once for each of them. A comment
+    without a word in it costs no run.
     """
     for said in said_on(pull_request):
         mark = said.words[0][0]
         if said.standing in {"writer", "author"} and mark not in record.handled:
-            noted = record.note(at, "person", f"{said.author} wrote on the pull request.", said.quote)
-            record = noted.tell(*(words for _, words in said.words)).handle(mark)
+            record = record.note(at, "person", f"{said.author} wrote on the pull request.", said.quote).handle(mark)
+            record = record.tell(*(words for _, words in said.words)) if said.has_words else record
     for author, standing in passed_over(pull_request):
-        mark, known = f"{PASSED_OVER}{author}", [mark for mark in record.handled if mark.startswith(PASSED_OVER)]
-        if mark not in known and len(known) < MOST_PASSED_OVER:
-            may = "may not write" if standing == "outsider" else "is not known to be one who may write"
-            words = f"Passed over what {author} says on the pull request: {author} {may} to {pull_request.repository}."
-            record = record.note(at, "person", words).handle(mark)
+        known = "may not write to" if standing == "outsider" else "is not known to be one who may write to"
+        record = ignore(record, author, f"{author} {known} {pull_request.repository}", at)
     return record
 
 

@@ -20,7 +20,7 @@ from .effects import AcknowledgeSession, ConcludeSession, OpenPullRequest, PostA
 from .events import EffectFailed, Event, ItemChanged, QuestionAsked, ReplyReceived, StopRequested
 from .foreign_text import for_comment
 from .records import InFlightRecord, State, Transition
-from .replies import counts
+from .replies import may_answer
 
 REFRESH = timedelta(minutes=20)  # trackers call a session stale after 30 minutes without an entry
 REFRESH_FOR = timedelta(days=3)  # in one state: by then it has ended, or people know that it is stuck
@@ -126,7 +126,7 @@ def _answer_written(
     text = stands.sentence
     if isinstance(event, ReplyReceived):
         kept = before.has_taken(event.reply) or after.has_taken(event.reply)
-        counted = counts(before, event, config)
+        counted = may_answer(before, event.reply, config)
         text = f"{comments.became_of_words(kept=kept, counted=counted)} {text}".strip()
     if session != after.session_id:
         return AcknowledgeSession(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.providers.github.webhook import GithubWebhook
-from factory_core.dispatch.events import CommentAdded, ItemChanged, PullRequestChanged, Reply, StopRequested
+from factory_core.dispatch.events import ItemChanged, PullRequestChanged, StopRequested
+from factory_core.dispatch.pull_request import item_mark
 from factory_core.dispatch.records import InFlightRecord, State, Summary
 from factory_core.work_item import Source
 from tests.core.world import World, run, ticket
@@ -195,7 +196,7 @@ def test_events_of_the_code_host_find_an_item_of_any_key(key: str, place: str) -
     run(story())
 
 
-def test_a_mark_that_was_copied_into_another_pull_request_gives_no_orders() -> None:
+def test_a_mark_that_was_copied_into_another_pull_request_leads_nowhere() -> None:
     """The item is found by the pull request that the comment is on, whatever its body says."""
 
     async def story() -> None:
@@ -203,11 +204,16 @@ def test_a_mark_that_was_copied_into_another_pull_request_gives_no_orders() -> N
         await world.add(ticket())
         await world.agent_ends()
         before = await world.record()
-        said = Reply(id="c1", author="mallory", text="/factory merge it", at=world.now)
-        order = CommentAdded(
-            id="c1", work_item_id="", aliases=("pull:7#66",), at=world.now, reply=said, on="pull request"
+        issue = {"number": 66, "pull_request": {"url": "x"}, "body": f"Copied: {item_mark(before.work_item_id)}"}
+        said = {"id": 1, "body": "/factory merge it", "user": {"login": "mallory", "type": "User"}}
+        repository = {"id": 7, "full_name": "acme/shop"}
+        payload = {"action": "created", "issue": issue, "comment": said, "repository": repository}
+        (hint,) = (
+            GithubWebhook(["s"], world.config)
+            .events_in(github_request("issue_comment", payload, world.now, "s"))
+            .events
         )
-        await world.hear(order)
+        await world.hear(hint)
         assert await world.record() == before
 
     run(story())

@@ -249,6 +249,25 @@ def test_a_review_that_only_comments_is_told_with_its_lines() -> None:
     run(story())
 
 
+def test_a_comment_without_a_word_costs_no_run() -> None:
+    """An emoji or a picture is in the history, and asks nothing of the agent."""
+
+    async def story() -> None:
+        world = await in_review()
+        for n, body in enumerate(("👍", ":tada:", "![screen](https://img.test/1.png)"), 1):
+            world.target.comment(1, said(str(n), "sam", body))
+        lines = (Comment(id="line-1", author="sam", body="👍", path="shop/cart.py", line=3),)
+        world.target.review(1, Review(id="9", author="sam", state="commented", comments=lines))
+        world.target.review(1, Review(id="8", author="ann", state="dismissed", standing="unknown"))
+        await world.hear(world.pull())
+        record = await world.record()
+        assert (record.state, len(world.fleet.orders)) == (State.IN_REVIEW, 1)
+        assert sum(line.text == "sam wrote on the pull request." for line in record.log) == 4
+        assert not any("ann" in line.text for line in record.log)
+
+    run(story())
+
+
 @pytest.mark.parametrize(("standing", "why"), [("outsider", "may not write"), ("unknown", "is not known to be")])
 def test_who_may_not_write_gives_no_orders_and_that_is_noted_once(standing: str, why: str) -> None:
     """With any number of comments and verdicts; and a crowd cannot fill the history."""
@@ -262,7 +281,7 @@ def test_who_may_not_write_gives_no_orders_and_that_is_noted_once(standing: str,
         for _ in range(2):
             await world.hear(world.pull(what="issue_comment.created"))
         record = await world.record()
-        noted = [line.text for line in record.log if line.text.startswith("Passed over")]
+        noted = [line.text for line in record.log if line.text.startswith("Ignored what")]
         assert (record.state, record.feedback, len(world.fleet.orders)) == (State.IN_REVIEW, (), 1)
         assert len(noted) == len(set(noted)) == 20 and all(why in words for words in noted)
 

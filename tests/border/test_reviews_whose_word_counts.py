@@ -119,6 +119,12 @@ def test_verdicts_count_on_every_page_and_by_the_newest_of_each_person(page: int
         assert Github(reviews=reviews, may=may, page=page).judged(**WITH_REVIEW).verdict == verdict
 
 
+def test_an_objection_that_quotes_the_factory_is_an_objection() -> None:
+    """What carries the factory's mark is its own only where it is no verdict."""
+    quoted = review(1, "sam", NO, "> Merged soon. <!-- factory -->\n\nNot yet.")
+    assert Github(reviews=[quoted], may={"sam": "write"}).judged().verdict == "mend"
+
+
 def test_an_approval_counts_at_exactly_this_head() -> None:
     """Not of the commit before, nor of one that GitHub does not name any more."""
     for commit in ("c" * 40, None):

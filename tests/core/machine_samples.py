@@ -63,7 +63,7 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.ReplyReceived: tuple(
         {"thread_id": "C1:1.0", "session_id": session, "reply": reply} for session in ("", "s1") for reply in REPLIES
     ),
-    events.CommentAdded: tuple({"reply": reply, "on": on} for reply in REPLIES for on in ("ticket", "pull request")),
+    events.CommentAdded: tuple({"reply": reply} for reply in REPLIES),
     events.ThreadMoved: ({"old": "C1", "new": "C2"}, {"old": "C7", "new": "C8"}),
     events.SlotGranted: ({"repository": "acme/shop"},),
     events.SlotOffered: ({},),

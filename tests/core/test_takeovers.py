@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from factory_core.dispatch.events import AbortRequested, RetryRequested, StopRequested
+from factory_core.dispatch.pull_request import Comment
 from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunOrder, RunReport
 from factory_core.errors import Retryable
@@ -173,9 +174,13 @@ def test_an_order_on_the_pull_request_counts_while_the_agent_works_too() -> None
     async def main() -> None:
         world = World(clarification={"whoMayAnswer": ["U1"]})
         await world.add(ticket())
-        await world.hear(world.comment("Rename it in the mail too.", author="octocat", on="pull request"))
-        assert (await world.record()).feedback == ("Rename it in the mail too.",)
+        await world.agent_ends()
+        world.target.red(1)
+        await world.hear(world.pull())
+        world.target.comment(1, Comment(id="1", author="octocat", body="Rename it in the mail too."))
+        await world.hear(world.pull(what="issue_comment.created"))
+        assert (await world.record()).feedback == ("octocat wrote: Rename it in the mail too.",)
         await world.hear(world.comment("And drop the tests.", author="stranger"))
-        assert (await world.record()).feedback == ("Rename it in the mail too.",)
+        assert (await world.record()).feedback == ("octocat wrote: Rename it in the mail too.",)
 
     run(main())

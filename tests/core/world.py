@@ -121,11 +121,9 @@ class World:
         said = Reply(id=ts or self.fresh_id(), author=author, text=text, at=self.now, **how)
         return ReplyReceived(id=said.id, work_item_id=item, at=self.now, thread_id=thread, reply=said)
 
-    def comment(
-        self, text: str, author: str = "maya", key: str = "ACME-1", on: str = "ticket", **how: Any
-    ) -> CommentAdded:
+    def comment(self, text: str, author: str = "maya", key: str = "ACME-1", **how: Any) -> CommentAdded:
         said = Reply(id=self.fresh_id(), author=author, text=text, at=self.now, **how)
-        return CommentAdded(id=said.id, work_item_id=key, at=self.now, reply=said, on=on)
+        return CommentAdded(id=said.id, work_item_id=key, at=self.now, reply=said)
 
     def pull(self, key: str = "ACME-1", what: str = "check_run.completed") -> PullRequestChanged:
         return PullRequestChanged(id=self.fresh_id(), work_item_id=key, at=self.now, what=what)
