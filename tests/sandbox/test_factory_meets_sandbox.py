@@ -91,7 +91,7 @@ def test_a_reply_that_was_not_heard_is_found_in_its_session_under_the_same_id() 
             named = await LinearWorkItemProvider(client, config()).read_item("DEMO-1")
             assert named is not None
             channel = LinearClarificationChannel(client, config())
-            thread = await channel.open_thread("DEMO-1", "How many percent?", f"{named.id}:b:1")
+            thread = await channel.ask(named, "", "How many percent?", f"{named.id}:b:1")
             assert await channel.replies(thread.thread_id) == ()
             session = thread.thread_id.partition(":")[2]
             sandbox.linear.prompt(session, "Ten.")
