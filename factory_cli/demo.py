@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """0 only if each of the three tickets ended as it must."""
+    """0 only if each of the four tickets ended as it must."""
     return asyncio.run(_play(args.port, args.keep or _somebody_looks(out), out))
 
 

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from factory_core.errors import NotFound, Refused
 
 from ..loopback import served
-from . import relayfile
+from . import refusals, relayfile
 from .control import control_routes
 from .faults import HANG_UP, FaultyVendor, root_field
 from .github import git_http, graphql, rest
@@ -125,7 +125,8 @@ def _unauthorized(sandbox: Sandbox, vendor: FaultyVendor, request: Request) -> R
     """The vendor's own words for no token, for a wrong one, and for one that has ended."""
     verdict = sandbox.credentials["github" if vendor == "git" else vendor].judge(_token(vendor, request))
     if not verdict:
-        return None
+        suspended = vendor in ("github", "git") and sandbox.github.suspended
+        return refusals.refusal("github", "suspended")(refusals.Wait(0, sandbox.clock)) if suspended else None
     match vendor:
         case "linear":
             return linear_api.not_authenticated()

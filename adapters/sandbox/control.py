@@ -70,6 +70,7 @@ def commands(sandbox: Sandbox) -> tuple[tuple[str, str, Command], ...]:
         ("POST", "/workspaces", sandbox.add_workspace),
         ("POST", "/tokens", sandbox.set_token),
         ("DELETE", "/tokens", sandbox.end_tokens),
+        ("POST", "/installation", sandbox.change_installation),
         ("POST", "/faults", sandbox.faults.add),
         ("DELETE", "/faults", sandbox.faults.clear),
         ("GET", "/state", sandbox.state),

@@ -17,8 +17,10 @@ from factory_core.dispatch.pull_request import branch_of, item_mark
 from factory_core.errors import Refused
 
 from .clock import Clock, iso_seconds
+from .github import moves
 from .github import records as kept
 from .github import shapes as hub
+from .github.host import GitHub
 from .github.rest import ping_payload
 from .linear.workspace import Linear, issue_paths
 from .node import Node
@@ -125,13 +127,16 @@ def _session(linear: Linear, key: str) -> str:
 # Slack.
 
 
-def _slack_reply(clock: Clock) -> Happening:
-    told: list[Happening] = []
-    slack = Slack(clock, lambda _, event, payload, __: told.append(Happening(event, payload)), lambda: ADDRESS)
-    slack.add_channel("C0SANDBOX", "eng-intake")
-    root = slack.post("C0SANDBOX", "DEMO-1 needs a detail", BOT_USER)
-    slack.reply("C0SANDBOX", "Ten percent, for members only", root["ts"], "U0ADA")
-    return told[-1]
+def _slack(happen: Callable[[Slack, str], object]) -> Callable[[Clock], Happening]:
+    def make(clock: Clock) -> Happening:
+        sent: list[Happening] = []
+        slack = Slack(clock, lambda _, event, payload, __: sent.append(Happening(event, payload)), lambda: ADDRESS)
+        slack.add_channel("C0SANDBOX", "eng-intake")
+        root = slack.post("C0SANDBOX", "DEMO-1 needs a detail", BOT_USER)
+        happen(slack, root["ts"])
+        return sent[-1]
+
+    return make
 
 
 def _slack_url_verification(clock: Clock) -> Happening:
@@ -145,7 +150,7 @@ def _slack_url_verification(clock: Clock) -> Happening:
 class _Pull(NamedTuple):
     """The pull request at the sample's moment, and how to make times and ids."""
 
-    place: kept.Repository
+    repo: kept.Repository
     pull: kept.Pull
     clock: Clock
 
@@ -172,64 +177,92 @@ class _Pull(NamedTuple):
 
 def _github(event: str, build: Callable[[_Pull], Node]) -> Callable[[Clock], Happening]:
     def make(clock: Clock) -> Happening:
-        place = kept.Repository(1, "acme/shop", Path(), ADDRESS)
+        repo = kept.Repository(1, "acme/shop", Path(), ADDRESS)
         branch, body = branch_of("DEMO-1", TITLE, 1), item_mark("DEMO-1")
         pull = kept.Pull(1, f"DEMO-1: {TITLE}", body, branch, "main", "", "", "")
-        context = _Pull(place, pull, clock)
+        context = _Pull(repo, pull, clock)
         pull.head_sha, pull.base_sha = context.sha(), context.sha()
         pull.created_at, pull.mergeable = context.now(), True
-        place.pulls.append(pull)
+        repo.pulls.append(pull)
         return Happening(event, build(context))
 
     return make
 
 
 def _synchronize(at: _Pull) -> Node:
-    return hub.pull_event(at.place, at.pull, "synchronize", before=at.sha(), after=at.pull.head_sha)
+    return hub.pull_event(at.repo, at.pull, "synchronize", before=at.sha(), after=at.pull.head_sha)
 
 
 def _merged(at: _Pull) -> Node:
     pull = at.pull
     pull.state, pull.merged_at, pull.merged_by, pull.merge_commit_sha = "closed", at.now(), kept.BOT, at.sha()
     pull.updated_at = at.now()
-    return hub.pull_event(at.place, pull, "closed")
+    return hub.pull_event(at.repo, pull, "closed")
 
 
 def _closed(at: _Pull) -> Node:
     at.pull.state, at.pull.updated_at = "closed", at.now()
-    return hub.pull_event(at.place, at.pull, "closed", "grace")
+    return hub.pull_event(at.repo, at.pull, "closed", "grace")
 
 
 def _review(state: str, body: str) -> Callable[[_Pull], Node]:
     def build(at: _Pull) -> Node:
         review = kept.Review(at.number(), "grace", state, body, at.pull.head_sha, at.now())
-        shown = hub.review_json(at.place, at.pull, review)
-        return hub.event(at.place, "submitted", "grace", review=shown, pull_request=hub.pull_json(at.place, at.pull))
+        shown = hub.review_json(at.repo, at.pull, review)
+        return hub.event(at.repo, "submitted", "grace", review=shown, pull_request=hub.pull_json(at.repo, at.pull))
 
     return build
 
 
 def _check_run(at: _Pull) -> Node:
-    return hub.event(at.place, "completed", kept.BOT, check_run=hub.check_json(at.place, at.check()))
+    return hub.event(at.repo, "completed", kept.BOT, check_run=hub.check_json(at.repo, at.check()))
 
 
 def _check_suite(at: _Pull) -> Node:
-    return hub.event(at.place, "completed", kept.BOT, check_suite=hub.suite_json(at.place, at.suite()))
+    return hub.event(at.repo, "completed", kept.BOT, check_suite=hub.suite_json(at.repo, at.suite()))
 
 
 def _workflow_run(at: _Pull) -> Node:
     suite = at.suite()
-    run, workflow = hub.workflow_run_json(at.place, suite), hub.workflow_json(suite)
-    return hub.event(at.place, "completed", kept.BOT, workflow_run=run, workflow=workflow)
+    run, workflow = hub.workflow_run_json(at.repo, suite), hub.workflow_json(suite)
+    return hub.event(at.repo, "completed", kept.BOT, workflow_run=run, workflow=workflow)
+
+
+def _inline_comment(at: _Pull) -> Node:
+    where = ("cart.py", 2, at.pull.head_sha, at.now(), at.number())
+    comment = kept.ReviewComment(at.number(), "grace", "Please refuse a negative discount too.", *where)
+    shown = hub.review_comment_json(at.repo, at.pull, comment)
+    return hub.event(at.repo, "created", "grace", comment=shown, pull_request=hub.pull_json(at.repo, at.pull))
+
+
+def _status(at: _Pull) -> Node:
+    status = kept.Status(at.number(), at.pull.head_sha, "ci", "success", "All tests passed.", at.now())
+    return hub.status_event(at.repo, status, at.pull.head, "ci-app[bot]")
+
+
+def _moved(happen: Callable[[GitHub], object]) -> Callable[[Clock], Happening]:
+    """What happens to a repository, or to the App that is installed for it."""
+
+    def make(clock: Clock) -> Happening:
+        sent: list[Happening] = []
+        github = GitHub(
+            clock, lambda _, event, payload, __: sent.append(Happening(event, payload)), lambda: ADDRESS,
+            lambda work: work.close(), Path(),
+        )  # fmt: skip
+        github.repositories["acme/shop"] = kept.Repository(1, "acme/shop", Path(), ADDRESS)
+        happen(github)
+        return sent[-1]
+
+    return make
 
 
 def _comment(at: _Pull) -> Node:
     comment = kept.Comment(at.number(), "grace", "/factory please name the constant", at.now())
-    return hub.issue_comment_event(at.place, at.pull, comment)
+    return hub.issue_comment_event(at.repo, at.pull, comment)
 
 
 def _ping(at: _Pull) -> Node:
-    return hub.event(at.place, None, "grace", **ping_payload())
+    return hub.event(at.repo, None, "grace", **ping_payload())
 
 
 # relayfile: a pointer to where the vendor's object lies.
@@ -271,23 +304,38 @@ SAMPLES: Mapping[str, Callable[[Clock], Happening]] = MappingProxyType(
             lambda linear, key: linear.prompt(_session(linear, key), "Use ten percent.")
         ),
         "linear.session.stop": _linear(lambda linear, key: linear.prompt(_session(linear, key), "stop", "stop")),
-        "slack.message.reply": _slack_reply,
+        "linear.issue.moved": _linear(lambda linear, key: linear.move_issue(key, "2ENG")),
+        "linear.app.revoked": _linear(lambda linear, _: linear.revoke_app()),
+        "slack.message.reply": _slack(
+            lambda slack, ts: slack.reply("C0SANDBOX", "Ten percent, for members only", ts, "U0ADA")
+        ),
+        "slack.message.file": _slack(lambda slack, ts: slack.reply("C0SANDBOX", "", ts, "U0ADA", files=["cart.png"])),
+        "slack.channel_id_changed": _slack(lambda slack, _: slack.change_channel_id("C0SANDBOX", "C0SHARED")),
+        "slack.tokens_revoked": _slack(lambda slack, _: slack.revoke_tokens()),
         "slack.url_verification": _slack_url_verification,
-        "github.pull_request.opened": _github("pull_request", lambda at: hub.pull_event(at.place, at.pull, "opened")),
+        "github.pull_request.opened": _github("pull_request", lambda at: hub.pull_event(at.repo, at.pull, "opened")),
         "github.pull_request.synchronize": _github("pull_request", _synchronize),
         "github.pull_request.closed": _github("pull_request", _closed),
         "github.pull_request.closed.merged": _github("pull_request", _merged),
         "github.pull_request.ready_for_review": _github(
-            "pull_request", lambda at: hub.pull_event(at.place, at.pull, "ready_for_review")
+            "pull_request", lambda at: hub.pull_event(at.repo, at.pull, "ready_for_review")
         ),
         "github.pull_request_review.submitted.approved": _github("pull_request_review", _review("approved", "")),
         "github.pull_request_review.submitted.changes_requested": _github(
             "pull_request_review", _review("changes_requested", "Please refuse a negative discount too.")
         ),
+        "github.pull_request_review_comment.created": _github("pull_request_review_comment", _inline_comment),
         "github.check_run.completed": _github("check_run", _check_run),
         "github.check_suite.completed": _github("check_suite", _check_suite),
         "github.workflow_run.completed": _github("workflow_run", _workflow_run),
+        "github.status": _github("status", _status),
         "github.issue_comment.created": _github("issue_comment", _comment),
+        "github.repository.renamed": _moved(lambda github: moves.rename_repository(github, "acme/shop", "store")),
+        "github.repository.transferred": _moved(
+            lambda github: moves.transfer_repository(github, "acme/shop", "globex")
+        ),
+        "github.organization.renamed": _moved(lambda github: moves.rename_organization(github, "acme", "globex")),
+        "github.installation.deleted": _moved(lambda github: github.change_installation("deleted")),
         "github.ping": _github("ping", _ping),
         "relayfile.linear.issue": _relayfile("linear", _issue_path),
         "relayfile.slack.reply": _relayfile("slack", _reply_path),

@@ -143,6 +143,13 @@ class Sandbox:
             self.slack.revoke_tokens()
         return {"vendor": vendor, "how": how}
 
+    def change_installation(self, action: Literal["deleted", "suspend", "unsuspend"], owner: str = "acme") -> Node:
+        """The GitHub App is uninstalled, which ends its tokens, or suspended for a while, in which they are refused."""
+        if action == "deleted":
+            self.credentials["github"].end("revoked")
+        self.github.change_installation(action, owner)
+        return {"action": action, "owner": owner}
+
     def _credentials(self, vendor: str) -> Credentials:
         found = self.credentials.get(vendor)
         if found is None:

@@ -23,7 +23,7 @@ def demo(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_document_of_the_demo(tmp_path: Path) -> None:
-    """Three scenarios, each ended as it must, in exactly this shape."""
+    """Four scenarios, each ended as it must, in exactly this shape."""
     done = demo(tmp_path, "--format=json")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
@@ -32,7 +32,7 @@ def test_the_document_of_the_demo(tmp_path: Path) -> None:
     assert 0 < document.pop("seconds") < 60 and document == {"schema": "factory.demo/1", "ok": True}
     assert all(0 < scenario.pop("seconds") < 60 for scenario in scenarios)
     urls = [scenario["pull_request"].pop("url") for scenario in scenarios if scenario["pull_request"]]
-    assert len(set(urls)) == 2 and all(
+    assert len(set(urls)) == 3 and all(
         re.fullmatch(r"http://127\.0\.0\.1:\d+/\S+/acme/shop/pull/\d", url) for url in urls
     )
     assert scenarios == [
@@ -40,18 +40,20 @@ def test_the_document_of_the_demo(tmp_path: Path) -> None:
          "states": ["new", *AGENT]},
         {"scenario": "vague", "outcome": "done", "ok": True, "work_item": "DEMO-2", "pull_request": {"merged": True},
          "states": ["new", "triaging", "waiting-clarification", *AGENT]},
-        {"scenario": "unroutable", "outcome": "blocked", "ok": True, "work_item": "DEMO-3", "pull_request": None,
+        {"scenario": "reviewed", "outcome": "done", "ok": True, "work_item": "DEMO-3", "pull_request": {"merged": True},
+         "states": ["new", "triaging", *AGENT[1:4], *AGENT[1:]]},
+        {"scenario": "unroutable", "outcome": "blocked", "ok": True, "work_item": "DEMO-4", "pull_request": None,
          "states": ["new", "triaging", "blocked"]},
     ]  # fmt: skip
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("factory-")] == []
 
 
 def test_the_demo_in_words(tmp_path: Path) -> None:
-    """A line a happening, the three ends, the address; no control characters where nobody sits."""
+    """A line a happening, the four ends, the address; no control characters where nobody sits."""
     done = demo(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"^\d\d\.\d  DEMO-2  person   .*amount", done.stdout, re.MULTILINE)
-    assert [line[0] for line in done.stdout.splitlines() if re.match(r"\S (clear|vague|unroutable) ", line)] == [
-        "✓"
-    ] * 3
+    assert [
+        line[0] for line in done.stdout.splitlines() if re.match(r"\S (clear|vague|reviewed|unroutable) ", line)
+    ] == ["✓"] * 4
     assert re.search(r"http://127\.0\.0\.1:\d+", done.stdout) and "\x1b" not in done.stdout

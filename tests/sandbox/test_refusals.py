@@ -256,3 +256,24 @@ def test_what_linear_and_slack_say_of_a_revoked_app() -> None:
             assert theirs["event"] == {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": [slack.bot_user]}}
 
     asyncio.run(run())
+
+
+def test_an_installation_ends_or_is_suspended() -> None:
+    """Uninstalled, its tokens are bad; suspended, they are refused with 403 for a while. Both are announced."""
+
+    async def run() -> None:
+        async with served() as stage:
+            await stage.command("installation", action="suspend")
+            answer = await asked(stage, "github", "first")
+            assert (answer.status_code, answer.json()["message"]) == (403, "This installation has been suspended")
+            await stage.command("installation", action="unsuspend")
+            assert good(await asked(stage, "github", "first"))
+            await stage.command("installation", action="deleted")
+            assert (await asked(stage, "github", "first")).status_code == 401
+            await stage.time.settle()
+            told = stage.receiver.bodies("installation")
+            assert [(body["action"], body["installation"]["account"]["login"]) for body in told] == [
+                ("suspend", "acme"), ("unsuspend", "acme"), ("deleted", "acme"),
+            ]  # fmt: skip
+
+    asyncio.run(run())

@@ -20,11 +20,13 @@ pytestmark = pytest.mark.pure
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SECRET = "a shared secret"
 EVERY_EVENT = {
-    "linear": "issue.ready issue.updated issue.cancelled comment.created session.created session.prompted session.stop",
-    "slack": "message.reply url_verification",
+    "linear": "issue.ready issue.updated issue.cancelled comment.created session.created session.prompted session.stop"
+    " issue.moved app.revoked",
+    "slack": "message.reply message.file channel_id_changed tokens_revoked url_verification",
     "github": "pull_request.opened pull_request.synchronize pull_request.closed.merged pull_request.ready_for_review"
     " pull_request_review.submitted.approved pull_request_review.submitted.changes_requested check_run.completed"
-    " check_suite.completed workflow_run.completed issue_comment.created ping",
+    " check_suite.completed workflow_run.completed issue_comment.created pull_request_review_comment.created status"
+    " repository.renamed repository.transferred organization.renamed installation.deleted ping",
     "relayfile": "linear.issue slack.reply github.pull",
 }
 

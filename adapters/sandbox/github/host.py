@@ -83,6 +83,7 @@ class GitHub:
     former_names: dict[str, int] = field(default_factory=dict)  # in lower case, of repositories that have another now
     next_workflows: list[tuple[WorkflowPlan, ...]] = field(default_factory=list)
     next_reviews: list[ReviewPlan] = field(default_factory=list)
+    suspended: bool = False  # the App's installation
     lacking: set[str] = field(default_factory=set)  # permissions that the token does not have: "actions", "checks"
     ids: itertools.count[int] = field(default_factory=lambda: itertools.count(9_007_199_254_740_993, 2))
 
@@ -145,6 +146,15 @@ class GitHub:
         """The token may not read these any more (`actions`, `checks`, `administration`, …); none: it may read all."""
         self.lacking = set(permissions)
         return {"lacking": sorted(self.lacking)}
+
+    def change_installation(self, action: Literal["deleted", "suspend", "unsuspend"], owner: str = "acme") -> None:
+        """The App's installation in an organisation; its tokens are dealt with elsewhere."""
+        self.suspended = action == "suspend"
+        account = {"login": owner, "id": sum(owner.encode()), "type": "Organization"}
+        mine = [shapes.repository_json(repo) for repo in self.repositories.values() if repo.owner == owner]
+        installation = {"id": 1, "account": account, "app_slug": "factory", "repository_selection": "selected"}
+        body = {"action": action, "installation": installation, "repositories": mine, "sender": account}
+        self.changed("github", "installation", body, ())
 
     # What is planned for the next heads.
 

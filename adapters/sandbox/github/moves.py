@@ -14,7 +14,7 @@ from .host import GitHub
 from .records import Repository
 
 
-async def rename_repository(github: GitHub, repository: str, name: str, user: str = "grace") -> Node:
+def rename_repository(github: GitHub, repository: str, name: str, user: str = "grace") -> Node:
     """`name` without its owner. The event is repository.renamed."""
     repo = github.repository(repository)
     before = repo.name
@@ -24,7 +24,7 @@ async def rename_repository(github: GitHub, repository: str, name: str, user: st
     return shapes.repository_json(repo)
 
 
-async def transfer_repository(github: GitHub, repository: str, owner: str, user: str = "grace") -> Node:
+def transfer_repository(github: GitHub, repository: str, owner: str, user: str = "grace") -> Node:
     """To another organisation. The event is repository.transferred."""
     repo = github.repository(repository)
     before = shapes.organization_json(repo)
@@ -35,7 +35,7 @@ async def transfer_repository(github: GitHub, repository: str, owner: str, user:
     return shapes.repository_json(repo)
 
 
-async def rename_organization(github: GitHub, organization: str, login: str, user: str = "grace") -> Node:
+def rename_organization(github: GitHub, organization: str, login: str, user: str = "grace") -> Node:
     """All its repositories have another name then; the one event, organization.renamed, names none of them."""
     mine = [repo for repo in github.repositories.values() if repo.owner == organization]
     if not mine:
