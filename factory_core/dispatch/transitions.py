@@ -148,7 +148,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(RUNNING, CheckedIn, look_for_agent),
     *rows((QUEUED, DISPATCHING), ReplyReceived, keep_for_the_agent),
     *rows(AT_WORK, CommentAdded, keep_for_the_agent),
-    *rows((RUNNING, IN_REVIEW), ReplyReceived, note_talk),
+    row(RUNNING, ReplyReceived, note_talk),
     *rows(AT_WORK, PullRequestChanged, read_it),
     *rows(AT_WORK, PullRequestRead, finish_or_keep_comments),
     *rows((*AT_WORK, BLOCKED), PullRequestOpened, note_pull_request),
