@@ -153,8 +153,8 @@ def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: Facto
     effects: list[Effect] = [*record.once(ReadPullRequest())]
     if waited >= config.merge.remind_after and "reminded" not in record.handled:
         where = record.pull_request.url if record.pull_request else ""
-        said = comments.review_waits(waited, f"{where}{_waits_for(record)}")
-        effects += [] if record.session_id else [PostComment(body=said)]
+        waits = comments.review_waits(waited, f"{where}{_waits_for(record)}")
+        effects += [] if record.session_id else [PostComment(body=waits)]
         record = record.handle("reminded")
     return record.to(State.IN_REVIEW, event.at, *effects, within=config.runner.review_check_every)
 

@@ -241,7 +241,8 @@ def _in_review(record: InFlightRecord, config: FactoryConfig) -> Activity:
         return Activity(kind="step", text="Pushing", about=record.branch)
     where = pull_request.url or f"#{pull_request.number}"
     if "reminded" in record.handled:
-        return Activity(kind="question", text=comments.review_waits(config.merge.remind_after, where))
+        why = f" It waits for this: {for_comment(record.waits_for)}" if record.waits_for else ""
+        return Activity(kind="question", text=comments.review_waits(config.merge.remind_after, f"{where}{why}"))
     if record.waits_for:
         return Activity(kind="step", text=f"{where} waits", about=for_comment(record.waits_for), ephemeral=True)
     return Activity(kind="step", text="Opened a pull request", about=where)
