@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from adapters.memory.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
 from factory_core.dispatch.events import ReplyReceived
+from factory_core.dispatch.pull_request import Review
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
@@ -203,3 +204,34 @@ def checks(red: bool = False) -> Move:
         await world.hear(world.pull())
 
     return Move(lambda world: bool(world.target.pull_requests) and not world.fleet.live, act)
+
+
+def app_reviews(app: str) -> Move:
+    """An app has reviewed the head of the pull request."""
+
+    async def act(world: RevokedWorld) -> None:
+        head = world.target.pull_requests[1].head_sha
+        world.target.review(1, Review(id="9", author=app, state="commented", commit=head, standing="app"))
+        await world.hear(world.pull())
+
+    return Move(lambda world: bool(world.target.requested), act)
+
+
+def refuses_to_merge(*words: str) -> Move:
+    """The code host answers so to the next merges."""
+
+    async def act(world: RevokedWorld) -> None:
+        world.target.refusals += words
+
+    return Move(lambda world: bool(world.target.pull_requests), act)
+
+
+def queue_merges() -> Move:
+    """What is in the merge queue is merged."""
+
+    async def act(world: RevokedWorld) -> None:
+        world.target.queue.clear()
+        world.target.change(1, merged=True, state="closed")
+        await world.hear(world.pull())
+
+    return Move(lambda world: bool(world.target.queue), act)

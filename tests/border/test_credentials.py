@@ -23,30 +23,55 @@ from factory_core.status_report import words
 from factory_core.work_item import ItemState
 from tests.core.world import CLEAR, START, config_of, run, ticket
 
-from .revoked_world import WHY, Move, RevokedWorld, agent_ends, answers, checks, edits, live
+from .revoked_world import (
+    WHY,
+    Move,
+    RevokedWorld,
+    agent_ends,
+    answers,
+    app_reviews,
+    checks,
+    edits,
+    live,
+    queue_merges,
+    refuses_to_merge,
+)
 
 pytestmark = pytest.mark.pure
 VAGUE = ticket(title="Cart is off", description="Please look.")
+READY = "Ready for review: https://code.example/acme/shop/pull/1"
 HOURS, DAYS = timedelta(hours=8), timedelta(days=3)
 
 ASKED: Sequence[Move] = (answers(CLEAR), agent_ends(), checks())
 REMINDED: Sequence[Move] = (answers(CLEAR, after=2), agent_ends(), checks())
 MENDED: Sequence[Move] = (edits(labels=("urgent",)), agent_ends(), checks(red=True), agent_ends(), checks())
+REVIEWED: Sequence[Move] = (agent_ends(), checks(), app_reviews("copilot"))
+REFUSED: Sequence[Move] = (
+    agent_ends(),
+    refuses_to_merge("Head branch is out of date", "Changes must be made through the merge queue"),
+    checks(),
+    queue_merges(),
+)
 
 LIVES: dict[str, tuple[Any, Sequence[Move], dict[str, Any]]] = {
     "a vague ticket is asked about": (VAGUE, ASKED, {}),
     "nobody answers at first": (VAGUE, REMINDED, {}),
     "its checks are red at first": (ticket(), MENDED, {}),
     "the code host merges by itself": (ticket(), MENDED, {"merge": {"policy": "on-green", "auto": True}}),
+    "an app is to review it": (ticket(), REVIEWED, {"merge": {"waitForReviewBy": ["copilot"]}}),
+    "the code host refuses its merges": (ticket(), REFUSED, {}),
 }
 LOST_OVER = {
     "a vague ticket is asked about": (
         "acknowledge_session", "triage_item", "ask_question", "start_agent", "set_item_state", "open_pull_request",
-        "link_pull_request", "read_pull_request", "merge_pull_request", "post_comment",
+        "link_pull_request", "read_pull_request", "merge_pull_request", "post_comment", "claim_item", "post_activity",
+        "update_session", "conclude_session",
     ),
     "nobody answers at first": ("ask_question", "post_reply"),
     "its checks are red at first": ("read_item", "start_agent", "open_pull_request", "read_pull_request"),
     "the code host merges by itself": ("enable_auto_merge", "disable_auto_merge"),
+    "an app is to review it": ("request_review",),
+    "the code host refuses its merges": ("update_branch", "enqueue_pull_request"),
 }  # fmt: skip
 NO_VENDOR = {*COMPANION, "look_at_run", "stop_agent", "forget_item"}
 CASES = [(life, kind) for life, kinds in LOST_OVER.items() for kind in kinds]
@@ -95,7 +120,7 @@ def test_nothing_is_spent_while_a_credential_is_lost(away: timedelta) -> None:
         for key in ("ACME-2", "ACME-3"):  # ready after that
             await world.add(ticket(key, description="Please look.", title="Cart is off"))
         await world.agent_ends()
-        before = len(world.tracker.comments)
+        assert not world.tracker.comments
         for _ in range(int(away / timedelta(hours=1))):
             await world.later(timedelta(hours=1))
             for record in await world.records():
@@ -103,12 +128,13 @@ def test_nothing_is_spent_while_a_credential_is_lost(away: timedelta) -> None:
                 for planned in record.outbox:
                     assert (planned.attempts, planned.faults, planned.failing_since) == (0, 0, None)
                     assert planned.not_before is None or planned.not_before - world.now <= timedelta(minutes=1)
+        assert not world.tracker.comments
         assert await world.waiting() == ["open_pull_request", "triage_item", "triage_item"]
         world.vendors.lost.clear()
         await world.later(timedelta(minutes=1))
         assert await world.waiting() == []
         assert [one.state for one in await world.records()] == [State.IN_REVIEW, State.WAITING, State.WAITING]
-        assert len(world.tracker.comments) == before
+        assert [body.splitlines()[0] for _, body in world.tracker.comments.values()] == [READY]
 
     run(main())
 

@@ -48,7 +48,7 @@ def test_an_outage_of_days_is_outlasted() -> None:
         world = await taken_back(*away(2500))
         for _ in range(9 * 24 * 12):
             await world.later(timedelta(minutes=5))
-        assert world.target.armed == set() and world.said() == []
+        assert world.target.armed == set() and world.said()[1:] == []
         for _ in range(3):
             await world.later(timedelta(days=1))
         assert await world.store.get_in_flight("ACME-1") is None
@@ -81,7 +81,8 @@ def test_a_final_refusal_is_said_on_the_ticket_with_what_to_do() -> None:
     async def story() -> None:
         fix = "In GitHub: open acme/shop#1 and disable its auto-merge"
         world = await taken_back(Terminal("GitHub: it still merges by itself", why="not permitted", fix=fix))
-        assert len(world.said()) == 1 and "may still merge" in world.said()[0] and fix in world.said()[0]
+        _, said = world.said()
+        assert "may still merge" in said and fix in said
 
     run(story())
 
