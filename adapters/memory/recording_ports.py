@@ -159,6 +159,7 @@ class RecordingTarget(_Recording):
         super().__init__("target")
         self.pull_requests: dict[int, PullRequest] = {}
         self.merges: list[tuple[int, str]] = []
+        self.refusals: list[str] = []  # what it answers to the next merges
         self.requested: list[tuple[int, str]] = []  # reviews by apps
         self.armed: set[int] = set()  # pull requests that the host would merge by itself
         self.queue: dict[int, str] = {}  # pull request → the head that is in the merge queue
@@ -211,6 +212,8 @@ class RecordingTarget(_Recording):
             return ""
         if current.head_sha != sha:
             return "the head moved"
+        if self.refusals:
+            return self.refusals.pop(0)
         self.change(current.number, merged=True, state="closed")
         self.merges.append((current.number, sha))
         return ""
