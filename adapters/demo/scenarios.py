@@ -59,9 +59,11 @@ class Outcome(Frozen):
 
 
 def _merged_once(world: dict[str, Any], ticket: dict[str, Any]) -> bool:
-    """Done in the tracker, one summary, every pull request of it merged, and exactly one."""
+    """Done in the tracker, with a comment when it was ready and one at its end; exactly one pull request, merged."""
     mine = [pull for pull in _pulls(world) if f"factory/{ticket['key']}-" in pull["head"]]
-    return ticket["state"] == "Done" and len(ticket["comments"]) == 1 and [pull["merged"] for pull in mine] == [True]
+    comments = [comment["body"].partition(":")[0] for comment in ticket["comments"]]
+    ended = (ticket["state"], comments) == ("Done", ["Ready for review", "Merged"])
+    return ended and [pull["merged"] for pull in mine] == [True]
 
 
 def _asked_and_merged_once(world: dict[str, Any], ticket: dict[str, Any]) -> bool:

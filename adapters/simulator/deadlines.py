@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from factory_core.config import FactoryConfig
+from factory_core.dispatch.foreign_text import for_comment
 from factory_core.dispatch.records import InFlightRecord, State
 
 from .hopeless import is_hopeless
@@ -68,7 +69,7 @@ def blocks_are_reminded_of(simulation: Simulation, tenant: int) -> Iterator[str]
         other = max((n for n, (was, _) in enumerate(seen) if was.block != record.block), default=-1)
         waited = timedelta(seconds=simulation.loop.time() - seen[other + 1][1])
         comments = simulation.outside[tenant].world.truths[key].comments
-        said = sum(record.block.why in comment and record.block.fix in comment for comment in comments)
+        said = sum(for_comment(record.block.why) in comment and record.block.fix in comment for comment in comments)
         if after and waited > after + SLACK and said < 2:
             yield f"{key} is blocked since {waited}, and nobody was reminded: {record.block.why}"
 

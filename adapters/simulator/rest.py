@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from factory_core.dispatch.foreign_text import for_comment
 from factory_core.dispatch.records import InFlightRecord, State
 
 from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
@@ -108,7 +109,8 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
         unsaid = is_hopeless(simulation, "post_comment")
         stopped = [comment for comment in outside.world.truths[key].comments if comment.startswith(STOPS)]
         block = record.block if record.state is State.BLOCKED else None
-        if block and not unsaid and not any(block.why in comment and block.fix in comment for comment in stopped):
+        said = block and any(for_comment(block.why) in comment and block.fix in comment for comment in stopped)
+        if block and not unsaid and not said:
             yield f"{key} is blocked, and its ticket does not say why and what to do: {block.why} {block.fix}"
         pull = record.pull_request
         named = {*outside.world.truths[key].links, *comments.split()}

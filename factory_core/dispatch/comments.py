@@ -95,7 +95,7 @@ def still_blocked(block: Block, waited: str) -> str:
 
 
 def still_armed(why: str, fix: str) -> str:
-    return f"The code host may still merge the pull request by itself: {why}\n\nWhat to do: {fix}"
+    return f"The code host may still merge the pull request by itself: {for_comment(why)}\n\nWhat to do: {fix}"
 
 
 def stopped(record: InFlightRecord) -> str:

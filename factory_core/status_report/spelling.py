@@ -17,13 +17,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from ..config import FactoryConfig
+from ..dispatch.foreign_text import UNSEEN
 
 _NAMES = {"linear": "Linear", "slack": "Slack", "github": "GitHub", "jira": "Jira", "relayfile": "relayfile"}
 _HOSTS = {"linear": "linear.app", "slack": "slack.com", "github": "github.com"}
-# Controls except newline and tab, bidi marks and overrides, zero width, line separators, surrogates, non-characters.
-_UNWANTED = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
-)
+# Controls except newline and tab, line separators, surrogates, and what nobody sees.
+_UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{UNSEEN}]")
 MOST_TITLE, MOST_LINE = 140, 500
 
 

@@ -48,8 +48,8 @@ def lines(server: Server, *words: str) -> int:
 
 
 def ended(w: World, home: Home, key: str) -> Count:
-    """What people see of it; how many runs that took is told apart."""
-    return counted(w, home, key)._replace(runs=1)
+    """What people see of it; how many runs that took, and what is said on the way, is told elsewhere."""
+    return counted(w, home, key)._replace(runs=1, comments=1)
 
 
 def lost(home: Home, vendor: str) -> bool:
@@ -103,7 +103,8 @@ def test_a_revoked_token_of_the_code_host_costs_the_agent_no_attempt(tmp_path: P
 def test_a_token_that_is_good_again_needs_nobody(tmp_path: Path) -> None:
     """The chat suspended the app and took it back: the same token is tried again by itself."""
     with world() as w, served(w, tmp_path) as (home, _):
-        token = w.sandbox.tokens["slack"]
+        (line,) = (one for one in (tmp_path / ".env").read_text().splitlines() if one.startswith("SLACK_BOT_TOKEN="))
+        token = line.partition("=")[2]
         revoke(w, "slack")
         key = w.ticket("The cart is confusing", VAGUE)
         until(lambda: lost(home, "slack"))
@@ -114,3 +115,19 @@ def test_a_token_that_is_good_again_needs_nobody(tmp_path: Path) -> None:
         w.reply(thread, ANSWER)
         assert home.rests(key)[key].state is State.DONE
         assert ended(w, home, key) == DONE_VAGUE
+
+
+def test_a_vendor_that_says_itself_that_it_revoked_the_token_is_believed_for_the_page(tmp_path: Path) -> None:
+    """No ticket had to find it out; the next one waits, and is asked about as soon as a new token is there."""
+    with world() as w, served(w, tmp_path) as (home, server):
+        w.call(w.sandbox.end_tokens, "slack", "revoked")
+        until(lambda: lost(home, "slack"))
+        (said,) = server.get("/healthz").json()[home.tenant]["degraded"]
+        assert "Slack says that the token was revoked" in said
+        key = w.ticket("The cart is confusing", VAGUE)
+        until(lambda: (record := home.record(key)) and [one.lost for one in record.outbox] == ["slack"])
+        assert "connected" in factory(home, "connect", "slack", "--token", "-", typed="xoxb-another\n")
+        w.reply(home.asked(key), ANSWER)
+        assert home.rests(key)[key].state is State.DONE
+        assert (ended(w, home, key), lost(home, "slack")) == (DONE_VAGUE, False)
+        assert (lines(server, "slack", "not authorised: "), lines(server, "slack", "authorised again")) == (1, 1)

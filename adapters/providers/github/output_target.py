@@ -135,9 +135,8 @@ class GithubOutputTarget:
             order |= {"headline": commit_subject(named), "body": pull_request.url}
         try:
             done = await self._client.graphql("EnableAutoMerge", id=node, **order)
-        except (
-            Retryable
-        ):  # GitHub answers so, too, when a method is named and the base has a merge queue, which has its own
+        except Retryable:
+            # GitHub answers so, too, when a method is named and the base has a merge queue, which has its own.
             shown = await self._client.graphql("MergeQueue", id=node)
             if isinstance(shown, Known) or not truth(shown, "node", "isMergeQueueEnabled"):
                 raise
@@ -153,11 +152,10 @@ class GithubOutputTarget:
         pull = await self._read_if_there(pull_request)
         if at(pull, "auto_merge") is not None and not truth(pull, "merged"):
             refused = await self._client.graphql("DisableAutoMerge", id=text(pull, "node_id"))
-            if not isinstance(refused, Known):
-                return
-            pull = await self._read_if_there(pull_request)
-            if at(pull, "auto_merge") is not None and not truth(pull, "merged"):
-                raise _not_done(pull_request, "still merges by itself", refused, "disable its auto-merge")
+            if isinstance(refused, Known):
+                pull = await self._read_if_there(pull_request)
+                if at(pull, "auto_merge") is not None and not truth(pull, "merged"):
+                    raise _not_done(pull_request, "still merges by itself", refused, "disable its auto-merge")
         if text(pull, "state") == "open":
             await self._dequeue(pull_request, text(pull, "node_id"))
 

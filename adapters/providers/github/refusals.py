@@ -122,7 +122,7 @@ TABLE = Table("GitHub", (
     Row("code-owner", "wait-for-people", words=r"code ?owner", fix="In GitHub: ask a code owner to review the pull request"),
     Row("review", "wait-for-people",
         words=r"approving review|reviews? (is |are )?required|required review|requires? (an )?approv|approval|must be approved"
-              r"|last pusher|changes (were |have been |are )?requested",
+              r"|last pusher|changes (were |have been |are )?requested|requesting changes",
         fix=_REVIEW),
     Row("conversation", "wait-for-people", words=r"(conversations?|comments|threads) must be resolved|unresolved conversation",
         fix="In GitHub: resolve the conversations of the pull request"),
