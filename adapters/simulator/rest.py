@@ -113,7 +113,8 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
         if block and not unsaid and not said:
             yield f"{key} is blocked, and its ticket does not say why and what to do: {block.why} {block.fix}"
         pull = record.pull_request
-        named = {*outside.world.truths[key].links, *comments.split()}
+        over = comments.split() if record.state is State.DONE else ()  # whose link may have lost its point
+        named = {*outside.world.truths[key].links, *over}
         unlinked = is_hopeless(simulation, "link_pull_request")
         if pull and record.state is not State.CANCELLED and pull.url not in named and not unlinked:
             yield f"the ticket of {key} has no link to {pull.url}"

@@ -23,7 +23,7 @@ MUTATIONS_OF_FAULTS = (
     Mutation("a ticket that could not be moved is taken for a reopened one", "search-starts-only-news",
              STEPS + "following:_left", "record.tracker is not ItemState.READY", "True", made.unmoved),
     Mutation("early answers are lost with the save of their question", "every-item-rests-rightly",
-             RUNNER + "perform_dispatch:Performer._ask_question",
+             RUNNER + "perform_dispatch:Performer._wait_in",
              "stored.replies if stored else ()", "stored.replies if stored and stored.work_item_id is None else ()", made.torn_early),
     Mutation("a block says no reason of its own", "every-item-rests-rightly",
              STEPS + "ending:block_or_note", "did not work: {event.why}", "did not work", made.refused),
@@ -45,5 +45,5 @@ MUTATIONS_OF_FAULTS = (
     Mutation("an outage of days leaves it armed", "nothing-stays-armed",
              RUNNER + "retries:after_problem", "planned.effect.kind in NEVER_GIVEN_UP or ", "", made.armed_through_an_outage),
     Mutation("a thread that was stored before is taken for a new one", "comes-to-rest",
-             RUNNER + "perform_dispatch:Performer._ask_question", "stored.version if stored else 0", "0", made.torn_thread),
+             RUNNER + "perform_dispatch:Performer._wait_in", "stored.version if stored else 0", "0", made.torn_thread),
 )  # fmt: skip

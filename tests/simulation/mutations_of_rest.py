@@ -35,7 +35,7 @@ MUTATIONS_OF_REST = (
              STEPS + "reviewing:read_remind_or_block", "if waited >= config.merge.give_up_after", "if True"),
     Mutation("nobody is reminded of a block", "blocks-are-reminded-of",
              STEPS + "ending:remind_of_block",
-             "event.at, PostComment(body=comments.still_blocked(record.block, waited)))", "event.at)"),
+             "event.at, say(record, comments.still_blocked(record.block, waited)))", "event.at)"),
     Mutation("a block has no deadline", "blocks-are-reminded-of",
              STEPS + "ending:block", "within=within", "within=None"),
     Mutation("a block does not say what to do", "told-where-people-look",
