@@ -33,7 +33,7 @@ class Counted(NamedTuple):
     heard: int  # webhooks, and the report: each a request to the Worker and one to the object
 
 
-COUNTED = Counted(19, 26, 6)
+COUNTED = Counted(22, 26, 6)
 ASKED = 1  # requests to the object for each that is heard
 ALARMS = 2  # set for each that is heard, at most: one that rings at once to perform, one for what is waited for
 

@@ -69,13 +69,15 @@ def test_the_units_of_the_table_are_those_that_the_emulator_bills(played: Played
 
 
 def test_a_webhook_costs_two_round_trips_before_it_is_acknowledged(played: Played) -> None:
-    """Load, and save if it changes anything; a reply is first asked whose it is."""
-    assert sum(played.counted.trips) / 5 <= 2.0 and max(played.counted.trips) <= 3
+    """Load, and save if it changes anything; a reply is first asked whose it is. That nobody knows a ticket is found out
+    once in its life, by each of its names."""
+    assert sum(played.counted.trips) / 5 <= 2.0 and max(played.counted.trips) <= 4
 
 
 def test_a_lifecycle_writes_no_more_than_this(played: Played) -> None:
-    """Every item is within its kilobyte: as many units as writes. Of the index, only long waits are billed."""
-    assert played.counted.writes + played.counted.moves <= 26
+    """Every item is within its kilobyte: as many units as writes. Of the index, only long waits are billed. Four of the
+    writes are aliases: the ticket's key, and the names of its pull request."""
+    assert played.counted.writes + played.counted.moves <= 31
     assert played.forgotten.written <= 5
 
 
