@@ -25,7 +25,7 @@ UNDER_WAY: ContextVar[str] = ContextVar("UNDER_WAY", default="")
 """The key of the effect that a call belongs to; nothing in a look for missed events."""
 BEGUN: ContextVar[float] = ContextVar("BEGUN", default=inf)
 """When its performance was begun, by the record as it was then."""
-BLAMED = 4  # effects that are performed in a row with one that kills may be blamed before it
+BLAMED = 6  # effects that are performed in a row with one that kills may be blamed before it
 
 
 def accepting(process: Process, tenant: int, accept: Accept) -> Accept:
