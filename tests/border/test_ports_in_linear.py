@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -48,6 +48,7 @@ class Linear:
 
     def __init__(self, **answers: Any) -> None:
         self.answers: Answers = answers
+        self.errors: Answers = {}
         self.calls: list[tuple[str, Any]] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -55,7 +56,8 @@ class Linear:
         self.calls.append((body["operationName"], body["variables"]))
         known = self.answers.get(body["operationName"], {})
         data = known(body["variables"]) if callable(known) else known
-        return httpx2.Response(200, json={"data": data})
+        errors = self.errors.get(body["operationName"])
+        return httpx2.Response(200, json={"errors": errors, "data": None} if errors else {"data": data})
 
     def sent(self, operation: str) -> list[Any]:
         return [variables for name, variables in self.calls if name == operation]
@@ -160,12 +162,17 @@ def test_the_factory_becomes_the_delegate_where_nobody_is(delegate: Any, viewer:
 
 
 def asking(
-    person: str, users: list[dict[str, Any]], people: dict[str, str] | None = None, **where: str
+    person: str,
+    users: list[dict[str, Any]],
+    people: dict[str, str] | None = None,
+    sessions: Sequence[dict[str, Any]] = (),
+    **where: str,
 ) -> tuple[Thread, Linear]:
     made = {"agentSessionCreateOnIssue": {"success": True, "agentSession": {"id": "new", "url": "https://l.example/s"}}}
-    gone = {"agentActivity": {"agentSession": {"id": "asked"}}}
-    linear = Linear(Users={"users": {"nodes": users}}, AgentSessionCreateOnIssue=made, AgentActivity=gone)
-    linear.answers = {**linear.answers, "AgentActivity": {"agentActivity": None}}
+    listed = {"agentSessions": {"nodes": [*sessions]}}
+    missing = [{"message": "Entity not found: AgentActivity", "extensions": {"code": "INPUT_ERROR"}}]
+    linear = Linear(Users={"users": {"nodes": users}}, AgentSessionCreateOnIssue=made, AgentSessions=listed)
+    linear.errors = {"AgentActivity": missing}
 
     async def ask(channel: LinearClarificationChannel) -> Thread:
         return await channel.ask(ITEM, person, "Which page?", "a:key:3", **where)
@@ -178,6 +185,28 @@ def test_a_question_stands_in_the_session_that_the_person_opened() -> None:
     thread, linear = asking("", [], session_id="s1")
     assert thread == Thread("linear-session:s1", "", "s1")
     assert [name for name, _ in linear.calls] == ["AgentActivityCreate"]
+
+
+def listed(session: str, issue: str = "uuid-1", status: str = "pending") -> dict[str, Any]:
+    return {"id": session, "status": status, "issue": {"id": issue, "identifier": "ACME-1"}}
+
+
+@pytest.mark.parametrize(
+    ("sessions", "asked_in"),
+    [
+        ([], "new"),
+        ([listed("s1")], "s1"),
+        ([listed("s2", status="active"), listed("s1")], "s2"),
+        ([listed("s1", status="stale")], "s1"),
+        ([listed("s1", status="complete"), listed("s2", status="error")], "new"),
+        ([listed("s1", issue="uuid-2"), {"id": "s2", "status": "active", "issue": None}], "new"),
+    ],
+)
+def test_a_session_whose_webhook_has_not_come_yet_is_found(sessions: list[dict[str, Any]], asked_in: str) -> None:
+    """A delegation tells of the issue first; a new session is opened only where the issue has none that is open."""
+    thread, linear = asking("", [], sessions=sessions)
+    assert thread.session_id == asked_in
+    assert len(linear.sent("AgentSessionCreateOnIssue")) == (asked_in == "new")
 
 
 def test_a_question_goes_on_in_its_thread() -> None:
@@ -204,7 +233,7 @@ def test_a_question_goes_on_in_its_thread() -> None:
 def test_a_person_is_mentioned_by_the_address_of_their_profile(
     person: str, people: dict[str, str], users: list[dict[str, Any]], called: str
 ) -> None:
-    """The way in which Linear shows a mention; another vendor's, or a name that is nobody's or two people's, is none."""
+    """So Linear shows a mention; another vendor's, or a name that is nobody's or two people's, is none."""
     _, linear = asking(person, users, people, session_id="s1")
     (given,) = linear.sent("AgentActivityCreate")
     assert given["input"]["content"]["body"] == f"{called}Which page?\n\n<!-- factory -->"
@@ -234,7 +263,10 @@ PAIR = {"id": "l2", "name": "pair", "parentId": "l1", "parent": {"id": "l1", "na
     [
         (PAIR, ("exec:pair", "pair")),
         ({"id": "l", "name": "exec:pair"}, ("exec:pair",)),
-        ({"id": "l", "name": "pair", "parent": {"name": "exec", "parent": {"name": "how"}}}, ("how:exec:pair", "exec:pair", "pair")),
+        (
+            {"id": "l", "name": "pair", "parent": {"name": "exec", "parent": {"name": "how"}}},
+            ("how:exec:pair", "exec:pair", "pair"),
+        ),
         ({"id": "l", "name": "pair", "parent": None}, ("pair",)),
         ({"id": "l", "name": None, "parent": {"name": "exec"}}, ()),
     ],
@@ -358,8 +390,12 @@ def test_a_state_is_read_as_it_is_set(team: dict[str, Any], state: str, kind: st
     [
         (USUAL, {}, "Move it to the state “Ready for Agent”."),
         (USUAL, {"appUserId": US}, "Move it to the state “Ready for Agent”. Or delegate it to the factory's user."),
-        (OTHER, {}, "Linear: team ACME has no state 'Ready for Agent' for ready; its states are: Doing, Live, QA, Shipped,"
-         " Todo. In factory.config.yaml: set linear.states.ready to one of them."),
+        (
+            OTHER,
+            {},
+            "Linear: team ACME has no state 'Ready for Agent' for ready; its states are: Doing, Live, QA, Shipped,"
+            " Todo. In factory.config.yaml: set linear.states.ready to one of them.",
+        ),
         (USUAL, {"team": "PLAT"}, "It belongs to team ACME, and this factory works for team PLAT."),
     ],
 )  # fmt: skip
