@@ -91,8 +91,8 @@ class Clarification(Section):
     escalate_after: Duration = timedelta(hours=24)
     give_up_after: Duration = timedelta(days=7)
     who_may_answer: WhoMayAnswer = "members"  # `members`, `reporter`, `anyone`, or a list of people's ids
-    escalate_to: str = ""  # a mention in the channel's own spelling, e.g. <@U042>
-    people: dict[str, str] = Field(default_factory=dict)  # the tracker's name for a person → the channel's id
+    escalate_to: str = ""  # a person or group as the channel knows them, e.g. U042, <!subteam^S1>, or a name in Linear
+    people: dict[str, str] = Field(default_factory=dict)  # the tracker's name for a person → the channel's id or name
 
 
 class Capacity(Section):

@@ -279,4 +279,6 @@ _SHOWN: Mapping[State, Callable[[InFlightRecord, FactoryConfig], Activity | None
 def _with_advice(record: InFlightRecord, now: Activity | None) -> Activity | None:
     """What is over, or too late to change, stays so: with how to go on from there."""
     advice = comments.advice(record)
-    return now.model_copy(update={"text": f"{now.sentence} {advice}".strip(), "about": ""}) if now else None
+    if now is None or not advice:
+        return now
+    return now.model_copy(update={"text": f"{now.sentence} {advice}", "about": ""})

@@ -21,15 +21,26 @@ from .connection import check_connection
 from .issue import vendor_id
 from .marks import SESSION, own_id
 from .pages import Node, Page, whole
-from .payloads import Activity
+from .payloads import Activity, IssueReference
 from .people import mention
 from .sessions import post_activity
 from .webhook import reply_of
+
+_OVER = frozenset({"complete", "error"})
 
 
 class OpenSession(Node):
     id: str
     url: str | None = None
+
+
+class ListedSession(OpenSession):
+    status: str = ""
+    issue: IssueReference | None = None
+
+
+class SessionsListed(Node):
+    agent_sessions: Page[ListedSession]
 
 
 class HasSession(Node):
@@ -73,13 +84,13 @@ class LinearClarificationChannel:
         thread_id: str = "",
         session_id: str = "",
     ) -> Thread:
-        """In the session that the person opened, where there is one; else in a new one on the issue.
+        """In the session that the person opened, also where its webhook has not come yet; else in a new one.
 
         Linear takes no id of ours for a session, so before one is opened the question itself is looked for: a crash
-        between the two calls leaves a session without a word in it, which Linear lets go stale.
+        between the two calls leaves a session without a word in it, which the next question takes.
         """
         known = _session_of(thread_id) if thread_id else session_id
-        session = OpenSession(id=known) if known else await self._asked(key) or await self._new_session(item)
+        session = OpenSession(id=known) if known else await self._session_for(item, key)
         called = await mention(self._client, item, self._people.get(person, person))
         await post_activity(self._client, session.id, Entry(kind="question", text=f"{called} {text}".strip()), key)
         return Thread(f"{SESSION}{session.id}", session.url or "", session.id)
@@ -102,6 +113,21 @@ class LinearClarificationChannel:
         asked = {"id": _session_of(thread_id), "after": cursor}
         data = await self._client.find("AgentSessionReplies", asked)
         return shaped(ConversationFound, data).agent_session.activities if data else None
+
+    async def _session_for(self, item: Summary | WorkItem, key: str) -> OpenSession:
+        return await self._asked(key) or await self._opened(item) or await self._new_session(item)
+
+    async def _opened(self, item: Summary | WorkItem) -> OpenSession | None:
+        """The newest one on the issue that is not over. The issue's own webhook is often faster than the session's.
+
+        A token that may not list sessions finds none.
+        """
+        try:
+            listed = shaped(SessionsListed, await self._client.post("AgentSessions", {})).agent_sessions.nodes
+        except Terminal:
+            return None
+        of_issue = (one for one in listed if one.issue and vendor_id(item.identity) == one.issue.id)
+        return next((one for one in of_issue if one.status not in _OVER), None)
 
     async def _asked(self, key: str) -> OpenSession | None:
         data = await self._client.find("AgentActivity", {"id": own_id(key)})

@@ -78,6 +78,10 @@ class Operations:
     def webhooks(self, **_: Any) -> list[Node]:
         return self.linear.hooks
 
+    def agentSessions(self, **_: Any) -> list[Node]:
+        self.linear.refresh_sessions()
+        return self.linear.sessions
+
     def agentSession(self, id: str) -> Node:
         return self.linear.session(id)
 

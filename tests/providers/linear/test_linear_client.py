@@ -101,6 +101,8 @@ class SmallLinear:
                 return {"issue": self.issue} if known else missing
             case "WorkflowStates":
                 return {"workflowStates": {"nodes": self.states}}
+            case "AgentSessions":
+                return {"agentSessions": {"nodes": []}}
             case "Users":
                 return {"users": {"nodes": self.users}}
             case "AgentSessionUpdate":
