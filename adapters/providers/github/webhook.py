@@ -188,7 +188,7 @@ SUBJECTS: dict[str, Callable[[dict[str, Any]], Iterable[Subject]]] = {
         f"pull_request.{action}": _of_pull_request
         for action in (
             "reopened", "ready_for_review", "converted_to_draft", "synchronize", "closed", "edited",
-            "auto_merge_enabled", "auto_merge_disabled",
+            "auto_merge_enabled", "auto_merge_disabled", "enqueued", "dequeued",
         )
     },
     "issue_comment.created": _of_comment,

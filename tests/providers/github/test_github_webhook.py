@@ -27,7 +27,7 @@ ABOUT_US: dict[str, tuple[str, dict[str, Any]]] = {
         f"pull_request.{action}": ("pull_request", {"action": action, "pull_request": pull()})
         for action in (
             "reopened", "ready_for_review", "converted_to_draft", "synchronize", "closed", "edited",
-            "auto_merge_enabled", "auto_merge_disabled",
+            "auto_merge_enabled", "auto_merge_disabled", "enqueued", "dequeued",
         )
     },
     "pull_request_review.submitted": ("pull_request_review", {"action": "submitted", "pull_request": pull()}),
