@@ -69,7 +69,7 @@ def test_the_units_of_the_table_are_those_that_the_emulator_bills(played: Played
 
 
 def test_a_webhook_costs_two_round_trips_before_it_is_acknowledged(played: Played) -> None:
-    """Load, and save if it changes anything; a reply is first asked whose it is. A ticket that nobody knows is looked for
+    """Load, and save if it changes anything; a reply is first asked whose it is. A ticket that is new is looked for
     by each of its names, once in its life."""
     assert sum(played.counted.trips) / 5 <= 2.0 and max(played.counted.trips) <= 4
 
