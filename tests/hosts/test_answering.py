@@ -68,5 +68,6 @@ def ready(key: str) -> tuple[bytes, dict[str, str]]:
     """Linear's word that a ticket is ready, signed just now."""
     now = utc_now()
     body = json.loads(changed("Issue.update.state-changed", "data", "identifier", to=key))
+    body["data"]["id"] = f"issue-{key}"
     raw = json.dumps({**body, "webhookTimestamp": round(now.timestamp() * 1000)}).encode()
     return raw, SIGN["linear"](SECRET, Attempt(key, "Issue", raw, now))
