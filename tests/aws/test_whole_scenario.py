@@ -51,7 +51,7 @@ def is_done_once(w: World, c: Cloud, worker: Worker, key: str) -> None:
     threads = [one for one in state["slack"]["threads"].values() if f"{key}:" in one[0]["text"]]
     ours = [message for thread in threads for message in thread if message["user"] == "U0FACTORY"]
     assert issue["states"] == ["Ready for Agent", "In Progress", "In Review", "Done"]
-    assert ([one["merged"] for one in pulls], len(threads), len(ours), len(issue["comments"])) == ([True], 1, 2, 1)
+    assert ([one["merged"] for one in pulls], len(threads), len(ours), len(issue["comments"])) == ([True], 1, 2, 2)
     assert len(worker.runs) == len(set(worker.runs)) == 1
 
 

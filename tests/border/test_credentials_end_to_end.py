@@ -49,7 +49,7 @@ def lines(server: Server, *words: str) -> int:
 
 def ended(w: World, home: Home, key: str) -> Count:
     """What people see of it; how many runs that took, and what is said on the way, is told elsewhere."""
-    return counted(w, home, key)._replace(runs=1, comments=1)
+    return counted(w, home, key)._replace(runs=1, comments=2)
 
 
 def lost(home: Home, vendor: str) -> bool:

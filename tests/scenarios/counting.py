@@ -31,7 +31,7 @@ class Count(NamedTuple):
     runs: int
 
 
-DONE_CLEAR = Count("Done", ("Ready for Agent", "In Progress", "In Review", "Done"), 0, 0, 1, 1, 1, 1, 1, 1)
+DONE_CLEAR = Count("Done", ("Ready for Agent", "In Progress", "In Review", "Done"), 0, 0, 2, 1, 1, 1, 1, 1)
 DONE_VAGUE = DONE_CLEAR._replace(questions=1, thread_messages=2)
 
 

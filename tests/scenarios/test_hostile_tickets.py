@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from adapters.fleets.local_engines.run_files import directory_name
 from factory_core.dispatch.records import InFlightRecord, State
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, branches, counted, pulls_of
@@ -83,7 +84,7 @@ def test_nothing_was_executed_and_nothing_lies_outside_the_work_trees(played: Pl
     top = {path.name.removesuffix("-wal").removesuffix("-shm") for path in played.home.path.iterdir()}
     assert top == {"factory.config.yaml", "factory.db", "factory.db.holders", ".factory", played.server.log.name}
     trees = {path.name for path in played.home.path.glob(".factory/fleet/acme/trees/*") if path.is_dir()}
-    assert trees == set(played.rested)
+    assert trees == {directory_name(record.work_item_id) for record in played.rested.values()}
 
 
 def test_branches_are_plain_and_only_files_of_the_item_changed(played: Played) -> None:
@@ -116,14 +117,16 @@ def test_a_pull_request_closes_its_own_ticket_alone(played: Played) -> None:
             found for found in keyword.findall(f"{pull['title']}\n{pull['body']}") if re.search(r"#\d|-\d|://", found)
         ]
         assert named == [key], (name, pull["title"], pull["body"])
-        assert re.findall(r"<!-- factory:item=(\S+) -->", pull["body"]) == [key], (name, pull["body"])
+        mark = played.rested[key].work_item_id
+        assert re.findall(r"<!-- factory:item=(\S+) -->", pull["body"]) == [mark], (name, pull["body"])
         assert len(pull["title"]) <= 256 and len(pull["body"]) <= 65_536
 
 
 def test_comments_ping_and_close_nothing(played: Played) -> None:
     for key in played.rested:
-        (comment,) = played.world.state()["linear"]["issues"][key]["comments"]
-        assert comment["body"].startswith("Merged: ") and len(comment["body"]) < 10_000
+        said = [comment["body"] for comment in played.world.state()["linear"]["issues"][key]["comments"]]
+        assert [body.partition(": ")[0] for body in said] == ["Ready for review", "Merged"]
+        assert all(len(body) < 10_000 for body in said)
 
 
 class Structure(HTMLParser):
