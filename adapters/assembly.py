@@ -11,6 +11,7 @@ from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import ConnectionLost
+from factory_core.factory import configured_organisations
 from factory_core.ports import Fleet, StateStore, Webhook
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 
@@ -41,6 +42,7 @@ def ports_of(config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient) 
         vendor = declared(config)[provider]
         return getattr(vendor, name)(Access(http, secrets.credential(provider, vendor.token), utc_now), config)
 
+    keep_organisations(config, secrets, http, configured_organisations(config))
     return Ports(
         role(config.intent_provider, "tracker"),
         role(config.clarification_channel, "channel"),

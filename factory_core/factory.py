@@ -61,7 +61,7 @@ class Factory:
         self.config, self.store, self.runner, self.clock = config, store, runner, clock
         self._webhooks, self._reader, self._wake, self._sources = webhooks, reader, wake, sources
         self.heard: dict[str, Heard] = {}
-        self.organisations = {name: _configured_organisation(config, name) for name in config.providers()}
+        self.organisations = configured_organisations(config)
         self.checked_in_at: datetime | None = None
         self._mended_at: datetime | None = None
         self._sweep_asked_at: datetime | None = None
@@ -98,6 +98,9 @@ class Factory:
         if isinstance(event, ThreadMoved) and not event.work_item_id:
             await self._move_threads(event)
             return
+        if isinstance(event, ReplyReceived) and event.session_id and not (event.work_item_id or event.identity):
+            shows = await self.store.get_in_flight(f"session:{event.session_id}")
+            event = event.model_copy(update={"work_item_id": shows.work_item_id}) if shows else event
         while isinstance(event, ReplyReceived) and not (event.work_item_id or event.identity):
             known = await self.store.get_waiting_clarification(event.thread_id)
             if known and known.work_item_id:
@@ -206,8 +209,9 @@ class Factory:
             self.heard[provider] = before._replace(refused_at=self.clock(), why=f"{problem.what}: {problem.why}")
 
 
-def _configured_organisation(config: FactoryConfig, provider: str) -> str:
-    return getattr(getattr(config, provider, None), "organisation", "")
+def configured_organisations(config: FactoryConfig) -> dict[str, str]:
+    """Provider → the organisation that its section names; empty where it names none."""
+    return {name: getattr(getattr(config, name, None), "organisation", "") for name in config.providers()}
 
 
 def build_factory(

@@ -53,7 +53,7 @@ class Credential:
         self.provider = provider
         self._tokens, self._renew, self._clock = tokens, renew, clock
         self.confirm: Callable[[str], Awaitable[None]] | None = None
-        self._confirmed = set(tokens())  # what was there at first is taken as it is
+        self._confirmed = set[str]()
         self._refused: dict[str, str] = {}  # token → why
         self._changes = 0  # of what is refused: what a call says that began before the last one is old
         self._looked_at: datetime | None = None

@@ -50,7 +50,6 @@ PAUSED_BY: Mapping[State, frozenset[str]] = {
     State.WAITING: frozenset({"thread"}),
     State.IN_REVIEW: frozenset({"work", "pull request"}),
     State.MERGING: frozenset({"work", "pull request"}),  # a part of the review: it goes on when the merge is refused
-    State.MERGING: frozenset({"work", "pull request"}),
     State.BLOCKED: frozenset({"comments"}),
 }
 """States whose deadline is a limit for people, and the lanes through which they are asked: while one of these waits for
@@ -258,15 +257,22 @@ class InFlightRecord(Frozen):
         return self.but(to_mend=parts[0], feedback=parts[1])
 
     def named(self) -> InFlightRecord:
-        """With every name that its fields give it among its aliases; a name that it had once still leads to it."""
+        """With every name that its fields give it among its aliases; a name that it had once still leads to it.
+
+        Keys from before we knew it are no aliases: another item may have them today.
+        """
         names = [f"session:{self.session_id}"] if self.session_id else []
-        names += [self.item.identity, *self.item.former_keys, self.item.key] if self.item else []
+        names += [self.item.identity, self.item.key] if self.item else []
         names += aliases_of(self.pull_request) if self.pull_request else []
+        keys = [name for name in self.aliases if ":" not in name]
         known = {self.work_item_id, "", *self.aliases}
+        if self.item and keys and keys[-1] != self.item.key:
+            known.discard(self.item.key)  # it has an old key again, which another item may have had meanwhile
         new = tuple(dict.fromkeys(name for name in names if name not in known))
         if not new:
             return self
-        return self.but(aliases=(*self.aliases, *new)[-MOST_ALIASES:], new_aliases=(*self.new_aliases, *new))
+        others = (name for name in self.aliases if name not in new)
+        return self.but(aliases=(*others, *new)[-MOST_ALIASES:], new_aliases=(*self.new_aliases, *new))
 
     def is_of(self, event: Event) -> bool:
         """Is it the item that the event names? Keys are given anew and branches copied; an identity never is."""

@@ -80,7 +80,7 @@ class Runner:
         """Save the event's meaning in one conditional write, or in none if it changes nothing."""
         while True:
             before = await record_of(self._store, event)
-            decided = decide(before, event, self._config)
+            decided = decide(before, event, self._config) if before.work_item_id else None
             if decided is None:
                 return Accepted(before, False)
             claimed = claim(decided, self._holder, self._clock(), self._config.runner.lease, self._is_gone)

@@ -13,6 +13,7 @@ from ..dispatch.effects import Planned
 from ..dispatch.ending import KEEP_THREAD
 from ..dispatch.following import OURS
 from ..dispatch.pull_request import PullRequest
+from ..dispatch.records import ENDED as OVER
 from ..dispatch.records import ClarificationRecord, InFlightRecord, Summary
 from ..dispatch.run import ENDED, Run, RunOrder, RunReport, RunStatus
 from ..dispatch.triage import Verdict, not_eligible, triage
@@ -140,17 +141,31 @@ class Performer:
         ours = item is not None and (self._tracker.is_ready_for_dispatch(item) or (record.run and item.state in OURS))
         if item is None or not ours:
             return Outcome(events.ItemRead(**self._about(record, planned), item=item))
-        if await self._is_known_otherwise(record, item):
+        if await self._begins_twice(record, item):
             return Outcome(events.ItemRead(**self._about(record, planned), item=None))
         verdict = await self._triager.triage(item, [answer.text for answer in record.answers])
         return Outcome(events.Triaged(**self._about(record, planned), item=item, verdict=verdict))
 
-    async def _is_known_otherwise(self, record: InFlightRecord, item: WorkItem) -> bool:
-        """An event that knew only a key may have begun a second record of an item that had moved to that key."""
-        if record.work_item_id == item.id or (record.item and record.item.identity):
+    async def _twin(self, record: InFlightRecord, item: WorkItem) -> InFlightRecord | None:
+        """Another record of the very same item: two events that knew only its keys may have begun one each."""
+        for name in dict.fromkeys((item.id, item.identity, item.key, *item.former_keys)):
+            other = await self._store.get_in_flight(name)
+            same = other and (other.work_item_id == item.id or (other.item and other.item.identity == item.identity))
+            if other and same and other.work_item_id != record.work_item_id:
+                return other
+        return None
+
+    async def _begins_twice(self, record: InFlightRecord, item: WorkItem) -> bool:
+        """Has the item a record already, while this one does not know yet whose it is?"""
+        unknown = record.work_item_id != item.id and not (record.item and record.item.identity)
+        return unknown and await self._twin(record, item) is not None
+
+    async def _runs_twice(self, record: InFlightRecord, item: WorkItem) -> bool:
+        """Does another record of the item have an agent, or come before this one?"""
+        twin = await self._twin(record, item)
+        if twin is None or twin.state in OVER:
             return False
-        known = await self._store.get_in_flight(item.id)
-        return known is not None and known.work_item_id != record.work_item_id
+        return twin.run is not None or (twin.born, twin.work_item_id) < (record.born, record.work_item_id)
 
     async def _read_item(self, record: InFlightRecord, planned: Planned, effect: effects.ReadItem) -> Outcome:
         item = await self._tracker.read_item(record.work_item_id)
@@ -229,6 +244,7 @@ class Performer:
     async def _start_agent(self, record: InFlightRecord, planned: Planned, effect: effects.StartAgent) -> Outcome:
         item = await self._tracker.read_item(record.work_item_id)
         about = self._about(record, planned)
+        item = None if item and await self._runs_twice(record, item) else item
         if item is None or item.state not in OURS or not_eligible(item, self._config):
             await self._fleet.stop(planned.run_id)  # an earlier try, whose worker died, may have started it
             return Outcome(events.StartRefused(**about, item=item))
@@ -305,6 +321,8 @@ class Performer:
         if known is None:
             return Outcome()
         read = await self._target.read_pull_request(known.repository, known.number)
+        if read and known.repository_id and read.repository_id not in ("", known.repository_id):
+            read = None  # another repository has the name now: its pull request of that number is none of ours
         return Outcome(events.PullRequestRead(**self._about(record, planned), pull_request=read))
 
     async def _request_review(self, record: InFlightRecord, planned: Planned, effect: effects.RequestReview) -> Outcome:

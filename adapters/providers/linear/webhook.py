@@ -101,7 +101,7 @@ def _comment(delivery: CommentDelivery, linear: Linear) -> tuple[Event, ...]:
 def _session_created(delivery: SessionDelivery, linear: Linear) -> tuple[Event, ...]:
     """Somebody mentioned or delegated to us; a session that we opened ourselves is no news."""
     session = delivery.agent_session
-    about = _about_session(session, linear)
+    about = _about_session(session, linear) if session.of_issue or session.key else {}
     if _by_us(session.creator_id, delivery, linear) or not about:
         return ()
     return (ItemChanged(id=f"linear:session:{session.id}", **about, at=delivery.at, session_id=session.id),)
@@ -155,8 +155,7 @@ def _by_us(user_id: str | None, delivery: SessionDelivery, linear: Linear) -> bo
 def _about_session(session: Session, linear: Linear) -> dict[str, Any]:
     """By the issue, in whatever team it is by now, for a stop counts after a move, too; and by the session's own id.
     Nothing for a session on something else than an issue."""
-    about = _names(session.of_issue, session.key)
-    return {**about, "aliases": (f"session:{session.id}",)} if about else {}
+    return {"work_item_id": "", **_names(session.of_issue, session.key), "aliases": (f"session:{session.id}",)}
 
 
 def _about(issue_id: str, key: str, linear: Linear) -> dict[str, Any]:
