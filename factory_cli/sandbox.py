@@ -45,6 +45,7 @@ agents:
   engine: console
 merge:
   policy: on-green
+  settleFor: 0s
 linear:
   url: {0}/linear
 slack:

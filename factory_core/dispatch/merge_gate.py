@@ -28,6 +28,7 @@ class Gate(Frozen):
     verdict: Literal["open", "wait", "mend"]
     why: str
     unsaid: bool = False
+    held: bool = False  # people decide: what was told to merge by itself must not
     until: datetime | None = None
     feedback: Feedback = ()
 
@@ -36,7 +37,7 @@ def gate(pull_request: PullRequest, rules: Merge, base: str) -> Gate:
     """Judge one snapshot by the policy. `base` is the branch that the item was routed to."""
     elsewhere = _elsewhere(pull_request, base)
     if elsewhere:
-        return Gate(verdict="wait", why=elsewhere)
+        return Gate(verdict="wait", why=elsewhere, held=True)
     if pull_request.moved:
         return Gate(verdict="wait", why="its head or its base moved while it was read", unsaid=True)
     broken = _requested_changes(pull_request, rules) + _failed_checks(pull_request) + _conflict(pull_request)
@@ -44,7 +45,7 @@ def gate(pull_request: PullRequest, rules: Merge, base: str) -> Gate:
         return Gate(verdict="mend", why=broken[0][1].splitlines()[0].rstrip(":"), feedback=broken)
     missing = _missing(pull_request, rules)
     if missing:
-        return Gate(verdict="wait", why=missing)
+        return Gate(verdict="wait", why=missing, held=bool(_held(pull_request, rules)) or pull_request.draft is True)
     if pull_request.mergeable is not True:
         return Gate(verdict="wait", why="whether it merges cleanly is not known yet", unsaid=True)
     waited_for, left_out = _slow(pull_request, rules)
@@ -154,6 +155,9 @@ def _held(pull_request: PullRequest, rules: Merge) -> str:
 
 def _slow(pull_request: PullRequest, rules: Merge) -> tuple[Gate | None, tuple[str, ...]]:
     """What is waited for until its time is up, and what is left out because it is, or since nobody knows when."""
+    settled = pull_request.head_since and pull_request.head_since + rules.settle_for
+    if settled and pull_request.read_at and pull_request.read_at < settled:
+        return Gate(verdict="wait", why="it waits for checks that may still begin", until=settled), ()
     left_out = []
     for name, since, patience in (*_silent(pull_request), *_reviewers(pull_request, rules)):
         until = since + patience if since else None

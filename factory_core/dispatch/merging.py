@@ -27,6 +27,9 @@ def merge(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig)
     """The gate is open for the pull request that was just read: merge its head, unless that was refused and nothing
     has changed since."""
     waits, refused = still_refused(record, at, config), record.refused
+    soon = _just_refused(record, at)
+    if soon:
+        return record.stay(waits_for=waits, deadline=min(filter(None, (record.deadline, soon))))
     if waits and refused and refused.until and record.deadline:
         return record.stay(waits_for=waits, deadline=min(record.deadline, refused.until))
     if waits or record.pull_request is None:
@@ -43,11 +46,21 @@ def still_refused(record: InFlightRecord, at: datetime, config: FactoryConfig) -
     What was ordered after a refusal (an update of the branch, the merge queue) goes on until the head moves.
     """
     refused = record.refused
+    if refused and _just_refused(record, at):
+        return refused.why
     if refused is None or (refused.until and refused.until <= at):
         return ""
     ordered = refused.kind in ("update-branch", "enqueue") and refused.until
     same = refused.head == _head(record) if ordered else refused.seen == _seen(record, refused.kind, config)
     return refused.why if same else ""
+
+
+def _just_refused(record: InFlightRecord, at: datetime) -> datetime | None:
+    """When this head may be asked again at the earliest, if that is still to come."""
+    refused = record.refused
+    same = refused and refused.kind in ("later", "wait-for-people") and refused.head == _head(record)
+    soon = refused.at + LOOK_SOON if refused and same and refused.at else None
+    return soon if soon and at < soon else None
 
 
 def back_to_review(record: InFlightRecord, event: MergeRefused, config: FactoryConfig) -> Transition:
@@ -89,6 +102,7 @@ def _refused(record: InFlightRecord, refusal: Refusal, at: datetime, config: Fac
         head=head,
         seen=_seen(record, refusal.kind, config),
         until=_until(refusal, times, at, config),
+        at=at,
         times=times,
         updates=before.updates if same or before.updated else 0,
         updated=same and before.updated,

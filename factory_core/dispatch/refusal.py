@@ -33,6 +33,7 @@ class RefusedMerge(Frozen):
     head: str
     seen: str  # a digest of the pull request
     until: datetime | None = None
+    at: datetime | None = None  # when; whatever changes, the same head is not asked again within a minute
     times: int = 1  # refusals of this kind and this head in a row: the pauses grow with them
     updates: int = 0  # of the branch with its base, since its head was last moved by anything else
     updated: bool = False  # the last of them was ordered for this head

@@ -18,7 +18,7 @@ from .effects import (
     RequestReview,
     SetItemState,
 )
-from .ending import block, cancel, finish
+from .ending import block, cancel, disarm, finish
 from .events import (
     CheckedIn,
     PullRequestChanged,
@@ -212,7 +212,9 @@ def _by_gate(
         return follow_up(record, at, (), config, "review-failed")
     if passed.verdict == "open":
         return merge(record, at, passed.why, config)
-    return record.stay(deadline=_look_again(record, passed, at), waits_for=passed.why)
+    back = disarm(record) if passed.held else ()
+    record = record.but(armed=False) if back else record
+    return record.stay(*back, deadline=_look_again(record, passed, at), waits_for=passed.why)
 
 
 def _waits_for(record: InFlightRecord) -> str:

@@ -191,6 +191,7 @@ HEARD: dict[str, tuple[State, str]] = {
     "queued": (State.QUEUED, "feedback"),
     "running": (State.RUNNING, "feedback"),
     "in review": (State.RUNNING, ""),
+    "merging": (State.MERGING, "feedback"),
     "blocked": (State.BLOCKED, "feedback"),
     "given up": (State.RUNNING, "answers"),
 }

@@ -76,7 +76,7 @@ def test_where_no_workflow_is_known_two_results_of_one_push_are_two_checks() -> 
 
     def pushed(old: str) -> Github:
         runs = [run("test", old, id=1, suite=1), run("test", "success", id=2, suite=2)]
-        made = [suite(n, created_at=before(seconds=60 - 20 * n)) for n in (1, 2)]
+        made = [suite(n, created_at=before(seconds=160 - 20 * n)) for n in (1, 2)]
         return Github(runs=runs, suites=made, instead=UNKNOWN)
 
     assert pushed("failure").judged().verdict == "mend"

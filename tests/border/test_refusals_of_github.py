@@ -129,6 +129,8 @@ GRAPHQL = (
 )  # fmt: skip
 
 MERGING = (
+    merging("not-queued", "Pull request cannot be added to the merge queue: a required check is failing", "look at the merge queue"),
+    merging("not-queued", "Required checks must pass before entering the merge queue", "look at the merge queue"),
     merging("queued", "Pull Request is in the merge queue", "merge queue", 1800.0),
     merging("queued", "Pull request is already in the queue", "merge queue", 1800.0),
     merging("queued", "A pull request for this branch has been added to a merge queue. Branches that are queued for merging cannot be updated. To modify this branch, dequeue the associated pull request.", "merge queue", 1800.0, 422),

@@ -71,7 +71,12 @@ class Required(NamedTuple):
 
 
 def results_of(
-    runs: Rows, statuses: Rows, suites: Rows = None, workflows: Rows = None, required: Sequence[Required] = ()
+    runs: Rows,
+    statuses: Rows,
+    suites: Rows = None,
+    workflows: Rows = None,
+    required: Sequence[Required] = (),
+    rules: Rows = None,
 ) -> tuple[Result, ...] | None:
     """All that counts at this commit; None when a check run or a status is not known, for it might be the red one.
 
@@ -89,9 +94,10 @@ def results_of(
     found = [result for result in known if result is not None]
     rest = [result for result in found if not any(_supersedes(other, result) for other in found)]
     rest = [result for result in rest if not any(_reruns(run, result) for run in workflows or ())]
-    rest += _workflow_runs(found, workflows)
-    rest += _suites(found, suites, workflows)
-    return (*rest, *_missing(found, required))
+    shown = [one for one in found if not any(other.suite == one.suite and _supersedes(other, one) for other in found)]
+    rest += _workflow_runs(shown, workflows)
+    rest += _suites(shown, suites, workflows)
+    return (*rest, *_missing(found, required), *_missing_workflows(workflows, rules))
 
 
 def since(results: Iterable[Result], suites: Rows) -> datetime | None:
@@ -146,7 +152,10 @@ def _result_of_run(run: object, created: Mapping[int, datetime | None], told: Ma
         id=number(run, "id") or 0,
         started=started,
         ended=moment(run, "completed_at") if ended else None,
-        triggered=created.get(suite) or started,
+        triggered=moment(told.get(suite), "run_started_at")
+        or moment(told.get(suite), "created_at")
+        or created.get(suite)
+        or started,
     )
 
 
@@ -172,13 +181,20 @@ def _supersedes(new: Result, old: Result) -> bool:
     A job that another event's run of the workflow skips is not done by that: its earlier result stands.
     """
     same = (new.app, new.check.name) == (old.app, old.check.name)
-    if not same or new.order <= old.order or new.app == "status":
+    if not same or new.app == "status":
         return False
     if new.suite == old.suite:
-        return _is_rerun(new, old)
+        return new.order > old.order and _is_rerun(new, old)
+    if new.triggered and old.triggered and new.triggered != old.triggered:
+        later = new.triggered > old.triggered  # a late job of an older run is old
+    else:
+        later = new.order > old.order
+    if not later:
+        return False
     if new.workflow and old.workflow:
         says_nothing = new.check.conclusion in {"skipped", "neutral"}
-        return new.workflow == old.workflow and (new.event == old.event or not says_nothing)
+        replaced = old.check.conclusion in {"cancelled", "skipped", "neutral", "stale"} and not says_nothing
+        return new.workflow == old.workflow and (new.event == old.event or replaced)
     if old.check.conclusion in {"cancelled", "skipped", "neutral", "stale"}:
         return True
     return bool(new.triggered and old.triggered and new.triggered - old.triggered >= SAME_PUSH)
@@ -209,10 +225,11 @@ def _reruns(run: object, result: Result) -> bool:
 
 def _workflow_runs(found: Sequence[Result], workflows: Rows) -> Iterator[Result]:
     """Workflow runs of Actions that have not ended, or ended badly without a job that shows it."""
-    newest = {_path(run): number(run, "id") for run in sorted(workflows or (), key=lambda run: number(run, "id") or 0)}
+    ordered = sorted(workflows or (), key=lambda run: number(run, "id") or 0)
+    newest = {(_path(run), text(run, "event")): number(run, "id") for run in ordered}
     for run in workflows or ():
         shown = _state_of(run, text(run, "name") or _path(run), found, number(run, "check_suite_id") or 0)
-        if shown and (shown.status == "pending" or newest[_path(run)] == number(run, "id")):
+        if shown and (shown.status == "pending" or newest[_path(run), text(run, "event")] == number(run, "id")):
             yield Result(shown, app=ACTIONS, workflow=_path(run), started=moment(run, "created_at"))
 
 
@@ -227,7 +244,7 @@ def _suites(found: Sequence[Result], suites: Rows, workflows: Rows) -> Iterator[
         if shown is None:
             continue
         silent = not number(suite, "latest_check_runs_count") and not any(result.suite == id for result in found)
-        if shown.status == "pending" and silent and (app != ACTIONS or workflows is not None):
+        if text(suite, "status").lower() == "queued" and silent and (app != ACTIONS or workflows is not None):
             shown = shown.model_copy(update={"status": "expected", "since": moment(suite, "created_at")})
         yield Result(shown, app=app, started=moment(suite, "created_at"))
 
@@ -256,6 +273,14 @@ def _missing(found: Sequence[Result], required: Sequence[Required]) -> Iterator[
         here = (result for result in found if result.check.name == name)
         if not any(app is None or result.app_id in {app, None} for result in here):
             yield Result(Check(name=name, status="expected"))
+
+
+def _missing_workflows(workflows: Rows, rules: Rows) -> Iterator[Result]:
+    """Workflows that a ruleset requires and that have no run yet."""
+    for rule in rules or ():
+        for asked in rows(rule, "parameters", "workflows") if text(rule, "type") == "workflows" else ():
+            if workflows is not None and not any(_path(run).endswith(text(asked, "path")) for run in workflows):
+                yield Result(Check(name=text(asked, "path"), status="expected"))
 
 
 def _app(row: object) -> str:

@@ -189,10 +189,10 @@ class GithubOutputTarget:
     async def _dequeue(self, pull_request: PullRequest, node: str) -> None:
         """An armed pull request is in the queue as soon as its checks have passed, and is shown as armed no more."""
         shown = await self._client.graphql("MergeQueue", id=node)
-        if isinstance(shown, Known):  # an Enterprise Server without merge queues knows no such field
-            if shown.row.kind == "permission":
-                raise _not_done(pull_request, "may be in the merge queue", shown, "take it out of the merge queue")
-            return
+        if isinstance(shown, Known):
+            if shown.row.name in UNSUPPORTED:  # an Enterprise Server without merge queues knows no such field
+                return
+            raise _not_done(pull_request, "may be in the merge queue", shown, "take it out of the merge queue")
         if truth(shown, "node", "isInMergeQueue"):
             refused = await self._client.graphql("Dequeue", id=node)
             if isinstance(refused, Known) and await self._is_queued(node):

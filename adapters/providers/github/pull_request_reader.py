@@ -108,7 +108,7 @@ class PullRequestReader:
         protection = at(base, "protection", "required_status_checks")
         if base is None or (protection is None and at(base, "protected") is not False):
             protection = await self._may_read(f"{here}/{branch}/protection/required_status_checks")
-        results = results_of(runs, statuses, suites, workflows, required_checks(rules, protection))
+        results = results_of(runs, statuses, suites, workflows, required_checks(rules, protection), rules)
         return Checked(results, suites, text(base, "commit", "sha"))
 
     async def _tip(self, here: str, base: str) -> str:

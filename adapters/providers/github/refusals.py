@@ -81,6 +81,8 @@ TABLE = Table("GitHub", (
         why="the token lacks {permissions}: {words}", fix=CONNECT),
 
     # merging: what is in progress, and what the merge queue says
+    Row("not-queued", "wait-for-people", words=r"(cannot|can.t|could not|must pass).*(add|enter|enqueue).*merge queue|merge queue is paused",
+        fix="In GitHub: look at the merge queue of branch {base} in {repository}"),
     Row("queue-required", "enqueue",
         words=r"(must|requires?|required|through|uses|set by)\b.*merge queue|merge queue (is )?required",
         fix="In GitHub: add the pull request to the merge queue"),
@@ -93,6 +95,14 @@ TABLE = Table("GitHub", (
     Row("no-auto-merge", "never", words=r"auto[- ]merge is not (allowed|enabled)",
         fix="In GitHub: allow auto-merge in the settings of {repository}, or set merge.auto to false"),
 
+    # merging: people, before the branch, for a review is what is missing where both are
+    Row("code-owner", "wait-for-people", words=r"code ?owner", fix="In GitHub: ask a code owner to review the pull request"),
+    Row("review", "wait-for-people",
+        words=r"approving review|reviews? (is |are )?required|required review|requires? (an )?approv|approval|must be approved"
+              r"|last pusher|changes (were |have been |are )?requested|requesting changes",
+        fix=_REVIEW),
+    Row("conversation", "wait-for-people", words=r"(conversations?|comments|threads) must be resolved|unresolved conversation",
+        fix="In GitHub: resolve the conversations of the pull request"),
     # merging: the branch
     Row("behind", "update-branch",
         words=r"out[- ]of[- ]date|not up[- ]to[- ]date|must be up[- ]to[- ]date|is behind|mergeable_state: behind",
@@ -118,14 +128,7 @@ TABLE = Table("GitHub", (
     Row("signatures", "never", words=r"verified signatures|must be signed",
         fix="In factory.config.yaml: set merge.method to squash, which GitHub signs, or let a person merge it"),
 
-    # merging: people
-    Row("code-owner", "wait-for-people", words=r"code ?owner", fix="In GitHub: ask a code owner to review the pull request"),
-    Row("review", "wait-for-people",
-        words=r"approving review|reviews? (is |are )?required|required review|requires? (an )?approv|approval|must be approved"
-              r"|last pusher|changes (were |have been |are )?requested|requesting changes",
-        fix=_REVIEW),
-    Row("conversation", "wait-for-people", words=r"(conversations?|comments|threads) must be resolved|unresolved conversation",
-        fix="In GitHub: resolve the conversations of the pull request"),
+    # merging: people, further
     Row("deployment", "wait-for-people", words=r"required deployment|must be (successfully )?deployed|deployed to|deployments? (is|are) required",
         fix="In GitHub: approve the deployments that {base} requires"),
     Row("draft", "wait-for-people", words=r"\bdraft\b", fix="In GitHub: mark the pull request as ready for review"),
@@ -177,6 +180,8 @@ def read(
 ) -> Known:
     """The row of a REST or GraphQL response that is a refusal."""
     errors = graphql_errors(document)
+    errors += [(one, ()) for one in rows(document, "errors") if isinstance(one, str)]
+    errors += [(text(document, "errors"), ())] if text(document, "errors") else []
     fields = [f"{text(row, 'field')}:{text(row, 'code')}" for row in rows(document, "errors")]
     words = joined([text(document, "message"), *(message for message, _ in errors)])
     if not any(message for message, _ in errors):
