@@ -165,9 +165,12 @@ def _enqueue(
 def _call_a_person(
     record: InFlightRecord, at: datetime, why: str, refusal: Refusal, config: FactoryConfig
 ) -> Transition:
-    """Until the pull request or the way to merge it changes, or a person says that it is to be tried again."""
+    """Until the pull request or the way to merge it changes, or a person says that it is to be tried again.
+
+    What was counted stays counted where it was too much: a review of each updated head would begin it anew for ever.
+    """
     again = comments.retry_fix(record)
     fix = f"{refusal.fix}; then {again}" if refusal.fix.startswith("In ") else again
-    anew = {"until": None, "updates": 0, "updated": False, "enqueued": 0}
+    anew = {"until": None, "updated": False} | ({"updates": 0, "enqueued": 0} if refusal.kind == "never" else {})
     kept = record.refused.model_copy(update=anew) if record.refused else None
     return block(record.but(refused=kept), at, Block(reason="merge-refused", why=why, fix=fix, gate_lifts=True), config)

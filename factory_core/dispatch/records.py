@@ -346,7 +346,9 @@ class InFlightRecord(Frozen):
         if began is None:
             return freed
         lost = (freed.paused_since() or now) - began
-        return freed.but(paused=self.paused + lost, deadline=self.deadline and self.deadline + lost)
+        is_look = self.state in REVIEW  # whose limit counts from `since`; a look may have been set anew meanwhile
+        deadline = self.deadline if is_look or self.deadline is None else self.deadline + lost
+        return freed.but(paused=self.paused + lost, deadline=deadline)
 
     def _keeping(self, planned: Iterable[Planned]) -> InFlightRecord:
         kept = tuple(planned)

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from factory_core.dispatch.effects import COMPANION, AskQuestion, Effect, LinkPullRequest, Planned, StartAgent
+from factory_core.dispatch.effects import (
+    COMPANION,
+    AskQuestion,
+    Effect,
+    LinkPullRequest,
+    OpenPullRequest,
+    Planned,
+    StartAgent,
+)
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.run import RunStatus
 from factory_core.errors import BadSignature, ConnectionLost, Retryable
@@ -555,6 +563,18 @@ def test_a_run_that_waits_where_it_is_for_a_credential_is_not_taken_for_dead() -
         assert (record.state, record.attempt, world.fleet.stopped) == (State.RUNNING, 1, [])
 
     run(main())
+
+
+def test_a_look_that_was_set_while_a_connection_was_lost_comes_when_it_is_due() -> None:
+    """Only a limit for people has the lost time in addition: a review is looked at as often as ever."""
+    link = LinkPullRequest(url="https://github.com/acme/shop/pull/1")
+    lost_at, now, minutes = START + timedelta(hours=1), START + timedelta(hours=5), timedelta(minutes=1)
+    waits = Planned(key="ACME-1:1", effect=OpenPullRequest(run_id="run-1"), lost="github", lost_since=lost_at)
+    others = Planned(key="ACME-1:2", effect=link)
+    record = InFlightRecord(work_item_id="ACME-1", state=State.IN_REVIEW, since=START, outbox=(waits, others))
+    looked = record.to(State.IN_REVIEW, now, within=30 * minutes).record
+    resumed = looked.resume([waits.key], now + minutes)
+    assert (resumed.paused, resumed.deadline) == (timedelta(hours=4) + minutes, now + 30 * minutes)
 
 
 def test_a_record_of_the_last_release_is_read_and_waits_for_nothing() -> None:

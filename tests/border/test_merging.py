@@ -290,6 +290,24 @@ def test_a_branch_that_falls_behind_a_fourth_time_calls_a_person() -> None:
     run(story())
 
 
+def test_a_review_of_each_updated_head_lets_nobody_update_it_for_ever() -> None:
+    """Three updates in all: a review changes the pull request, and not that its branch is always behind."""
+
+    async def story() -> None:
+        world, host = await in_review(lambda host, method: BEHIND)
+        for n in range(12):
+            await minutes(world, 10)
+            head = host.pull_requests[1].head_sha
+            host.review(1, Review(id=str(n), author="sam", state="approved", commit=head))
+            await world.hear(world.pull(what="pull_request_review.submitted"))
+        record = await world.record()
+        assert [sha for _, sha in host.updated] == ["sha1", "sha1+base", "sha1+base+base"]
+        assert record.block and record.block.reason == "merge-refused"
+        assert sum("3 times" in said for said in world.said()) == 1
+
+    run(story())
+
+
 def test_an_update_that_meets_a_conflict_is_a_conflict() -> None:
     """422 `merge conflict between base and head`: the agent solves it, as any other one."""
 
