@@ -13,7 +13,7 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.foreign_text import for_comment
 from factory_core.dispatch.records import InFlightRecord, State
 
-from .hopeless import is_hopeless
+from .hopeless import STANDS, is_hopeless
 from .vendors import QUESTION
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ def deadlines_are_near(write: Saved) -> str:
     if after.deadline is None:
         return ""
     longest = _longest(after, now, write.ledger.config)
-    skew = timedelta(seconds=write.process.simulation.schedule.clocks)
+    simulation = write.process.simulation
+    skew = timedelta(seconds=simulation.schedule.clocks)
+    expired = simulation.expired_since(after.since, "slack")
+    if after.state is State.WAITING and expired:
+        skew += expired + SLACK  # nobody could answer, until the store took note of the new token
     far = after.deadline - now
     return f"it is {after.state}, and its deadline is {far} away, not {longest}" if far > longest + skew else ""
 
@@ -53,7 +57,7 @@ def given_up_in_due_time(write: Saved) -> str:
         comments = write.ledger.outside.world.truths[after.work_item_id].comments
         reminded = any(comment.startswith(REVIEW_WAITS) for comment in comments)
         unsaid = "" if reminded or is_hopeless(simulation, "post_comment") else "nobody was reminded of its review"
-        return _early(before, after, config.merge.give_up_after) or unsaid
+        return _early(before, after, config.merge.give_up_after + _unread(write)) or unsaid
     return ""
 
 
@@ -70,7 +74,8 @@ def blocks_are_reminded_of(simulation: Simulation, tenant: int) -> Iterator[str]
         waited = timedelta(seconds=simulation.loop.time() - seen[other + 1][1])
         comments = simulation.outside[tenant].world.truths[key].comments
         said = sum(for_comment(record.block.why) in comment and record.block.fix in comment for comment in comments)
-        if after and waited > after + SLACK and said < 2:
+        unsaid = simulation.expired_since(None, "linear")
+        if after and waited > after + SLACK + unsaid and said < 2:
             yield f"{key} is blocked since {waited}, and nobody was reminded: {record.block.why}"
 
 
@@ -93,6 +98,14 @@ def _early(before: InFlightRecord, after: InFlightRecord, give_up_after: timedel
     assert before.since and after.since
     waited = after.since - before.since
     return f"it was given up after {waited}, and not after {give_up_after}" if waited < give_up_after else ""
+
+
+def _unread(write: Saved) -> timedelta:
+    """For how long it was surely known that the code host refuses the token: that does not count."""
+    simulation = write.process.simulation
+    stood = timedelta(seconds=sum(fault.seconds for fault in simulation.schedule.faults if fault.kind in STANDS))
+    unknown = write.ledger.config.runner.review_check_every + stood + LOOKS[State.MERGING]
+    return max(simulation.expired_since(write.before.since, "github") - unknown, timedelta(0))
 
 
 def _question_unsaid(write: Saved) -> str:

@@ -5,7 +5,22 @@ from __future__ import annotations
 import math
 from random import Random
 
-from .schedule import DAY, HOUR, Act, ActKind, Answer, Fault, FaultKind, Kind, Rules, RunPlan, Schedule, Ticket
+from .schedule import (
+    DAY,
+    HOUR,
+    Act,
+    ActKind,
+    Answer,
+    Ci,
+    Fault,
+    FaultKind,
+    Kind,
+    Refused,
+    Rules,
+    RunPlan,
+    Schedule,
+    Ticket,
+)
 
 CALLS = (
     "post_activity", "read_item", "set_state", "post_comment", "link_pull_request", "ask", "reply",
@@ -43,7 +58,8 @@ def draw(seed: int, store: str = "memory") -> Schedule:
     )
     sharp = _sharpened(_widened(drawn, Random(-seed - 1)), Random(f"sharp {seed}"))  # noqa: S311
     hopeless = _hopeless(_columned(sharp, Random(f"column {seed}")), Random(f"hopeless {seed}"))  # noqa: S311
-    return _moving(hopeless, Random(f"moving {seed}"))  # noqa: S311
+    moving = _moving(hopeless, Random(f"moving {seed}"))  # noqa: S311
+    return _bordering(moving, Random(f"border {seed}"))  # noqa: S311
 
 
 def _widened(drawn: Schedule, chance: Random) -> Schedule:
@@ -97,6 +113,32 @@ def _moving(drawn: Schedule, chance: Random) -> Schedule:
         acts = tuple(Act(kind=kind, after=_span(chance, 0.1, 2 * DAY)) for kind in kinds if chance.random() < 0.12)
         tickets[n] = ticket.model_copy(update={"acts": (*ticket.acts, *acts)})
     return drawn.model_copy(update={"tickets": tuple(tickets)})
+
+
+def _bordering(drawn: Schedule, chance: Random) -> Schedule:
+    """With checks that come late or twice, rules that keep the base from a merge, and tokens that expire."""
+    required = chance.random() < 0.5
+    tickets = tuple(_checked_and_refused(ticket, chance, required=required) for ticket in drawn.tickets)
+    some = bool(drawn.faults) and chance.random() < 0.08
+    faults = (*drawn.faults, *([_expired(chance)] if some else []))
+    rules = drawn.rules.model_copy(update={"required": required})
+    return drawn.model_copy(update={"tickets": tickets, "rules": rules, "faults": faults})
+
+
+def _checked_and_refused(ticket: Ticket, chance: Random, *, required: bool) -> Ticket:
+    """A reviewer who asks for changes while the code host refuses would be a second plan."""
+    late: tuple[Ci, ...] = ("job", "rule", "app", "cancelled", "failed", "rerun", *(("unseen",) if required else ()))
+    refused: tuple[Refused, ...] = ("behind", "outrun", "queue", "dequeued", "clogged", "owners", "method")
+    if chance.random() < 0.2:
+        ticket = ticket.model_copy(update={"ci": chance.choice(late)})
+    if chance.random() < 0.12:
+        ticket = ticket.model_copy(update={"refused": chance.choice(refused), "requested": 0})
+    return ticket
+
+
+def _expired(chance: Random) -> Fault:
+    call = chance.choice(("linear", "slack", "github"))
+    return Fault(kind="expired", nth=int(_span(chance, 1, 40)), call=call, seconds=_span(chance, 60, DAY))
 
 
 def _stubborn(ticket: Ticket, chance: Random) -> Ticket:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.dispatch.run import RunOrder
-from factory_core.errors import Retryable, StoreUnavailable, Terminal, VersionConflict
+from factory_core.errors import ConnectionLost, Retryable, StoreUnavailable, Terminal, VersionConflict
 from factory_core.ports import StateStore
 
 from .schedule import FaultKind
-from .world import AWAY, BROKEN, BUSY, REFUSED, SILENT
+from .world import AWAY, BROKEN, BUSY, EXPIRED, REFUSED, SILENT
 from .write_laws import WITHOUT_TRANSACTIONS
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class FaultyPort:
 
     def __init__(self, process: Process, tenant: int, port: Any) -> None:
         self._process, self._tenant, self._port = process, tenant, port
+        self._provider = getattr(port, "provider", "")  # none where no token of a vendor is used
         self._calls: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -92,6 +93,10 @@ class FaultyPort:
                 self._must_be_saved(name, args)
             if name == "start":
                 self._must_be_told(args[0])
+            if self._has_expired():
+                await self._process.turn()
+                simulation.count("struck")
+                raise ConnectionLost(self._provider, EXPIRED)
             lasting = simulation.lasting(name)
             fault = None if lasting else simulation.next_fault("vendor") or simulation.next_fault(f"vendor {name}")
             if fault and fault.kind in LASTING:
@@ -121,6 +126,14 @@ class FaultyPort:
             raise _later(name, SILENT if fault.kind == "hang" else BROKEN, None)
 
         return calling
+
+    def _has_expired(self) -> bool:
+        """Does the vendor refuse the token just now? Each of its calls counts."""
+        simulation, name = self._process.simulation, self._provider
+        fault = simulation.next_fault(f"token {name}") if name else None
+        if fault:
+            simulation.lasts(name, fault)
+        return simulation.lasting(name) == "expired"
 
     async def _struck(self, name: str, lasting: FaultKind) -> str:
         """What every call of this name meets for a while."""

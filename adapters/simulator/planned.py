@@ -5,7 +5,7 @@ from __future__ import annotations
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
 
-from .schedule import RunPlan, Ticket
+from .schedule import FINAL, RunPlan, Ticket
 
 End = tuple[State, str]
 """The state, and the reason of a block."""
@@ -36,6 +36,7 @@ class _Left:
         self._faults = ["conflict"] * plan.clashes + ["ci-failed"] * plan.red
         self._faults += ["review-failed"] * (plan.requested if reviewed else 0)
         self._ignored = plan.ignored and reviewed
+        self._refused = plan.refused in FINAL and config.merge.policy != "never"  # people may merge it all the same
 
     def ask(self, *, enough: bool) -> End | None:
         """One question after the other until somebody says something useful; `enough`: until anybody answers."""
@@ -66,7 +67,7 @@ class _Left:
         if self._ignored and not {"conflict", "ci-failed"} & set(self._faults):
             return State.BLOCKED, "review-unanswered"
         if not self._faults:
-            return State.DONE, ""
+            return (State.BLOCKED, "merge-refused") if self._refused else (State.DONE, "")
         reason = self._faults.pop(0)
         self._rounds += 1
         return (State.BLOCKED, reason) if self._rounds > self._rules.max_rounds else None

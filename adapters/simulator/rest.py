@@ -11,7 +11,7 @@ from factory_core.dispatch.records import InFlightRecord, State
 from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
 from .hopeless import explained, is_hopeless
 from .planned import FAILING, planned_end
-from .schedule import DAY, RunPlan
+from .schedule import DAY, FINAL, RunPlan
 from .world import OURS, Truth
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ RESTING = {
     State.BLOCKED: frozenset({"problem"}),
 }
 """What a session shows last where an item rests without being over; everywhere else how it ended."""
-LATE = frozenset({"delay", "duplicate", "drop", "down", "pause", "crash", "away"})
+LATE = frozenset({"delay", "duplicate", "drop", "down", "pause", "crash", "away", "expired"})
 """Faults by which what happened in one life may be heard of in the next."""
 
 
@@ -155,15 +155,16 @@ def done_is_done_in_the_tracker(simulation: Simulation, tenant: int) -> Iterator
 def nothing_stays_armed(simulation: Simulation, tenant: int) -> Iterator[str]:
     """What stopped is not left for the code host to merge, and was not merged by it."""
     target, ledger = simulation.outside[tenant].target, simulation.ledgers[tenant]
-    for number in target.armed:
+    for number in {**target.armed, **target.queued}:
         item = target.item_of(target.pulls[number].branch)
         record = ledger.last(item)
         if target.pulls[number].state == "open" and record and record.state is not State.DONE:
-            yield f"{item} is {record.state}, and #{number} is still armed"
+            yield f"{item} is {record.state}, and #{number} is still armed or queued"
     for item, at in target.merged_at.items():
         by = [by for number, by in target.merged.items() if target.item_of(target.pulls[number].branch) == item]
         record, stopped = ledger.last(item), ledger.ended_at.get(item, at)
-        away = max((fault.seconds for fault in simulation.schedule.faults if fault.kind == "away"), default=0.0)
+        gone = (fault.seconds for fault in simulation.schedule.faults if fault.kind in ("away", "expired"))
+        away = max(gone, default=0.0)
         late = at > stopped + DISARMED_WITHIN + away
         if by[-1] == "host" and record and record.state is State.CANCELLED and late:
             yield f"{item} was merged by the code host after it was cancelled"
@@ -252,6 +253,7 @@ def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[st
         "ci-failed": truth.plan.red > 0,
         "conflict": truth.plan.clashes > 0,
         "review-failed": truth.plan.requested > 0 or "comment" in acts or any(one.twice for one in truth.plan.answers),
+        "merge-refused": truth.plan.refused in FINAL,
         "pull-request-closed": "close" in acts,
         "review-unanswered": truth.plan.ignored or bool(acts & {"push", "close"}),
     }

@@ -22,9 +22,25 @@ ActKind = Literal[
     "edit", "note", "cancel", "park", "done", "ready", "comment", "stop", "abort", "retry", "close", "merge", "push",
     "delegate", "blur", "forbid", "move", "namesake",
 ]  # fmt: skip
+Ci = Literal["", "job", "rule", "app", "unseen", "cancelled", "failed", "rerun"]
+"""How the check that counts comes to a head: at once; or long after a quick one is green.
+
+job: its workflow is under way, and the job waits for others. rule: a rule of the branch asks for it. app: an app has a
+suite and no run. unseen: nothing tells of it but the configuration. cancelled, failed: a first run ended so after a
+newer one had begun. rerun: it failed, and what failed is run again at the same head.
+"""
+Refused = Literal["", "behind", "outrun", "queue", "dequeued", "clogged", "owners", "method"]
+"""What a rule of the base says when a green head is to be merged.
+
+behind: its branch is behind, once for each push; outrun: the base moves faster than its checks run. queue: it goes
+through the merge queue, is taken out of it once (dequeued), or each time (clogged). owners: a code owner must approve,
+and does so hours later. method: the repository does not allow that way to merge.
+"""
+FINAL: frozenset[Refused] = frozenset({"outrun", "clogged", "method"})
+"""Where no waiting and no order helps: a person is needed."""
 FaultKind = Literal[
     "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale", "away",
-    "torn", "stall", "again", "refused", "gone", "unwilling", "deadly",
+    "torn", "stall", "again", "refused", "gone", "unwilling", "deadly", "expired",
 ]  # fmt: skip
 
 
@@ -61,6 +77,8 @@ class Ticket(Frozen):
     ignored: bool = False  # nobody ever reviews its pull request
     again: float = 0.0  # so long after its merge a person puts it back to ready, once
     session: bool = False  # it is given to the factory in an agent session of the tracker
+    ci: Ci = ""
+    refused: Refused = ""
 
 
 class Fault(Frozen):
@@ -72,7 +90,8 @@ class Fault(Frozen):
     `call`: only calls of this name are counted, of all vendors' calls. A delivery's may be "report": a fleet's word of
     a run's end. Of what is torn it may be "thread": the record is lost after its thread was kept, not after its batch.
     From then on nobody answers the call when it is away, each worker dies over it when it is deadly, and the code host
-    would not when it is unwilling, all of them for `seconds`. What is gone is not there at one look at it; one that
+    would not when it is unwilling, all of them for `seconds`; the vendor that is the `call` of what expired accepts the
+    factory's token no more for so long. What is gone is not there at one look at it; one that
     comes again comes under another delivery's id.
     """
 
@@ -92,6 +111,8 @@ class Rules(Frozen):
     reviews: int = 10
     running: int = 0  # the limit of the running column; 0: it has none of its own
     policy: Literal["never", "on-green", "on-green-with-review"] = "on-green"
+    required: bool = True  # the configuration names the check that counts
+    unanswered: float = 0.0  # after which a review that nobody gives is given up; 0: as by default
     auto: bool = False
     sweeps: float = HOUR  # between two looks for missed events
     calls: int = 20  # to each source in one of them
@@ -138,8 +159,9 @@ class Schedule(Frozen):
             "merge": {
                 "policy": rules.policy,
                 "auto": rules.auto and rules.policy != "on-green-with-review",
-                "requiredChecks": ["ci"],
-            },
+                "requiredChecks": ["ci"] if rules.required else [],
+            }
+            | ({"remindAfter": rules.unanswered / 2, "giveUpAfter": rules.unanswered} if rules.unanswered else {}),
             "runner": {
                 "reviewCheckEvery": "30m" if rules.policy == "on-green" else "6h",
                 "giveUpAfter": rules.gives_up,

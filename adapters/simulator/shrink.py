@@ -64,7 +64,8 @@ def _simpler(ticket: Ticket) -> Iterator[Ticket]:
         for n in range(len(listed)):
             yield ticket.model_copy(update={name: _without(listed, n)})
     for name, plain in (("red", 0), ("clashes", 0), ("requested", 0), ("begins", 0.0), ("priority", 0),
-                        ("kind", "clear"), ("ignored", False), ("again", 0.0), ("session", False)):  # fmt: skip
+                        ("kind", "clear"), ("ignored", False), ("again", 0.0), ("session", False), ("ci", ""),
+                        ("refused", "")):  # fmt: skip
         if getattr(ticket, name) != plain:
             yield ticket.model_copy(update={name: plain})
 

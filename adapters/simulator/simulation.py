@@ -33,12 +33,13 @@ from .world import World
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 RESTARTS_AFTER = 20.0
 MOST_STEPS = 40_000
+STEPS_WHILE_EXPIRED = 2  # and second: each item looks once a minute whether there is another token
 LONGEST = 120 * DAY
 RESTS = ENDED | {State.BLOCKED, State.NEW}
 SORTS = {
     "duplicate": "delivery", "delay": "delivery", "drop": "delivery", "conflict": "put", "down": "store",
     "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read", "away": "vendor",
-    "torn": "pair", "again": "delivery",
+    "torn": "pair", "again": "delivery", "expired": "token",
     **dict.fromkeys(("refused", "gone", "unwilling", "deadly"), "vendor"),
 }  # fmt: skip
 
@@ -64,7 +65,10 @@ class Simulation:
         self.loop = SimulatedLoop(order)  # type: ignore[abstract]
         self.post = Post(self)
         self.down_until = 0.0
-        self._lasting: dict[str, tuple[float, FaultKind]] = {}  # call → what each meets, and until when
+        self._lasting: dict[str, tuple[float, FaultKind]] = {}  # call, or vendor → what each meets, and until when
+        self._expired: list[tuple[str, float, float]] = []  # vendor, and from when until when it refused our token
+        expired = sum(fault.seconds for fault in schedule.faults if fault.kind == "expired")
+        self._most_steps = MOST_STEPS + STEPS_WHILE_EXPIRED * int(expired)
         self.pauses, self.deaths = Pauses(self), Deaths(self)
         self.pending = 0
         self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
@@ -113,7 +117,7 @@ class Simulation:
         self.count("write")
         self.history.append(Happening(self.loop.time(), tenant, after.work_item_id, (before, after, process.name)))
         self._gap = 1.0
-        if self.loop.steps > MOST_STEPS:
+        if self.loop.steps > self._most_steps:
             self.broken("comes-to-rest", f"after {self.loop.steps} steps: {self._restless()}")
         if after.wake_at:
             self._tick_by((after.wake_at - START).total_seconds())
@@ -131,7 +135,15 @@ class Simulation:
         happens = f"nobody answers {call}" if fault.kind == "away" else f"{call} is {fault.kind}"
         self.tell(None, "", f"{happens} for {fault.seconds} s")
         self._lasting[call] = self.loop.time() + fault.seconds, fault.kind
+        if fault.kind == "expired":
+            self._expired.append((call, self.loop.time(), self.loop.time() + fault.seconds))
         return fault.kind
+
+    def expired_since(self, since: datetime | None, provider: str) -> timedelta:
+        """For how long this vendor has refused our token since then."""
+        began, now = (since - START).total_seconds() if since else 0.0, self.loop.time()
+        spans = ((max(start, began), min(end, now)) for name, start, end in self._expired if name == provider)
+        return timedelta(seconds=sum(max(0.0, end - start) for start, end in spans))
 
     def lasting(self, call: str) -> FaultKind | None:
         """What every call of this name meets just now."""
@@ -199,7 +211,7 @@ class Simulation:
     def _tick(self, planned: float) -> None:
         if planned != self._tick_at:
             return
-        if self.loop.steps > MOST_STEPS:
+        if self.loop.steps > self._most_steps:
             self.broken("comes-to-rest", f"after {self.loop.steps} steps: {self._restless()}")
         self._ticked_at, self._tick_at, self._gap = self.loop.time(), float("inf"), min(self._gap * 2, 60.0)
         self.check_in()

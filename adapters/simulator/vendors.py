@@ -21,6 +21,8 @@ OVERLAP = 45.0  # seconds: what a person did so shortly before our write may be 
 class SimulatedTracker:
     """Tickets. `stale` makes the next read show the ticket of one change ago."""
 
+    provider = "linear"
+
     def __init__(self, world: World) -> None:
         self._world = world
         self._done: set[str] = set()
@@ -96,6 +98,8 @@ class SimulatedTracker:
 
 class SimulatedChannel:
     """Threads; their names are the same in every tenant, so that a mix-up shows."""
+
+    provider = "slack"
 
     def __init__(self, world: World) -> None:
         self._world, self.stale = world, False

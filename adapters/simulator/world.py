@@ -30,8 +30,8 @@ CLEAR = (
     "The cart shows `total` where the API says `amount`. Rename it in `shop/cart.py` and in the page.\n\n"
     "Acceptance criteria:\n- [ ] `amount` is shown in the cart\n- [ ] the old name is gone, and a test says so\n"
 )
-BUSY, SILENT, BROKEN, AWAY, REFUSED = "429", "no answer", "500", "it is down", "403"
-WORLDLY = (BUSY, SILENT, BROKEN, AWAY, "no outcome within")
+BUSY, SILENT, BROKEN, AWAY, REFUSED, EXPIRED = "429", "no answer", "500", "it is down", "403", "the token has expired"
+WORLDLY = (BUSY, SILENT, BROKEN, AWAY, EXPIRED, "no outcome within")
 """What the simulated world gives as a reason. Any other reason of a failed effect is a mistake in the code."""
 
 ELSEWHERE = "elsewhere"

@@ -10,7 +10,8 @@ from factory_core.dispatch.effects import LASTING, NEVER_GIVEN_UP
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 
 from .deadlines import deadlines_are_near, given_up_in_due_time
-from .world import REFUSED, WORLDLY
+from .schedule import FINAL
+from .world import EXPIRED, REFUSED, WORLDLY
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -20,6 +21,7 @@ AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 WAITS = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
 WITHOUT_TRANSACTIONS = frozenset({"apart", "dynamodb"})
 HEARS_WITHIN = 15.0  # seconds
+LOOKS_WITHIN = timedelta(minutes=2)  # a new token is not there for longer than that and unused
 STANDS_STILL = timedelta(hours=1)  # longer than a process can between a decision and its save, by whatever clock
 NO_SLOT = ENDED | {State.BLOCKED, State.WAITING, State.TRIAGING}
 
@@ -168,6 +170,31 @@ def hopeless_is_given_up(write: Saved) -> str:
     return ""
 
 
+def lost_credentials_cost_nothing(write: Saved) -> str:
+    """What waits for a credential has spent no attempt and none of the time for vendors, and is tried again soon."""
+    known, now = {planned.key: planned for planned in write.before.outbox}, write.process.clock()
+    skew = timedelta(seconds=write.process.simulation.schedule.clocks)
+    for planned in write.after.outbox:
+        before = known.get(planned.key)
+        if planned.why != EXPIRED or planned == before:
+            continue
+        if planned.failing_since or (before and planned.attempts > before.attempts):
+            return f"{planned.effect.kind} has spent {planned.attempts} attempts, failing since {planned.failing_since}"
+        if planned.not_before and planned.not_before > now + LOOKS_WITHIN + skew:
+            return f"{planned.effect.kind} waits for a credential, and is tried again at {planned.not_before}"
+    return ""
+
+
+def blocks_in_review_have_their_cause(write: Saved) -> str:
+    """Its checks, a conflict or a refusal to merge block only what had red checks, conflicts, or a final refusal."""
+    before, after = write.before.block, write.after.block
+    if after is None or after == before:
+        return ""
+    plan = write.ledger.outside.world.truths[write.after.work_item_id].plan
+    caused = {"ci-failed": plan.red > 0, "conflict": plan.clashes > 0, "merge-refused": plan.refused in FINAL}
+    return "" if caused.get(after.reason, True) else f"it is blocked for {after.reason} without a cause: {after.why}"
+
+
 def only_starts_cost_a_try(write: Saved) -> str:
     """Waiting for capacity costs no try."""
     more = write.after.attempt > write.before.attempt
@@ -213,6 +240,8 @@ WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
     at_work_has_a_slot,
     only_what_rests_is_forgotten,
     hopeless_is_given_up,
+    lost_credentials_cost_nothing,
+    blocks_in_review_have_their_cause,
     no_fault_of_its_own,
     only_starts_cost_a_try,
     slots_follow_the_state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from . import made
 from .mutation import RUNNER, STEPS, Mutation, mutated
+from .mutations_of_border import MUTATIONS_OF_BORDER
 from .mutations_of_faults import MUTATIONS_OF_FAULTS
 from .mutations_of_identity import MUTATIONS_OF_IDENTITY
 from .mutations_of_rest import MUTATIONS_OF_REST
@@ -261,4 +262,5 @@ MUTATIONS = (
     *MUTATIONS_OF_REST,
     *MUTATIONS_OF_IDENTITY,
     *MUTATIONS_OF_FAULTS,
+    *MUTATIONS_OF_BORDER,
 )  # fmt: skip
