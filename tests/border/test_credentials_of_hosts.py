@@ -219,5 +219,5 @@ def test_a_new_token_of_another_organisation_is_refused_however_good_it_is() -> 
         return let_in
 
     assert asyncio.run(play({"linear": "org-1"})) == [True, False, True]
-    assert asked == ["org-1", "org-2", "org-1", "org-1"]
+    assert asked == ["org-1", "org-1", "org-2", "org-1", "org-1"]
     assert asyncio.run(play({})) == [True, True, True]

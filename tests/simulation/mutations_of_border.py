@@ -10,7 +10,7 @@ CHECKS = "adapters.providers.github.checks:"
 
 MUTATIONS_OF_BORDER = (
     Mutation("a job that waits for its turn is passed over", "merges-green-heads",
-             CHECKS + "results_of", "rest += _workflow_runs(found, workflows)", "pass", made.late_job),
+             CHECKS + "results_of", "rest += _workflow_runs(shown, workflows)", "pass", made.late_job),
     Mutation("an app that has just begun is not waited for", "merges-green-heads",
              STEPS + "merge_gate:_slow", "pull_request.read_at < until", "False", made.late_app),
     Mutation("the checks that the configuration names are passed over", "merges-green-heads",
@@ -18,7 +18,7 @@ MUTATIONS_OF_BORDER = (
     Mutation("a check that is absent has passed", "merges-green-heads",
              STEPS + "merge_gate:missing_check", 'if check.status == "expected":', 'if check.status == "expected": continue\n        if False:', made.late_by_rule),
     Mutation("the oldest result of a check counts", "every-item-rests-rightly",
-             CHECKS + "_supersedes", "new.order <= old.order", "new.order >= old.order", made.superseded),
+             CHECKS + "_supersedes", "later = new.triggered > old.triggered", "later = new.triggered < old.triggered", made.superseded),
     Mutation("every result of a check counts", "every-item-rests-rightly",
              CHECKS + "results_of", "not any(_supersedes(other, result) for other in found)", "True", made.superseded),
     Mutation("a failure that is run again counts", "blocks-in-review-have-their-cause",
