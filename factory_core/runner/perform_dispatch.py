@@ -148,9 +148,10 @@ class Performer:
 
     async def _twin(self, record: InFlightRecord, item: WorkItem) -> InFlightRecord | None:
         """Another record of the very same item: two events that knew only its keys may have begun one each."""
-        for name in dict.fromkeys((item.id, item.identity, item.key, *item.former_keys)):
+        for name in sorted({item.id, item.identity, item.key, *item.former_keys} - {"", record.work_item_id}):
             other = await self._store.get_in_flight(name)
-            same = other and (other.work_item_id == item.id or (other.item and other.item.identity == item.identity))
+            theirs = other.item.identity if other and other.item else ""
+            same = other and (other.work_item_id == item.id or (theirs and theirs == item.identity))
             if other and same and other.work_item_id != record.work_item_id:
                 return other
         return None

@@ -56,6 +56,21 @@ def test_an_outage_of_days_is_outlasted() -> None:
     run(story())
 
 
+def test_what_people_hold_does_not_merge_by_itself() -> None:
+    """A draft, a label that says no, another base: the code host is told not to."""
+
+    async def story() -> None:
+        world = World(merge={"policy": "on-green", "auto": True})
+        await world.add(ticket())
+        await world.agent_ends()
+        assert world.target.armed == {1}
+        world.target.change(1, draft=True)
+        await world.hear(world.pull())
+        assert (await world.state(), world.target.armed) == (State.IN_REVIEW, set())
+
+    run(story())
+
+
 @pytest.mark.parametrize(
     "fault",
     [

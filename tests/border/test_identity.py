@@ -174,6 +174,57 @@ def test_a_hint_that_knows_only_todays_key_starts_no_second_agent() -> None:
     run(story())
 
 
+def test_two_records_of_one_item_start_one_agent() -> None:
+    """Two hints that knew only its keys were heard before anybody had read it."""
+
+    async def story() -> None:
+        world = World()
+        item = ticket("ACME-142", id=f"linear:{UUID}", source=Source(provider="linear", external_id=UUID))
+        item = item.model_copy(update={"former_keys": ("OPS-3",)})
+        world.tracker.items[item.id] = item
+        for key in ("ACME-142", "OPS-3"):
+            await world.store.put_in_flight(InFlightRecord(work_item_id=key, born=f"born-{key}"))
+        for n, key in enumerate(("OPS-3", "ACME-142")):
+            await world.hear(ItemChanged(id=f"e{n}", work_item_id=key, at=world.now))
+        assert len(world.fleet.orders) == 1
+
+    run(story())
+
+
+def test_an_old_key_that_an_item_has_again_leads_to_it() -> None:
+    """It moved away and came back, and meanwhile another issue had that key."""
+
+    async def story() -> None:
+        world = MovingWorld()
+        other = "11111111-1111-4111-8111-111111111111"
+        await world.appears(issue("ACME-1"))
+        await world.appears(issue("PLAT-7", ("ACME-1",)))
+        await world.appears(issue("ACME-1", uuid=other))
+        await world.appears(issue("OPS-2", ("ACME-1",), uuid=other))
+        await world.appears(issue("ACME-1", ("PLAT-7",)))
+        found = await world.store.get_in_flight("ACME-1")
+        assert found is not None and found.work_item_id == f"linear:{UUID}"
+
+    run(story())
+
+
+def test_a_pull_request_of_another_repository_with_our_name_is_never_merged() -> None:
+    """Ours was deleted, and somebody made another one under its name: its pull request has our number."""
+
+    async def story() -> None:
+        world = World(merge={"policy": "on-green"})
+        await world.add(ticket())
+        await world.agent_ends()
+        world.target.change(1, repository_id="7")
+        await world.hear(world.pull())
+        world.target.green(1)
+        world.target.change(1, repository_id="8")
+        await world.hear(world.pull())
+        assert world.target.merges == [] and await world.state() is State.BLOCKED
+
+    run(story())
+
+
 @pytest.mark.parametrize("key", ["42", "2ENG-7", "acme/shop#12", "ÄRGER-1", "A" * 60 + "-1", "PROJ_X-9"])
 @pytest.mark.parametrize("place", ["7", "acme/shop"])
 def test_events_of_the_code_host_find_an_item_of_any_key(key: str, place: str) -> None:

@@ -64,6 +64,21 @@ def test_a_job_that_another_events_run_skips_is_not_done_by_that() -> None:
         assert Github(runs=[*runs, run("lint", id=3, suite=2)], workflows=same).judged().verdict == verdict
 
 
+def test_a_failure_of_a_push_is_not_undone_by_the_pull_requests_run() -> None:
+    """Two events of one workflow test two trees; what the newer one only did not run to its end is replaced by it."""
+    for old, verdict in (("failure", "mend"), ("cancelled", "open")):
+        same = [workflow(1, event="push", conclusion=old), workflow(2, event="pull_request")]
+        assert two(old, "success", workflows=same).judged().verdict == verdict
+
+
+def test_a_late_job_of_an_older_run_is_old() -> None:
+    """Its check run is made last, when the newer run has ended."""
+    late = run("test", "failure", id=3, suite=1, started_at=before(minutes=1))
+    done = run("test", "success", id=2, suite=2, started_at=before(minutes=5))
+    same = [workflow(1, created_at=before(hours=2), conclusion="failure"), workflow(2, created_at=before(minutes=9))]
+    assert Github(runs=[late, done], workflows=same).judged().verdict == "open"
+
+
 def test_the_ref_in_a_workflows_path_is_no_part_of_its_name() -> None:
     """GitHub adds the branch or the pull request that the file was taken from."""
     paths = ("ci.yml@refs/heads/main", "ci.yml@refs/pull/1/merge")

@@ -222,3 +222,17 @@ def test_as_few_requests_as_its_state_allows() -> None:
     assert len(Github(runs=[run("ci", None)]).asked_by_reading()) == 4
     assert len(Github(runs=[run("ci", "failure", app="ci-app")]).asked_by_reading()) == 8
     assert len(Github().asked_by_reading()) == 10
+
+
+def test_a_workflow_that_a_ruleset_requires_is_expected() -> None:
+    asked = {"type": "workflows", "parameters": {"workflows": [{"path": ".github/workflows/audit.yml"}]}}
+    judged = Github(workflows=[workflow(1)], rules=[asked]).judged()
+    assert judged.verdict == "wait" and ".github/workflows/audit.yml" in judged.why
+    assert Github(workflows=[workflow(1), workflow(2, path="audit.yml")], rules=[asked]).judged().verdict == "open"
+
+
+@pytest.mark.parametrize(("age", "verdict"), [(59, "wait"), (60, "open")])
+def test_checks_that_may_still_begin_are_waited_for(age: int, verdict: str) -> None:
+    """GitHub makes those of a push one by one: after some seconds the first may be green and alone."""
+    fresh = [suite(1, created_at=before(seconds=age))]
+    assert Github(suites=fresh, workflows=[workflow(1, created_at=before(seconds=age))]).judged().verdict == verdict
