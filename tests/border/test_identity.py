@@ -174,23 +174,6 @@ def test_a_hint_that_knows_only_todays_key_starts_no_second_agent() -> None:
     run(story())
 
 
-def test_two_records_of_one_item_start_one_agent() -> None:
-    """Two hints that knew only its keys were heard before anybody had read it."""
-
-    async def story() -> None:
-        world = World()
-        item = ticket("ACME-142", id=f"linear:{UUID}", source=Source(provider="linear", external_id=UUID))
-        item = item.model_copy(update={"former_keys": ("OPS-3",)})
-        world.tracker.items[item.id] = item
-        for key in ("ACME-142", "OPS-3"):
-            await world.store.put_in_flight(InFlightRecord(work_item_id=key, born=f"born-{key}"))
-        for n, key in enumerate(("OPS-3", "ACME-142")):
-            await world.hear(ItemChanged(id=f"e{n}", work_item_id=key, at=world.now))
-        assert len(world.fleet.orders) == 1
-
-    run(story())
-
-
 def test_an_old_key_that_an_item_has_again_leads_to_it() -> None:
     """It moved away and came back, and meanwhile another issue had that key."""
 

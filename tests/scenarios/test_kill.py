@@ -95,7 +95,7 @@ def ends_done(w: World, home: Home, key: str) -> None:
         (State.RUNNING, "linear", "issueUpdate", 1),
         (State.IN_REVIEW, "github", "pulls.create", 1),
         (State.MERGING, "github", "pulls.merge", 1),
-        (State.DONE, "linear", "commentCreate", 1),
+        (State.DONE, "linear", "commentCreate", 2),
     ],
 )
 def test_killed_in_a_state(stage: tuple[World, Home, Server], state: State, vendor: str, call: str, n: int) -> None:
@@ -181,5 +181,6 @@ def test_killed_at_every_call(stage: tuple[World, Home, Server], acted: bool) ->
     server.start()
     assert home.rests(key)[key].state is State.DONE
     done = DONE_VAGUE._replace(states=("Backlog", *DONE_VAGUE.states))
-    assert counted(w, home, key) == done
+    unseen = tuple(state for state in done.states if state != "In Progress")  # it ended while nobody was there
+    assert counted(w, home, key) in (done, done._replace(states=unseen))
     assert [name for name in branches(w) if key in name] == [f"factory/{key}-the-cart-is-confusing"]
