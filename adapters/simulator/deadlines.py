@@ -64,7 +64,7 @@ def given_up_in_due_time(write: Saved) -> str:
 def blocks_are_reminded_of(simulation: Simulation, tenant: int) -> Iterator[str]:
     """What needs a person for long is said once more on its ticket, with why and what to do."""
     ledger, after = simulation.ledgers[tenant], simulation.configs[tenant].runner.remind_blocked_after
-    if is_hopeless(simulation, "post_comment"):
+    if is_hopeless(simulation, "post_comment", "post_activity"):
         return
     for key, record in ledger.records.items():
         if record.state is not State.BLOCKED or record.block is None:

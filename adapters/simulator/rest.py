@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 HEARD_WITHIN = 14 * DAY  # a thread is known for 30 days, and a delivery may take 15
 SESSION_WAITS = 10.0  # seconds
 DISARMED_WITHIN = 1_800.0  # seconds, beyond the longest time for which a vendor is away
-STOPS, MERGED = "The factory stops here:", "Merged:"
+STOPS, MERGED, REVIEW = "The factory stops here:", "Merged:", "Ready for review:"
 SAID = {
     MERGED: State.DONE,
     STOPS: State.BLOCKED,
+    REVIEW: State.IN_REVIEW,
     "This has waited for a person": State.BLOCKED,
     "Nobody answered within": State.FAILED,
     REVIEW_WAITS: State.IN_REVIEW,
@@ -106,7 +107,7 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, record in ledger.records.items():
         comments = "\n".join(outside.world.truths[key].comments)
-        unsaid = is_hopeless(simulation, "post_comment")
+        unsaid = is_hopeless(simulation, "post_comment", "post_activity")
         stopped = [comment for comment in outside.world.truths[key].comments if comment.startswith(STOPS)]
         block = record.block if record.state is State.BLOCKED else None
         said = block and any(for_comment(block.why) in comment and block.fix in comment for comment in stopped)

@@ -17,7 +17,7 @@ from ..config import FactoryConfig
 from . import comments
 from .activity import Activity, Link, PlanStep, Status
 from .effects import AcknowledgeSession, ConcludeSession, OpenPullRequest, PostActivity, UpdateSession
-from .events import EffectFailed, Event, ItemChanged, QuestionAsked, ReplyReceived, StopRequested
+from .events import CheckedIn, EffectFailed, Event, ItemChanged, QuestionAsked, ReplyReceived, StopRequested
 from .foreign_text import for_comment
 from .records import InFlightRecord, State, Transition
 from .replies import may_answer
@@ -63,7 +63,9 @@ def follow(
     before: InFlightRecord, event: Event, decided: Transition | None, config: FactoryConfig
 ) -> Transition | None:
     """What the step decided, and what follows from it for the sessions of the item."""
-    after, effects = decided or Transition(before.remember(event))
+    # A look at the clock alone is not remembered: the next refresh tells it from a repeat, and 200 of them in a long
+    # review would take the place of events that must be.
+    after, effects = decided or Transition(before if isinstance(event, CheckedIn) else before.remember(event))
     opened, written_in = _opened_by(event), _written_in(event)
     session = opened or after.session_id or written_in or (event.session_id if isinstance(event, QuestionAsked) else "")
     if not session:

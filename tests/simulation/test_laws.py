@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.simulator.deadlines import REVIEW_WAITS
-from adapters.simulator.rest import MERGED, SAID, STOPS
+from adapters.simulator.rest import MERGED, REVIEW, SAID, STOPS
 from adapters.simulator.schedule import Schedule, Ticket
 from adapters.simulator.vendors import QUESTION
 from factory_core.dispatch import comments
@@ -39,6 +39,7 @@ def test_each_comment_is_known_by_its_beginning() -> None:
     written = {
         MERGED: comments.summary(merged, NOW, CONFIG),
         STOPS: comments.blocked(BLOCK),
+        REVIEW: comments.ready_for_review(merged, PULL, "Renamed it.", CONFIG),
         "This has waited for a person": comments.still_blocked(BLOCK, "3 d"),
         "Nobody answered within": comments.gave_up(CONFIG),
         REVIEW_WAITS: _said_in_review(),
