@@ -162,11 +162,13 @@ class Performer:
         return unknown and await self._twin(record, item) is not None
 
     async def _runs_twice(self, record: InFlightRecord, item: WorkItem) -> bool:
-        """Does another record of the item have an agent, or come before this one?"""
-        twin = await self._twin(record, item)
+        """Does another record of the item have an agent, or come before this one? Who has the item's own id never asks:
+        it comes before all others."""
+        twin = await self._twin(record, item) if record.work_item_id != item.id else None
         if twin is None or twin.state in OVER:
             return False
-        return twin.run is not None or (twin.born, twin.work_item_id) < (record.born, record.work_item_id)
+        first = twin.work_item_id == item.id or (twin.born, twin.work_item_id) < (record.born, record.work_item_id)
+        return twin.run is not None or first
 
     async def _read_item(self, record: InFlightRecord, planned: Planned, effect: effects.ReadItem) -> Outcome:
         item = await self._tracker.read_item(record.work_item_id)
