@@ -52,8 +52,14 @@ def counted(world: World, home: Home, key: str) -> Count:
         pull_requests=len(pulls),
         merged=sum(pull["merged"] for pull in pulls),
         commits_on_main=sum(subject.startswith(f"{key}:") for subject in subjects),
-        runs=len([path for path in home.run_directories() if path.name.startswith(home.runs_begin(key))]),
+        runs=len([path for path in home.run_directories() if path.name.startswith(runs_begin(home, key))]),
     )
+
+
+def runs_begin(home: Home, key: str) -> str:
+    """What the names of the item's runs begin with."""
+    record = home.record(key)
+    return f"{record.work_item_id if record else key}.".replace(":", ".")
 
 
 def branches(world: World) -> list[str]:

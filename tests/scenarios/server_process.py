@@ -140,10 +140,6 @@ class Home:
         record = self.record(key)
         return record.work_item_id if record else key
 
-    def runs_begin(self, key: str) -> str:
-        """What the names of the item's runs begin with."""
-        return f"{self.item_id(key)}.".replace(":", ".")
-
     def run_directories(self) -> list[Path]:
         return sorted(self.path.glob(f".factory/fleet/{self.tenant}/runs/*"))
 

@@ -10,7 +10,7 @@ import pytest
 
 from factory_core.dispatch.records import State
 
-from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, branches, counted
+from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, branches, counted, runs_begin
 from .sandbox_thread import PATIENCE, World, world
 from .server_process import Home, Server, factory, until
 
@@ -150,7 +150,7 @@ def test_a_run_that_ends_while_nobody_is_there_is_adopted(stage: tuple[World, Ho
     key = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: sleep 1\n")
     home.in_state(key, State.RUNNING)
     server.kill()
-    (run,) = [path for path in home.run_directories() if path.name.startswith(home.runs_begin(key))]
+    (run,) = [path for path in home.run_directories() if path.name.startswith(runs_begin(home, key))]
     until(lambda: (run / "result.json").exists())
     server.start()
     assert home.rests(key)[key].state is State.DONE

@@ -14,7 +14,7 @@ import pytest
 from factory_core.dispatch.queued_run import RunState
 from factory_core.dispatch.records import State
 
-from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
+from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted, runs_begin
 from .sandbox_thread import World, world
 from .server_process import Home, Server, until
 from .worker_process import TOKEN, WorkerProcess, at_work, factory_with_workers, queued
@@ -30,7 +30,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Ho
 
 def starts(home: Home, worker: WorkerProcess, key: str) -> list[int]:
     """How often an agent was started in each of the item's runs."""
-    outputs = [run / "output.jsonl" for run in worker.runs() if run.name.startswith(home.runs_begin(key))]
+    outputs = [run / "output.jsonl" for run in worker.runs() if run.name.startswith(runs_begin(home, key))]
     return [path.read_text().count('"started"') for path in outputs if path.exists()]
 
 
@@ -82,7 +82,7 @@ def test_a_server_that_is_killed_hears_the_end_from_its_worker(served: tuple[Wor
         key = w.ticket("Rename total to amount", SLOW)
         until(lambda: starts(home, worker, key) == [1])
         server.kill()
-        (run,) = [run for run in worker.runs() if run.name.startswith(home.runs_begin(key))]
+        (run,) = [run for run in worker.runs() if run.name.startswith(runs_begin(home, key))]
         until((run / "result.json").exists)
         server.start()
         assert home.rests(key)[key].state is State.DONE
