@@ -112,6 +112,7 @@ class Rules(Frozen):
     running: int = 0  # the limit of the running column; 0: it has none of its own
     policy: Literal["never", "on-green", "on-green-with-review"] = "on-green"
     required: bool = True  # the configuration names the check that counts
+    settles: float = 60.0  # so old is a head that is merged
     unanswered: float = 0.0  # after which a review that nobody gives is given up; 0: as by default
     auto: bool = False
     sweeps: float = HOUR  # between two looks for missed events
@@ -160,6 +161,7 @@ class Schedule(Frozen):
                 "policy": rules.policy,
                 "auto": rules.auto and rules.policy != "on-green-with-review",
                 "requiredChecks": ["ci"] if rules.required else [],
+                "settleFor": rules.settles,
             }
             | ({"remindAfter": rules.unanswered / 2, "giveUpAfter": rules.unanswered} if rules.unanswered else {}),
             "runner": {

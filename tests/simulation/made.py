@@ -67,7 +67,8 @@ def failing(n: int) -> Schedule:
 
 def unsure(n: int) -> Schedule:
     """The code host does not say everything at its nth answer."""
-    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1"),), faults=(Fault(kind="stale", nth=n + 1),))
+    fault = Fault(kind="stale", nth=n + 1)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1"),), rules=Rules(settles=0.0), faults=(fault,))
 
 
 def answered_twice(n: int) -> Schedule:
