@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all their own set-up: a Python ≥ 3.11 and git are enough. `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench format docs lock aws-package aws-lock cloudflare-package cloudflare-lock clean
+.PHONY: help demo test soak check bench format docs lock aws-package aws-lock cloudflare-package cloudflare-lock clean
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -15,8 +15,14 @@ help:  ## this list
 demo: $(READY)  ## see tickets become merged pull requests, on this machine alone
 	@$(BIN)/factory demo
 
-test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser  ## everything; with CI=true a skip is a failure
+test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser wall proxies  ## everything; with CI=true a skip is a failure
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+soak: $(READY)  ## for an hour or more: thousands of hostile draws and of simulated schedules; ARGS=--seed=N repeats one
+	$(BIN)/factory simulate --hostile --schedules 3000 --save .soak $(ARGS)
+	$(BIN)/factory simulate --schedules 20000 --save .soak $(ARGS)
+	$(BIN)/python -m tests.hosts.flood 5000 60
+	$(BIN)/python -m tests.fuzz --seconds 900 $(ARGS)
 
 check: $(READY)  ## format, lint, types, import contracts, pure tests: under a minute
 	$(BIN)/ruff format --check .
@@ -94,3 +100,15 @@ browser:
 	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null \
 	  || echo "chromium cannot be had: the tests in a browser will be skipped"
+
+.PHONY: proxies
+proxies:
+	@{ command -v nginx && command -v caddy; } >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx caddy; } >/dev/null \
+	  || echo "nginx and Caddy cannot be had: the tests behind them will be skipped"
+
+.PHONY: wall
+wall:
+	@{ command -v bwrap && command -v socat; } >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends bubblewrap socat; } >/dev/null \
+	  || echo "bubblewrap and socat cannot be had: the tests of the wall around agents will be skipped"

@@ -19,7 +19,7 @@ from .credentials import Secrets
 from .registry import Access, Vendor, declared
 
 if TYPE_CHECKING:
-    import httpx2
+    from .providers.http_call import RedactingClient
 
 
 def utc_now() -> datetime:
@@ -35,7 +35,7 @@ class Ports(NamedTuple):
     reader: Any
 
 
-def ports_of(config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient) -> Ports:
+def ports_of(config: FactoryConfig, secrets: Secrets, http: RedactingClient) -> Ports:
     """Needs no secret: what is missing is told by check_connections()."""
 
     def role(provider: str, name: str) -> Any:
@@ -52,7 +52,7 @@ def ports_of(config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient) 
 
 
 def keep_organisations(
-    config: FactoryConfig, secrets: Secrets, http: httpx2.AsyncClient, organisations: Mapping[str, str]
+    config: FactoryConfig, secrets: Secrets, http: RedactingClient, organisations: Mapping[str, str]
 ) -> None:
     """A token that takes another one's place must be of the same organisation, where that is known: in another one our
     tickets do not exist, and would be taken for deleted."""

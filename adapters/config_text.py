@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from factory_core.config import FactoryConfig, read_config
+from factory_core.addresses import credential_in, is_private
+from factory_core.config import FactoryConfig, line_of, read_config
 from factory_core.errors import ConfigProblem
 from factory_core.intake.payload import parse
 
@@ -18,6 +19,7 @@ def config_of(text: str, file: str) -> FactoryConfig:
         raise ConfigProblem(f"{file} is empty", why="it must be a mapping", fix="factory init")
     config = read_config(document, file=file, text=text)
     declared(config)
+    _check_addresses(config, file, text)
     return config
 
 
@@ -28,6 +30,22 @@ def config_of_tenant(text: str, tenant: str, file: str) -> FactoryConfig:
         why = f"it says {config.tenant!r}, and stands under {tenant!r}"
         raise ConfigProblem(f"{file}: tenant", why=why, fix=f"In factory.config.yaml: set tenant to {tenant}")
     return config.model_copy(update={"tenant": tenant})
+
+
+def _check_addresses(config: FactoryConfig, file: str, text: str) -> None:
+    """No credential stands in an address, and none is sent where others can read it."""
+    for name, repository in config.repositories.items():
+        if held := credential_in(repository.clone_url):
+            where = f"{file}{line_of(text, ('repositories', name, 'cloneUrl'))}: repositories.{name}.cloneUrl"
+            why = f"it holds {held}, which process lists, records and workers would show; the token has its own place"
+            raise ConfigProblem(where, why=why, fix=f"In {file}: take it out, and let `factory connect` keep the token")
+    for name in declared(config):
+        section = getattr(config, name)
+        for key, field in (("url", "url"), ("gitUrl", "git_url")):
+            if (url := getattr(section, field, "")) and not is_private(url):
+                where = f"{file}{line_of(text, (name, key))}: {name}.{key}"
+                why = "the token would go there in the open: only https is private, and http on this machine"
+                raise ConfigProblem(where, why=why, fix=f"In {file}: begin it with https://")
 
 
 def _parsed(text: str, file: str) -> object:

@@ -11,12 +11,14 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from .bounded_http import HEAD_BYTES, BoundedProtocol, BoundedServer, Bounds
 
-class GuestServer(uvicorn.Server):
+
+class GuestServer(BoundedServer):
     """Signals belong to the process that this server is a guest in; `up` is set when it answers."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: uvicorn.Config, bounds: Bounds) -> None:
+        super().__init__(config, bounds)
         self.up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -29,16 +31,31 @@ class GuestServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def served(app: ASGIApp, listening: socket.socket, http: Any = "h11", **options: Any) -> AsyncIterator[str]:
+async def served(
+    app: ASGIApp,
+    listening: socket.socket,
+    http: type[BoundedProtocol] = BoundedProtocol,
+    bounds: Bounds | None = None,
+    **options: Any,
+) -> AsyncIterator[str]:
     """Serve on a socket that already listens while the block runs, and give the address.
 
     asyncio leaves Nagle's algorithm on for sockets that it did not make itself: each answer would wait 40 ms for the
     client's delayed acknowledgement. Accepted sockets inherit the option.
-
-    h11 refuses a head that does not end; httptools, which uvicorn takes where it is installed, reads on for ever.
     """
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    server = GuestServer(uvicorn.Config(app, http=http, log_config=None, timeout_graceful_shutdown=1, **options))
+    bounds = bounds or Bounds()
+    config = uvicorn.Config(
+        app,
+        http=http,
+        ws="none",
+        log_config=None,
+        timeout_graceful_shutdown=1,
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        forwarded_allow_ips=list(bounds.trusted_proxies),
+        **options,
+    )
+    server = GuestServer(config, bounds)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     up = asyncio.create_task(server.up.wait())
     await asyncio.wait({running, up}, return_when=asyncio.FIRST_COMPLETED)

@@ -21,18 +21,25 @@ from factory_core.status_page import item_page, page, stale_page
 from factory_core.status_report import StatusReport
 
 from .assembly import utc_now
-from .credentials import Secrets
-from .registry import Secret
+from .credentials import MAKE_ONE, Secrets, weakness
+from .registry import SHORTEST, Secret
 from .visitors import page_response
 
-TOKEN = Secret("status token", ("FACTORY_STATUS_TOKEN",), "any long random text")
+TOKEN = Secret("status token", ("FACTORY_STATUS_TOKEN",), f"`{MAKE_ONE}` makes one", SHORTEST)
 _ITEM = re.compile(r"/items/(.+)")
 
 
 def is_known(secrets: Secrets, password: str) -> bool:
-    """Is it the tenant's password? Each that is good just now costs the same time."""
-    good = [hmac.compare_digest(password.encode(), token.encode()) for token in secrets.several(TOKEN)]
-    return any(good)
+    """Is it the tenant's password? Each that is good just now costs the same time; a weak one opens nothing."""
+    tokens = secrets.several(TOKEN)
+    good = [hmac.compare_digest(password.encode(), token.encode()) for token in tokens]
+    return any(good) and not weakness(TOKEN, tokens)
+
+
+def weak_token(secrets: Secrets) -> list[str]:
+    """What is to be said of a password that opens nothing because anybody could guess it."""
+    weak = weakness(TOKEN, secrets.several(TOKEN))
+    return [f"a good {secrets.names(TOKEN)[0]}"] if weak else []
 
 
 class LastReport(Protocol):

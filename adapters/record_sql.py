@@ -8,7 +8,9 @@ Bodies leave out what equals a field's default, so the defaults of stored models
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,6 +23,8 @@ from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.errors import UnreadableRecord
 from factory_core.intake.payload import parse_as, whole
 from factory_core.work_item import Frozen
+
+from .damage import Damage
 
 SCHEMA_VERSION = 1
 SCHEMA = (
@@ -272,6 +276,12 @@ def decode(model: type[Model], body: str) -> Model:
             why=f"{where}: {first['msg']}; it is damaged, or a newer release of the factory wrote it",
             fix="In the shell: run the newest release of the factory that ever used this store",
         ) from None
+
+
+def readable(model: type[Model], bodies: Iterable[str]) -> list[Model]:
+    """Those that this release can read."""
+    damage = Damage()
+    return [one for body in bodies if (one := damage.read("", partial(decode, model, body)))]
 
 
 def microseconds(moment: datetime) -> int:

@@ -21,28 +21,34 @@ from factory_core.ports import (
 )
 
 if TYPE_CHECKING:
-    import httpx2
-
     from .providers.credential import Token
+    from .providers.http_call import RedactingClient
 
 
 class Access(NamedTuple):
-    """How a vendor is reached: connections, where today's token is found, the time."""
+    """How a vendor is reached: connections that carry no secret in what they send, where today's token is found, the
+    time."""
 
-    http: httpx2.AsyncClient
+    http: RedactingClient
     token: Token
     clock: Clock
 
 
 class Secret(NamedTuple):
-    """What a person must give, under which names it is looked for (first wins), and where the vendor shows it."""
+    """What a person must give, under which names it is looked for (first wins), and where the vendor shows it.
+
+    `shortest`: characters of one that others show to us or sign with; what is shorter can be guessed.
+    """
 
     what: str
     names: tuple[str, ...]
     where: str
+    shortest: int = 0
 
 
-WORKERS = Secret("token", ("FACTORY_WORKER_TOKEN",), "factory connect workers makes one")
+SHORTEST = 16  # GitHub's and Slack's own are 32 and more
+
+WORKERS = Secret("token", ("FACTORY_WORKER_TOKEN",), "factory connect workers makes one", SHORTEST)
 """What every worker of a tenant shows; two, with a comma between, while it is being rotated."""
 
 Role = Callable[[Access, FactoryConfig], Any]
@@ -123,7 +129,9 @@ def _relayfile_reader(access: Access, config: FactoryConfig) -> PointerReader:
 VENDORS: dict[str, Vendor] = {
     "linear": Vendor(
         token=Secret("token", ("LINEAR_API_KEY", "LINEAR_ACCESS_TOKEN"), "linear.app → Settings → Security & access"),
-        webhook_secret=Secret("signing secret", ("LINEAR_WEBHOOK_SECRET",), "linear.app → Settings → API → Webhooks"),
+        webhook_secret=Secret(
+            "signing secret", ("LINEAR_WEBHOOK_SECRET",), "linear.app → Settings → API → Webhooks", SHORTEST
+        ),
         webhook=_linear_webhook,
         tracker=_linear_tracker,
         channel=_linear_channel,
@@ -131,7 +139,7 @@ VENDORS: dict[str, Vendor] = {
     "slack": Vendor(
         token=Secret("bot token", ("SLACK_BOT_TOKEN",), "api.slack.com/apps → your app → OAuth & Permissions"),
         webhook_secret=Secret(
-            "signing secret", ("SLACK_SIGNING_SECRET",), "api.slack.com/apps → your app → Basic Information"
+            "signing secret", ("SLACK_SIGNING_SECRET",), "api.slack.com/apps → your app → Basic Information", SHORTEST
         ),
         webhook=_slack_webhook,
         channel=_slack_channel,
@@ -139,14 +147,16 @@ VENDORS: dict[str, Vendor] = {
     "github": Vendor(
         token=Secret("token", ("GITHUB_TOKEN", "GH_TOKEN"), "github.com → Settings → Developer settings"),
         webhook_secret=Secret(
-            "webhook secret", ("GITHUB_WEBHOOK_SECRET",), "github.com → the repository → Settings → Webhooks"
+            "webhook secret", ("GITHUB_WEBHOOK_SECRET",), "github.com → the repository → Settings → Webhooks", SHORTEST
         ),
         webhook=_github_webhook,
         target=_github_target,
     ),
     "relayfile": Vendor(
         token=Secret("token", ("RELAYFILE_TOKEN",), "your relayfile workspace"),
-        webhook_secret=Secret("webhook secret", ("RELAYFILE_WEBHOOK_SECRET",), "the answer to creating the webhook"),
+        webhook_secret=Secret(
+            "webhook secret", ("RELAYFILE_WEBHOOK_SECRET",), "the answer to creating the webhook", SHORTEST
+        ),
         webhook=_relayfile_webhook,
         reader=_relayfile_reader,
     ),

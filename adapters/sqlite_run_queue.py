@@ -41,4 +41,4 @@ class SqliteRunQueue:
 
     async def workers(self, since: datetime) -> Sequence[Worker]:
         rows = await self._database.read(sql.select_workers(self._tenant, since))
-        return [sql.decode(Worker, body) for (body,) in rows]
+        return sql.readable(Worker, (body for (body,) in rows))

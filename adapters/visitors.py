@@ -31,8 +31,8 @@ def visitor(authorization: str) -> Visitor:
 
 def page_response(drawn: Page, if_none_match: str | None, status: int = 200) -> HttpResponse:
     """The page, or 304 when the visitor has this very one."""
-    headers = drawn.headers
-    kind = headers.pop("Content-Type")
-    if status == 200 and if_none_match == headers["ETag"]:
+    headers = {name.lower(): value for name, value in drawn.headers.items()}
+    kind = headers.pop("content-type")
+    if status == 200 and if_none_match == headers["etag"]:
         return HttpResponse(status=304, content_type=kind, headers=headers)
     return HttpResponse(status=status, body=drawn.html.encode(), content_type=kind, headers=headers)

@@ -8,7 +8,7 @@ import json
 from time import time
 from typing import Any
 
-SECRET = "bench-secret"
+SECRET = "bench-webhook-secret"
 DESCRIPTION = "The total in the cart is wrong when a voucher is used. " * 16
 TICKET = {"title": "The cart is off", "description": DESCRIPTION, "padding": ""}
 TICKET["padding"] = "." * (1000 - len(json.dumps(TICKET)))

@@ -11,7 +11,7 @@ import inspect
 import pkgutil
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from pydantic.alias_generators import to_camel
 
 from adapters.registry import VENDORS
 from adapters.simulator.draw import draw
+from adapters.simulator.hostile.laws import LAWS
 from adapters.simulator.laws import every_law
 from factory_cli.main import COMMANDS
 from factory_cli.topics import TOPICS
@@ -31,6 +32,7 @@ from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
 from factory_core.section import Section
 from tests.simulation.made import over_sqlite
 from tests.simulation.mutations import MUTATIONS, Mutation
+from tests.triage import scoring
 
 ROOT = Path(__file__).resolve().parent.parent
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
@@ -250,9 +252,16 @@ def schemas() -> str:
 
 def laws() -> str:
     """What the simulator checks."""
-    return "\n".join(
-        ["| law | what it says |", "|---|---|", *(f"| `{n}` | {words} |" for n, words in every_law().items())]
-    )
+    return _table_of_laws(every_law())
+
+
+def hostile_laws() -> str:
+    """What is checked after each run of the hostile engine."""
+    return _table_of_laws(LAWS)
+
+
+def _table_of_laws(known: Mapping[str, str]) -> str:
+    return "\n".join(["| law | what it says |", "|---|---|", *(f"| `{n}` | {words} |" for n, words in known.items())])
 
 
 def mistakes() -> str:
@@ -281,7 +290,9 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "environment": topic("environment"),
     "schemas": schemas,
     "laws": laws,
+    "hostile-laws": hostile_laws,
     "mistakes": mistakes,
+    "triage": scoring.table,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from time import monotonic
+from typing import Literal
 
 import httpx2
 
@@ -13,9 +14,11 @@ from factory_core.connections import ProviderConnection
 from factory_core.intake.payload import parse
 from factory_core.status_report.spelling import one_line, vendor
 
-from .arguments import unknown
+from .arguments import Usage, unknown
 from .check import ask
 from .doctor_machine import PATIENCE, Finding, machine
+from .doctor_safety import try_safety
+from .merge_rules import merge_connection
 from .output import Output
 from .place import Place, config_argument, place_of
 
@@ -23,6 +26,9 @@ from .place import Place, config_argument, place_of
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("provider", metavar="PROVIDER", nargs="?", default="", help="look at this one alone")
     parser.add_argument("--last-rejected", action="store_true", help="why the running factory last refused a webhook")
+    parser.add_argument(
+        "--safety", action="store_true", help="play harmless attacks on this machine; 1: one got through"
+    )
     config_argument(parser)
 
 
@@ -31,6 +37,11 @@ def run(args: argparse.Namespace, out: Output) -> int:
     known = place.config.providers()
     if args.provider and args.provider not in known:
         raise unknown("provider", args.provider, list(known), lambda near: f"factory doctor {near}", "factory doctor")
+    if args.safety:
+        if args.provider or args.last_rejected:
+            why, fix = "--safety looks at all of this machine and this configuration", "factory doctor --safety"
+            raise Usage("factory doctor: --safety stands alone.", why=why, fix=fix)
+        return try_safety(place, out)
     wanted = (args.provider,) if args.provider else known
     found = asyncio.run(_rejected(place, wanted) if args.last_rejected else _everything(place, wanted, args.provider))
     problems = sum(one.mark == "fail" for one in found)
@@ -39,13 +50,24 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 async def _everything(place: Place, wanted: tuple[str, ...], only: str) -> list[Finding]:
     near = [] if only else await machine(place)
-    return [*near, *await _providers(place, wanted)]
+    far = await _providers(place, wanted)
+    return [*near, *far, *([] if only or any(one.mark == "fail" for one in far) else await _merging(place))]
+
+
+async def _merging(place: Place) -> list[Finding]:
+    found = await merge_connection(place)
+    if found is None:
+        return []
+    if found.ready:
+        return [Finding("Merging", "ok", "checks", found.account)]
+    mark: Literal["fail", "skip"] = "fail" if found.waits_for_a_person else "skip"
+    return [Finding("Merging", mark, "checks", found.error, found.fix if mark == "fail" else "")]
 
 
 async def _providers(place: Place, wanted: tuple[str, ...]) -> list[Finding]:
     begun = monotonic()
     connections = {one.provider: one for one in await ask(place)}
-    lacking = {one.provider: one.name for one in missing_secrets(place.config, place.secrets)}
+    lacking = {one.provider: one.words for one in missing_secrets(place.config, place.secrets)}
     took = monotonic() - begun
     return [one for name in wanted for one in _provider(connections[name], lacking.get(name, ""), took)]
 
@@ -54,7 +76,7 @@ def _provider(found: ProviderConnection, lacking: str, took: float) -> list[Find
     section, connect = vendor(found.provider), f"factory connect {found.provider}"
     secret = Finding(section, "ok", "webhooks", "their secret is here")
     if lacking:
-        secret = Finding(section, "fail", "webhooks", f"no {lacking}", f"{connect} --signing-secret -")
+        secret = Finding(section, "fail", "webhooks", lacking, f"{connect} --signing-secret -")
     if found.ready or found.connected_scopes is not None:
         account = f", as {found.account}" if found.account else ""
         token = Finding(section, "ok", "token", f"works{account}, {took:.1f} s")
@@ -75,9 +97,11 @@ def _scopes(found: ProviderConnection, section: str) -> Finding:
 async def _rejected(place: Place, wanted: tuple[str, ...]) -> list[Finding]:
     """What the running factory says of its lines."""
     url = f"http://127.0.0.1:{place.config.server.port}/status.json"
+    token = place.environment.get("FACTORY_STATUS_TOKEN", "")
+    headers = {"authorization": f"Bearer {token}"} if token else {}
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
-            lines = parse((await http.get(url)).content)["lines"]
+            lines = parse((await http.get(url, headers=headers)).content)["lines"]
         noted = {line["name"]: line for line in lines}
     except (httpx2.HTTPError, ValueError, KeyError, TypeError):
         return [Finding(vendor(name), "skip", "refused", f"skipped, no factory answers at {url}") for name in wanted]

@@ -13,14 +13,15 @@ from typing import Literal, NamedTuple
 import httpx2
 
 from adapters.assembly import utc_now
-from adapters.fleets.local_engines.engines import ENGINES
+from adapters.fleets.local_engines.engine_state import EngineState
+from adapters.local.credentials import open_to_others
 from adapters.local.sqlite_file import SqliteFile
 from factory_core.dispatch.queued_run import present
 from factory_core.errors import Problem
 from factory_core.status_report.spelling import one_line
 
 from .check import workers_connection
-from .place import Place, relative, workers_at
+from .place import Place, engines_at, relative, wall_at, workers_at
 
 PATIENCE = 5.0  # seconds that any one look may take
 MOST_OFF = 30.0  # seconds; Slack and relayfile count a time stamp of 300 as an old recording
@@ -36,7 +37,7 @@ class Finding(NamedTuple):
 
 async def machine(place: Place) -> list[Finding]:
     agents = [await _workers(place)] if place.config.agents.fleet == "workers" else await _engines(place)
-    return [_config(place), await _clock(place), await _git(), *agents, await _store(place)]
+    return [_config(place), await _clock(place), await _git(), *agents, *_secrets_file(place), await _store(place)]
 
 
 def _config(place: Place) -> Finding:
@@ -53,6 +54,11 @@ def _config(place: Place) -> Finding:
             "This machine", "warn", "config", f"{words}: no ticket has a home", f"In {file}: add repositories"
         )
     return Finding("This machine", "ok", "config", words)
+
+
+def _secrets_file(place: Place) -> list[Finding]:
+    why, name = open_to_others(place.secrets_file), relative(place.secrets_file)
+    return [Finding("This machine", "warn", ".env", why, f"In the shell: chmod 600 {name}")] if why else []
 
 
 async def _clock(place: Place) -> Finding:
@@ -79,19 +85,17 @@ async def _git() -> Finding:
 
 
 async def _engines(place: Place) -> list[Finding]:
-    repositories = place.config.repositories.values()
-    used = dict.fromkeys(repository.engine or place.config.agents.engine for repository in repositories)
-    return [await _engine(place, name) for name in used or [place.config.agents.engine]]
+    engines = [_engine(state) for state in await engines_at(place)]
+    wall = await wall_at(place)
+    if wall is None:
+        return engines
+    mark: Literal["ok", "fail", "warn"] = "fail" if wall.fix else "warn" if place.config.agents.wall == "off" else "ok"
+    return [*engines, Finding("This machine", mark, "wall", wall.note, wall.fix)]
 
 
-async def _engine(place: Place, name: str) -> Finding:
-    fix = f"In the shell: install {name}; or in {place.path.name}: set agents.engine"
-    if name not in ENGINES:
-        return Finding("This machine", "fail", name, f"no such engine; known: {', '.join(ENGINES)}", fix)
-    if name == "console":
-        return Finding("This machine", "ok", name, "needs nothing")
-    said = await _first_line(name, "--version")
-    return Finding("This machine", "ok" if said else "fail", name, said or "not found", "" if said else fix)
+def _engine(state: EngineState) -> Finding:
+    mark: Literal["ok", "fail", "warn"] = "fail" if state.fix else "ok" if state.is_usual else "warn"
+    return Finding("This machine", mark, state.name, state.words, state.fix)
 
 
 async def _workers(place: Place) -> Finding:

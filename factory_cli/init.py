@@ -99,7 +99,12 @@ def config_text(choice: Choice, found: Found) -> str:
         ("repositories:", ""),
         (f"  {choice.repo}:", ""),
         (f"    base: {_yaml(found.base)}", "where work starts, and where it is merged"),
-        *([(f"    verify: {_yaml(found.verify)}", "must pass before a pull request")] if found.verify else []),
+        *(
+            [(f"    setup: {_yaml(found.setup)}", "before the agent; may reach package registries")]
+            if found.setup
+            else []
+        ),
+        *([(f"    verify: {_yaml(found.verify)}", "run by the factory before a pull request")] if found.verify else []),
         ("routing:", "or byLabel, byProject, byKeyword; without a route nothing starts"),
         (f"  default: {choice.repo}", ""),
         ("agents:", ""),

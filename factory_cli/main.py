@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sandbox": ("sandbox", "Linear, Slack, GitHub and relayfile on this machine", "Run"),
     "trigger": ("trigger", "sign and send a sample webhook", "Run"),
     "status": ("status", "what needs a person, what moves, what is in line", "See"),
+    "routes": ("routes", "which repository people chose for a project; forget it", "See"),
+    "triage": ("triage", "would this ticket start, and why? Starts nothing", "See"),
     "pipeline": ("pipeline", "retry or abort a ticket", "Act"),
     "simulate": ("simulate", "try to break every law in a simulated world", "Try out"),
     "help": ("help", "this page, or: exit-codes, environment, states, money", "Try out"),

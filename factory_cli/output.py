@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from factory_core.errors import Problem
+    from factory_core.ports import WallState
 
 MARKS = {"ok": "✓", "fail": "✗", "warn": "!", "skip": "–"}
 PLAIN_MARKS = {"ok": "ok", "fail": "FAIL", "warn": "warn", "skip": "skip"}
@@ -148,3 +149,10 @@ def _speaks_utf8(stream: TextIO, environment: Mapping[str, str]) -> bool:
         return False
     locale = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "UTF-8")
     return "utf8" in locale.lower().replace("-", "")
+
+
+def wall_lines(wall: WallState, out: Output) -> list[str]:
+    """What a start says of the wall around agents."""
+    if not wall.fix:
+        return [f"  Wall       {wall.note}"]
+    return [f"  Wall       {out.mark('fail')} no agent starts: {wall.note}", f"             fix: {wall.fix}"]

@@ -8,15 +8,18 @@ import os
 import re
 import sys
 import uuid
+from decimal import Decimal
 from typing import NamedTuple
 
 from adapters.assembly import utc_now
-from factory_core.dispatch.events import AbortRequested, RetryRequested
+from factory_core.config import FactoryConfig
+from factory_core.dispatch.budget import larger, limit
+from factory_core.dispatch.events import AbortRequested, BudgetRaised, RetryRequested
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.transitions import IGNORED, TABLE
 from factory_core.errors import StoppedByRule
 from factory_core.factory import Factory
-from factory_core.status_report.spelling import money, retry
+from factory_core.status_report.spelling import cost, money, retry
 
 from .arguments import Usage, refuse_to_ask
 from .output import Output
@@ -39,11 +42,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="the ticket, as ACME-142")
     config_argument(parser)
     parser.add_argument("--reason", default="", help="said in the ticket's history; after a retry, told to the agent")
+    parser.add_argument(
+        "--budget", type=usd, metavar="USD", help="retry: the ticket may cost so much in all, and run again today"
+    )
     parser.add_argument("--yes", action="store_true", help="abort without asking")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
 
 
+def usd(value: str) -> Decimal:
+    """A sum in US dollars."""
+    found = re.fullmatch(r"\$?(\d{1,7}(?:\.\d{1,2})?)", value)
+    if not found or not Decimal(found[1]):
+        raise argparse.ArgumentTypeError(f"{value!r} is no sum in US dollars, as 20 or 20.50")
+    return Decimal(found[1])
+
+
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.budget and args.action != "retry":
+        raise Usage("--budget goes with retry.", why="nothing is spent after an abort", fix=f"{retry(args.key)}")
     if not KEY.fullmatch(args.key):
         raise Usage(
             "That is no ticket's key.", why="a key has a number and no spaces, as ACME-142", fix="factory status --all"
@@ -56,12 +72,21 @@ async def _run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
     before = await factory.store.get_in_flight(args.key)
     if before is None or before.state is State.NEW:
         raise UnknownItem
-    _refuse_pointless(before, args.action)
+    if args.budget:
+        _refuse_less(before, args.budget, factory.config)
+    else:
+        _refuse_pointless(before, args.action)
     plan = _plan(before, args.action)
+    if args.budget:
+        plan = plan._replace(does=f"raises the budget of {before.key} to {money(args.budget)}; {plan.does}")
     if args.dry_run:
         return _answer(before, args, out, changed=False, text=f"{_said(plan)}\nNothing was changed.")
     if args.action == "abort" and not args.yes:
         _ask(before, plan, args, out)
+    if args.budget:
+        before = await _raise(factory, before, args.budget, _who(out))
+        if (before.state, RetryRequested) not in TABLE:  # it goes on with that
+            return _answer(before, args, out, changed=True, text=_raised(before, factory.config))
     event = EVENTS[args.action](
         id=f"{args.action}:{uuid.uuid4().hex}",
         work_item_id=before.work_item_id,
@@ -75,6 +100,29 @@ async def _run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
     return _answer(after, args, out, changed=True, text=_done(after, args.action))
 
 
+async def _raise(factory: Factory, record: InFlightRecord, budget: Decimal, by: str) -> InFlightRecord:
+    event = BudgetRaised(
+        id=f"budget:{uuid.uuid4().hex}", work_item_id=record.work_item_id, at=utc_now(), by=by, usd=budget
+    )  # fmt: skip
+    return (await factory.runner.accept(event)).record
+
+
+def _refuse_less(record: InFlightRecord, budget: Decimal, config: FactoryConfig) -> None:
+    """Raise Usage where the ticket has as much already."""
+    has = limit(record, config)
+    if budget < has:
+        raise Usage(
+            f"{record.key} may cost {money(has)} already.",
+            why="this raises a budget; budget.item is what lowers it",
+            fix=f"factory pipeline retry {record.key} --budget {larger(has)}",
+        )
+
+
+def _raised(record: InFlightRecord, config: FactoryConfig) -> str:
+    most, follow = money(limit(record, config)), f"factory status {record.key}"
+    return f"{record.key} may cost {most} in all, and is {record.state}. A running factory goes on with it: {follow}"
+
+
 def _refuse_pointless(record: InFlightRecord, action: str) -> None:
     """Raise StoppedByRule with the machine's own reason where it ignores the event in this state."""
     cell = (record.state, EVENTS[action])
@@ -84,7 +132,8 @@ def _refuse_pointless(record: InFlightRecord, action: str) -> None:
 
 
 def _plan(record: InFlightRecord, action: str) -> Plan:
-    spent = f", spent {money(record.spent.usd)} so far" if record.spent.usd else ""
+    used = record.spent
+    spent = f", spent {cost(used.usd, used.cost_known)} so far" if used.usd or not used.cost_known else ""
     branch = f"branch {record.branch}, " if record.branch else ""
     if action == "retry":
         return Plan(f"judges {record.key} again, with tries from nothing{spent}", f"{branch}answers, the log", "")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,11 +13,14 @@ from typing import NamedTuple
 
 from adapters.assembly import utc_now
 from adapters.credentials import Secrets, prefix_of
+from adapters.fleets.local_engines.engine_state import EngineState, state_of
+from adapters.fleets.local_engines.engines import ENGINES
+from adapters.fleets.local_engines.environment import for_engine
 from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
-from adapters.local.credentials import environment_with_file, secrets_here
+from adapters.local.credentials import environment_with_file, open_to_others, secrets_here
 from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.local.wiring import leases_of, load_config
+from adapters.local.wiring import check_roots, leases_of, load_config
 from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.effects import Planned
@@ -23,11 +28,12 @@ from factory_core.dispatch.queued_run import Worker
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import ConfigProblem, Refused, StoreUnavailable
 from factory_core.factory import Factory
-from factory_core.ports import Fleet
+from factory_core.ports import Fleet, WalledFleet, WallState
 from factory_core.run_queue import WorkerFleet
 from factory_core.runner.drive import Outcome, Runner
 
 from .output import Output
+from .repository import look
 
 FILE = "factory.config.yaml"
 
@@ -51,6 +57,10 @@ class Place(NamedTuple):
     @property
     def store(self) -> Path:
         return self.path.parent / self.config.store.path
+
+    @property
+    def secrets_file(self) -> Path:
+        return self.path.parent / ".env"
 
     @property
     def home(self) -> Path:
@@ -88,6 +98,29 @@ def places_of(given: Sequence[str], out: Output) -> list[Place]:
     return places
 
 
+def with_roots(places: Sequence[Place], given: Sequence[str]) -> list[Place]:
+    """With what `--repo-root [NAME=]PATH` says of repositories; raise ConfigProblem for one that is not configured."""
+    found = list(places)
+    for one in given:
+        named, _, path = one.rpartition("=") if re.match(r"[\w.-]+/[\w.-]+=", one) else ("", "", one)
+        root = Path(path).absolute()
+        name = named or look(root).repo
+        at = next((n for n, place in enumerate(found) if name in place.config.repositories), -1)
+        if at < 0:
+            known = [name for place in found for name in place.config.repositories]
+            why = f"its origin names no repository that is configured ({', '.join(known) or 'none is'})"
+            fix = f"factory serve --repo-root {known[0] if known else 'NAME'}=PATH"
+            raise ConfigProblem("--repo-root is no checkout of a configured repository", why=why, fix=fix)
+        found[at] = found[at]._replace(config=_rooted(found[at].config, name, root))
+        check_roots(found[at].config, found[at].path.name, found[at].path.parent)
+    return found
+
+
+def _rooted(config: FactoryConfig, name: str, root: Path) -> FactoryConfig:
+    described = config.repositories[name].model_copy(update={"root": str(root)})
+    return config.model_copy(update={"repositories": {**config.repositories, name: described}})
+
+
 def _refuse_twins(configs: Sequence[FactoryConfig]) -> None:
     tenants = [config.tenant for config in configs]
     twin = next((tenant for tenant in tenants if tenants.count(tenant) > 1), "")
@@ -96,6 +129,12 @@ def _refuse_twins(configs: Sequence[FactoryConfig]) -> None:
         raise ConfigProblem(
             f"two configurations name the tenant {twin}", why=why, fix=f"In {FILE}: give each its own tenant"
         )
+
+
+def warn_of_open_secrets(file: Path, out: Output) -> None:
+    if why := open_to_others(file):
+        name = relative(file)
+        out.say(f"{out.mark('warn', stderr=True)} {name}: {why} → run: chmod 600 {name}")
 
 
 @contextmanager
@@ -108,20 +147,36 @@ def factory_at(place: Place) -> Iterator[Factory]:
         why = f"there is no state store {relative(place.store)}"
         raise StoreUnavailable("No factory has run here yet.", why=why, fix="factory serve")
     with closing(SqliteFile(place.store)) as file:
-        store = SqliteStateStore(file, place.config.tenant, utc_now)
-        runner = Runner(store, _leave, place.config, utc_now, holder="", wake=_nobody)
-        yield Factory(place.config, store, runner, utc_now, {}, None, _nobody)
+        store, redact = SqliteStateStore(file, place.config.tenant, utc_now), place.secrets.redact
+        runner = Runner(store, _leave, place.config, utc_now, holder="", wake=_nobody, redact=redact)
+        yield Factory(place.config, store, runner, utc_now, {}, None, _nobody, redact)
 
 
 @contextmanager
 def fleet_at(place: Place) -> Iterator[Fleet]:
     """What is known here of runs and workers; nothing is started by it."""
     if place.config.agents.fleet == "local":
-        yield LocalFleet(place.home / "fleet" / place.config.tenant, environment=os.environ, clock=utc_now)
+        home, policy = place.home / "fleet" / place.config.tenant, place.config.agents.wall
+        yield LocalFleet(home, environment=os.environ, clock=utc_now, wall=policy)
         return
     create_file(place.store)  # one of an older release has no room for runs yet
     with closing(SqliteFile(place.store)) as file:
         yield WorkerQueueFleet(leases_of(place.config, file), _untold)
+
+
+async def wall_at(place: Place) -> WallState | None:
+    """What keeps agents from the rest of this machine; None where none run that need it."""
+    with fleet_at(place) as fleet:
+        return await fleet.wall(place.config.engines()) if isinstance(fleet, WalledFleet) else None
+
+
+async def engines_at(place: Place) -> Sequence[EngineState]:
+    """The engines that start on this machine, as far as they exist."""
+    if place.config.agents.fleet == "workers":
+        return ()
+    environment = for_engine(os.environ, place.config.agents.pass_environment)
+    known = [ENGINES[name] for name in place.config.engines() if name in ENGINES]
+    return await asyncio.gather(*(state_of(engine, environment) for engine in known))
 
 
 async def workers_at(place: Place) -> Sequence[Worker]:

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-import os
-import re
+import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
-LOOKS_SECRET = re.compile(
-    r"lin_(?:api|oauth)_\w+|xox[a-z]-[\w-]+|gh[a-z]_\w{8,}|github_pat_\w+|sk-[\w-]{8,}"
-    r"|(?<=Bearer )[^\s'\"]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-)
-SHORTEST = 6  # a shorter value would take ordinary words out of the text
+from adapters.local.credentials import written_lines
+from adapters.redaction import in_this_process, values_of_secrets
+
 typed: list[str] = []
 """Secrets that were read from standard input or a prompt in this process."""
 
 
 def redacted(text: str, environment: Mapping[str, str]) -> str:
-    for value in sorted({*_known(environment), *typed}, key=len, reverse=True):
-        text = text.replace(value, "[hidden]")
-    return LOOKS_SECRET.sub("[hidden]", text)
+    """Without the secrets of every configuration that was read, of the environment, and of .env here."""
+
+    def here() -> Collection[str]:
+        return {*typed, *values_of_secrets(environment), *values_of_secrets(_written_here())}
+
+    return in_this_process(here)(text)
+
+
+MOST_FAULTS = 20
+"""Files that are kept; a fault that repeats has one."""
 
 
 def keep(text: str, environment: Mapping[str, str]) -> str:
-    """Write it to a file that only its owner can read, and give the path; empty when that does not work."""
+    """Write it to a file that only its owner can read, and give the path; empty when that does not work.
+
+    The same text again gives the same file, and of many the newest are kept: a fault that repeats fills no disk.
+    """
     directory = state_directory(environment)
-    path = directory / f"fault-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:12]
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        kept = sorted(directory.glob("fault-*.txt"))
+        again = next((path for path in kept if path.name.endswith(f"-{digest}.txt")), None)
+        for path in kept[: max(0, len(kept) - MOST_FAULTS + 1)] if again is None else ():
+            path.unlink(missing_ok=True)
+        path = again or directory / f"fault-{time.strftime('%Y%m%d-%H%M%S')}-{digest}.txt"
         path.touch(mode=0o600)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="replace")
     except OSError:
         return ""
     return str(path)
@@ -43,14 +54,9 @@ def state_directory(environment: Mapping[str, str]) -> Path:
     return (Path(given) if given.startswith("/") else Path.home() / ".local" / "state") / "factory"
 
 
-def _known(environment: Mapping[str, str]) -> Iterator[str]:
-    file = Path(".env")
+def _written_here() -> dict[str, str]:
+    """Also when no configuration could be read."""
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else []
+        return written_lines(Path(".env").read_text(encoding="utf-8", errors="replace"))
     except OSError:
-        lines = []
-    written = (line.partition("=") for line in lines)
-    pairs = [*environment.items(), *((name, value.strip().strip("'\"")) for name, _, value in written)]
-    for name, value in pairs:
-        if SECRET_NAME.search(name):
-            yield from (part for part in (value, *value.split(",")) if len(part.strip()) >= SHORTEST)
+        return {}

@@ -11,6 +11,12 @@ from factory_core.intake.payload import object_in, text
 
 REMOTE = re.compile(r"[/:](?P<repo>[\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 KNOWN = {"go.mod": "go test ./...", "Cargo.toml": "cargo test", "mix.exs": "mix test", "Gemfile": "rake test"}
+SETUPS = {
+    "package-lock.json": "npm ci", "pnpm-lock.yaml": "pnpm install --frozen-lockfile",
+    "yarn.lock": "yarn install --frozen-lockfile", "uv.lock": "uv sync --frozen", "go.sum": "go mod download",
+    "Cargo.lock": "cargo fetch --locked",
+}  # fmt: skip
+"""What makes a fresh work tree ready, by the file that says of which versions."""
 NODE_NOTHING = "no test specified"  # what npm init writes
 
 
@@ -18,6 +24,7 @@ class Found(NamedTuple):
     repo: str
     base: str
     verify: str
+    setup: str = ""
 
     @property
     def words(self) -> str:
@@ -29,13 +36,19 @@ def look(directory: Path) -> Found:
     remote = REMOTE.search(_git(directory, "config", "--get", "remote.origin.url"))
     head = _git(directory, "symbolic-ref", "--short", "refs/remotes/origin/HEAD").removeprefix("origin/")
     base = head or _git(directory, "symbolic-ref", "--short", "HEAD") or "main"
-    return Found(remote["repo"] if remote else "", base, verify_command(directory))
+    return Found(remote["repo"] if remote else "", base, verify_command(directory), setup_command(directory))
+
+
+def setup_command(directory: Path) -> str:
+    return next((command for name, command in SETUPS.items() if (directory / name).exists()), "")
 
 
 def verify_command(directory: Path) -> str:
     """The usual command for what lies here; empty when nothing is recognised."""
     if _make_tests(directory / "Makefile"):
         return "make test"
+    if (directory / "uv.lock").exists():
+        return "uv run --no-sync pytest"
     if any((directory / name).exists() for name in ("pytest.ini", "pyproject.toml", "tox.ini")):
         return "pytest"
     if _npm_tests(directory / "package.json"):

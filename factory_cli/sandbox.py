@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from pathlib import Path
 from typing import get_args
 
+from adapters.credentials import PUBLISHED
+from adapters.local.credentials import environment_with_file
 from adapters.sandbox.app import serving
+from adapters.sandbox.github.rules import Rules
 from adapters.sandbox.signing import Vendor
 from adapters.sandbox.world import Sandbox
+from factory_core.errors import Refused
 
 from .arguments import Usage
 from .output import Output
@@ -45,6 +50,7 @@ agents:
   engine: console
 merge:
   policy: on-green
+  requiredChecks: [ci]
   settleFor: 0s
 linear:
   url: {0}/linear
@@ -75,11 +81,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, out: Output) -> int:
     if not 0 <= args.port <= 65535 or not 0 < args.time_scale <= 100:
         raise Usage("--port or --time-scale is out of range.", why="0–65535, and 0–100", fix="factory sandbox --help")
+    _refuse_real_secrets(out)
     return asyncio.run(_serve(args, out))
+
+
+def _refuse_real_secrets(out: Output) -> None:
+    """What plays here gives orders to agents: a real vendor's secret is not for them, nor for what is tried out."""
+    known = environment_with_file(out.environment, Path(".env"))
+    real = [name for name in SECRETS if known.get(name) and not known[name].startswith(PUBLISHED)]
+    if real:
+        where = "the environment" if real[0] in out.environment else ".env here"
+        unset = " ".join(f"-u {name}" for name in real)
+        raise Refused(
+            "Not starting: secrets of real vendors are here.",
+            why=f"{where} has {', '.join(real)}, and agents that the sandbox gives work to could use them",
+            fix=f"In the shell: env {unset} factory sandbox"
+            if where == "the environment"
+            else "In the shell: start it in a directory without that .env",
+        )
 
 
 async def _serve(args: argparse.Namespace, out: Output) -> int:
     sandbox = await Sandbox.demo(time_scale=args.time_scale)
+    sandbox.github.protect("acme/shop", Rules(required_checks=("ci",)))
     senders = _senders(args.subscribe or ["http://127.0.0.1:8787/hooks/default"])
     for vendor, url in senders:
         sandbox.webhooks.subscribe(vendor, url, SECRETS[SIGNED_WITH[vendor]])
@@ -108,7 +132,7 @@ def _words(address: str, config: str, senders: list[tuple[Vendor, str]]) -> str:
     exports = "\n".join(f"export {name}={value}" for name, value in SECRETS.items())
     told = "\n".join(f"  {vendor:10}{url}" for vendor, url in senders)
     return (
-        f"Sandbox    {address}   (team DEMO, channel #eng-intake, repository acme/shop)\n"
+        f"Sandbox    {address}   (team DEMO, channel #eng-intake, repository acme/shop, whose main requires ci)\n"
         f"Webhooks go to\n{told}\n\nEnvironment:\n\n{exports}\n\nfactory.config.yaml:\n\n{config}\n"
         f'A first ticket:\n\n  curl -d \'{{"title": "Add a discount", "project": "Shop", '
         f'"state": "Ready for Agent"}}\' {address}/_/linear/issues\n\n'

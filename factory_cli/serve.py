@@ -8,20 +8,24 @@ import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from adapters.bounded_http import Bounds
 from adapters.credentials import MissingSecrets, missing_secrets, refuse_missing_secrets
+from adapters.fleets.local_engines.engine_state import EngineState
 from adapters.fleets.local_engines.processes import keep_private
 from adapters.local.presence import Presence
-from adapters.local.server import LOOPBACK, Site
+from adapters.local.server import Site, refuse_open_page
 from adapters.local.sqlite_file import SqliteFile
 from adapters.local.wiring import LocalTenant, open_store
 from adapters.loopback import served
+from adapters.pages import TOKEN
 from factory_core.connections import NotReady, refuse_to_start
 from factory_core.errors import Refused
+from factory_core.ports import WallState
 
 from . import VERSION
 from .check import look
-from .output import Output
-from .place import Place, config_argument, places_of, relative
+from .output import Output, wall_lines
+from .place import Place, config_argument, engines_at, places_of, relative, wall_at, warn_of_open_secrets, with_roots
 from .serve_log import log_to
 from .stopping import stop_signals
 
@@ -30,6 +34,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     config_argument(parser, several=True)
     parser.add_argument("--host", default="", help="instead of the configuration's server.host")
     parser.add_argument("--port", type=int, default=None, help="instead of the configuration's server.port")
+    parser.add_argument(
+        "--repo-root", metavar="PATH", action="append", default=[],
+        help="a checkout of a configured repository: what it has is not fetched again (NAME=PATH where its origin"
+        " does not name it); it is never changed",
+    )  # fmt: skip
     parser.add_argument("--no-check", action="store_true", help="start although a connection may not be ready")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the traffic")
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="of standard error")
@@ -37,12 +46,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     keep_private()
-    places = places_of(args.config, out)
+    places = with_roots(places_of(args.config, out), args.repo_root)
     try:
         refuse_missing_secrets([one for place in places for one in missing_secrets(place.config, place.secrets)])
         return asyncio.run(_serve(places, args, out))
     except MissingSecrets as problem:
-        rows = [(one.provider, one.secret.what, one.name, f"factory connect {one.provider}") for one in problem.missing]
+        rows = [
+            (one.provider, one.secret.what, f"{one.name} {one.weakness}".strip(), f"factory connect {one.provider}")
+            for one in problem.missing
+        ]
         return out.problem(problem, rows)
     except NotReady as problem:
         return out.problem(problem, [(one.provider, one.words, one.fix) for one in problem.waiting])
@@ -50,6 +62,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 async def _serve(places: Sequence[Place], args: argparse.Namespace, out: Output) -> int:
     log_to(out, verbose=args.verbose, as_json=args.log_format == "json")
+    for file in dict.fromkeys(place.secrets_file for place in places):
+        warn_of_open_secrets(file, out)
     host, port = _address(places[0], args)
     async with AsyncExitStack() as stack:
         listening = stack.enter_context(_listening(host, port))
@@ -59,22 +73,21 @@ async def _serve(places: Sequence[Place], args: argparse.Namespace, out: Output)
         for name, found in connections.items():
             tenants[name].factory.connected_as(found)
         site = Site(tenants, VERSION, places[0].environment.get("FACTORY_STATUS_TOKEN", ""))
-        stopped, serving = stop_signals(), {"lifespan": "on", "access_log": False, "log_level": "warning"}
-        await stack.enter_async_context(served(site.app(), listening, **serving))
+        stopped, server = stop_signals(), places[0].config.server
+        bounds = Bounds(connections=server.max_connections, trusted_proxies=server.trusted_proxies)
+        serving = served(site.app(), listening, bounds=bounds, lifespan="on", access_log=False, log_level="warning")
+        await stack.enter_async_context(serving)
         stack.callback(site.hang_up)
-        _banner(places, host, listening.getsockname()[1], out)
+        walls = [await wall_at(place) for place in places]
+        states = [] if args.no_check else [state for place in places for state in await engines_at(place)]
+        _banner(places, walls, states, host, listening.getsockname()[1], out)
         return await stopped
 
 
 def _address(place: Place, args: argparse.Namespace) -> tuple[str, int]:
-    server = place.config.server
+    server, token = place.config.server, place.environment.get(TOKEN.names[0], "")
     host, port = args.host or server.host, server.port if args.port is None else args.port
-    if host not in LOOPBACK and not place.environment.get("FACTORY_STATUS_TOKEN"):
-        raise Refused(
-            "Not starting: other machines could read the status page.",
-            why="server.host is not this machine alone, and FACTORY_STATUS_TOKEN is not set",
-            fix="In your environment: set FACTORY_STATUS_TOKEN, or leave server.host at 127.0.0.1",
-        )
+    refuse_open_page(host, token)
     return host, port
 
 
@@ -106,7 +119,14 @@ def _tenants(places: Sequence[Place], stack: AsyncExitStack) -> dict[str, LocalT
     return tenants
 
 
-def _banner(places: Sequence[Place], host: str, port: int, out: Output) -> None:
+def _banner(
+    places: Sequence[Place],
+    walls: Sequence[WallState | None],
+    states: Sequence[EngineState],
+    host: str,
+    port: int,
+    out: Output,
+) -> None:
     shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
     url, first = f"http://{shown}:{port}", places[0].config
     hooks = {
@@ -120,6 +140,9 @@ def _banner(places: Sequence[Place], host: str, port: int, out: Output) -> None:
     remote = [place.config.tenant for place in places if place.config.agents.fleet == "workers"]
     lines.append(f"  Store      {first.store.kind}, {relative(places[0].store)}")
     lines.append(f"  Agents     up to {sum(p.config.capacity.agents for p in places)}, {engines}")
+    lines += [_engine_line(state, out) for state in dict.fromkeys(states) if state.fix]
+    for wall in dict.fromkeys(filter(None, walls)):
+        lines += wall_lines(wall, out)
     lines += [f"  Workers    factory worker --url {url} --tenant {tenant}" for tenant in remote]
     lines.append("Ready. (^C to quit; agents go on, and the next start finds them)")
     store = {"kind": first.store.kind, "path": str(places[0].store)}
@@ -127,3 +150,8 @@ def _banner(places: Sequence[Place], host: str, port: int, out: Output) -> None:
         {"schema": "factory.serve/1", "version": VERSION, "status": url, "webhooks": hooks, "store": store},
         "\n".join(lines),
     )
+
+
+def _engine_line(state: EngineState, out: Output) -> str:
+    """An engine that cannot work; tickets wait for it."""
+    return f"  Engine     {out.mark('fail')} {state.name} cannot work: {state.words}\n             fix: {state.fix}"

@@ -35,9 +35,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replay", metavar="FILE", default="", help="step through a kept schedule, on a terminal with Enter"
     )
+    hostile = "an engine that does its worst, over real git and real processes, instead of the simulated world"
+    parser.add_argument("--hostile", action="store_true", help=hostile)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.hostile:
+        from . import simulate_hostile
+
+        return simulate_hostile.run(args, out)
     return _replay(Path(args.replay), out) if args.replay else _many(args, out)
 
 

@@ -32,7 +32,7 @@ Exit codes, the same in text and in JSON
 Environment; what is set here wins over the .env file beside the configuration
 
   FACTORY_CONFIG           the configuration, instead of ./factory.config.yaml
-  FACTORY_STATUS_TOKEN     the password of the status page for other machines
+  FACTORY_STATUS_TOKEN     the status page's password: 16 characters or more
   LINEAR_API_KEY           Linear's token             LINEAR_WEBHOOK_SECRET
   SLACK_BOT_TOKEN          Slack's bot token          SLACK_SIGNING_SECRET
   GITHUB_TOKEN             GitHub's token             GITHUB_WEBHOOK_SECRET

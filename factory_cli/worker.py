@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
-
 from adapters.assembly import utc_now
 from adapters.credentials import Secrets
 from adapters.fleets.local_engines.code_host import CodeHost
@@ -27,16 +25,19 @@ from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.local_engines.processes import keep_private
 from adapters.fleets.worker_queue.client import FactoryClient
 from adapters.fleets.worker_queue.kept import Kept
-from adapters.fleets.worker_queue.protocol import Speaker
+from adapters.fleets.worker_queue.protocol import CAN, Speaker
 from adapters.fleets.worker_queue.worker import QueueWorker
 from adapters.local.credentials import environment_with_file, secrets_here
 from adapters.local.server import LOOPBACK
+from adapters.providers.http_call import RedactingClient
 from adapters.registry import VENDORS, WORKERS
 from factory_core.errors import NeedsPerson
+from factory_core.ports import WallState
 
 from . import VERSION
 from .arguments import Usage
-from .output import Output
+from .output import Output, wall_lines
+from .place import warn_of_open_secrets
 from .serve_log import log_to
 from .stopping import stop_signals
 
@@ -49,6 +50,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--git-url", default="https://github.com", help="the one host that GITHUB_TOKEN is shown to")
     parser.add_argument("--once", action="store_true", help="take one run if there is one, see it to its end, leave")
     parser.add_argument("--run", metavar="RUN", default="", help="with --once: take this run and no other")
+    parser.add_argument(
+        "--wall", choices=("required", "container", "off"), default="required",
+        help="what keeps agents from this machine: bubblewrap, the container of one run, or nothing",
+    )  # fmt: skip
     parser.add_argument("--log-format", choices=("text", "json"), default="text", help="of standard error")
 
 
@@ -57,6 +62,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     keep_private()
     known = environment_with_file(out.environment, Path(".env"))
     secrets = secrets_here(out.environment, Path(".env"))
+    warn_of_open_secrets(Path(".env"), out)
     if not secrets.find(WORKERS):
         raise NeedsPerson(
             "Not starting: this worker has no token.",
@@ -89,15 +95,19 @@ def _check(args: argparse.Namespace) -> None:
 async def _work(
     args: argparse.Namespace, out: Output, known: Mapping[str, str], secrets: Secrets, home: Path, kept: Kept
 ) -> int:
-    engines = tuple(name for name in ENGINES if name == "console" or shutil.which(name))
-    name = socket.gethostname()[:100]
-    speaker = Speaker(id=kept.worker_id, name=name, version=VERSION, engines=engines, slots=args.slots)
     host = CodeHost(args.git_url, secrets.credential("github", VENDORS["github"].token, "git"))
-    fleet = LocalFleet(home, environment=os.environ, clock=utc_now, credentials=host)
-    async with httpx2.AsyncClient() as http:
+    fleet = LocalFleet(
+        home, environment=os.environ, clock=utc_now, wall=args.wall, credentials=host, secrets=secrets.redact
+    )
+    engines = [name for name in ENGINES if name == "console" or shutil.which(name)]
+    wall = await fleet.wall(engines)
+    offered = ("console",) if wall and wall.fix else tuple(engines)  # what cannot start here, starts elsewhere
+    name = socket.gethostname()[:100]
+    speaker = Speaker(id=kept.worker_id, name=name, version=VERSION, engines=offered, slots=args.slots, can=CAN)
+    async with RedactingClient(secrets.redact) as http:
         client = FactoryClient(http, args.url, args.tenant, secrets.find(WORKERS), speaker)
         worker, stopped = QueueWorker(client, fleet, kept, args.slots), stop_signals()
-        _banner(args, speaker, out)
+        _banner(args, speaker, wall, out)
         working = asyncio.create_task(worker.run(once=args.once, only=args.run))
         ends: set[asyncio.Future[Any]] = {working, stopped}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -109,11 +119,12 @@ async def _work(
     return 0
 
 
-def _banner(args: argparse.Namespace, speaker: Speaker, out: Output) -> None:
+def _banner(args: argparse.Namespace, speaker: Speaker, wall: WallState | None, out: Output) -> None:
     lines = [
         f"factory worker {VERSION}, {speaker.id}",
         f"  Factory    {args.url}, tenant {args.tenant}",
         f"  Agents     up to {args.slots}: {', '.join(speaker.engines)}",
+        *(wall_lines(wall, out) if wall else ()),
         "Ready. (^C to quit; agents go on for a while, and the next start finds them)",
     ]
     document = {

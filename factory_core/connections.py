@@ -13,6 +13,8 @@ class ConnectionStatus(StrEnum):
     CONNECTED = "connected"
     NEEDS_AUTH = "needs-auth"
     MISSING_SCOPES = "missing-scopes"
+    NEEDS_CONFIG = "needs-config"  # a setting, in the configuration or at the vendor
+    UNAVAILABLE = "unavailable"  # something on this machine: the factory starts, and what needs it does not
     ERROR = "error"
 
 
@@ -35,7 +37,8 @@ class ProviderConnection(Frozen):
 
     @property
     def waits_for_a_person(self) -> bool:
-        return self.status in {ConnectionStatus.NEEDS_AUTH, ConnectionStatus.MISSING_SCOPES}
+        needs = {ConnectionStatus.NEEDS_AUTH, ConnectionStatus.MISSING_SCOPES, ConnectionStatus.NEEDS_CONFIG}
+        return self.status in needs
 
     @property
     def words(self) -> str:

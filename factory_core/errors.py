@@ -19,6 +19,7 @@ class Problem(Exception):
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    everywhere: ClassVar[bool] = False  # it hits whatever is tried next, too
 
     def __init__(self, what: str, *, why: str, fix: str, see: str = "") -> None:
         if not fix.startswith(("factory ", "In ")):
@@ -101,16 +102,25 @@ class ConnectionLost(Retryable):
         self.provider = provider
 
 
+class EngineUnavailable(Retryable):
+    """An engine cannot be started on this machine: it is missing, nothing walls it in, or the disk is full.
+
+    The failure is the machine's, not the item's: it costs no attempt, and what waits goes on when an engine starts.
+    """
+
+    code = "E-ENGINE"
+
+
 class StoreUnavailable(Retryable):
     """The state store cannot be read or written: never to be taken for an empty one."""
 
-    code = "E-STORE"
+    code, everywhere = "E-STORE", True
 
 
 class UnreadableRecord(StoreUnavailable):
     """One record is damaged, or of a newer release; the store itself is well, and so are the others."""
 
-    code = "E-RECORD"
+    code, everywhere = "E-RECORD", False
 
 
 class OwnFault(Retryable):

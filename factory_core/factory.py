@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -12,15 +13,16 @@ from .connections import ProviderConnection
 from .dispatch.batch import SweepReport
 from .dispatch.events import Event, ReplyReceived, ThreadMoved
 from .dispatch.records import ClarificationRecord, InFlightRecord
-from .dispatch.replies import may_ever_answer
+from .dispatch.replies import early, may_ever_answer
 from .dispatch.run import RunReport
-from .errors import ConnectionLost, NotFound, Problem, VersionConflict
-from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large
+from .errors import BadSignature, ConnectionLost, NotFound, Problem, VersionConflict
+from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large, unknown_sender
 from .intake.signatures import REMEMBERED
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
+from .redaction import Redact, redacted
 from .runner.check_in import MEND_EVERY, claim_sweep, mend_slots, remember_sweep, wake_due
 from .runner.drive import Perform, Runner
-from .runner.outcomes import ended
+from .runner.outcomes import begun, ended
 from .runner.sweep import Sources, Sweep
 
 logger = logging.getLogger("factory.intake")
@@ -56,8 +58,10 @@ class Factory:
         webhooks: Mapping[str, Webhook],
         reader: PointerReader | None,
         wake: Callable[[InFlightRecord], None],
+        redact: Redact,
         sources: Sources | None = None,
     ) -> None:
+        self.redact = redact
         self.config, self.store, self.runner, self.clock = config, store, runner, clock
         self._webhooks, self._reader, self._wake, self._sources = webhooks, reader, wake, sources
         self.heard: dict[str, Heard] = {}
@@ -77,6 +81,10 @@ class Factory:
                     "%s %s refused: %s %s", provider, inbound.what, why, self.organisations[provider], extra=said
                 )
                 return HttpResponse(body=b'{"ok": true, "ignored": "another organisation"}')
+            if inbound.ignored:
+                said = {**said, "action": "refused"}
+                logger.warning("%s %s refused: %s", provider, inbound.what, inbound.ignored, extra=said)
+                return HttpResponse(body=json.dumps({"ok": True, "ignored": inbound.ignored}).encode())
             if inbound.notice:
                 logger.warning("%s: %s", provider, inbound.notice, extra=said)
             logger.info("%s %s", provider, inbound.what, extra=said)
@@ -87,6 +95,9 @@ class Factory:
         except ConnectionLost as problem:  # what it points at cannot be read now; its sender comes again
             await self.runner.connections.lost(problem.provider, problem.why)
             return problem_response(problem)
+        except (BadSignature, NotFound) as problem:
+            self._note_refusal(provider, problem)
+            return unknown_sender()
         except Problem as problem:
             self._note_refusal(provider, problem)
             return problem_response(problem)
@@ -108,6 +119,10 @@ class Factory:
             elif await self._kept(event, known):
                 return
         await self.runner.accept_and_wake(event)
+
+    async def began(self, report: RunReport) -> None:
+        """A fleet's first word of a run that it had only accepted; if it is lost, the next look at the run finds it."""
+        await self.accept(begun(report, self.clock()))
 
     async def finished(self, report: RunReport) -> None:
         """A fleet's word that a run ended."""
@@ -175,16 +190,19 @@ class Factory:
     async def _kept(self, event: ReplyReceived, known: ClarificationRecord | None) -> bool:
         """Keep an early reply, once; False when the thread became known just now.
 
-        One that can never count is not kept: who may not answer here could push out the words of those who may.
+        One that can never count is not kept: who may not answer here could push out the words of those who may, and
+        what people write to each other is not ours to keep.
         """
-        if not may_ever_answer(event.reply, self.config):
-            logger.info("a reply of an outsider in %s is not kept", event.thread_id, extra={"action": "ignored"})
+        if event.elsewhere or not may_ever_answer(event.reply, self.config):
+            why = "no question is asked there" if event.elsewhere else "its author may not answer"
+            logger.info("a reply in %s is not kept: %s", event.thread_id, why, extra={"action": "ignored"})
             return True
+        reply = early(redacted(event.reply, self.redact))
         waiting = known or ClarificationRecord(thread_id=event.thread_id, deadline=event.at + REMEMBERED)
         if any(reply.id == event.reply.id for reply in waiting.replies):
             return True
         try:
-            kept = (*waiting.replies, event.reply)[-20:]
+            kept = (*waiting.replies, reply)[-20:]
             await self.store.put_waiting_clarification(waiting.model_copy(update={"replies": kept}))
         except VersionConflict:
             return False
@@ -225,12 +243,15 @@ def build_factory(
     sources: Sources | None = None,
     holder: str,
     wake: Callable[[InFlightRecord], None],
+    redact: Redact,
     is_gone: Callable[[str], bool] = lambda holder: False,
 ) -> Factory:
     """Put the parts together.
 
     `holder` names this process in leases; `wake` must see to it that perform() runs for the record it is given, soon
-    and without making the caller wait. `sources` are asked for missed events; without them nobody looks for any.
+    and without making the caller wait.
+    `redact` takes the secrets that the host knows out of all that is stored and shown. `sources` are asked for missed
+    events; without them nobody looks for any.
     """
-    runner = Runner(store, perform, config, clock, holder=holder, wake=wake, is_gone=is_gone)
-    return Factory(config, store, runner, clock, webhooks, reader, wake, sources)
+    runner = Runner(store, perform, config, clock, holder=holder, wake=wake, redact=redact, is_gone=is_gone)
+    return Factory(config, store, runner, clock, webhooks, reader, wake, redact, sources)

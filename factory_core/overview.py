@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import TypeVar
 
 from pydantic import Field
 
 from .config import Workers
-from .dispatch.batch import Batch, LostConnection
+from .dispatch.batch import Batch, Circuit, LostConnection
 from .dispatch.queued_run import Worker, present
 from .dispatch.records import InFlightRecord, State
 from .dispatch.run import RunReport
 from .errors import Problem, UnreadableRecord
 from .factory import Factory, Heard
-from .ports import Fleet, StateStore
+from .ports import Fleet, StateStore, WalledFleet
+from .redaction import redacted
 from .run_queue import WorkerFleet
 from .runner.connections import lost_connections
 from .runner.sweep import report_words
 from .status_report import ItemReport, Line, StatusReport, item_report, report
 from .work_item import Frozen
 
+T = TypeVar("T")
 LATE = timedelta(minutes=2)  # an effect that has been due for longer means that nobody performs
 AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 
@@ -29,7 +32,8 @@ AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 class Health(Frozen):
     """`ok` only when the store answers and nothing that is due is late; `problems` say what is wrong since when.
 
-    `degraded` names each connection that needs a new credential: webhooks are still stored, and what needs it waits.
+    `degraded` names each connection that needs a new credential, and each engine that cannot work: webhooks are still
+    stored, and what needs it waits.
     `oldest_waiting_effect_s` counts that waiting, too.
     """
 
@@ -57,11 +61,15 @@ async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str
     )
     lost = _lost(records, lost_connections(batch, factory.config, factory.clock()))
     vendors = [_line(name, factory.heard.get(name, Heard()), lost.get(name)) for name in factory.config.providers()]
-    lines = [*vendors, store, checked, *([_sweep_line(batch)] if factory.config.sweep.every else [])]
+    engines = [_engine_line(name, circuit) for name, circuit in sorted(batch.circuits.items())]
+    lines = [*vendors, *engines, store, checked, *([_sweep_line(batch)] if factory.config.sweep.every else [])]
     if isinstance(fleet, WorkerFleet):
         lines.append(workers_line(await fleet.workers(), factory.clock(), factory.config.workers))
+    if isinstance(fleet, WalledFleet) and (wall := await fleet.wall(factory.config.engines())):
+        lines.append(Line(name="wall", status="down" if wall.fix else "ok", note=wall.note, fix=wall.fix))
     known = [record for record in records if record.state is not State.NEW]
-    return report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
+    found = report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
+    return redacted(found, factory.redact)
 
 
 async def _records(store: StateStore) -> tuple[list[InFlightRecord], UnreadableRecord | None]:
@@ -80,11 +88,17 @@ async def item_overview(factory: Factory, fleet: Fleet, key: str, version: str) 
     record = await factory.store.get_in_flight(key)
     if record is None or record.state is State.NEW:
         return None
-    output = await fleet.tail(record.run.run_id) if record.run else ()
-    return item_report(record, await _run(record, fleet), factory.config, factory.clock(), version, output)
+    output = await _of_run(fleet.tail(record.run.run_id), ()) if record.run else ()
+    found = item_report(record, await _run(record, fleet), factory.config, factory.clock(), version, output)
+    return redacted(found, factory.redact)
 
 
 async def health(factory: Factory) -> Health:
+    """As overview(), in short, and also without a store."""
+    return redacted(await _health(factory), factory.redact)
+
+
+async def _health(factory: Factory) -> Health:
     """Costs three small reads: the longest overdue item, its record, and which connections are lost."""
     begun, now = monotonic(), factory.clock()
     heard = {name: factory.heard.get(name, Heard()) for name in factory.config.providers()}
@@ -93,7 +107,8 @@ async def health(factory: Factory) -> Health:
     try:
         overdue = await factory.store.due(now, 1)
         record = await factory.store.get_in_flight(overdue[0]) if overdue else None
-        lost = lost_connections(await factory.store.get_batch(), factory.config, now)
+        batch = await factory.store.get_batch()
+        lost = lost_connections(batch, factory.config, now)
     except Problem as problem:
         return Health(
             ok=False, problems=(f"{problem.what}: {problem.why}",), last_event_at=last, last_success_at=answered
@@ -104,15 +119,21 @@ async def health(factory: Factory) -> Health:
     return Health(
         ok=not late,
         problems=late,
-        degraded=tuple(
-            f"{name} is not authorised since {one.since:%Y-%m-%d %H:%M:%S} UTC ({one.why}): factory connect {name}"
-            for name, one in sorted(lost.items())
-        ),
+        degraded=(*(_lost_words(*one) for one in sorted(lost.items())), *map(_paused_words, batch.circuits.items())),
         store_ms=round((monotonic() - begun) * 1000, 2),
         oldest_waiting_effect_s=max(waits).total_seconds() if waits else None,
         last_event_at=last,
         last_success_at=answered,
     )
+
+
+def _lost_words(name: str, lost: LostConnection) -> str:
+    return f"{name} is not authorised since {lost.since:%Y-%m-%d %H:%M:%S} UTC ({lost.why}): factory connect {name}"
+
+
+def _paused_words(paused: tuple[str, Circuit]) -> str:
+    name, circuit = paused
+    return f"{name} cannot work since {circuit.since:%Y-%m-%d %H:%M:%S} UTC ({circuit.why}): {circuit.fix}"
 
 
 def _lost(records: Sequence[InFlightRecord], noted: Mapping[str, LostConnection]) -> dict[str, LostConnection]:
@@ -138,6 +159,13 @@ def _line(name: str, heard: Heard, lost: LostConnection | None) -> Line:
     return Line(name=name, status="ok" if last else "unknown", last_event_at=last)
 
 
+def _engine_line(name: str, circuit: Circuit) -> Line:
+    """Paused: one ticket after the other tries it, from then on."""
+    others = "" if circuit.alone else "; other workers go on"
+    note = f"{circuit.why} (tried again from {circuit.retry_at:%H:%M} UTC on{others})"
+    return Line(name=name, status="paused", since=circuit.since, note=note, fix=circuit.fix)
+
+
 def _sweep_line(batch: Batch) -> Line:
     """When somebody looked for missed events, and what was found; unknown, too, when a source did not answer."""
     found, at = batch.sweep.report, batch.sweep.at
@@ -160,4 +188,16 @@ def workers_line(seen: Sequence[Worker], now: datetime, rules: Workers) -> Line:
 
 
 async def _run(record: InFlightRecord, fleet: Fleet) -> RunReport | None:
-    return await fleet.look(record.run.run_id) if record.run and record.state in AT_WORK else None
+    if record.run is None or record.state not in AT_WORK:
+        return None
+    return await _of_run(fleet.look(record.run.run_id), None)
+
+
+async def _of_run(look: Awaitable[T], otherwise: T) -> T:
+    """What is shown of a run that cannot be looked at: everything else is shown."""
+    try:
+        return await look
+    except Problem as problem:
+        if problem.everywhere:
+            raise
+        return otherwise

@@ -15,7 +15,7 @@ from .connections import ProviderConnection
 from .dispatch.activity import Activity, Link, PlanStep
 from .dispatch.batch import Batch
 from .dispatch.events import Event, ReplyReceived
-from .dispatch.pull_request import PullRequest
+from .dispatch.pull_request import FileChange, PullRequest
 from .dispatch.records import ClarificationRecord, InFlightRecord, Summary
 from .dispatch.refusal import Refusal
 from .dispatch.run import RunOrder, RunReport
@@ -39,6 +39,7 @@ class Inbound(Frozen):
     what: str = ""
     organisation: str = ""  # the sender's organisation, where the vendor names it: one secret may serve many
     notice: str = ""  # what a person should know, said once in the log
+    ignored: str = ""  # why nothing of it is taken, though it is signed
     events: tuple[Event, ...] = ()
     pointers: tuple[Pointer, ...] = ()
     response: HttpResponse | None = None  # what the sender wants to hear instead of a plain 200
@@ -144,6 +145,14 @@ class OutputTarget(Connected, Protocol):
 
     async def read_pull_request(self, repository: str, number: int) -> PullRequest | None: ...
 
+    async def compare(self, repository: str, base: str, head: str) -> tuple[FileChange, ...] | None:
+        """What the commit `head` changes since it left `base`, a branch or a commit; None: not known, or not wholly."""
+        ...
+
+    async def required_checks(self, repository: str, base: str) -> tuple[str, ...] | None:
+        """The checks that the host requires before a merge into this branch; None: it does not say."""
+        ...
+
     async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
         """Open it, or give the open one that the branch already has."""
         ...
@@ -208,6 +217,22 @@ class Fleet(Protocol):
 
     async def forget(self, work_item_id: str) -> None:
         """The item's work trees and outputs may go; Retryable while one of its runs is alive."""
+        ...
+
+
+class WallState(NamedTuple):
+    """What keeps agents from the rest of the machine: `fix` when nothing does, and none of them starts."""
+
+    note: str
+    fix: str = ""
+
+
+@runtime_checkable
+class WalledFleet(Protocol):
+    """A fleet whose agents run on this machine, behind a wall."""
+
+    async def wall(self, engines: Sequence[str]) -> WallState | None:
+        """None when these engines need none."""
         ...
 
 
@@ -296,6 +321,16 @@ class ReadyItems(Protocol):
 
     async def ready_items(self, since: datetime, cursor: str, limit: int) -> ItemPage:
         """Ready items that changed after `since`, in one request; an empty cursor begins anew."""
+        ...
+
+
+@runtime_checkable
+class BegunItems(Protocol):
+    """A tracker that tells its own moves of a ticket from those of people, for the search for lost records."""
+
+    async def begun_items(self, before: datetime, cursor: str, limit: int) -> ItemPage:
+        """Items that this factory itself put in progress, that are there still and did not change since `before`, in
+        one request; an empty cursor begins anew."""
         ...
 
 

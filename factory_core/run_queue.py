@@ -42,7 +42,8 @@ class RunQueue(Protocol):
         ...
 
     async def workers(self, since: datetime) -> Sequence[Worker]:
-        """Who was seen since then, in no order. Older ones may be forgotten."""
+        """Who was seen since then, in no order. Older ones may be forgotten, and one that cannot be read is left out:
+        its next request stores it anew."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What every section of factory.config.yaml has in common, and how a time is written in it."""
+"""What every section of factory.config.yaml has in common, and how times and sizes are written in it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZES = {"kB": 1000, "MB": 1000**2, "GB": 1000**3}
 
 
 def _duration(value: object) -> object:
@@ -18,6 +19,13 @@ def _duration(value: object) -> object:
     return float(match[1]) * _UNITS[match[2]] if match else value
 
 
+def _size(value: object) -> object:
+    """`500kB`, `10MB`, `1GB`; a bare number is bytes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(kB|MB|GB)", value) if isinstance(value, str) else None
+    return round(float(match[1]) * _SIZES[match[2]]) if match else value
+
+
+Size = Annotated[int, BeforeValidator(_size), Field(gt=0)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
 Span = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 

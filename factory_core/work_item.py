@@ -78,6 +78,10 @@ class WorkItem(Frozen):
     reporter_id: str = ""  # as the tracker knows that person; comments and replies carry it
     comments: tuple[Note, ...] = ()  # the newest ones, oldest first, without the factory's own
     attachments: tuple[Attachment, ...] = ()
+    parent: str = ""  # the key of the ticket that it is a part of, where the tracker says so
+    children: tuple[str, ...] = ()  # the keys of its open parts
+    blocked_by: tuple[str, ...] = ()  # the keys of open tickets that the tracker wants done first
+    duplicate_of: str = ""  # the key of the ticket that the tracker calls the original
     hint: str = ""  # what a person has to do in the tracker before the item is ready
     source: Source
     updated_at: datetime | None = None

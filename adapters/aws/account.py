@@ -9,6 +9,7 @@ from factory_core.errors import Problem, StoreUnavailable
 
 from ..credentials import lacking
 from ..looks import Look, trouble
+from ..pages import weak_token
 from .clients import Clients
 from .deployment import Deployment
 from .dynamo_client import asked, dynamo_client
@@ -59,7 +60,7 @@ def _secrets(deployment: Deployment, tenant: str, config: FactoryConfig, clients
         secrets = secrets_of(read_secrets(clients.secretsmanager, deployment, tenant), name)
     except Problem as problem:
         return trouble(tenant, "secrets", problem)
-    if missing := lacking(config, secrets):
+    if missing := [*lacking(config, secrets), *weak_token(secrets)]:
         why = f"it lacks {', '.join(missing)}"
         return Look(tenant, "secrets", f"{name}: {why}", NoSecrets(name, why))
     return Look(tenant, "secrets", name)

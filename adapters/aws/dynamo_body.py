@@ -9,16 +9,17 @@ import zlib
 
 from factory_core.errors import Terminal, UnreadableRecord
 
-from .dynamo_words import WORDS
+from .dynamo_words import FIRST_WORDS, WORDS
 
-FORMAT = b"\x01"  # raw deflate with WORDS
+FORMAT = b"\x02"  # of what is written: raw deflate with its words
+WORDS_OF = {b"\x01": FIRST_WORDS, FORMAT: WORDS}
 RAW = -15  # zlib's name for "no header": https://docs.python.org/3/library/zlib.html#zlib.compressobj
 MOST = 300_000  # bytes; DynamoDB refuses an item of 400 kB
 
 
 def pack(text: str, name: str) -> bytes:
     """`name` is for the message of Terminal, when there is too much of it."""
-    deflate = zlib.compressobj(level=9, wbits=RAW, memLevel=9, zdict=WORDS)
+    deflate = zlib.compressobj(level=9, wbits=RAW, memLevel=9, zdict=WORDS_OF[FORMAT])
     body = FORMAT + deflate.compress(text.encode()) + deflate.flush()
     if len(body) > MOST:
         raise Terminal(
@@ -31,10 +32,11 @@ def pack(text: str, name: str) -> bytes:
 
 def unpack(body: bytes) -> str:
     """Raise UnreadableRecord for bytes that this release cannot read."""
-    if body[:1] != FORMAT:
-        raise _unreadable(f"its format is {body[:1].hex() or 'missing'}, and this release knows {FORMAT.hex()}")
+    words = WORDS_OF.get(body[:1])
+    if words is None:
+        raise _unreadable(f"its format is {body[:1].hex() or 'missing'}, and this release knows up to {FORMAT.hex()}")
     try:
-        return zlib.decompressobj(RAW, WORDS).decompress(body[1:]).decode()
+        return zlib.decompressobj(RAW, words).decompress(body[1:]).decode()
     except (zlib.error, UnicodeDecodeError) as error:
         raise _unreadable(str(error)) from None
 

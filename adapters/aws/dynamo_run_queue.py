@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from factory_core.dispatch.queued_run import QueuedRun, Worker
 
+from ..damage import Damage
 from ..record_sql import EPOCH, decode, encode, microseconds
 from .dynamo_body import pack, unpack
 from .dynamo_client import asked
@@ -78,7 +80,9 @@ class DynamoRunQueue:
 
     async def workers(self, since: datetime) -> Sequence[Worker]:
         found = self._all(WORKER, "seen_at >= :value", _number(since), {})
-        return [decode(Worker, unpack(item["body"]["B"])) async for item in found]
+        damage = Damage()
+        read = [damage.read("", partial(_worker, item)) async for item in found]
+        return [worker for worker in read if worker]
 
     async def _all(self, kind: str, only: str, value: Any, names: dict[str, str]) -> AsyncIterator[Any]:
         """Every row of a kind that fits, page by page, strongly consistent."""
@@ -114,6 +118,10 @@ def _only_over(version: int) -> dict[str, Any]:
 
 def _run(item: Any) -> QueuedRun:
     return decode(QueuedRun, unpack(item["body"]["B"]))
+
+
+def _worker(item: Any) -> Worker:
+    return decode(Worker, unpack(item["body"]["B"]))
 
 
 def _number(moment: datetime) -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""The words that every stored record holds. They belong to a body's format 1 for ever: better ones are format 2.
+"""The words that every stored record holds. They belong to a body's format for ever: better ones are another format.
 
 Not read by anybody but the compressor, which refers back to them; what is likeliest stands last.
 """
 
-WORDS = """
+FIRST_WORDS = """
 "untold":["gate_lifts":true"engine":"claude""model":"codex""budget-run""ineligible""attempts-exhausted""unroutable"
 "ci-failed""review-failed""no-change""blocked""cancelled""failed""running""merging""new","dispatched","in-progress"
 "slots":{"":{"repository":"","state":"in-review","since":"queue":[{"work_item_id":"","repository":"","priority":2,
@@ -40,3 +40,19 @@ dispatching""done""in-review""queued","since":"2026-11-"triaging","since":"2026-
  turns, $0.00.","quote":"","by":"factory","text":"Pull request #1 is open.","by":"factory","text":"Merges : all green.
 "},{"at":"2026-11-00T00:00:00Z","by":"factory","text":"Merged and done."}]}
 """.replace("\n", "").encode()
+
+WORDS = (
+    FIRST_WORDS
+    + """
+"expect":["ready","dispatched","in-review"]},"kind":"post_reply","thread_id":"","text":"Merged. https://github.com/",
+"asks":false,"person":""},"aliases":["linear:","pull:","branch:"factory/","identity":"linear:"}],
+"waits_for":"no check has reported yet","spending":{"open":[{"run_id":"","usd":"10","at":"estimated":"2.0","cap":"10.0",
+"started":1,"day":"2026-12-"runs":1},"verdict":{"reasons":["somebody answered what should be different","it names “”"],
+"language":"en"},"mergeable":true,"checks":[{"name":"test","status":"completed","conclusion":"success","url":"
+https://github.com//actions/runs/"}],"reviews":[],"files":[]},"doing":""},
+"text":"Not clear enough: it does not say what should be different when it is done; it does not say where."},
+"quote":"“”: what should be different when this is done?",
+"text":"Clear: somebody answered what should be different; it names “”. Goes to  (project )."},
+"attempts":0,"faults":0,"why":"","lost":""}],
+""".replace("\n", "").encode()
+)

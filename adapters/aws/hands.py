@@ -38,7 +38,7 @@ class Hands:
         self._perform = performer_of(tenant.config, tenant.store, tenant.ports, fleet)
         self.factory = build_factory(
             tenant.config, tenant.store, self._counted, utc_now, webhooks={}, reader=tenant.ports.reader,
-            sources=Sources(*tenant.ports), holder=tenant.holder, wake=self._wake,
+            sources=Sources(*tenant.ports), holder=tenant.holder, wake=self._wake, redact=tenant.secrets.redact,
         )  # fmt: skip
         self._tasks: list[tuple[str, asyncio.Task[None]]] = []
 
@@ -54,8 +54,10 @@ class Hands:
         return failed | await self._with_what_it_starts(self._sweep())
 
     async def _wake_due(self) -> None:
-        await self.factory.check_in(AT_ONCE, sweep=False)
-        await self._workers.remind(await self._tenant.leases.settle_due())
+        try:
+            await self.factory.check_in(AT_ONCE, sweep=False)
+        finally:  # a batch that cannot be read takes no run from the workers' line
+            await self._workers.remind(await self._tenant.leases.settle_due())
 
     async def _sweep(self) -> None:
         async with asyncio.timeout((self._until - utc_now()).total_seconds()):

@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 from __future__ import annotations
 
 from base64 import b64decode
-from binascii import Error as NotBase64
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -25,14 +24,14 @@ def request_of(event: Mapping[str, Any], received_at: datetime) -> HttpRequest:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise _no_request(f"{type(error).__name__}: {error}") from None
-    except NotBase64 as error:
+    except ValueError as error:  # also for what is no Base64
         raise _no_request(f"its body: {error}") from None
 
 
 def response_of(said: HttpResponse) -> dict[str, Any]:
     """What every kind of HTTP integration takes. All that we say is text."""
-    headers = {"content-type": said.content_type, **said.headers}
-    return {"statusCode": said.status, "headers": headers, "body": said.body.decode(), "isBase64Encoded": False}
+    body = said.body.decode()
+    return {"statusCode": said.status, "headers": said.all_headers(), "body": body, "isBase64Encoded": False}
 
 
 def _path(event: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from ..assembly import utc_now
+from ..redaction import in_this_process, values_of_secrets
 from . import metrics
 from .clients import Clients
 from .deployment import deployment_of
@@ -24,6 +25,21 @@ T = TypeVar("T")
 MARGIN = timedelta(seconds=5)  # for the last save, and for the answer
 
 
+class WithoutSecrets(logging.Filter):
+    """Of a line that Lambda's own handler writes, whatever its format: the message with its traceback."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__()
+        self._redact = in_this_process(lambda: values_of_secrets(environment))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if record.exc_info:
+            text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
+        record.msg, record.args, record.exc_info = self._redact(text), (), None
+        return True
+
+
 class Process:
     """See process()."""
 
@@ -31,6 +47,8 @@ class Process:
         logging.getLogger("factory").setLevel(logging.INFO)
         for library in ("botocore", "httpx2", "httpcore2"):
             logging.getLogger(library).setLevel(logging.WARNING)
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(WithoutSecrets(environment))
         self.deployment, self.clients = deployment_of(environment), Clients()
         self.tenants = Tenants(self.deployment, self.clients, f"aws-{uuid.uuid4().hex[:12]}")
         self._loop = asyncio.Runner()

@@ -50,7 +50,9 @@ class RunClaims:
             if run_id is None:
                 logger.error("a message that is no run of this tenant", extra={"action": "claim"})
                 continue
-            look = await self._leases.offer(run_id, worker)
+            look = await self._leases.try_offer(run_id, worker)
+            if look is None:  # in trouble: its message comes back
+                continue
             if look.offered:
                 return look.offered
             if look.waits:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 from factory_core.dispatch.queued_run import QueuedRun, RunState
-from factory_core.errors import Retryable
+from factory_core.errors import Problem, Retryable
 from factory_core.work_item import Frozen
 
 from .clients import Clients, in_our_words
@@ -65,8 +65,10 @@ class RunTasks:
         for run_id in waiting:
             try:
                 await self.tell(run_id)
-            except Retryable as problem:
+            except Problem as problem:
                 logger.error("%s: %s", problem.what, problem.why, extra={"action": "task", "tenant": self._tenant})
+            except Exception:  # a fault over one is no other's
+                logger.exception("no task for %s", run_id, extra={"action": "task", "tenant": self._tenant})
 
     def _started(self, run: QueuedRun) -> Task | None:
         """None: ECS has it, and with other parameters, for Terraform has changed them meanwhile."""

@@ -19,10 +19,9 @@ from .dynamo_client import dynamo_client
 from .dynamo_state_store import DynamoStateStore
 
 if TYPE_CHECKING:
-    import httpx2
-
     from ..fleets.worker_queue.fleet import WorkerQueueFleet
     from ..fleets.worker_queue.leases import Leases
+    from ..providers.http_call import RedactingClient
 
 
 class AwsTenant:
@@ -42,8 +41,9 @@ class AwsTenant:
         webhooks = webhooks_of(self.config, self.secrets)
         reader = self.ports.reader if self.config.relay else None
         return build_factory(
-            self.config, self.store, _refuse, utc_now, webhooks=webhooks, reader=reader, holder="", wake=_nobody
-        )
+            self.config, self.store, _refuse, utc_now, webhooks=webhooks, reader=reader, holder="", wake=_nobody,
+            redact=self.secrets.redact,
+        )  # fmt: skip
 
     @cached_property
     def ports(self) -> Ports:
@@ -64,14 +64,14 @@ class AwsTenant:
 
         queue = DynamoRunQueue(dynamo_client, self.deployment.table, self.config.tenant)
         leases = Leases(queue, utc_now, self.config.workers)
-        leases.finished = self.ears.finished
+        leases.began, leases.finished = self.ears.began, self.ears.finished
         return leases
 
     @cached_property
-    def _http(self) -> httpx2.AsyncClient:
-        import httpx2
+    def _http(self) -> RedactingClient:
+        from ..providers.http_call import RedactingClient
 
-        return httpx2.AsyncClient()
+        return RedactingClient(self.secrets.redact)
 
     async def close(self) -> None:
         if "_http" in self.__dict__:

@@ -23,7 +23,7 @@ from factory_core.intake.payload import object_in, rows, text
 
 from ..credentials import Secrets, lacking
 from ..looks import Look, trouble
-from ..pages import TOKEN
+from ..pages import TOKEN, weak_token
 
 PACKAGE = Path("dist/cloudflare")
 LARGEST_WORKER = (
@@ -114,7 +114,8 @@ def _secrets(name: str, tenant: Tenant, worker: str, known: Collection[str] | No
 
 
 def _lacking(config: FactoryConfig, secrets: Secrets) -> list[str]:
-    return [*lacking(config, secrets), *(() if secrets.find(TOKEN) else secrets.names(TOKEN))]
+    token = weak_token(secrets) if secrets.find(TOKEN) else secrets.names(TOKEN)
+    return [*lacking(config, secrets), *token]
 
 
 def _missing(names: Sequence[str], worker: str, *, asked: bool) -> NeedsPerson:

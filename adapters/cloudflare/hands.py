@@ -59,12 +59,14 @@ class Turn:
             await self._tasks.pop(0)
 
     async def _logged(self, record: InFlightRecord) -> None:
-        """A problem here costs nothing but a line: the lease runs out, and it is done again."""
+        """What fails here costs nothing but a line: the lease runs out, and it is done again."""
         try:
             await self._perform(record, self._until)
         except Problem as problem:
             extra = {"action": "perform", "item": record.work_item_id}
             logger.error("%s: %s", problem.what, problem.why, extra=extra)
+        except Exception:  # the outermost frame: a fault of ours must not end the turn for every item
+            logger.exception("%s", record.work_item_id, extra={"action": "perform", "item": record.work_item_id})
 
     def __bool__(self) -> bool:
         return self._begun

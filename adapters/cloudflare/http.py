@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ def head_of(request: Request, received_at: datetime) -> HttpRequest:
     headers = {name.lower(): value for name, value in request.headers.items()}
     length = headers.get("content-length", "")
     if request.method == "POST":
-        if not length.isdecimal():
+        if not re.fullmatch(r"[0-9]{1,15}", length):
             why = "the header Content-Length is missing, and what may be endless is not read"
             raise TooLarge("a body of unknown length", why=why, fix="In your webhook sender: send Content-Length")
         refuse_large(int(length))
@@ -32,4 +33,4 @@ async def request_of(request: Request, received_at: datetime) -> HttpRequest:
 
 def response_of(said: HttpResponse) -> Response:
     body = None if said.status == 304 else said.body
-    return Response(body, status=said.status, headers={"content-type": said.content_type, **said.headers})
+    return Response(body, status=said.status, headers=said.all_headers())

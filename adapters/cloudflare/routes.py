@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from factory_core.errors import NotFound
-from factory_core.intake.http import HttpRequest, HttpResponse
+from factory_core.intake.http import HttpRequest, HttpResponse, unknown_sender
 
 from ..fleets.worker_queue.endpoint import nobody_here
 from ..pages import health_response, who_are_you
@@ -32,7 +32,7 @@ def owner_of(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
 
 def _sender(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
     if hook := HOOK.fullmatch(request.path):
-        return bindings.known(hook[1])
+        return hook[1] if hook[1] in bindings.variables else unknown_sender()
     if fleet := FLEET.fullmatch(request.path):
         return fleet[1] if fleet[1] in bindings.variables else nobody_here()
     raise NotFound(

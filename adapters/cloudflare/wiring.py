@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-import httpx2
-
 from factory_core.config import FactoryConfig
 from factory_core.factory import build_factory
 from factory_core.intake.http import HttpRequest, HttpResponse
@@ -19,6 +17,7 @@ from ..fleets.worker_queue.doorbell import Doorbell
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
 from ..fleets.worker_queue.leases import Leases
+from ..providers.http_call import RedactingClient
 from ..record_sql import EPOCH
 from ..registry import WORKERS
 from ..sqlite_run_queue import SqliteRunQueue
@@ -49,13 +48,13 @@ class CloudflareTenant:
         bell = Doorbell()
         self.fleet = WorkerQueueFleet(self.leases, bell.ring)
         self.door = WorkerEndpoint(self.leases, secrets.several(WORKERS), hold=HOLD, wait=bell.wait, again=timedelta(0))
-        ports, self._hands = ports_of(config, secrets, httpx2.AsyncClient()), Hands()
+        ports, self._hands = ports_of(config, secrets, RedactingClient(secrets.redact)), Hands()
         self.factory = build_factory(
             config, self.store, performer_of(config, self.store, ports, self.fleet), utc_now,
             webhooks=webhooks_of(config, secrets), reader=ports.reader, sources=Sources(*ports),
-            holder=holder, wake=self._hands.wake, is_gone=lambda other: other != holder,
+            holder=holder, wake=self._hands.wake, redact=secrets.redact, is_gone=lambda other: other != holder,
         )  # fmt: skip
-        self.leases.finished = self.factory.finished
+        self.leases.began, self.leases.finished = self.factory.began, self.factory.finished
         self._ahead = config.runner.lease  # the first look finds what a dead predecessor held
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
@@ -80,6 +79,8 @@ class CloudflareTenant:
 
     async def check_in(self) -> datetime | None:
         """The clock's tick: all that the alarm was not armed for. When to be called for what was claimed, or waits."""
-        await self.leases.settle_due()
-        await self.factory.check_in(AT_ONCE)
+        try:
+            await self.leases.settle_due()
+        finally:
+            await self.factory.check_in(AT_ONCE)
         return await self.store.earliest(after=EPOCH)

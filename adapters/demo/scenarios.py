@@ -86,9 +86,10 @@ def _file_of(key: str) -> str:
     return f"changes/{key}.md"
 
 
-def _one_comment_and_nothing_else(world: dict[str, Any], ticket: dict[str, Any]) -> bool:
+def _asked_where_and_nothing_else(world: dict[str, Any], ticket: dict[str, Any]) -> bool:
     mine = [pull for pull in _pulls(world) if f"factory/{ticket['key']}-" in pull["head"]]
-    return len(ticket["comments"]) == 1 and not mine
+    asked = [thread for thread in world["slack"]["threads"].values() if ticket["key"] in thread[0]["text"]]
+    return len(asked) == 1 and "1. acme/shop" in str(asked) and not mine
 
 
 SCENARIOS = (
@@ -101,7 +102,7 @@ SCENARIOS = (
         "reviewed", "Rename sum to total", CLEAR, "Shop", "", State.DONE, _fixed_and_merged_once, OBJECTION
     ),
     Scenario(
-        "unroutable", "Rename total to amount", CLEAR, "Website", "", State.BLOCKED, _one_comment_and_nothing_else
+        "unroutable", "Rename total to amount", CLEAR, "Website", "", State.WAITING, _asked_where_and_nothing_else
     ),
 )  # fmt: skip
 

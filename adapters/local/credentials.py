@@ -30,6 +30,16 @@ def secrets_here(environment: Mapping[str, str], file: Path, prefix: str = "") -
     return Secrets(environment_with_file(environment, file), prefix, kept=kept)
 
 
+def open_to_others(file: Path) -> str:
+    """What is to be said of a file of secrets that others on this machine can read or write; else empty."""
+    try:
+        mode = file.stat().st_mode & 0o777
+    except OSError:
+        return ""
+    can = "write" if mode & 0o022 else "read" if mode & 0o044 else ""
+    return f"others on this machine can {can} it (mode {mode:o})" if can else ""
+
+
 def _seen(file: Path) -> tuple[int, int, int]:
     """What tells that a file was changed, or replaced."""
     try:
@@ -40,7 +50,12 @@ def _seen(file: Path) -> tuple[int, int, int]:
 
 
 def _written(file: Path) -> dict[str, str]:
-    lines = _text(file).splitlines() if file.is_file() else []
+    return written_lines(_text(file)) if file.is_file() else {}
+
+
+def written_lines(text: str) -> dict[str, str]:
+    """The lines `NAME=value` of a .env file; quotes around a value are taken off."""
+    lines = text.splitlines()
     pairs = (line.removeprefix("export ").partition("=") for line in map(str.strip, lines) if not line.startswith("#"))
     return {name.strip(): value.strip().strip("'\"") for name, mark, value in pairs if mark}
 

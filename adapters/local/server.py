@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import json
 import logging
 import re
-from collections.abc import AsyncIterator, Coroutine, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from factory_core.errors import BadSignature, NotFound, Problem, StoreUnavailable
-from factory_core.factory import Factory
-from factory_core.intake.http import HttpRequest, HttpResponse, problem_response, refuse_large
+from factory_core.errors import BadSignature, NotFound, Problem, Refused, StoreUnavailable
+from factory_core.intake.http import (
+    LARGEST_BODY,
+    HttpRequest,
+    HttpResponse,
+    problem_response,
+    refuse_large,
+    unknown_sender,
+)
 from factory_core.overview import health, item_overview, overview
 from factory_core.status_page import Page, item_page, page, stale_page
 from factory_core.status_report import StatusReport
 
 from ..assembly import utc_now
+from ..credentials import MAKE_ONE, weakness
 from ..fleets.worker_queue.endpoint import nobody_here
+from ..fleets.worker_queue.protocol import LARGEST
+from ..pages import TOKEN
 from ..visitors import page_response, visitor
+from .guesses import Guesses
 from .wiring import LocalTenant
 
 logger = logging.getLogger("factory.server")
@@ -37,12 +51,29 @@ _OWN_NAME = re.compile(
 _FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "cf-connecting-ip"})
 
 
+def refuse_open_page(host: str, token: str) -> None:
+    """Raise Refused where others could read the status page: without a password, or with one that can be guessed."""
+    if token and (why := weakness(TOKEN, [token])):
+        raise Refused(
+            "Not starting: the status page's password can be guessed.",
+            why=f"{TOKEN.names[0]} {why}",
+            fix=f"In your environment: set it to what `{MAKE_ONE}` prints",
+        )
+    if host not in LOOPBACK and not token:
+        raise Refused(
+            "Not starting: other machines could read the status page.",
+            why="server.host is not this machine alone, and FACTORY_STATUS_TOKEN is not set",
+            fix="In your environment: set FACTORY_STATUS_TOKEN, or leave server.host at 127.0.0.1",
+        )
+
+
 class Site:
     """The tenants of this process, and the pages of the first of them."""
 
     def __init__(self, tenants: Mapping[str, LocalTenant], version: str, token: str = "") -> None:
         self._tenants, self._version, self._token = dict(tenants), version, token
         self._shown = next(iter(tenants.values()))
+        self._guesses = Guesses(time.monotonic)
         self._report: StatusReport | None = None
 
     def app(self) -> Starlette:
@@ -54,7 +85,8 @@ class Site:
             Route("/items/{key:path}", self.item),
             Route("/", self.index),
         ]
-        return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers={Problem: _problem})
+        handlers = {Problem: _problem, HTTPException: _no_endpoint}
+        return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers=handlers)
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -66,55 +98,67 @@ class Site:
     async def hook(self, request: Request) -> Response:
         """One webhook: 200 only after what it means is on disk."""
         try:
-            factory = self._factory(request.path_params["tenant"])
             read = await _read(request)
         except Problem as problem:
             return _response(problem_response(problem))
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody hears it
-        said, took = await factory.handle_webhook(request.path_params["provider"], read), utc_now() - read.received_at
-        ms = round(took.total_seconds() * 1000)
-        logger.info("%s in %s ms", said.status, ms, extra={"action": "answered", "status": said.status, "ms": ms})
-        return _response(said)
+            return Response(status_code=400)  # it is not sent
+        tenant, provider = request.path_params["tenant"], request.path_params["provider"]
+        if tenant in self._tenants:
+            response = await self._tenants[tenant].factory.handle_webhook(provider, read)
+        else:
+            logger.warning("webhook for the tenant %.63r, which is not here", tenant, extra={"action": "refused"})
+            response = unknown_sender()
+        ms = round((utc_now() - read.received_at).total_seconds() * 1000)
+        extra = {"action": "answered", "status": response.status, "ms": ms}
+        logger.info("%s in %s ms", response.status, ms, extra=extra)
+        return _response(response)
 
     async def door(self, request: Request) -> Response:
-        """One request of a worker. Where no workers are let in, it hears what one with a wrong token hears."""
+        """One request of a worker: its token first, then its body. Where no workers are let in, any token is wrong."""
         tenant = self._tenants.get(request.path_params["tenant"])
-        if tenant is None or tenant.door is None:
-            return _response(nobody_here())
+        door = tenant.door if tenant else None
+        head = _head(request)
         try:
-            work = tenant.door.handle(await _read(request))
+            if not await self._is_good(request, lambda: door is not None and door.knows(head)):
+                return _response(nobody_here())
+            assert door is not None
+            work = door.handle(head.model_copy(update={"body": await _body(request, LARGEST)}))
             if request.path_params["rest"] == "claim":
                 work = _while_heard(request, work)
             return _response(await work)
+        except Problem as problem:
+            return _response(problem_response(problem))
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody hears it
+            return Response(status_code=400)  # it is not sent
 
     def hang_up(self) -> None:
-        """Claims that are held open are answered now: the server is about to end."""
+        """The server is about to end: claims that are held open, and tokens that wait their turn, are answered now."""
+        self._guesses.close()
         for tenant in self._tenants.values():
             tenant.bell.hang_up()
 
     async def healthz(self, request: Request) -> Response:
         found = {name: await health(tenant.factory) for name, tenant in self._tenants.items()}
         ok = all(one.ok for one in found.values())
-        seen = self._may_see(request)
+        seen = await self._may_see(request)
         detail = {name: one.model_dump(mode="json") for name, one in found.items()} if seen else {}
-        return JSONResponse({"ok": ok, "version": self._version, **detail}, status_code=200 if ok else 503)
+        body = json.dumps({"ok": ok, "version": self._version, **detail}).encode()
+        return _response(HttpResponse(status=200 if ok else 503, body=body))
 
     async def status_json(self, request: Request) -> Response:
-        self._refuse_strangers(request)
-        return Response((await self._fresh()).model_dump_json(), media_type="application/json")
+        await self._refuse_strangers(request)
+        return _response(HttpResponse(body=(await self._fresh()).model_dump_json().encode()))
 
     async def index(self, request: Request) -> Response:
-        self._refuse_strangers(request)
+        await self._refuse_strangers(request)
         try:
             return _page(page(await self._fresh()), request)
         except StoreUnavailable as problem:
             return _page(stale_page(self._report, utc_now(), f"{problem.what}: {problem.why}"), request, status=503)
 
     async def item(self, request: Request) -> Response:
-        self._refuse_strangers(request)
+        await self._refuse_strangers(request)
         tenant, key = self._shown, request.path_params["key"]
         found = await item_overview(tenant.factory, tenant.fleet, key, self._version)
         if found is None:
@@ -128,28 +172,30 @@ class Site:
             self._report = await overview(self._shown.factory, self._shown.fleet, self._version, "SQLite")
         return self._report
 
-    def _factory(self, tenant: str) -> Factory:
-        found = self._tenants.get(tenant)
-        if found is None:
-            raise NotFound(f"no tenant {tenant!r} here", why="the address names it", fix="factory check")
-        return found.factory
-
-    def _refuse_strangers(self, request: Request) -> None:
-        if not self._may_see(request):
+    async def _refuse_strangers(self, request: Request) -> None:
+        if not await self._may_see(request):
             raise BadSignature(
                 "the status page is private",
-                why="this address is not this machine's own, and no valid token came with the request",
+                why="no valid token came with the request" if self._token else "this is not this machine's own address",
                 fix="In your environment: set FACTORY_STATUS_TOKEN, and sign in with it as the password",
             )
 
-    def _may_see(self, request: Request) -> bool:
-        """This machine itself, by its address and by the name that it was called, no proxy between; or the token."""
+    async def _may_see(self, request: Request) -> bool:
+        """The token, where there is one: a proxy or a tunnel makes every request one of this machine. Else this machine
+        itself, by its address and by the name that it was called, with no proxy between."""
+        if self._token:
+            password = visitor(request.headers.get("authorization", "")).password
+            good = partial(hmac.compare_digest, password.encode(), self._token.encode())
+            return await self._is_good(request, good)
         from_here = request.client is not None and request.client.host in LOOPBACK  # a name alone anybody may send
         named_so = _OWN_NAME.fullmatch(request.headers.get("host", "")) is not None
-        if from_here and named_so and not _FORWARDED & set(request.headers):
-            return True
-        password = visitor(request.headers.get("authorization", "")).password
-        return bool(self._token) and hmac.compare_digest(password.encode(), self._token.encode())
+        return from_here and named_so and not _FORWARDED & set(request.headers)
+
+    async def _is_good(self, request: Request, is_good: Callable[[], bool]) -> bool:
+        """Is the token that came along good? None is a wrong one that nobody guessed. Raises TooManyGuesses."""
+        if not request.headers.get("authorization"):
+            return False
+        return await self._guesses.check(request.client.host if request.client else "", is_good)
 
 
 async def _while_heard(request: Request, work: Coroutine[Any, Any, HttpResponse]) -> HttpResponse:
@@ -168,24 +214,26 @@ async def _while_heard(request: Request, work: Coroutine[Any, Any, HttpResponse]
 
 async def _read(request: Request) -> HttpRequest:
     """Raises TooLarge."""
-    return HttpRequest(
-        path=request.scope["path"], headers=dict(request.headers), body=await _body(request), received_at=utc_now()
-    )
+    return _head(request).model_copy(update={"body": await _body(request)})
 
 
-async def _body(request: Request) -> bytes:
+def _head(request: Request) -> HttpRequest:
+    return HttpRequest(path=request.scope["path"], headers=dict(request.headers), received_at=utc_now())
+
+
+async def _body(request: Request, largest: int = LARGEST_BODY) -> bytes:
     """The whole body, unless it is too large: then nothing more of it is read."""
     declared = request.headers.get("content-length", "0")
-    refuse_large(int(declared) if declared.isascii() and declared.isdigit() else 0)
+    refuse_large(int(declared) if declared.isascii() and declared.isdigit() else 0, largest)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        refuse_large(len(body))
+        refuse_large(len(body), largest)
     return bytes(body)
 
 
 def _response(said: HttpResponse) -> Response:
-    return Response(said.body, said.status, dict(said.headers), said.content_type)
+    return Response(said.body, said.status, said.all_headers())
 
 
 def _page(drawn: Page, request: Request, status: int = 200) -> Response:
@@ -198,3 +246,10 @@ async def _problem(request: Request, problem: Exception) -> Response:
     if problem.http_status == 401:
         answer.headers["WWW-Authenticate"] = 'Basic realm="factory"'
     return answer
+
+
+async def _no_endpoint(request: Request, problem: Exception) -> Response:
+    """404 and 405, with what every response carries."""
+    assert isinstance(problem, HTTPException)
+    body = json.dumps({"what": problem.detail}).encode()
+    return _response(HttpResponse(status=problem.status_code, body=body, headers=problem.headers or {}))

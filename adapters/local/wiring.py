@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -21,12 +22,14 @@ from ..config_text import config_of
 from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.local_engines.code_host import CodeHost
 from ..fleets.local_engines.engines import ENGINES
+from ..fleets.local_engines.environment import for_git
 from ..fleets.local_engines.fleet import LocalFleet
+from ..fleets.local_engines.git import GitFailed, repository_at
 from ..fleets.worker_queue.doorbell import Doorbell
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
 from ..fleets.worker_queue.leases import Leases
-from ..providers.http_call import is_refusal, provider_of
+from ..providers.http_call import RedactingClient, is_refusal, provider_of
 from ..registry import WORKERS, declared
 from ..sqlite_run_queue import SqliteRunQueue
 from ..sqlite_state_store import SqliteStateStore
@@ -48,6 +51,7 @@ def load_config(path: Path) -> FactoryConfig:
         raise ConfigProblem(f"{path.name}: not text", why=why, fix=f"In {path.name}: save it as UTF-8") from None
     config = config_of(text, path.name)
     _check_engines(config, path.name)
+    check_roots(config, path.name, path.parent)
     return config
 
 
@@ -59,6 +63,23 @@ def _check_engines(config: FactoryConfig, file: str) -> None:
         if engine not in ENGINES:
             known = ", ".join(ENGINES)
             raise ConfigProblem(f"{file}: {key}", why=f"{engine!r} is none of {known}", fix=f"In {file}: correct {key}")
+
+
+def checkouts_of(config: FactoryConfig, beside: Path) -> dict[str, Path]:
+    """Repository → the git directory of its existing checkout. Raises GitFailed."""
+    roots = {name: beside / Path(one.root).expanduser() for name, one in config.repositories.items() if one.root}
+    return {name: repository_at(root, for_git(os.environ)) for name, root in roots.items()}
+
+
+def check_roots(config: FactoryConfig, file: str, beside: Path) -> None:
+    """Raise ConfigProblem for a root that is no checkout."""
+    for name, repository in config.repositories.items():
+        try:
+            checkouts_of(config.model_copy(update={"repositories": {name: repository}}), beside)
+        except GitFailed as error:
+            key = f"repositories.{name}.root"
+            why, fix = f"it is no git checkout: {error}", f"In {file}: correct {key}"
+            raise ConfigProblem(f"{file}: {key}", why=why, fix=fix) from None
 
 
 class LocalTenant:
@@ -77,7 +98,7 @@ class LocalTenant:
         self.vendors = declared(config)
         refuse_missing_secrets(missing_secrets(config, secrets))
         self.store = SqliteStateStore(file, config.tenant, utc_now)
-        self.http = httpx2.AsyncClient(event_hooks={"response": [self._note_answer]})
+        self.http = RedactingClient(secrets.redact, event_hooks={"response": [self._note_answer]})
         self.background = Background()
         self.here: LocalFleet | None = None
         self.leases: Leases | None = None
@@ -99,12 +120,15 @@ class LocalTenant:
             sources=Sources(*self.ports),
             holder=presence.holder,
             wake=self._wake,
+            redact=secrets.redact,
             is_gone=presence.is_gone,
         )
         keep_organisations(config, secrets, self.http, self.factory.organisations)
         for told in (self.here, self.leases):
             if told:
                 told.finished = self.factory.finished
+        if self.leases:
+            self.leases.began = self.factory.began
         self._clockwork: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> LocalTenant:
@@ -131,7 +155,10 @@ class LocalTenant:
             environment=environment,
             clock=utc_now,
             credentials=code_host(self.secrets, self.config),
+            checkouts=checkouts_of(self.config, home.parent),
             pass_environment=self.config.agents.pass_environment,
+            secrets=self.secrets.redact,
+            wall=self.config.agents.wall,
             push_within=self.config.runner.effect_timeout * 0.9,  # the rest is for ending git
         )
 

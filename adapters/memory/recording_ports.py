@@ -14,7 +14,7 @@ from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.dispatch.activity import Activity, Link, PlanStep
 from factory_core.dispatch.comments import thread_title
 from factory_core.dispatch.events import ReplyReceived
-from factory_core.dispatch.pull_request import Check, Comment, PullRequest, Review
+from factory_core.dispatch.pull_request import Check, Comment, FileChange, PullRequest, Review
 from factory_core.dispatch.records import Summary
 from factory_core.dispatch.refusal import Refusal
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
@@ -158,11 +158,13 @@ class RecordingTarget(_Recording):
     def __init__(self) -> None:
         super().__init__("target")
         self.pull_requests: dict[int, PullRequest] = {}
+        self.bodies: dict[int, str] = {}
         self.merges: list[tuple[int, str]] = []
         self.refusals: list[str] = []  # what it answers to the next merges
         self.requested: list[tuple[int, str]] = []  # reviews by apps
         self.armed: set[int] = set()  # pull requests that the host would merge by itself
         self.queue: dict[int, str] = {}  # pull request → the head that is in the merge queue
+        self.compared: dict[str, tuple[FileChange, ...] | None] = {}  # head → what it changes; otherwise nothing
         self.updated: list[tuple[int, str]] = []  # heads that were merged with their base
 
     def change(self, number: int, **changes: object) -> None:
@@ -189,15 +191,25 @@ class RecordingTarget(_Recording):
         self._called("read_pull_request")
         return self.pull_requests.get(number)
 
+    async def compare(self, repository: str, base: str, head: str) -> tuple[FileChange, ...] | None:
+        self._called("compare")
+        return self.compared.get(head, ())
+
+    async def required_checks(self, repository: str, base: str) -> tuple[str, ...] | None:
+        self._called("required_checks")
+        return ()
+
     async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
         self._called("open_pull_request")
         for found in self.pull_requests.values():
             if found.branch == branch and found.state == "open":
                 return found
         number = len(self.pull_requests) + 1
+        self.bodies[number] = body
         self.pull_requests[number] = PullRequest(
             repository=repository, number=number, branch=branch, base=base, head_sha=f"sha{number}", draft=False,
             merged=False, url=f"https://code.example/{repository}/pull/{number}", mergeable=None, checks=(), reviews=(),
+            files=(),
         )  # fmt: skip
         return self.pull_requests[number]
 
@@ -262,6 +274,7 @@ class RecordingFleet(_Recording):
         self.orders: dict[str, RunOrder] = {}
         self.reports: dict[str, RunReport] = {}
         self.stopped: list[str] = []
+        self.line = False  # runs wait in a line until take()
 
     async def start(self, order: RunOrder) -> RunReport:
         self._called("start")
@@ -272,10 +285,18 @@ class RecordingFleet(_Recording):
         if order.run_id not in self.orders:
             self.orders[order.run_id] = order
             self.reports[order.run_id] = RunReport(
-                run_id=order.run_id, work_item_id=order.work_item_id, status=RunStatus.RUNNING,
-                started_at=self._clock(), alive_at=self._clock(), session=f"session-{order.run_id}",
+                run_id=order.run_id, work_item_id=order.work_item_id, status=RunStatus.WAITING,
+                session=f"session-{order.run_id}",
             )  # fmt: skip
+            if not self.line:
+                self.take(order.run_id)
         return self.reports[order.run_id]
+
+    def take(self, run_id: str) -> RunReport:
+        """The report of a run that begins now."""
+        begun = {"status": RunStatus.RUNNING, "started_at": self._clock(), "alive_at": self._clock()}
+        self.reports[run_id] = self.reports[run_id].model_copy(update=begun)
+        return self.reports[run_id]
 
     def end(self, run_id: str, status: RunStatus, **changes: object) -> RunReport:
         """The report of a run that ends now."""

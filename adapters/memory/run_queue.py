@@ -8,7 +8,9 @@ from datetime import datetime
 
 from factory_core.dispatch.queued_run import QueuedRun, Worker
 from factory_core.errors import StoreUnavailable, VersionConflict
-from factory_core.intake.payload import parse_as, to_json
+from factory_core.intake.payload import to_json
+
+from ..record_sql import decode
 
 
 class InMemoryRunQueue:
@@ -17,31 +19,33 @@ class InMemoryRunQueue:
     def __init__(self) -> None:
         self.reachable = True
         self._runs: dict[str, str] = {}
+        self._due: dict[str, datetime | None] = {}  # beside the bodies, as a durable queue's index is
         self._workers: dict[str, Worker] = {}
 
     async def get_run(self, run_id: str) -> QueuedRun | None:
         await self._turn()
         body = self._runs.get(run_id)
-        return parse_as(QueuedRun, body) if body else None
+        return decode(QueuedRun, body) if body else None
 
     async def put_run(self, run: QueuedRun) -> QueuedRun:
         await self._turn()
         body = self._runs.get(run.run_id)
-        if run.version != (parse_as(QueuedRun, body).version if body else 0):
+        if run.version != (decode(QueuedRun, body).version if body else 0):
             raise VersionConflict
         saved = run.model_copy(update={"version": run.version + 1})
-        self._runs[run.run_id] = to_json(saved)
+        self._runs[run.run_id], self._due[run.run_id] = to_json(saved), saved.due_at
         await asyncio.sleep(0)
         return saved
 
     async def delete_run(self, run_id: str) -> None:
         await self._turn()
         self._runs.pop(run_id, None)
+        self._due.pop(run_id, None)
 
     async def due_runs(self, now: datetime, limit: int) -> Sequence[str]:
         await self._turn()
-        due = [(run.due_at, run.run_id) for run in self._all() if run.due_at and run.due_at <= now]
-        return [run_id for _, run_id in sorted(due)[:limit]]
+        due = sorted((due_at, run_id) for run_id, due_at in self._due.items() if due_at and due_at <= now)
+        return [run_id for _, run_id in due[:limit]]
 
     async def runs_of(self, work_item_id: str) -> Sequence[QueuedRun]:
         await self._turn()
@@ -56,7 +60,7 @@ class InMemoryRunQueue:
         return [worker for worker in self._workers.values() if worker.seen_at and worker.seen_at >= since]
 
     def _all(self) -> list[QueuedRun]:
-        return [parse_as(QueuedRun, body) for body in self._runs.values()]
+        return [decode(QueuedRun, body) for body in self._runs.values()]
 
     async def _turn(self) -> None:
         await asyncio.sleep(0)

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx2
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.errors import Problem, Retryable, Terminal
 from factory_core.intake.payload import object_in
+from factory_core.redaction import Redact, redacted
 
 PATIENCE = 5.0  # seconds that a check of a connection may take
 LONGEST_PAUSE = 30 * 86_400.0  # seconds; a longer pause is a fault of the header, and may be no date any more
 DEADLINE = httpx2.Timeout(20.0, connect=5.0)
 PROVIDER = "factory.provider"  # the extension of a request that names the vendor it was sent to
+
+
+class RedactingClient(httpx2.AsyncClient):
+    """The body of what is sent with it holds no secret, whoever wrote it; the headers hold those that are meant."""
+
+    def __init__(self, redact: Redact, **more: Any) -> None:
+        super().__init__(**more)
+        self._redact = redact
+
+    def build_request(self, method: str, url: httpx2.URL | str, **parts: Any) -> httpx2.Request:
+        """`content` is text in UTF-8."""
+        for name in ("json", "data"):
+            parts[name] = redacted(parts.get(name), self._redact)
+        content = parts.get("content")
+        if isinstance(content, bytes):
+            text = content.decode(errors="surrogateescape")
+            parts["content"] = redacted(text, self._redact).encode(errors="surrogateescape")
+        return super().build_request(method, url, **parts)
 
 
 def retry_after(response: httpx2.Response) -> float | None:

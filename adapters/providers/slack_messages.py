@@ -5,6 +5,7 @@ Slack's webhooks, its API and the files of a relay carry a message in the same s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from factory_core.intake.payload import rows, text, truth
 SPOKEN = frozenset({"", "file_share", "thread_broadcast"})
 """Subtypes of what a person says; the others are bots, edits, deletions and notices."""
 
+_CHANNEL = re.compile(r"[CGD][A-Z0-9]{5,}")
 _GUEST = ("is_restricted", "is_ultra_restricted", "is_stranger")
 
 
@@ -25,6 +27,11 @@ class Home(NamedTuple):
     workspace: str = ""
     organisation: str = ""
     shared: bool | None = None
+
+
+def is_elsewhere(channel: str, asks_in: str) -> bool:
+    """Is it another channel than the configured one? A name, in place of an id, says nothing of ids."""
+    return _CHANNEL.fullmatch(asks_in) is not None and channel != asks_in
 
 
 def is_outsider(message: Mapping[str, Any], home: Home) -> bool:

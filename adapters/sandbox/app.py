@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from factory_core.errors import NotFound, Refused
 
+from ..bounded_http import BoundedProtocol, Bounds
 from ..loopback import served
 from . import refusals, relayfile
+from .browsers import without_foreign_pages
 from .control import control_routes
 from .faults import HANG_UP, FaultyVendor, root_field
 from .github import git_http, graphql, rest
@@ -31,7 +32,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Operation = str | Callable[[Request], Awaitable[str]]
 
 
-def sandbox_app(sandbox: Sandbox) -> Starlette:
+def sandbox_app(sandbox: Sandbox) -> ASGIApp:
     """All vendors; every request is counted, needs its vendor's token, and may meet a fault."""
     api = rest.Rest(sandbox.github, sandbox.webhooks)
 
@@ -65,7 +66,7 @@ def sandbox_app(sandbox: Sandbox) -> Starlette:
             for name, method, path, f in relayfile.ENDPOINTS
         ),
     ]
-    return Starlette(routes=routes)
+    return without_foreign_pages(Starlette(routes=routes))
 
 
 async def _no_such_endpoint(request: Request) -> Response:
@@ -149,7 +150,10 @@ def _token(vendor: FaultyVendor, request: Request) -> str:
 # Serving.
 
 
-class _Droppable(H11Protocol):
+BOUNDS = Bounds(held_bytes=256 * 1024 * 1024)  # git pushes a pack in one body
+
+
+class _Droppable(BoundedProtocol):
     """Lets the app close the connection without a word."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -169,7 +173,9 @@ async def serving(sandbox: Sandbox, port: int = 0) -> AsyncIterator[str]:
     try:
         with _listening(port) as listening:
             sandbox.move_to(f"http://127.0.0.1:{listening.getsockname()[1]}")
-            async with served(sandbox_app(sandbox), listening, http=_Droppable, lifespan="off") as address:
+            async with served(
+                sandbox_app(sandbox), listening, http=_Droppable, bounds=BOUNDS, lifespan="off"
+            ) as address:
                 yield address
     finally:
         await sandbox.close()

@@ -215,7 +215,7 @@ def _issue(issue: Node) -> Node:
         "id": issue["id"],
         "title": issue["title"],
         "state": issue["state"]["name"],
-        "states": issue["history"],
+        "states": issue["states"],
         "labels": [label["name"] for label in issue["labels"]],
         "comments": comments,
         "delegate": delegate and delegate["name"],

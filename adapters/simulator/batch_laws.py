@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from factory_core.config import Capacity
 from factory_core.dispatch.batch import Batch, QueueEntry
+from factory_core.dispatch.capacity import Limits, why_no_money
 
 
 def exceeded(batch: Batch, limits: Capacity) -> Iterator[str]:
@@ -20,9 +22,12 @@ def exceeded(batch: Batch, limits: Capacity) -> Iterator[str]:
             yield f"{found} of {most} are {column}"
 
 
-def overtaken(before: Batch, after: Batch, limits: Capacity, priorities: Mapping[str, int]) -> Iterator[str]:
+def overtaken(
+    before: Batch, after: Batch, limits: Limits, priorities: Mapping[str, int], now: datetime
+) -> Iterator[str]:
     """Who was served although somebody who stands before it had room. `priorities`: as the tickets say."""
     line = {entry.work_item_id: entry for entry in before.queue}
+    tried = {circuit.tried for circuit in before.circuits.values()}  # who lets another one be the next probe
     for item, slot in after.slots.items():
         held = before.slots.get(item)
         if slot.state != "running" or (held and held.state == "running"):
@@ -30,7 +35,9 @@ def overtaken(before: Batch, after: Batch, limits: Capacity, priorities: Mapping
         for entry in after.queue:
             first = _stands_before(entry, item, line.get(item), priorities)
             had_place = held is None or entry.work_item_id in before.slots
-            if first and had_place and _had_room(entry, after, slot.repository, limits):
+            if entry.work_item_id in tried or why_no_money(after, entry, limits.budget, now):
+                continue
+            if first and had_place and _had_room(entry, after, slot.repository, limits.capacity):
                 yield f"{item} was given a slot before {entry.work_item_id}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.providers.github.refusals import of_merge
-from factory_core.dispatch.pull_request import PullRequest, Review, item_of_branch
+from factory_core.dispatch.pull_request import FileChange, PullRequest, Review, item_of_branch
 from factory_core.dispatch.refusal import Refusal
 from factory_core.errors import Terminal
 from factory_core.ports import Redelivered
@@ -29,6 +29,7 @@ RULES: Mapping[Refused, str] = {
     "owners": "Waiting on code owner review from acme/owners.",
     "method": "Squash merges are not allowed on this repository.",
 }
+PROTECTED = ".github/workflows/ci.yml"
 UPDATES_WITHIN, QUEUE_TAKES, OWNERS_TAKE = 20.0, 2_700.0, 9 * HOUR  # seconds
 
 
@@ -43,6 +44,8 @@ class Branch:
     red: set[str] = field(default_factory=set)
     by_people: set[str] = field(default_factory=set)
     clashing: set[str] = field(default_factory=set)
+    flagged: set[str] = field(default_factory=set)  # heads with a check that failed when the factory ran it
+    change: str = ""  # of the protected file: git's id of its content
     updated: list[str] = field(default_factory=list)  # heads since the last push: the branch with its base merged in
     pushed: datetime | None = None
     reviews: tuple[Review, ...] = ()
@@ -72,11 +75,14 @@ class SimulatedTarget:
         self._owners: dict[str, bool] = {}  # item → did a code owner approve it?
         world.act_on_code = self._act
 
-    def push(self, branch: str, item: str, by: str = "factory") -> str:
+    def push(self, branch: str, item: str, by: str = "factory", *, flagged: bool = False, change: str = "") -> str:
         """A new head, whose checks will run."""
         known = self._branches.setdefault(branch, Branch(item))
         known.moves, known.pushed = known.moves + 1, self._world.clock()
-        known.head = sha = f"{branch.rpartition('/')[2][-12:]}.{known.moves}"
+        known.head = sha = f"{item}.{branch.rpartition('/')[2][-12:]}.{known.moves}"
+        known.change = change or known.change
+        if flagged:
+            known.flagged.add(sha)
         if by != "host":
             known.updated.clear()
         if by == "person":
@@ -106,6 +112,13 @@ class SimulatedTarget:
             self._unsure += 1
             return shown.model_copy(update={("mergeable", "checks", "reviews")[self._unsure % 3]: None})
         return shown
+
+    async def compare(self, repository: str, base: str, head: str) -> tuple[FileChange, ...] | None:
+        branch = next((one for one in self._branches.values() if one.head == head), None)
+        return (FileChange(path=PROTECTED, sha=branch.change),) if branch and branch.change else ()
+
+    async def required_checks(self, repository: str, base: str) -> tuple[str, ...] | None:
+        return ()
 
     async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
         for pull in self.pulls.values():
@@ -189,6 +202,10 @@ class SimulatedTarget:
         branch, item = self._branches[pull.branch], self.item_of(pull.branch)
         if self._policy == "never":
             self._world.broken("merges-by-policy", f"#{pull.number} of {item} was armed, and only people may merge")
+        if sha in branch.flagged:
+            self._world.broken("published-was-checked", f"#{pull.number} of {item} was armed, and a check had failed")
+        if branch.change:
+            self._world.broken("protected-waits-for-people", f"#{pull.number} of {item} was armed, and is protected")
         if not sha or sha in branch.by_people:
             self._world.broken("arms-its-own-heads", f"#{pull.number} of {item} was armed for {sha or 'any head'}")
         if branch.head != sha:
@@ -227,6 +244,11 @@ class SimulatedTarget:
         branch, item = self._branches[pull.branch], self.item_of(pull.branch)
         if self._policy == "never":
             self._world.broken("merges-by-policy", f"#{pull.number} of {item} was merged, and only people may")
+        if pull.head_sha in branch.flagged:
+            self._world.broken("published-was-checked", f"{pull.head_sha} of {item} was merged, and a check had failed")
+        approved = any(one.state == "approved" and one.commit == pull.head_sha for one in branch.reviews)
+        if branch.change and not approved:
+            self._world.broken("protected-waits-for-people", f"{pull.head_sha} of {item} was merged without a person")
         if pull.head_sha not in branch.green:
             self._world.broken("merges-green-heads", f"{pull.head_sha} of {item} was merged before its checks passed")
 
@@ -249,7 +271,7 @@ class SimulatedTarget:
         shown = checks(self._world.truths[branch.item].plan.ci, pushed, (now - pushed).total_seconds(), ended)
         return pull.model_copy(update={
             "head_sha": branch.head, "head_since": pushed, "checks": shown, "reviews": branch.reviews, "read_at": now,
-            "mergeable": branch.head not in branch.clashing,
+            "mergeable": branch.head not in branch.clashing, "files": (PROTECTED,) if branch.change else (),
         })  # fmt: skip
 
     def _ask(self, sha: str) -> None:
@@ -348,7 +370,7 @@ class SimulatedTarget:
         branch.reviews = (*branch.reviews, verdict)
         self._world.tell(branch.item, f"a reviewer of {sha}: {verdict.state}")
         self._hint(branch.item, "review")
-        if not wants and self._policy == "never":
+        if not wants and (self._policy == "never" or sha in branch.flagged):
             self._merge(self._shown(pull), "person")
 
     def _act(self, truth: Truth, kind: str) -> None:

@@ -24,8 +24,8 @@ SLACK = timedelta(hours=3)  # longer than the store is ever away
 REVIEW_WAITS = "The pull request has waited"
 KEPT = {State.FAILED: timedelta(days=30)}
 LOOKS = {
-    State.QUEUED: timedelta(hours=1), State.RUNNING: timedelta(minutes=10), State.IN_REVIEW: timedelta(minutes=1),
-    State.MERGING: timedelta(minutes=30),
+    State.QUEUED: timedelta(hours=1), State.DISPATCHING: timedelta(minutes=10), State.RUNNING: timedelta(minutes=10),
+    State.IN_REVIEW: timedelta(minutes=1), State.MERGING: timedelta(minutes=30),
 }  # fmt: skip
 """What no key of the configuration says, stated anew, as a promise."""
 
@@ -85,6 +85,8 @@ def _longest(record: InFlightRecord, now: datetime, config: FactoryConfig) -> ti
     if record.state is State.WAITING and asked and record.since:
         steps = {"asked": rules.remind_after, "reminded": rules.escalate_after, "escalated": rules.give_up_after}
         return max(record.since + steps[asked.step] - now, timedelta(minutes=1))
+    if record.state is State.QUEUED and record.waits_for.endswith("at 00:00 UTC"):
+        return timedelta(days=1)
     configured = {
         State.DISPATCHING: agents.start_within + agents.cooldown, State.RUNNING: agents.start_within,
         State.IN_REVIEW: config.runner.review_check_every, State.BLOCKED: config.runner.remind_blocked_after,

@@ -11,6 +11,7 @@ from .schedule import (
     Act,
     ActKind,
     Answer,
+    Before,
     Ci,
     Fault,
     FaultKind,
@@ -27,6 +28,7 @@ CALLS = (
     "start", "look", "stop", "publish", "forget", "open_pull_request", "read_pull_request", "merge",
     "enable_auto_merge", "disable_auto_merge", "find_pull_request", "ready_items", "replies", "redeliver_failed",
 )  # fmt: skip
+CHECKED: tuple[RunPlan, ...] = ("check-fails", "check-fails", "setup-fails")
 UNDONE = ("stop", "disable_auto_merge")
 """Calls that leave something behind outside when they are given up, which no law could forbid."""
 HOPELESS = tuple(call for call in CALLS if call not in UNDONE)
@@ -59,7 +61,24 @@ def draw(seed: int, store: str = "memory") -> Schedule:
     sharp = _sharpened(_widened(drawn, Random(-seed - 1)), Random(f"sharp {seed}"))  # noqa: S311
     hopeless = _hopeless(_columned(sharp, Random(f"column {seed}")), Random(f"hopeless {seed}"))  # noqa: S311
     moving = _moving(hopeless, Random(f"moving {seed}"))  # noqa: S311
-    return _bordering(moving, Random(f"border {seed}"))  # noqa: S311
+    bordering = _bordering(moving, Random(f"border {seed}"))  # noqa: S311
+    untaken = _without_workers(bordering, Random(f"workers {seed}"))  # noqa: S311
+    checked = _checking(untaken, Random(f"checks {seed}"))  # noqa: S311
+    talked = _talking(checked, Random(f"talk {seed}"))  # noqa: S311
+    interrupted = _interrupted(talked, Random(f"engine {seed}"))  # noqa: S311
+    protecting = _protecting(interrupted, Random(f"protected {seed}"))  # noqa: S311
+    return _thrifty(protecting, Random(f"budget {seed}"))  # noqa: S311
+
+
+def _thrifty(drawn: Schedule, chance: Random) -> Schedule:
+    """With budgets that end before the work does, now and then."""
+    if chance.random() >= 0.15:
+        return drawn
+    limits = {
+        "item": chance.choice((6.0, 12.0, 25.0, 100_000.0)), "daily": chance.choice((8.0, 15.0, 30.0, 1_000_000.0)),
+        "runs": chance.choice((2, 4, 1_000)), "starts": chance.choice((2, 4, 10_000)),
+    }  # fmt: skip
+    return drawn.model_copy(update={"rules": drawn.rules.model_copy(update=limits)})
 
 
 def _widened(drawn: Schedule, chance: Random) -> Schedule:
@@ -123,6 +142,72 @@ def _bordering(drawn: Schedule, chance: Random) -> Schedule:
     faults = (*drawn.faults, *([_expired(chance)] if some else []))
     rules = drawn.rules.model_copy(update={"required": required})
     return drawn.model_copy(update={"tickets": tickets, "rules": rules, "faults": faults})
+
+
+def _talking(drawn: Schedule, chance: Random) -> Schedule:
+    """With refusals and words that are no answer, with tickets that say nothing, and such as hide an order."""
+    tickets = list(drawn.tickets)
+    for n, ticket in enumerate(tickets):
+        last: Before = "" if ticket.kind == "unroutable" else "refusal"
+        before: tuple[Before, ...] = ("", "", "", "shrug", "promise", last)
+        answers = tuple(
+            answer.model_copy(update={"before": chance.choice(before), "refuses": chance.random() < 0.1})
+            for answer in ticket.answers
+        )
+        kind: Kind = ticket.kind
+        if kind == "vague" and chance.random() < 0.1:
+            kind = "empty"
+        if kind == "ineligible" and chance.random() < 0.4:
+            kind = "held"
+        tickets[n] = ticket.model_copy(update={"answers": answers, "kind": kind})
+    return drawn.model_copy(update={"tickets": tuple(tickets)})
+
+
+def _without_workers(drawn: Schedule, chance: Random) -> Schedule:
+    """With runs that no worker takes for hours, and words of their beginning that are lost, late or repeated."""
+    tickets = list(drawn.tickets)
+    for n, ticket in enumerate(tickets):
+        if chance.random() < 0.08:
+            place = chance.randint(0, len(ticket.runs))
+            runs: tuple[RunPlan, ...] = (*ticket.runs[:place], "untaken", *ticket.runs[place:])
+            tickets[n] = ticket.model_copy(update={"runs": runs})
+    kinds: tuple[FaultKind, ...] = ("drop", "drop", "delay", "duplicate")
+    some = bool(drawn.faults) and chance.random() < 0.1
+    lost = Fault(kind=chance.choice(kinds), nth=1, call="begun", seconds=_span(chance, 60, DAY))
+    return drawn.model_copy(update={"tickets": tuple(tickets), "faults": (*drawn.faults, *([lost] if some else []))})
+
+
+def _checking(drawn: Schedule, chance: Random) -> Schedule:
+    """With work whose check fails when the factory runs it, and now and then is published all the same."""
+    rules = drawn.rules.model_copy(update={"flags": chance.random() < 0.5})
+    tickets = list(drawn.tickets)
+    for n, ticket in enumerate(tickets):
+        if chance.random() < 0.16:
+            at, plan = chance.randint(0, len(ticket.runs)), chance.choice(CHECKED)
+            runs = (*ticket.runs[:at], plan, *ticket.runs[at:])
+            tickets[n] = ticket.model_copy(update={"runs": runs})
+    return drawn.model_copy(update={"tickets": tuple(tickets), "rules": rules})
+
+
+def _protecting(drawn: Schedule, chance: Random) -> Schedule:
+    """With work that changes a protected file, now and then."""
+    tickets = list(drawn.tickets)
+    for n, ticket in enumerate(tickets):
+        if chance.random() < 0.1:
+            at = chance.randint(0, len(ticket.runs))
+            tickets[n] = ticket.model_copy(update={"runs": (*ticket.runs[:at], "protected", *ticket.runs[at:])})
+    return drawn.model_copy(update={"tickets": tuple(tickets)})
+
+
+def _interrupted(drawn: Schedule, chance: Random) -> Schedule:
+    """With an engine that is out for some hours, now and then: by itself, or amid everything else."""
+    if chance.random() >= 0.15:
+        return drawn
+    outages = tuple(
+        Fault(kind="out", nth=int(_span(chance, 1, 12)), seconds=_span(chance, 30, DAY / 2))
+        for _ in range(chance.choice((1, 1, 2)))
+    )
+    return drawn.model_copy(update={"faults": (*drawn.faults, *outages)})
 
 
 def _checked_and_refused(ticket: Ticket, chance: Random, *, required: bool) -> Ticket:

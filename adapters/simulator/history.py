@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from factory_core.dispatch.records import InFlightRecord
+from factory_core.errors import Problem
 
 
 class Violation(NamedTuple):
@@ -36,12 +37,31 @@ def _moved(before: InFlightRecord, after: InFlightRecord, name: str) -> str:
     return f"{name} writes v{after.version}: {before.state} → {after.state} [{outbox}]{said}"
 
 
+class _FaultsOfOurs(logging.Handler):
+    """Passes on what the core isolates and logs: a mistake in the code, which would stop only the item that met it."""
+
+    def __init__(self, found: Callable[[BaseException], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._found = found
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and getattr(record, "action", "") in ISOLATED and not isinstance(error, Problem):
+            self._found(error)
+
+
+ISOLATED = frozenset({"check_in", "mend", "sweep"})
+"""Actions of log lines whose errors are a mistake in the code: no schedule raises anything but a Problem there."""
+
+
 @contextmanager
-def quiet() -> Iterator[None]:
-    """What the core logs of ten thousand crashes interests nobody."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+def quiet(found: Callable[[BaseException], None]) -> Iterator[None]:
+    """What the core logs of ten thousand crashes is not printed; `found` gets the mistakes in the code among it."""
+    before, handlers, faults = logging.root.manager.disable, logging.root.handlers[:], _FaultsOfOurs(found)
+    logging.root.handlers[:] = [faults]
+    logging.disable(logging.WARNING)
     try:
         yield
     finally:
         logging.disable(before)
+        logging.root.handlers[:] = handlers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from factory_core.dispatch.budget import spent
 from factory_core.dispatch.records import InFlightRecord
 
 if TYPE_CHECKING:
@@ -31,9 +32,15 @@ def explained(simulation: Simulation, record: InFlightRecord | None) -> str:
         return ""
     by_fault = {
         "effect-failed": _failed(simulation, block.why),
+        "budget-item": record is not None and _is_spent(record, simulation.schedule.rules.item),
         "pull-request-gone": any(fault.kind == "gone" for fault in faults),
     }
     return block.reason if by_fault.get(block.reason) else ""
+
+
+def _is_spent(record: InFlightRecord, item: float) -> bool:
+    """A run may start with a quarter of what a ticket may cost."""
+    return float(spent(record) + record.spending.reserved) > item * 3 / 4
 
 
 def _failed(simulation: Simulation, why: str) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.capacity import Limits
 from factory_core.dispatch.events import AbortRequested, Event, ReplyReceived, StopRequested
 from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 
@@ -68,6 +70,9 @@ class Ledger:
                 self._simulation.pauses.written(self.tenant, planned.key)
         self.words.plan(before, after)
         self._simulation.wrote(self.tenant, before, after, process)
+        if _is_remembrance(before, after, self._simulation.clock()):
+            self._forgotten(item, before)
+            return
         write = Saved(before, after, process, self)
         for law in WRITE_LAWS:
             why = law(write)
@@ -76,15 +81,18 @@ class Ledger:
 
     def deleted(self, item: str) -> None:
         gone = self.records.pop(item, None)
-        if gone:
-            self.forgotten[item] = gone
         self._simulation.tell(self.tenant, item, "its record is forgotten")
-        if gone and gone.state not in ENDED and gone.state is not State.NEW:
+        if gone:
+            self._forgotten(item, gone)
+
+    def _forgotten(self, item: str, gone: InFlightRecord) -> None:
+        self.forgotten[item] = gone
+        if gone.state not in ENDED and gone.state is not State.NEW:
             self._simulation.broken("forgets-only-what-ended", f"{item} was forgotten while it was {gone.state}")
 
     def last(self, item: str) -> InFlightRecord | None:
         """Its record, or the one that was forgotten when it had ended."""
-        return self.records.get(item) or self.forgotten.get(item)
+        return self.forgotten.get(item) or self.records.get(item)
 
     def concerns(self, event: Event) -> str:
         """Whose event it is: a reply's is the item that waits in its thread."""
@@ -132,11 +140,33 @@ class Ledger:
             self._simulation.broken("search-keeps-its-interval", f"a look began {again - begun} after the one before")
         for why in exceeded(batch, self.config.capacity):
             self._simulation.broken("capacity", why)
-        for why in overtaken(self.batch, batch, self.config.capacity, self._priorities):
+        for why in overtaken(self.batch, batch, Limits.of(self.config), self._priorities, self._simulation.clock()):
             self._simulation.broken("line-keeps-its-order", why)
+        self._count_money(batch)
         self.batch = batch
+        self._simulation.batched(batch)
         if batch.sweep.not_before:
             self._simulation.pauses.of_looks_written(self.tenant)
+
+    def _count_money(self, batch: Batch) -> None:
+        """Today's sum and what is reserved, together, never pass the budget of the day, and the sum never falls."""
+        before, after = self.batch.spending, batch.spending
+        daily = Decimal(str(self.config.budget.daily))
+        if after.day != before.day:
+            self.outside.fleet.day_began = self._simulation.loop.time()
+        elif after.usd < before.usd:
+            self._simulation.broken("daily-budget-is-kept", f"today's sum fell from ${before.usd} to ${after.usd}")
+        if after.usd + after.reserved > daily:
+            counted = f"${after.usd} are spent and ${after.reserved} reserved"
+            self._simulation.broken("daily-budget-is-kept", f"{counted} of ${daily}")
+
+
+def _is_remembrance(before: InFlightRecord, after: InFlightRecord, now: datetime) -> bool:
+    """Is it forgotten, but for what it has spent? Nothing else that is new waits for more than a day."""
+    ordered = any(planned.effect.kind == "forget_item" for planned in before.outbox)
+    lasts = after.deadline is not None and after.deadline - now > timedelta(days=1)
+    wiped = after.state is State.NEW and not (after.outbox or after.log)
+    return wiped and (lasts or (ordered and before.state in REST))
 
 
 def _name(law: Callable[[Saved], str]) -> str:

@@ -66,7 +66,7 @@ class Process:
         except Problem:
             return None  # as the host: a line in the log
         except Exception as error:
-            self.simulation.broken("no-task-ends-by-a-fault", f"{type(error).__name__}: {error}")
+            self.simulation.own_fault(error)
             raise
 
     def next_fault(self, call: str) -> Fault | None:
@@ -121,6 +121,7 @@ class Process:
         factory = build_factory(
             config, store, performing(self, tenant, performer), self.clock, holder=self.name, sources=asked,
             webhooks={"outside": Webhooks(simulation.post, tenant)}, wake=lambda record: self._wake(tenant, record),
+            redact=str,
             is_gone=simulation.is_gone if simulation.schedule.knows_dead else lambda holder: False,
         )  # fmt: skip
         factory.accept = accepting(self, tenant, factory.accept)  # type: ignore[method-assign, assignment]

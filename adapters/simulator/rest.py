@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import TYPE_CHECKING
 
 from factory_core.dispatch.foreign_text import for_comment
 from factory_core.dispatch.records import InFlightRecord, State
+from factory_core.work_item import ItemState
 
+from .agents import OUT
 from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
 from .hopeless import explained, is_hopeless
 from .planned import FAILING, planned_end
@@ -18,8 +21,10 @@ if TYPE_CHECKING:
     from .simulation import Simulation
 
 HEARD_WITHIN = 14 * DAY  # a thread is known for 30 days, and a delivery may take 15
+GOES_ON_WITHIN = 2_100.0  # seconds: half an hour between two probes, and the next look at the clock
 SESSION_WAITS = 10.0  # seconds
 DISARMED_WITHIN = 1_800.0  # seconds, beyond the longest time for which a vendor is away
+NOT_TAKEN = "no worker took the run"
 STOPS, MERGED, REVIEW = "The factory stops here:", "Merged:", "Ready for review:"
 SAID = {
     MERGED: State.DONE,
@@ -74,8 +79,22 @@ def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[st
             yield f"{key}: {why}"
 
 
+def money_is_counted(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """What the runs of a ticket have cost is counted, in its record and in no reservation that nobody uses."""
+    outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
+    if ledger.batch.spending.accounts:
+        yield f"{list(ledger.batch.spending.accounts)} have money reserved"
+    for key, record in ledger.records.items():
+        cost = sum(run.report.usage.usd for run in outside.fleet.runs.values() if run.order.work_item_id == key)
+        counted = record.spent.usd + record.spending.reserved
+        if counted < cost and record.work_item_id == key:
+            yield f"{key} has cost ${cost}, and ${counted} are counted"
+
+
 def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> Iterator[str]:
     """An item that no person disturbs ends as its plan alone says, whatever went wrong on the way."""
+    if simulation.schedule.rules.is_thrifty:
+        return
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, truth in outside.world.truths.items():
         if truth.plan.acts or truth.plan.again or truth.lied:
@@ -121,6 +140,31 @@ def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]
             yield f"the ticket of {key} has no link to {pull.url}"
         if record.state is State.DONE and MERGED not in comments and not unsaid:
             yield f"{key} is done, and its ticket does not say so"
+
+
+def in_progress_means_begun(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """A ticket is put in progress when a run of it has begun, also when the word of that beginning was lost."""
+    other = any(fault.call != "begun" for fault in simulation.schedule.faults)
+    for run in () if other else simulation.outside[tenant].fleet.runs.values():
+        acts = simulation.outside[tenant].world.truths[run.order.work_item_id].plan.acts
+        if run.taken and run.shown is ItemState.READY and not acts:
+            yield f"{run.order.run_id} was at work for an hour, and its ticket was still {run.shown}"
+
+
+def waiting_run_is_told(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """A run that no worker takes for hours is said on its ticket, once."""
+    world, fleet = simulation.outside[tenant].world, simulation.outside[tenant].fleet
+    if is_hopeless(simulation, "look", "read_item", "post_comment", "post_activity"):
+        return
+    expired = any(fault.kind == "expired" for fault in simulation.schedule.faults)
+    for key, truth in world.truths.items():
+        runs = [run for run in fleet.runs.values() if run.order.work_item_id == key and run.plan == "untaken"]
+        taken = sum(run.taken for run in runs)
+        sessions = [session for session, item in world.sessions.items() if item == key]
+        said = sum(NOT_TAKEN in comment for comment in truth.comments)
+        shown = any(NOT_TAKEN in entry.text for session in sessions for entry in world.activities.get(session, ()))
+        if said > len(runs) + len(sessions) or (taken and not (said or shown or expired)):
+            yield f"{len(runs)} runs of {key} waited for a worker, and its ticket says so {said} times"
 
 
 def said_once(simulation: Simulation, tenant: int) -> Iterator[str]:
@@ -229,7 +273,8 @@ def _wrong(
     if state is State.DONE:
         return "" if merged >= max(0.0, truth.reopened_at) else "it is done, and was never merged"
     if state is State.CANCELLED:
-        return "" if not ours or stopped else "it is cancelled, and its ticket is ours"
+        closed = stopped or truth.refused_at < inf  # by an order, or by the answer that it is not to be done
+        return "" if not ours or closed else "it is cancelled, and its ticket is ours"
     if not ours and state is State.BLOCKED:
         return f"a person took its ticket back ({item.state if item else 'gone'}), and it is still blocked"
     if state is State.FAILED:
@@ -244,11 +289,16 @@ def _wrong(
 def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[str]) -> bool:
     """Did something happen that this block names?"""
     causes: dict[str, bool] = {
-        "unroutable": truth.plan.kind == "unroutable",
         "ineligible": truth.plan.kind == "ineligible" or "forbid" in acts,
         "still-unclear": truth.questions >= 3,
+        "held": truth.plan.kind == "held",
+        "withdrawn": any(
+            answer.refuses or answer.takes_back or answer.before == "refusal" for answer in truth.plan.answers
+        ),
         "attempts-exhausted": bool(plans & FAILING),
         "no-change": "no-change" in plans,
+        "checks-failed": "check-fails" in plans,
+        "protected-paths": "protected" in plans,
         "budget-run": "capped" in plans,
         "stopped": "late" in plans or bool(acts & {"stop", "abort", "cancel", "park", "done"}),
         "ci-failed": truth.plan.red > 0,
@@ -261,12 +311,34 @@ def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[st
     return causes.get(reason, False)
 
 
+def outages_end(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """When an engine works again, who stands in line goes on within the longest pause between two probes."""
+    rules, fleet = simulation.schedule.rules, simulation.outside[tenant].fleet
+    if any(fault.kind != "out" for fault in simulation.schedule.faults) or rules.reviews < len(fleet.runs):
+        return  # something else may keep it in line
+    for outage in fleet.outages:
+        moments = (outage.ends, outage.ends + GOES_ON_WITHIN)
+        started = any(moments[0] <= run.begun <= moments[1] for run in fleet.runs.values())
+        waits = [key for key in fleet.items() if all(_waits_for_engine(simulation, tenant, key, at) for at in moments)]
+        if waits and not started:
+            yield f"the engine works again since {GOES_ON_WITHIN:.0f} s, and {waits[0]} still waits for it"
+
+
+def _waits_for_engine(simulation: Simulation, tenant: int, key: str, at: float) -> bool:
+    known = [record for record, when in simulation.ledgers[tenant].seen(key) if when <= at]
+    return bool(known) and known[-1].state is State.QUEUED and known[-1].waits_for.endswith(OUT)
+
+
 REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     nothing_is_held,
     no_agent_is_left,
+    money_is_counted,
+    outages_end,
     every_item_rests_rightly,
     undisturbed_items_follow_their_plan,
     told_where_people_look,
+    in_progress_means_begun,
+    waiting_run_is_told,
     blocks_are_reminded_of,
     said_once,
     asked_once,

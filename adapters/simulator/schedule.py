@@ -14,10 +14,15 @@ from factory_core.work_item import Frozen
 
 HOUR, DAY = 3_600.0, 86_400.0
 
-Kind = Literal["clear", "vague", "unroutable", "ineligible"]
+Kind = Literal["clear", "vague", "unroutable", "ineligible", "held", "empty"]
+"""held: its description hides an order. empty: it has nothing but a title, so that no answer alone clears it."""
+Before = Literal["", "shrug", "promise", "refusal"]
 RunPlan = Literal[
-    "succeeds", "slow", "twice", "fails", "asks", "no-change", "limited", "capped", "never-starts", "dies", "late"
-]
+    "succeeds", "slow", "twice", "fails", "asks", "no-change", "limited", "capped", "never-starts", "dies", "late",
+    "untaken", "check-fails", "setup-fails", "protected",
+]  # fmt: skip
+"""untaken: no worker takes it for hours; then one does, and it succeeds. check-fails: the factory's own check of what
+it made. protected: it changes a file that is pushed only at a person's word, which comes an hour later."""
 ActKind = Literal[
     "edit", "note", "cancel", "park", "done", "ready", "comment", "stop", "abort", "retry", "close", "merge", "push",
     "delegate", "blur", "forbid", "move", "namesake",
@@ -40,16 +45,23 @@ FINAL: frozenset[Refused] = frozenset({"outrun", "clogged", "method"})
 """Where no waiting and no order helps: a person is needed."""
 FaultKind = Literal[
     "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale", "away",
-    "torn", "stall", "again", "refused", "gone", "unwilling", "deadly", "expired",
+    "torn", "stall", "again", "refused", "gone", "unwilling", "deadly", "expired", "out",
 ]  # fmt: skip
 
 
 class Answer(Frozen):
-    """What a person says to a question, how long after it. `twice`: and one more thing at the same moment."""
+    """What a person says to a question, how long after it. `twice`: and one more thing at the same moment.
+
+    `before`: what somebody says a minute earlier; after a refusal the answer is a late correction. `refuses`: what is
+    said is that it is not to be done; `takes_back`: that comes half a minute after the answer.
+    """
 
     after: float
     useful: bool = True
     twice: bool = False
+    before: Before = ""
+    refuses: bool = False
+    takes_back: bool = False
 
 
 class Act(Frozen):
@@ -87,11 +99,12 @@ class Fault(Frozen):
     `done`: a crash comes after the call had its effect; an error, a hang, an outage of the store is of one that had it.
     A process that is paused has not made its call yet; one that stalls has, and its answer waits.
     `seconds`: of a delay, a pause, a hang, an outage, or of the vendor's Retry-After.
-    `call`: only calls of this name are counted, of all vendors' calls. A delivery's may be "report": a fleet's word of
-    a run's end. Of what is torn it may be "thread": the record is lost after its thread was kept, not after its batch.
-    From then on nobody answers the call when it is away, each worker dies over it when it is deadly, and the code host
-    would not when it is unwilling, all of them for `seconds`; the vendor that is the `call` of what expired accepts the
-    factory's token no more for so long. What is gone is not there at one look at it; one that
+    `call`: only calls of this name are counted, of all vendors' calls. A delivery's may be "report": a fleet's word
+    of a run's end, or "begun": of its beginning. Of what is torn it may be "thread": the record is lost after its
+    thread was kept, not after its batch. From then on nobody answers the call when it is away, each worker dies
+    over it when it is deadly, and the code host would not when it is unwilling, all of them for `seconds`; the
+    vendor that is the `call` of what expired accepts the factory's token no more for so long. What is out is the
+    engine, from the `nth` start on: each run ends by a fault. What is gone is not there at one look at it; one that
     comes again comes under another delivery's id.
     """
 
@@ -113,13 +126,23 @@ class Rules(Frozen):
     policy: Literal["never", "on-green", "on-green-with-review"] = "on-green"
     required: bool = True  # the configuration names the check that counts
     settles: float = 60.0  # so old is a head that is merged
+    flags: bool = False  # work whose check fails is published all the same
     unanswered: float = 0.0  # after which a review that nobody gives is given up; 0: as by default
     auto: bool = False
     sweeps: float = HOUR  # between two looks for missed events
     calls: int = 20  # to each source in one of them
     gives_up: float = DAY  # after which nobody asks a vendor again that does not answer
     relay: bool = False  # what was missed is read from a relay, and not from lists of the vendors
+    item: float = 100_000.0  # dollars that one ticket may cost
+    daily: float = 1_000_000.0  # that all may in a day
+    runs: int = 1_000  # that one ticket may have in a day
+    starts: int = 10_000  # of all in an hour
     invocation: float = 0.0  # so long may a performance take before the host ends it; 0: for ever
+
+    @property
+    def is_thrifty(self) -> bool:
+        """Do its limits of spending matter?"""
+        return self.item < 100_000 or self.daily < 1_000_000 or self.runs < 1_000 or self.starts < 10_000
 
 
 class Schedule(Frozen):
@@ -148,9 +171,9 @@ class Schedule(Frozen):
             "intentProvider": "linear",
             "clarificationChannel": "slack",
             "outputTarget": "github",
-            "repositories": {"acme/shop": {}, "acme/api": {}},
+            "repositories": {"acme/shop": {"verify": "make test"}, "acme/api": {"verify": "make test"}},
             "routing": {"byProject": {"Shop": "acme/shop", "API": "acme/api"}},
-            "agents": {"engine": "console"},
+            "agents": {"engine": "console", "exhausted": "publish-flagged" if rules.flags else "block"},
             "clarification": {"escalateTo": "<@U9>"},
             "capacity": {
                 "agents": rules.agents,
@@ -161,12 +184,19 @@ class Schedule(Frozen):
                 "policy": rules.policy,
                 "auto": rules.auto and rules.policy != "on-green-with-review",
                 "requiredChecks": ["ci"] if rules.required else [],
+                "trustAnyCheck": not rules.required,
                 "settleFor": rules.settles,
             }
             | ({"remindAfter": rules.unanswered / 2, "giveUpAfter": rules.unanswered} if rules.unanswered else {}),
             "runner": {
                 "reviewCheckEvery": "30m" if rules.policy == "on-green" else "6h",
                 "giveUpAfter": rules.gives_up,
+            },
+            "budget": {
+                "item": rules.item,
+                "daily": rules.daily,
+                "runsPerDay": rules.runs,
+                "startsPerHour": rules.starts,
             },
             "sweep": {"every": rules.sweeps, "calls": rules.calls},
         }

@@ -11,6 +11,7 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
+from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.dispatch.run import RunReport
 
@@ -32,14 +33,14 @@ from .world import World
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 RESTARTS_AFTER = 20.0
-MOST_STEPS = 40_000
+MOST_STEPS = 60_000
 STEPS_WHILE_EXPIRED = 2  # and second: each item looks once a minute whether there is another token
 LONGEST = 120 * DAY
 RESTS = ENDED | {State.BLOCKED, State.NEW}
 SORTS = {
     "duplicate": "delivery", "delay": "delivery", "drop": "delivery", "conflict": "put", "down": "store",
     "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read", "away": "vendor",
-    "torn": "pair", "again": "delivery", "expired": "token",
+    "torn": "pair", "again": "delivery", "expired": "token", "out": "engine",
     **dict.fromkeys(("refused", "gone", "unwilling", "deadly"), "vendor"),
 }  # fmt: skip
 
@@ -82,7 +83,7 @@ class Simulation:
         self.processes = [Process(self, number, 1) for number in range(len(schedule.skew))]
 
     def play(self) -> Simulation:
-        with quiet():
+        with quiet(self.own_fault):
             try:
                 self.loop.run(self._main())
             finally:
@@ -106,6 +107,10 @@ class Simulation:
     def count(self, what: str) -> None:
         self.counts[what] += 1
 
+    def own_fault(self, error: BaseException) -> None:
+        """A mistake in the code ended a task, or what one item needed."""
+        self.broken("no-task-ends-by-a-fault", f"{type(error).__name__}: {error}")
+
     def broken(self, law: str, why: str) -> None:
         """The first broken law ends the play."""
         if self.violation is None:
@@ -121,6 +126,11 @@ class Simulation:
             self.broken("comes-to-rest", f"after {self.loop.steps} steps: {self._restless()}")
         if after.wake_at:
             self._tick_by((after.wake_at - START).total_seconds())
+
+    def batched(self, batch: Batch) -> None:
+        """Somebody looks when a probe may be let through."""
+        for moment in _probes(batch):
+            self._tick_by((moment - START).total_seconds())
 
     def next_fault(self, sort: str) -> Fault | None:
         self._nth[sort] += 1
@@ -180,20 +190,21 @@ class Simulation:
         self.loop.call_later(seconds, come)
 
     def report(self, tenant: int, report: RunReport) -> None:
-        """A fleet tells of a run's end once, unless its word is late or lost; if that fails, the factory has to ask."""
-        fault = self.next_fault("delivery report")
+        """A fleet tells of a run's beginning or end once, unless that is late or lost; then the factory has to ask."""
+        fault = self.next_fault("delivery report" if report.ended_at else "delivery begun")
         if fault:
             self.tell(tenant, report.work_item_id, f"the word of {report.run_id} meets: {fault.kind} {fault.seconds} s")
             if fault.kind != "drop":
-                self.later(fault.seconds, lambda: self._tell_of_end(tenant, report))
+                self.later(fault.seconds, lambda: self._tell_of_run(tenant, report))
         if fault is None or fault.kind == "duplicate":
-            self._tell_of_end(tenant, report)
+            self._tell_of_run(tenant, report)
 
-    def _tell_of_end(self, tenant: int, report: RunReport) -> None:
-        """To whoever is there."""
+    def _tell_of_run(self, tenant: int, report: RunReport) -> None:
+        """To a process that is there."""
         alive = self.alive()
         if alive:
-            alive.start(alive.factories[tenant].finished(report))
+            factory = alive.factories[tenant]
+            alive.start(factory.finished(report) if report.ended_at else factory.began(report))
 
     def alive(self) -> Process | None:
         alive = [process for process in self.processes if not process.dead and process.paused_until <= self.loop.time()]
@@ -218,6 +229,7 @@ class Simulation:
         wakes = [
             record.wake_at for ledger in self.ledgers.values() for record in ledger.records.values() if record.wake_at
         ]
+        wakes += [moment for ledger in self.ledgers.values() for moment in _probes(ledger.batch)]
         if wakes:
             self._tick_by((min(wakes) - START).total_seconds())
 
@@ -269,9 +281,15 @@ class Simulation:
         )  # fmt: skip
         again = partial(self.post.send, tenant)
         target = SimulatedTarget(world, self.schedule.rules.policy, again)
-        fleet = SimulatedFleet(world, target, self.configs[tenant], self.report)
+        outage = partial(self.next_fault, "engine")
+        fleet = SimulatedFleet(world, target, self.configs[tenant], self.report, outage)
         relay = SimulatedRelay(again)
         return Outside(world, SimulatedTracker(world), SimulatedChannel(world), target, fleet, relay)
+
+
+def _probes(batch: Batch) -> list[datetime]:
+    """When those in line may be let through as probes."""
+    return [circuit.retry_at for circuit in batch.circuits.values()] if batch.queue else []
 
 
 def _sort(fault: Fault) -> str:

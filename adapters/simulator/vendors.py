@@ -56,6 +56,8 @@ class SimulatedTracker:
         now = truth.item.state
         if now is state:
             return
+        if state is ItemState.DISPATCHED and item.id not in world.begun:
+            world.broken("in-progress-means-begun", f"{item.id} is put in progress, and no run of it has begun")
         if now not in OURS and truth.last_by == "person":
             seen = item.state is now or world.now() - truth.moved_at > OVERLAP + self.late_by
             if seen and not truth.lied:
@@ -146,4 +148,4 @@ class SimulatedChannel:
         if not text.endswith(QUESTION):
             return
         world.truths[key].questions += 1
-        world.asked(key, thread)
+        world.asked(key, thread, where="Which repository" in text)

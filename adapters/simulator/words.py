@@ -48,7 +48,11 @@ class Words:
                 self._written_at[planned.run_id] = len(self._truths[after.work_item_id].texts)
 
     def unsaid(self, order: RunOrder) -> list[str]:
-        """What was owed when this run was planned, and is not in its task."""
+        """What was owed when this run was planned, and is not in its task. One without an agent has none: it publishes
+        what the agent before it was told."""
+        if not order.task:
+            self._told.setdefault(order.run_id, self._told.get(order.previous_run, set()))
+            return []
         said = self._owed_at.get(order.run_id, frozenset()) | self._in_record(order)
         owed = self._owed.get(order.work_item_id, set())
         self._told.setdefault(order.run_id, {mark for mark in owed | said if mark in order.task})

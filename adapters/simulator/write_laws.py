@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from factory_core.dispatch.effects import LASTING, NEVER_GIVEN_UP
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
+from factory_core.dispatch.run import RunStatus
 
 from .deadlines import deadlines_are_near, given_up_in_due_time
 from .schedule import FINAL
@@ -40,8 +41,8 @@ class Saved(NamedTuple):
         return self.after.work_item_id not in self.ledger.torn
 
 
-SUPERSEDED = frozenset({"acknowledge_session", "post_activity", "conclude_session"})
-"""What a newer entry in the same session takes the place of."""
+SUPERSEDED = frozenset({"acknowledge_session", "post_activity", "conclude_session", "look_at_run"})
+"""What a newer entry in the same session takes the place of; and the look at a run whose end is known."""
 
 
 def organisations_are_apart(write: Saved) -> str:
@@ -201,6 +202,18 @@ def only_starts_cost_a_try(write: Saved) -> str:
     return f"it is {write.after.state} after one more try" if more and write.after.state not in AT_WORK else ""
 
 
+def faults_cost_no_try(write: Saved) -> str:
+    """A run that a failure of machine, account or vendor ended costs its ticket no try, and stops it nowhere."""
+    before, after = write.before, write.after
+    run = write.ledger.outside.fleet.runs.get(after.run.run_id) if after.run else None
+    if before.state not in AT_WORK or run is None or run.report.status is not RunStatus.LIMITED:
+        return ""
+    if after.block and after.block.reason in ("interrupted", "attempts-exhausted"):
+        return f"it is blocked for {run.report.why}"
+    costs = after.state is State.QUEUED and after.attempt >= before.attempt
+    return f"it has spent a try for {run.report.why}" if costs else ""
+
+
 def slots_follow_the_state(write: Saved) -> str:
     """With nothing left to do, an item in review holds a review slot; one that rests has none, nor a place in line."""
     after, batch = write.after, write.ledger.batch
@@ -244,6 +257,7 @@ WRITE_LAWS: tuple[Callable[[Saved], str], ...] = (
     blocks_in_review_have_their_cause,
     no_fault_of_its_own,
     only_starts_cost_a_try,
+    faults_cost_no_try,
     slots_follow_the_state,
     slots_are_used,
 )

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from adapters.loopback import served
+import uvicorn
 
 from ..http_client import rate
 from ..measure import Sizes
@@ -78,9 +78,10 @@ def app(keep: Keep, reads: bool) -> Callable[..., Awaitable[None]]:
 async def serve(form: str, path: Path, http: str) -> None:
     keep = FORMS[form](Ledger(path))
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with served(app(keep, form != "none"), listening, http, lifespan="off", access_log=False):
-            print(listening.getsockname()[1], flush=True)
-            await asyncio.Event().wait()
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        print(listening.getsockname()[1], flush=True)
+        plain = {"lifespan": "off", "log_config": None, "access_log": False}
+        await uvicorn.Server(uvicorn.Config(app(keep, form != "none"), http=http, **plain)).serve([listening])
 
 
 def http(path: Path, sizes: Sizes) -> Mapping[str, float]:

@@ -31,7 +31,7 @@ CONFIG = FactoryConfig.model_validate(
         "repositories": {"acme/shop": {}},
         "routing": {"default": "acme/shop"},
         "capacity": {"agents": 1000, "perRepository": 1000, "perState": {"in-review": 1000}},
-        "merge": {"policy": "on-green", "settleFor": "0s"},
+        "merge": {"policy": "on-green", "requiredChecks": ["ci"], "settleFor": "0s"},
         "agents": {"engine": "console"},
     }
 )
@@ -69,7 +69,9 @@ class World:
             triager=RuleTriager(CONFIG), template=StandardTask(CONFIG),
         )  # fmt: skip
         hears = {"linear": LinearWebhook((SECRET,), CONFIG)}
-        self.factory = build_factory(CONFIG, self.store, performer, now, webhooks=hears, holder="b", wake=self._wake)
+        self.factory = build_factory(
+            CONFIG, self.store, performer, now, webhooks=hears, holder="b", wake=self._wake, redact=str
+        )
 
     def _wake(self, record: InFlightRecord) -> None:
         self._woken.setdefault(record.work_item_id, []).append(record)

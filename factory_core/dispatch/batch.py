@@ -1,4 +1,5 @@
-"""What is stored once for a tenant: its slots, its line, and how far the search for missed events came."""
+"""What is stored once for a tenant: its slots, its line, what it spends today, and how far the search for missed events
+came."""
 
 from __future__ import annotations
 
@@ -8,6 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from ..work_item import Frozen
+from .reported import Short
+from .routing import RememberedRoute
+from .run import Fault
+from .spending import DaySpending, Grant
 
 
 class Slot(Frozen):
@@ -21,8 +26,10 @@ class QueueEntry(Frozen):
 
     work_item_id: str
     repository: str
+    engine: str = ""
     priority: int = 0
     since: datetime
+    asks: Grant = Grant()
 
 
 class SweepReport(Frozen):
@@ -30,6 +37,7 @@ class SweepReport(Frozen):
 
     started: int = 0  # ready items without a record
     answered: int = 0  # replies
+    resumed: int = 0  # items in progress whose record is gone
     closed: int = 0  # items and pull requests that had ended
     changed: int = 0  # those that had changed otherwise
     redelivered: int = 0  # deliveries asked for again
@@ -55,11 +63,27 @@ class LostConnection(Frozen):
     why: str
 
 
+class Circuit(Frozen):
+    """An engine that cannot work on a host: until `retry_at` it starts nothing there, and then one probe at a time."""
+
+    engine: str
+    host: str = ""  # a worker's id; empty: where the factory itself starts agents
+    fault: Fault = "vendor"
+    why: Short
+    fix: Short
+    since: datetime
+    retry_at: datetime
+    failures: int = 1  # in a row
+    probe: str = ""  # the item that is let through
+    tried: str = ""  # the item that met the newest failure: the next probe is another one, if there is one
+    alone: bool = True  # no other host has the engine
+
+
 class Batch(Frozen):
     """A tenant's capacity: who has a slot, who stands in line. And whose turn it was to look for missed events.
 
-    `lost` is in here because it is one small fact of the tenant, written twice an outage, and every host reads this
-    record anyway.
+    `lost`, `circuits` and `routes` are in here because each is a small fact of the tenant that is seldom written, and
+    every host reads this record anyway; so the write that takes a slot sees the open circuit.
     """
 
     version: int = 0
@@ -67,3 +91,6 @@ class Batch(Frozen):
     queue: tuple[QueueEntry, ...] = ()
     sweep: SweepState = SweepState()
     lost: dict[str, LostConnection] = Field(default_factory=dict)  # by vendor
+    circuits: dict[str, Circuit] = Field(default_factory=dict)  # those that are open, by circuit.name_of()
+    routes: dict[str, RememberedRoute] = Field(default_factory=dict)  # by routing.project_name(), the newest last
+    spending: DaySpending = DaySpending()

@@ -7,11 +7,15 @@ from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..work_item import WorkItem
-from .foreign_text import MOST_TITLE, for_body, for_chat, for_comment, for_title
+from .events import PullRequestOpened
+from .foreign_text import MOST_TITLE, for_body, for_chat, for_code, for_comment, for_instruction, for_title
 from .foreign_text import harmless as harmless
 from .labels import first_of
 from .pull_request import PullRequest, carries_key, item_mark
+from .question_text import close_question
 from .records import Block, Clarification, InFlightRecord, State, Summary
+from .run_checks import CheckResult
+from .triage import Verdict
 
 MARK = "<!-- factory -->"
 """Ends every comment that the factory writes on a ticket; what carries it is never taken for input."""
@@ -66,8 +70,57 @@ def escalation(record: InFlightRecord, config: FactoryConfig) -> str:
 
 def words_needed(names: Sequence[str]) -> str:
     """The answer to a reply that is only a picture, a file, a link or an emoji."""
-    came = f"{for_chat(', '.join(names))} came without words, and" if names else "That reply has no words in it:"
+    came = f"{for_instruction(', '.join(names))} came without words, and" if names else "That reply has no words in it:"
     return f"{came} the factory reads nothing else. Please answer in words; the question still waits for it."
+
+
+def how_to_stop(record: InFlightRecord) -> str:
+    """To somebody who writes in the thread that it is not to be done while it is being done."""
+    return (
+        f"The work on {record.key} goes on: words in this thread do not stop it. To stop it, cancel the ticket, or run"
+        f" `factory pipeline abort {record.key}`."
+    )
+
+
+def close_it(record: InFlightRecord) -> str:
+    """The question to people who wrote that it is not to be done."""
+    language = record.verdict.language if record.verdict else ""
+    last = record.answers[-1].text if record.answers else ""
+    return close_question(record.key, language, last)
+
+
+def counter_question(record: InFlightRecord, written: str) -> str:
+    """To the person who can answer a question that came in return."""
+    asked = record.clarification.question if record.clarification else ""
+    return f"“{for_chat(' '.join(written.split()), 200)}” was asked in return to:\n{for_chat(asked)}"
+
+
+NOT_PASSED_ON = (
+    "That is not passed on: it asks for secrets of the machine, or for something that the factory lets nobody order"
+    " in an answer. The question still waits."
+)
+
+
+def not_for_an_agent(item: WorkItem, verdict: Verdict) -> str:
+    """What a person can do with a ticket that must not start."""
+    tracker = item.source.provider.title()
+    if verdict.hold:
+        return f"In {tracker}: read the ticket's source text, take that out, or do it by hand"
+    if verdict.stop:
+        return f"In {tracker}: change the labels, or do it by hand"
+    return f"In {tracker}: {_FIXES[verdict.kind].replace('KEY', item.key)}"
+
+
+_FIXES = {
+    "question": "answer it there; if something should change, say what in the title and the description",
+    "epic": "make its parts ready, each as a ticket of its own",
+    "spike": "do it by hand, and open a ticket for the change that comes of it",
+    "blocked": "finish what it waits for, take that note or label away, then: factory pipeline retry KEY",
+    "duplicate": "close it, and work on the original",
+    "disclosure": "answer the reporter in private, and say nothing of it in public",
+    "withdrawn": "close it; or write what should be done",
+    "person": "do it by hand; if something should change in a repository, say what and where",
+}
 
 
 def gave_up(config: FactoryConfig) -> str:
@@ -78,7 +131,7 @@ def gave_up(config: FactoryConfig) -> str:
 def not_ready(item: WorkItem) -> str:
     """The answer to somebody who called the factory to a ticket that is not its own."""
     advice = item.hint or "Move it to the state that is mapped to ready."
-    return f"The factory does nothing here: the ticket is not ready for it ({item.state}).\n\nWhat to do: {advice}"
+    return f"The factory does nothing here: the ticket is not ready for it ({item.state}).{_to_do(advice)}"
 
 
 def retry_fix(record: InFlightRecord) -> str:
@@ -86,16 +139,56 @@ def retry_fix(record: InFlightRecord) -> str:
     return f'factory pipeline retry {record.key} --reason "…"'
 
 
+def raise_fix(record: InFlightRecord, usd: str, config: FactoryConfig) -> str:
+    """What lets a ticket go on whose budget is used."""
+    words = f", or write on the ticket: raise budget to ${usd}" if config.budget.may_raise else ""
+    return f"factory pipeline retry {record.key} --budget {usd}{words}"
+
+
+def waits_for_day(record: InFlightRecord, why: str, config: FactoryConfig) -> str:
+    """Said once a day of a ticket that the budget of the day, or its own runs of the day, hold up."""
+    return f"This waits: {for_comment(why)}. It goes on by itself then, and waiting costs no attempt."
+
+
+BUDGET_KEPT = "The budget was not raised: only people whom budget.mayRaise names may do that, and you at the factory."
+
+
+START_FIX = "factory doctor"
+
+
+def worker_fix(config: FactoryConfig) -> str:
+    """What brings a worker that takes runs."""
+    home = config.server.public_url
+    return f"factory worker --url {home} --tenant {config.tenant}" if home else "factory worker --help"
+
+
+def not_begun(waited: str, why: str, fix: str) -> str:
+    return (
+        f"This needs a person: after {waited}, {for_comment(why)}. It starts by itself when that is solved, and waiting"
+        f" costs no attempt.{_to_do(fix)}"
+    )
+
+
+TAKEN_UP_AGAIN = (
+    "The factory put this ticket in progress and has lost its record of it. Nothing runs for it any more, so it is"
+    " taken up again, from what was pushed."
+)
+
+
+def _to_do(fix: str) -> str:
+    return f"\n\nWhat to do: {for_instruction(fix)}"
+
+
 def blocked(block: Block) -> str:
-    return f"The factory stops here: {for_comment(block.why)}\n\nWhat to do: {block.fix}"
+    return f"The factory stops here: {for_comment(block.why)}{_to_do(block.fix)}"
 
 
 def still_blocked(block: Block, waited: str) -> str:
-    return f"This has waited for a person for {waited}: {for_comment(block.why)}\n\nWhat to do: {block.fix}"
+    return f"This has waited for a person for {waited}: {for_comment(block.why)}{_to_do(block.fix)}"
 
 
 def still_armed(why: str, fix: str) -> str:
-    return f"The code host may still merge the pull request by itself: {for_comment(why)}\n\nWhat to do: {fix}"
+    return f"The code host may still merge the pull request by itself: {for_comment(why)}{_to_do(fix)}"
 
 
 def stopped(record: InFlightRecord) -> str:
@@ -132,14 +225,52 @@ def review_waits(waited: timedelta, where: str) -> str:
     return f"The pull request has waited for {duration(waited)}: {where}"
 
 
-def ready_for_review(record: InFlightRecord, pull_request: PullRequest, words: str, config: FactoryConfig) -> str:
-    """The one comment that tells people what was made of the ticket: after it, only how it ended is said."""
-    described = config.repositories.get(record.route.repository) if record.route else None
-    verify = f"\n\nThe agent was told that `{described.verify}` must pass." if described and described.verify else ""
-    done = for_comment(words, record.key).strip() or "The agent left no summary."
+def ready_for_review(record: InFlightRecord, opened: PullRequestOpened) -> str:
+    """The one comment that tells people what was made of the ticket: after it, only how it ended is said, and what is
+    published flagged."""
+    pull_request = opened.pull_request
+    flagged = any(not result.passed for result in opened.checks)
+    what = "A check fails, and a person decides" if flagged else "Ready for review"
+    done = for_comment(opened.summary, record.key).strip() or "The agent left no summary."
+    checked = checks_text(opened.checks, pull_request.head_sha, record.key)
     answers = "; ".join(f"“{for_comment(answer.text, record.key, 200)}”" for answer in record.answers)
-    used = f"\n\nAnswers used: {answers}" if answers else ""
-    return f"Ready for review: {pull_request.url or f'#{pull_request.number}'}\n\n{done}{verify}{used}"
+    used = f"Answers used: {answers}" if answers else ""
+    return "\n\n".join(filter(None, (f"{what}: {pull_request.url or f'#{pull_request.number}'}", done, checked, used)))
+
+
+def held_patch(patch: str, own: str) -> str:
+    """What is not pushed before a person allows it."""
+    return f"The agent's changes of protected files, as far as they are short:\n\n{_code_block(patch, own)}"
+
+
+def checks_line(results: Sequence[CheckResult]) -> str:
+    """What came of the checks that the factory ran, in one line."""
+    return f"Checked by the factory: {for_comment(', '.join(map(_check_text, results)))}."
+
+
+def checks_text(results: Sequence[CheckResult], sha: str, own: str) -> str:
+    """The same, at which commit, and the end of what a failing one wrote."""
+    if not results:
+        return ""
+    failed = [result for result in results if not result.passed]
+    parts = [f"{checks_line(results)[:-1]}, at {sha[:7]}." if sha else checks_line(results)]
+    if failed:
+        parts.append("The factory does not merge this: a person decides.")
+    parts += [
+        f"The end of the output of {for_comment(result.shown)}:\n\n{_code_block(result.output, own)}"
+        for result in failed
+    ]
+    return "\n\n".join(parts)
+
+
+def _check_text(result: CheckResult) -> str:
+    if result.passed:
+        return f"{result.shown} passed in {duration(timedelta(seconds=result.seconds))}"
+    return f"{result.shown} **failed** ({result.end})"
+
+
+def _code_block(output: str, own: str) -> str:
+    return f"```text\n{for_code(output.strip(), own) or '(nothing)'}\n```"
 
 
 def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
@@ -149,10 +280,19 @@ def summary(record: InFlightRecord, at: datetime, config: FactoryConfig) -> str:
     tries = f"{record.attempt} {'try' if record.attempt == 1 else 'tries'}"
     follow_ups = f", {record.round} follow-up{'s' if record.round > 1 else ''}" if record.round else ""
     lines = [f"Merged: {pull_request.url or f'#{pull_request.number}'}" if pull_request else "Done."]
-    lines.append(f"From ready to merged in {took}; {tries}{follow_ups}, ${record.spent.usd:.2f}.")
+    lines.append(f"From ready to merged in {took}; {tries}{follow_ups}, {record.spent.cost}.")
     if never_closes(record, config):
         lines.append("A label says that only a person closes this ticket, so it stays open.")
     return "\n".join(lines)
+
+
+LOOK_AT_TESTS = "Worth a look, because it changes what the tests find:"
+
+
+def tests_weakened(weakened: Sequence[str], own: str) -> str:
+    """Of commits that came to a pull request later, whose description stays as it is."""
+    listed = (f"- {for_comment(one, own)}" for one in weakened)
+    return "\n".join(["The newest state of the pull request takes this from its tests:", "", *listed])
 
 
 def pull_request_title(record: InFlightRecord) -> str:
@@ -161,9 +301,17 @@ def pull_request_title(record: InFlightRecord) -> str:
     return (key + for_title(record.item.title if record.item else "", record.key, MOST_TITLE - len(key))).strip()
 
 
-def pull_request_body(record: InFlightRecord, words: str, config: FactoryConfig) -> str:
-    """What reviewers read. `Closes KEY` moves the ticket with the merge, unless a label forbids that.
+def pull_request_body(
+    record: InFlightRecord,
+    words: str,
+    config: FactoryConfig,
+    checks: Sequence[CheckResult] = (),
+    sha: str = "",
+    weakened: Sequence[str] = (),
+) -> str:
+    """What reviewers read; `checks` were run by the factory at the commit `sha`, `weakened` is taken from the tests.
 
+    `Closes KEY` moves the ticket with the merge, unless a label forbids that.
     A tracker links a pull request by the key in its branch and title, too, and moves the ticket for that alone; the
     word `skip` in the description keeps it from that: https://linear.app/docs/github
     """
@@ -173,7 +321,10 @@ def pull_request_body(record: InFlightRecord, words: str, config: FactoryConfig)
     if never:
         keys = dict.fromkeys((record.key, *(record.item.former_keys if record.item else ())))
         parts.append(f"Only a person closes this ticket: {', '.join(f'skip {key}' for key in keys)}.")
-    parts.append(for_body(words, record.key))
+    parts += [for_body(words, record.key), checks_text(checks, sha, record.key)]
+    parts.append(
+        "\n".join([LOOK_AT_TESTS, *(f"- {for_body(one, record.key)}" for one in weakened)]) if weakened else ""
+    )
     if record.answers:
         given = (f"- {for_body(answer.text, record.key, 300)}" for answer in record.answers)
         parts.append("\n".join(["Answers that were given:", *given]))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ..work_item import Frozen, ItemState
 from .activity import Activity
+from .reported import StoredMoment
+from .run import Fault
+from .run_checks import CheckResult
 
 
 class AcknowledgeSession(Frozen):
@@ -108,12 +112,48 @@ class ReleaseSlot(Frozen):
     kind: Literal["release_slot"] = "release_slot"
 
 
+class SettleSpending(Frozen):
+    """Count in the tenant's day what a run has cost that ended when its item had no slot any more."""
+
+    kind: Literal["settle_spending"] = "settle_spending"
+
+
+class PauseEngine(Frozen):
+    """A run ended by a fault: give the slot back, stand in line again, and open the circuit of the engine there."""
+
+    kind: Literal["pause_engine"] = "pause_engine"
+    engine: str
+    host: str = ""
+    fault: Fault = "vendor"
+    why: str
+    fix: str = ""
+    retry_at: StoredMoment = None  # the vendor's own reset
+
+
+class RememberRoute(Frozen):
+    """Keep what a person chose for the item's project; tickets that no rule routes go there from now on."""
+
+    kind: Literal["remember_route"] = "remember_route"
+    project: str
+    repository: str
+
+
+class ResumeEngine(Frozen):
+    """The run of a probe shows that the engine works there: close its circuit, and serve the line."""
+
+    kind: Literal["resume_engine"] = "resume_engine"
+    engine: str
+    host: str = ""
+
+
 class StartAgent(Frozen):
-    """Start a run under the planned key → AgentStarted | StartRefused"""
+    """Start a run under the planned key → AgentStarted | StartRefused | StartFailed"""
 
     kind: Literal["start_agent"] = "start_agent"
     not_before: datetime | None = None  # after a failed try: when the cool-down ends
     told: tuple[str, ...] = ()  # marks of the words that it is told: the same ones, however often it is tried
+    max_usd: Decimal | None = None  # that it may cost; None in records of an older release: agents.maxUsd
+    publishes: bool = False  # no agent: the work of the run before is published
 
 
 class StopAgent(Frozen):
@@ -122,18 +162,19 @@ class StopAgent(Frozen):
 
 
 class LookAtRun(Frozen):
-    """Ask the fleet what became of the run → AgentFinished when it ended or is lost"""
+    """Ask the fleet what became of the run → RunSeen | AgentFinished when it ended or is lost"""
 
     kind: Literal["look_at_run"] = "look_at_run"
     run_id: str
 
 
 class OpenPullRequest(Frozen):
-    """Push the branch and open its pull request, or find the one that is there → PullRequestOpened"""
+    """Push the branch and open its pull request, or find the one that is there → PullRequestOpened | PublishHeld"""
 
     kind: Literal["open_pull_request"] = "open_pull_request"
     run_id: str
     summary: str = ""
+    checks: tuple[CheckResult, ...] = ()  # that the factory ran; one that failed is shown
 
 
 class LinkPullRequest(Frozen):
@@ -228,6 +269,10 @@ Effect = Annotated[
     | TakeSlot
     | MoveSlotToReview
     | ReleaseSlot
+    | SettleSpending
+    | PauseEngine
+    | ResumeEngine
+    | RememberRoute
     | StartAgent
     | StopAgent
     | LookAtRun
@@ -273,6 +318,9 @@ LASTING = frozenset(
         "post_comment",
         "close_thread",
         "release_slot",
+        "settle_spending",
+        "pause_engine",
+        "resume_engine",
         "stop_agent",
         "move_slot_to_review",
         "disable_auto_merge",
@@ -301,6 +349,10 @@ LANE = {
     "take_slot": "work",
     "move_slot_to_review": "work",
     "release_slot": "work",
+    "settle_spending": "work",
+    "pause_engine": "work",
+    "resume_engine": "work",
+    "remember_route": "work",
     "start_agent": "work",
     "stop_agent": "work",
     "look_at_run": "work",
@@ -329,6 +381,10 @@ COMPANION = {
     "take_slot": "batch",
     "move_slot_to_review": "batch",
     "release_slot": "batch",
+    "settle_spending": "batch",
+    "pause_engine": "batch",
+    "resume_engine": "batch",
+    "remember_route": "batch",
     "close_thread": "clarification",
     "move_thread": "clarification",
 }

@@ -7,8 +7,9 @@ from typing import Any
 
 from ..config import FactoryConfig
 from ..work_item import ItemState
-from . import comments
+from . import budget, comments
 from .activity import Activity
+from .answers import judge_answer
 from .effects import (
     LASTING,
     SPEAKING,
@@ -26,11 +27,13 @@ from .effects import (
     SetItemState,
     StartAgent,
     StopAgent,
+    TakeSlot,
     TriageItem,
 )
 from .events import (
     AbortRequested,
     AgentStarted,
+    BudgetRaised,
     CheckedIn,
     EffectFailed,
     QuestionAsked,
@@ -135,8 +138,11 @@ def abort(record: InFlightRecord, event: AbortRequested, config: FactoryConfig) 
 
 def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
     """A person takes it up again: attempts and questions start from nothing, the work and the answers stay."""
-    noted = _taken_up(record, event)
-    if event.reason and record.block and record.block.reason == "still-unclear":  # what nobody had answered
+    noted, reason = _taken_up(record, event), record.block.reason if record.block else ""
+    if reason == "withdrawn":  # who retries it wants it after all
+        wanted = tuple(answer for answer in noted.answers if judge_answer(answer.text).kind != "refusal")
+        noted = noted.but(answers=wanted)
+    if event.reason and reason in ("still-unclear", "withdrawn"):  # what nobody had answered
         noted = noted.answered(Reply(id=event.id, author=event.by or "a person", text=event.reason, at=event.at))
     told = noted.tell(event.reason) if event.reason else noted
     return told.to(State.TRIAGING, event.at, TriageItem())
@@ -156,8 +162,52 @@ def _taken_up(record: InFlightRecord, event: RetryRequested) -> InFlightRecord:
     asked = record.clarification and record.clarification.model_copy(update={"round": 0})
     noted = record.note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
     return noted.but(
-        block=None, attempt=0, round=0, conflict_rounds=0, refused=None, clarification=asked, handled=handled
+        block=None,
+        attempt=0,
+        interruptions=0,
+        round=0,
+        conflict_rounds=0,
+        refused=None,
+        clarification=asked,
+        handled=handled,
     )
+
+
+def raise_budget(record: InFlightRecord, event: BudgetRaised, config: FactoryConfig) -> Transition | None:
+    """A person allows it more, from the next run on."""
+    return _raised(record, event, config).stay() if event.allowed else _refuse_budget(record, event)
+
+
+def raise_and_ask_for_room(record: InFlightRecord, event: BudgetRaised, config: FactoryConfig) -> Transition | None:
+    """A person allows it more: it may be what it waits for."""
+    if not event.allowed:
+        return _refuse_budget(record, event)
+    known = _raised(record, event, config)
+    return known.to(State.QUEUED, event.at, *known.once(TakeSlot()), within=timedelta(hours=1), waits_for="")
+
+
+def raise_and_go_on(record: InFlightRecord, event: BudgetRaised, config: FactoryConfig) -> Transition | None:
+    """A person allows it more; where that was what stopped it, it is taken up again."""
+    if not event.allowed or record.block is None or record.block.reason != "budget-item":
+        return raise_budget(record, event, config)
+    again = RetryRequested(id=event.id, work_item_id=event.work_item_id, at=event.at, by=event.by)
+    return _taken_up(_raised(record, event, config), again).to(State.TRIAGING, event.at, TriageItem())
+
+
+def _raised(record: InFlightRecord, event: BudgetRaised, config: FactoryConfig) -> InFlightRecord:
+    more, who = budget.raise_to(record, event.usd, config), event.by[:200] or "A person"
+    handled = tuple(mark for mark in record.handled if not budget.is_said_of_day(mark))
+    return more.note(event.at, "person", f"{who} raised its budget: ${budget.limit(more, config):.2f}.").but(
+        handled=handled
+    )
+
+
+def _refuse_budget(record: InFlightRecord, event: BudgetRaised) -> Transition | None:
+    """Said once for each item."""
+    if "budget-kept" in record.handled:
+        return None
+    noted = record.note(event.at, "person", f"{event.by[:200]} may not raise its budget.").handle("budget-kept")
+    return noted.stay(PostComment(body=comments.BUDGET_KEPT))
 
 
 def reopen(record: InFlightRecord, at: datetime) -> Transition:
@@ -166,7 +216,8 @@ def reopen(record: InFlightRecord, at: datetime) -> Transition:
         work_item_id=record.work_item_id, version=record.version, born=record.born, applied=record.applied,
         outbox=record.outbox, planned=record.planned, lease=record.lease, item=record.item, spent=record.spent,
         state=record.state, since=record.since, log=record.log, generation=record.generation + 1,
-        session_id=record.session_id,
+        session_id=record.session_id, spending=record.spending,
+        handled=tuple(filter(budget.is_said_of_day, record.handled)),
     )  # fmt: skip
     return fresh.note(at, "person", "Reopened.").to(State.TRIAGING, at, TriageItem())
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from ..work_item import Frozen, WorkItem
 from .pull_request import PullRequest
 from .refusal import Refusal
-from .run import Run, RunReport
+from .routing import Route, Undecided
+from .run import HeldChanges, Run, RunReport
+from .run_checks import CheckResult
 from .triage import Verdict
 
 
@@ -33,6 +36,12 @@ class ItemChanged(Event):
     session_id: str = ""  # the tracker's agent session, where one was opened for us
 
 
+class ItemStranded(Event):
+    """The item is in progress by the factory's own move, for longer than any run lives, and has no record."""
+
+    item: WorkItem
+
+
 class ItemRead(Event):
     """The item as it stands now; None: it is gone."""
 
@@ -40,8 +49,11 @@ class ItemRead(Event):
 
 
 class Triaged(Event):
+    """What triage found, and where the item belongs; who judges it has no say in the latter."""
+
     item: WorkItem
     verdict: Verdict
+    route: Route | Undecided
 
 
 class Reply(Frozen):
@@ -52,6 +64,7 @@ class Reply(Frozen):
     text: str
     at: datetime
     attachments: tuple[str, ...] = ()  # names of the files that came with it
+    to_agent: bool = False  # it answers an agent's question about its work, not what triage asked
     outsider: bool = False  # the author may not write where this was written, as the vendor says
 
 
@@ -70,6 +83,7 @@ class ReplyReceived(Event):
     work_item_id: str = ""
     thread_id: str
     session_id: str = ""  # the tracker's agent session, where the thread is one: words in it are meant for the agent
+    elsewhere: bool = False  # not where questions are asked: it counts only in a thread that is known to be ours
     reply: Reply
 
 
@@ -89,10 +103,13 @@ class CommentAdded(Event):
 
 class SlotGranted(Event):
     repository: str
+    usd: Decimal  # that the run may cost
+    probe: bool = False  # its engine is paused, and this start tries whether it works again
 
 
 class SlotDenied(Event):
     reason: str
+    until: datetime | None = None  # when today's budget is what is in the way: when the next one begins
 
 
 class SlotOffered(Event):
@@ -100,7 +117,16 @@ class SlotOffered(Event):
 
 
 class AgentStarted(Event):
+    """The fleet accepted the run. `begun`: its first heartbeat came with that; else RunSeen brings it."""
+
     run: Run
+    begun: bool = False
+
+
+class RunSeen(Event):
+    """A run that has not ended, as its first heartbeat or a look at it shows it."""
+
+    report: RunReport
 
 
 class AgentFinished(Event):
@@ -108,14 +134,31 @@ class AgentFinished(Event):
 
 
 class StartRefused(Event):
-    """The fresh read before the start found that a person had taken the item back."""
+    """The fresh read before the start found that a person had taken the item back. `report` is what the fleet knows of
+    the run all the same, None when it knows nothing."""
 
     item: WorkItem | None
+    run_id: str = ""
+    report: RunReport | None = None
+
+
+class StartFailed(Event):
+    """The fleet could not start the run, by a fault of the machine's; the report says which."""
+
+    report: RunReport
 
 
 class PullRequestOpened(Event):
     pull_request: PullRequest
     summary: str = ""  # the agent's own: what it did, and how that was checked
+    checks: tuple[CheckResult, ...] = ()  # the factory's own
+    weakened: tuple[str, ...] = ()  # what is taken from the tests, in sentences
+
+
+class PublishHeld(Event):
+    """The pushed branch changes protected files, and nobody allowed that; no pull request was opened."""
+
+    held: HeldChanges
 
 
 class PullRequestChanged(Event):
@@ -166,8 +209,17 @@ class AbortRequested(Event):
     reason: str = ""
 
 
+class BudgetRaised(Event):
+    """A person wants the item to be allowed `usd` in all, and more runs today."""
+
+    by: str = ""
+    usd: Decimal
+    allowed: bool = True  # False: nobody gave that person the right to
+
+
 EVENTS: tuple[type[Event], ...] = (
     ItemChanged,
+    ItemStranded,
     ItemRead,
     Triaged,
     QuestionAsked,
@@ -178,9 +230,12 @@ EVENTS: tuple[type[Event], ...] = (
     SlotDenied,
     SlotOffered,
     AgentStarted,
+    RunSeen,
     AgentFinished,
     StartRefused,
+    StartFailed,
     PullRequestOpened,
+    PublishHeld,
     PullRequestChanged,
     PullRequestRead,
     MergeRefused,
@@ -189,4 +244,5 @@ EVENTS: tuple[type[Event], ...] = (
     StopRequested,
     RetryRequested,
     AbortRequested,
+    BudgetRaised,
 )

@@ -16,15 +16,17 @@ from functools import partial
 
 # What acts where:
 #
-#     place     names of tickets   linking words   skipped checks   mentions   trailers   orders, hidden marks
+#     place     names of tickets   linking words   skipped checks   mentions   trailers   orders, hidden marks   markup
 #     branch    •                                                    •
 #     title     •                                  •                •
 #     commit    •                                  •                •          •
-#     body      •                  •               •                •          •          •
-#     comment   •                  •               •                •          •          •
+#     body      •                  •               •                •          •          •                      •
+#     comment   •                  •               •                •          •          •                      •
+#     code      •                  •               •                •          •          •
 #     chat                                                          •
 #
-# A merge queue takes title and body for the commit, so they hold nothing that acts in one.
+# Markup is what shows something else than it is: a link with another text, an image, a tag with attributes. A merge
+# queue takes title and body for the commit, so they hold nothing that acts in one.
 
 MOST_TITLE, MOST_COMMIT, MOST_BODY, MOST_COMMENT, MOST_CHAT = 200, 10_000, 8_000, 4_000, 4_000  # characters
 
@@ -42,13 +44,13 @@ _HALF = re.compile("[\ud800-\udfff]")
 # https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls
 _TEAM = re.compile(r"(?<![A-Za-z0-9_])(?P<team>[A-Za-z0-9_]++)-(?=[0-9])")
 _NAME = re.compile(
-    r"(?P<address>(?:https?://|www\.)[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++(?::[0-9]++)?"
+    r"(?P<address>(?i:https?://|www\.)[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++(?::[0-9]++)?"
     r"(?:[/?](?:[^\s<>\"'`)\]@#]|\#(?=[A-Za-z]))*+)?)"
     rf"|{_TEAM.pattern}"
     r"|(?P<sign>\#(?=[0-9])|(?<![A-Za-z0-9])@(?=[A-Za-z0-9_]))"
 )
-_SCHEME = re.compile(r"https?://(?:www\.)?|^www\.")
-_ACTING_PATH = re.compile(r"/(?:issues?|pulls?|merge_requests|work_items|discussions|browse|profiles)/")
+_SCHEME = re.compile(r"https?://(?:www\.)?|^www\.", re.IGNORECASE)
+_ACTING_PATH = re.compile(r"/(?:issues?|pulls?|merge_requests|work_items|discussions|browse|profiles)/", re.IGNORECASE)
 
 # The words with which a description links a ticket, or unlinks it, and the first thing of a ticket's name behind them.
 # https://docs.github.com/en/issues/tracking-your-work-with-issues/linking-a-pull-request-to-an-issue
@@ -76,11 +78,17 @@ _TRAILER = re.compile(
     r"^([A-Za-z][A-Za-z0-9]{0,30}-[A-Za-z][A-Za-z0-9-]{0,60}|BREAKING CHANGE|Cc)[ \t]{0,4}:(?!:)", re.M | re.I
 )
 _ORDER = re.compile(r"^[ \t>]{0,8}+(?=[/!][A-Za-z])", re.MULTILINE)
+# A link shows its own address: https://spec.commonmark.org/0.31.2/#links (inline, and definitions), #raw-html. Code
+# hosts show some tags: https://github.com/github/markup#github-markup. Without attributes they link, load, turn and
+# hide nothing, but for the two that fold text away.
+_MASKED = re.compile(r"\](?=\()")
+_DEFINED = re.compile(r"^([ \t>*+.)\d-]{0,20}\[(?:\\.|[^\[\]\\]){1,999}\]):", re.MULTILINE | re.DOTALL)
+_TAG = re.compile(r"<(?=[!?]|/?(?:details|summary)\b|[A-Za-z][A-Za-z0-9-]{0,30}[\s/][^<>=]{0,200}=)", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:\#[0-9]{1,7}|\#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 # https://docs.slack.dev/messaging/formatting-message-text; a profile's address is a mention in Linear
 _CALL = re.compile(
-    r"(?P<open><(?=[!@#]))|(?P<at>(?<![A-Za-z0-9])@(?=[A-Za-z0-9_]))|https?://(?=[^\s/]{1,80}/[^\s/]{1,80}/profiles/)"
+    r"(?P<open><(?=[!@#]))|(?P<at>(?<![A-Za-z0-9])@(?=[A-Za-z0-9_]))|(?i:https?://(?=[^\s/]{1,80}/[^\s/]{1,80}/profiles/))"
 )
 
 
@@ -117,13 +125,32 @@ def for_comment(text: str, own: str = "", most: int = MOST_COMMENT) -> str:
     return for_body(text, own, most)
 
 
+def for_code(text: str, own: str = "", most: int = MOST_COMMENT) -> str:
+    """The inside of a block of code in Markdown, which nothing in it ends; what it shows stays as it is."""
+    return _cut(_inert(text[: 2 * most], own).replace("```", "~~~"), most)
+
+
 def for_chat(text: str, most: int = MOST_CHAT) -> str:
     """Text for people to read and answer: it notifies nobody; keys and links stay what they are."""
     return _cut(_CALL.sub(_uncalled, printable(text[: 2 * most])), most)
 
 
+def for_instruction(text: str, most: int = MOST_COMMENT) -> str:
+    """What a person can do, in Markdown: a command stays what it is, with the keys in it."""
+    return _cut(_plain(_CALL.sub(_uncalled, printable(text[: 2 * most]))), most)
+
+
 def harmless(text: str, own: str = "") -> str:
     """As for_body, whatever its length."""
+    return _plain(_inert(text, own))
+
+
+def _plain(text: str) -> str:
+    """Markdown whose links show where they lead, and that loads and hides nothing."""
+    return _MASKED.sub("] ", _TAG.sub("&lt;", _DEFINED.sub(r"\1\\:", text)))
+
+
+def _inert(text: str, own: str) -> str:
     shown = _ENTITY.sub(_spelled_out, printable(text)).replace("<!--", "&lt;!--")
     lines = _ORDER.sub(lambda match: f"{match[0]}\\", _claims_nothing(shown))
     return _runs_checks(_names_no_other(lines, own, prose=True))

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from ..config import Merge
+from ..config import Merge, ProtectedPaths
+from ..protected_paths import named, protecting
 from ..work_item import Frozen
 from .feedback import Feedback, of_review
 from .pull_request import Check, PullRequest, Review
@@ -14,8 +15,9 @@ from .pull_request import Check, PullRequest, Review
 MOST_CHECKS = 10  # failed ones that one run is told of
 GREEN = frozenset({"success", "neutral", "skipped"})
 FAILED = frozenset({"failure", "timed_out", "action_required", "startup_failure"})
+FOR_A_PERSON = "a person must merge or approve it"
+NOTHING_REQUIRED = "no check is required: neither merge.requiredChecks nor the rules of its base name one"
 SILENT = timedelta(minutes=10)  # an app that has reported nothing for so long is left out
-SOLVE_CONFLICTS = "The branch conflicts with its base. Merge the base into the branch and solve the conflicts."
 
 
 class Gate(Frozen):
@@ -33,16 +35,27 @@ class Gate(Frozen):
     feedback: Feedback = ()
 
 
-def gate(pull_request: PullRequest, rules: Merge, base: str) -> Gate:
-    """Judge one snapshot by the policy. `base` is the branch that the item was routed to."""
+def gate(
+    pull_request: PullRequest,
+    rules: Merge,
+    base: str,
+    flagged: str = "",
+    protected: ProtectedPaths = ProtectedPaths(),  # noqa: B008 - it is frozen
+) -> Gate:
+    """Judge one snapshot by the policy. `base` is the branch that the item was routed to; `flagged` are checks that the
+    factory ran itself and that failed: then a person merges."""
     elsewhere = _elsewhere(pull_request, base)
     if elsewhere:
         return Gate(verdict="wait", why=elsewhere, held=True)
     if pull_request.moved:
         return Gate(verdict="wait", why="its head or its base moved while it was read", unsaid=True)
-    broken = _requested_changes(pull_request, rules) + _failed_checks(pull_request) + _conflict(pull_request)
+    broken = _requested_changes(pull_request, rules) + _failed_checks(pull_request) + _conflict(pull_request, base)
     if broken:
-        return Gate(verdict="mend", why=broken[0][1].splitlines()[0].rstrip(":"), feedback=broken)
+        return Gate(verdict="mend", why=broken[0][1].split("\n")[0].rstrip(":"), feedback=broken)
+    if flagged:
+        return Gate(verdict="wait", why=f"a person decides: {flagged} failed when it was published", held=True)
+    if needed := _needs_person(pull_request, rules, protected):
+        return Gate(verdict="wait", why=needed, held=True)
     missing = _missing(pull_request, rules)
     if missing:
         return Gate(verdict="wait", why=missing, held=bool(_held(pull_request, rules)) or pull_request.draft is True)
@@ -53,6 +66,13 @@ def gate(pull_request: PullRequest, rules: Merge, base: str) -> Gate:
         return waited_for
     named = f" (left out: {', '.join(left_out)})" if left_out else ""
     return Gate(verdict="open", why=f"all green{named}")
+
+
+def solve_conflicts(base: str) -> str:
+    """For the agent, whose `origin` is current when it begins."""
+    return (
+        f"The branch conflicts with its base. Run `git merge origin/{base}`, solve the conflicts, and commit the merge."
+    )
 
 
 def counted(pull_request: PullRequest) -> tuple[Check, ...]:
@@ -111,10 +131,29 @@ def _failed_checks(pull_request: PullRequest) -> Feedback:
     )[:MOST_CHECKS]
 
 
-def _conflict(pull_request: PullRequest) -> Feedback:
+def _conflict(pull_request: PullRequest, base: str) -> Feedback:
     if pull_request.mergeable is not False:
         return ()
-    return ((f"conflict:{pull_request.head_sha}", SOLVE_CONFLICTS),)
+    return ((f"conflict:{pull_request.head_sha}", solve_conflicts(base)),)
+
+
+def protected_files(files: tuple[str, ...] | None, protected: ProtectedPaths) -> str:
+    """Why a person must look at these changes; empty when they may be merged by the policy alone."""
+    if files is None:
+        return "the code host did not show all the files that it changes"
+    patterns = protecting(protected.not_merged)
+    touched = [path for path in files if patterns.touches(path)]
+    return f"it changes {named(touched)}, protected by protectedPaths" if touched else ""
+
+
+def _needs_person(pull_request: PullRequest, rules: Merge, protected: ProtectedPaths) -> str:
+    """What the policy alone may not merge. A person's approval of exactly this head is that person's word."""
+    if rules.policy == "never":
+        return ""
+    if any(_approves(review, pull_request) and review.standing == "writer" for review in _newest(pull_request)):
+        return ""
+    touched = protected_files(pull_request.files, protected)
+    return f"{FOR_A_PERSON}: {touched}" if touched else ""
 
 
 def _missing(pull_request: PullRequest, rules: Merge) -> str:
@@ -132,6 +171,8 @@ def _missing(pull_request: PullRequest, rules: Merge) -> str:
     waiting = missing_check(counted(pull_request), rules.required_checks)
     if waiting:
         return waiting
+    if rules.policy == "on-green" and not (rules.required_checks or rules.trust_any_check or pull_request.required):
+        return NOTHING_REQUIRED
     held = _held(pull_request, rules)
     if held:
         return held

@@ -9,7 +9,7 @@ from . import comments
 from .effects import EnqueuePullRequest, MergePullRequest, ReadPullRequest, UpdateBranch
 from .ending import block
 from .events import CheckedIn, MergeRefused
-from .merge_gate import SOLVE_CONFLICTS
+from .merge_gate import solve_conflicts
 from .records import Block, InFlightRecord, State, Transition, short
 from .refusal import Refusal, RefusalKind, RefusedMerge
 from .rounds import follow_up
@@ -20,7 +20,7 @@ UPDATED_WITHIN = timedelta(minutes=10)  # the host updates a branch after it has
 MOST_UPDATES = 3  # of a branch that falls behind again and again
 MOST_ENQUEUED = 3  # times for one head that leaves the merge queue unmerged
 NO_NEWS = frozenset({"read_at", "moved", "base_sha"})  # of a pull request, what differs from read to read
-MERGE_BASE = "The branch is behind its base, and the code host did not update it. Merge the base into the branch."
+MERGE_BASE = "The branch is behind its base, and the code host did not update it. Run `git merge origin/{}`."
 
 
 def merge(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig) -> Transition:
@@ -75,7 +75,7 @@ def back_to_review(record: InFlightRecord, event: MergeRefused, config: FactoryC
         case "never":
             return _call_a_person(noted, at, f"The code host does not merge it: {refusal.why}", refusal, config)
         case "fix-conflict":
-            return follow_up(noted, at, (SOLVE_CONFLICTS,), config, "conflict")
+            return follow_up(noted, at, (solve_conflicts(record.base),), config, "conflict")
         case "update-branch":
             return _update(noted, refused, at, refusal, config)
         case "enqueue":
@@ -140,7 +140,7 @@ def _update(
 ) -> Transition:
     """An update that moved nothing is not ordered again: the agent merges the base instead."""
     if refused.updated:
-        return follow_up(record, at, (MERGE_BASE,), config, "conflict")
+        return follow_up(record, at, (MERGE_BASE.format(record.base),), config, "conflict")
     if refused.updates >= MOST_UPDATES:
         why = f"Its branch was updated {refused.updates} times and is behind its base again."
         return _call_a_person(record, at, why, refusal, config)

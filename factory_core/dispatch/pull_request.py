@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -72,6 +73,20 @@ class Review(Frozen):
     comments: tuple[Comment, ...] = ()
 
 
+class FileChange(Frozen):
+    """What a branch does to one file, as the code host or git tells."""
+
+    path: str
+    former: str = ""  # its name before, where it was renamed
+    sha: str = ""  # git's own id of its content, or of a submodule's commit; empty: the file is deleted
+    patch: str | None = None  # the changed lines, as a unified diff; None: not shown
+
+
+def paths_of(changes: Iterable[FileChange]) -> tuple[str, ...]:
+    """Under every name that they have or had."""
+    return tuple(dict.fromkeys(name for change in changes for name in (change.former, change.path) if name))
+
+
 class PullRequest(Frozen):
     """A snapshot. None means that the code host did not say; nothing is merged on a None."""
 
@@ -93,6 +108,8 @@ class PullRequest(Frozen):
     checks: tuple[Check, ...] | None = None
     reviews: tuple[Review, ...] | None = None
     comments: tuple[Comment, ...] | None = ()  # of people, oldest first
+    files: tuple[str, ...] | None = None  # that it changes, under every name; only while it is open
+    required: tuple[str, ...] | None = None  # checks that the host itself requires before a merge into the base
     merged_by: str = ""
     read_at: datetime | None = None
     moved: bool = False  # its head or its base changed while it was read: it is no picture of one moment

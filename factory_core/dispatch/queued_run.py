@@ -12,14 +12,18 @@ that is saved counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, ValidationError, WrapValidator
 
 from ..config import Workers
 from ..errors import Refused
 from ..work_item import Frozen
-from .run import ENDED, RunOrder, RunReport, RunStatus
+from .reported import MOST_WHY, Sha, Why
+from .run import ENDED, RunOrder, RunReport, RunStatus, unchecked
 
 MOST_OFFERS = 5  # that nobody confirmed; then the run itself is what breaks workers
 SLACK = timedelta(minutes=15)  # beyond the order's own cap: for the work tree before, and the push after
@@ -47,13 +51,28 @@ class Worker(Frozen):
     version: str = ""
     engines: tuple[str, ...] = ()  # that it can start
     slots: int = 1
-    seen_at: datetime | None = None
+    can: tuple[str, ...] = ()  # beyond starting an engine: `checks`, which includes setup; `protected-paths`
+    seen_at: AwareDatetime | None = None
 
 
 def present(workers: Sequence[Worker], now: datetime, rules: Workers) -> list[Worker]:
     """Those heard lately: an idle one asks twice a minute, a busy one sends heartbeats."""
     since = now - max(4 * rules.heartbeat, timedelta(minutes=1))
     return [worker for worker in workers if worker.seen_at and worker.seen_at >= since]
+
+
+def _without_refused(value: Any, read: Callable[[Any], RunReport]) -> RunReport:
+    """What an older release stored and this one refuses counts as not reported: the run goes on without it."""
+    try:
+        return read(value)
+    except ValidationError as error:
+        refused = {problem["loc"][0] for problem in error.errors(include_input=False) if problem["loc"]}
+        if not isinstance(value, dict) or not refused:
+            raise
+        return read({name: one for name, one in value.items() if name not in refused})
+
+
+StoredReport = Annotated[RunReport, WrapValidator(_without_refused)]
 
 
 class QueuedRun(Frozen):
@@ -63,17 +82,18 @@ class QueuedRun(Frozen):
     version: int = 0
     state: RunState = RunState.WAITING
     order: RunOrder | None = None  # None: it was stopped before it was started
-    queued_at: datetime
+    queued_at: AwareDatetime
     epoch: int = 1
     offers: int = 0
     holder: str = ""  # the id of the worker that has it, or had it last
     home: str = ""  # the worker that keeps the work tree and the session of the run before
-    until: datetime | None = None  # an offer's or a lease's end
-    deadline: datetime | None = None  # no heartbeat keeps the lease beyond it
+    until: AwareDatetime | None = None  # an offer's or a lease's end
+    deadline: AwareDatetime | None = None  # no heartbeat keeps the lease beyond it
     stop_wanted: bool = False
-    report: RunReport | None = None
+    report: StoredReport | None = None
+    unread: Why = ""  # why its holder's newest heartbeat was refused; empty when it was not
     tail: tuple[str, ...] = ()  # the newest happenings in words, untrusted
-    head: str = ""  # the sha that the worker pushed
+    head: Sha = ""  # that the worker pushed
     told: bool = False  # whoever waits for the end has heard of it
 
     @property
@@ -113,6 +133,10 @@ def can_take(run: QueuedRun, worker: Worker, now: datetime, rules: Workers, *, s
     """
     if run.state is not RunState.WAITING or run.order is None or run.order.engine not in worker.engines:
         return False
+    if (run.order.checks or run.order.setup) and "checks" not in worker.can:
+        return False
+    if not run.order.task and "protected-paths" not in worker.can:
+        return False
     return sent or run.home in ("", worker.id) or now - run.queued_at >= rules.confirm_within
 
 
@@ -121,7 +145,7 @@ def offer(run: QueuedRun, worker: Worker, now: datetime, rules: Workers) -> Queu
     if run.state is not RunState.WAITING:
         raise lost(run.run_id, f"it is {run.state}")
     until = now + rules.confirm_within
-    return _but(run, state=RunState.OFFERED, holder=worker.id, offers=run.offers + 1, until=until)
+    return _but(run, state=RunState.OFFERED, holder=worker.id, offers=run.offers + 1, until=until, unread="")
 
 
 def order_for(run: QueuedRun, order: RunOrder) -> RunOrder:
@@ -149,7 +173,25 @@ def heartbeat(
         until=min(now + rules.lease, deadline),
         report=_heard(run, said.model_copy(update={"status": status, "ended_at": None}), now),
         tail=tuple(line[:LONGEST_LINE] for line in tail[-MOST_LINES:]) or run.tail,
+        unread="",
     )
+
+
+def refuse_heartbeat(run: QueuedRun, holder: str, epoch: int, why: str) -> QueuedRun:
+    """The holder's heartbeat cannot be read: it keeps no lease, and the reason is kept for the end. Raises RunLost."""
+    _refuse_zombie(run, holder, epoch)
+    return run if run.state is RunState.ENDED else _but(run, unread=why[:MOST_WHY])
+
+
+def quarantine(run: QueuedRun, holder: str, epoch: int, why: str, now: datetime) -> QueuedRun:
+    """The holder's last word cannot be read: what it came to is unknown, by a failure of the machine's. Raises RunLost.
+
+    The epoch moves on, so the holder is told that the run is not its own any more, whatever it repeats.
+    """
+    _refuse_zombie(run, holder, epoch)
+    if run.state is RunState.ENDED:
+        return run
+    return _end(run, RunStatus.LOST, f"the report of its worker {run.holder} cannot be read: {why}"[:MOST_WHY], now)
 
 
 def report(run: QueuedRun, holder: str, epoch: int, said: RunReport, head: str, now: datetime) -> QueuedRun:
@@ -159,7 +201,8 @@ def report(run: QueuedRun, holder: str, epoch: int, said: RunReport, head: str, 
         return run
     if said.status not in ENDED:
         raise Refused(f"{said.status} is no end of a run", why="a report is the last word", fix="factory worker --help")
-    last = _heard(run, said, now).model_copy(update={"ended_at": now})
+    checked = unchecked(run.order, said) if run.order else said
+    last = _heard(run, checked, now).model_copy(update={"ended_at": now})
     return _but(run, state=RunState.ENDED, report=last, head=head, until=None)
 
 
@@ -176,9 +219,10 @@ def expire(run: QueuedRun, now: datetime) -> QueuedRun:
     """Take it from a holder that was not heard in time; unchanged when there is none."""
     if run.until is None or now < run.until or run.state is RunState.ENDED:
         return run
+    unread = f"; its last heartbeat could not be read: {run.unread}" if run.unread else ""
     if run.state is RunState.RUNNING:
-        return _end(run, RunStatus.LOST, f"its worker {run.holder} was not heard in time", now)
-    return _not_begun(run, f"it was offered to workers {run.offers} times, and none of them began", now)
+        return _end(run, RunStatus.LOST, f"its worker {run.holder} was not heard in time{unread}", now)
+    return _not_begun(run, f"it was offered to workers {run.offers} times, and none of them began{unread}", now)
 
 
 def gone(run: QueuedRun, epoch: int, status: RunStatus, why: str, now: datetime) -> QueuedRun:
@@ -217,17 +261,20 @@ def _end(run: QueuedRun, status: RunStatus, why: str, now: datetime) -> QueuedRu
     known = run.report or RunReport(
         run_id=run.run_id, work_item_id=run.order.work_item_id if run.order else "", status=status
     )
-    ended = known.model_copy(update={"status": status, "why": why, "ended_at": now})
+    fault = "machine" if status is RunStatus.LOST else ""
+    ended = known.model_copy(update={"status": status, "why": why, "fault": fault, "ended_at": now})
     return _but(run, state=RunState.ENDED, report=ended, until=None, epoch=run.epoch + 1)
 
 
 def _heard(run: QueuedRun, said: RunReport, now: datetime) -> RunReport:
-    """What the worker says, by our clock and under the order's names: the worker's clock may be anything."""
+    """What the worker says, by our clock, under the order's names and within its cap: all of these may be anything."""
     known = run.report
     return said.model_copy(
         update={
             "run_id": run.run_id,
             "work_item_id": run.order.work_item_id if run.order else "",
+            "host": run.holder if said.host else "",
+            "usage": said.usage.within(run.order.max_usd) if run.order else said.usage,
             "started_at": known.started_at if known and known.started_at else now,
             "alive_at": now,
             "progress_at": min(said.progress_at or now, now),

@@ -9,13 +9,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
+from pydantic import AwareDatetime
+
 from ..work_item import Frozen, ItemState, WorkItem
 from .effects import AFTER, LANE, URGENT, Effect, ForgetItem, Planned, StartAgent
 from .events import Event, Reply
 from .pull_request import PullRequest, aliases_of
 from .refusal import RefusedMerge
 from .routing import Route
-from .run import Run, Usage
+from .run import HeldChanges, Run, Usage
+from .spending import ItemSpending, OpenRun
+from .triage import Verdict
 
 MOST_APPLIED, MOST_LOG, MOST_TEXT, MOST_WORDS = 256, 200, 4_000, 20
 MOST_ALIASES = 40
@@ -107,6 +111,7 @@ class Clarification(Frozen):
 
     round: int = 1
     question: str
+    repositories: tuple[str, ...] = ()  # it asks which of these the item belongs to; empty: it asks about the ticket
     thread_id: str = ""
     url: str = ""
     in_session: bool = False  # the thread is the tracker's agent session
@@ -114,12 +119,15 @@ class Clarification(Frozen):
     step: Literal["asked", "reminded", "escalated"] = "asked"
     attachments: tuple[str, ...] = ()  # what came in place of words; it goes with the answer
     words_asked: bool = False  # the person was asked to put them into words
+    by_agent: bool = False  # an agent asks, about its work: any words answer it
+    handed_on: bool = False  # a question in return was passed to another person
+    choice_asked: bool = False  # the person was asked to name one of the repositories
 
 
 class Block(Frozen):
     """Why an item needs a person, and what that person can do."""
 
-    reason: str  # unroutable, ineligible, attempts-exhausted, no-change, budget-run, ci-failed, review-failed, …
+    reason: str  # held, withdrawn, ineligible, unroutable, attempts-exhausted, no-change, budget-run, ci-failed, …
     why: str
     fix: str
     gate_lifts: bool = False  # nothing of the work is missing: a pull request that a person mended may be merged
@@ -141,7 +149,7 @@ class InFlightRecord(Frozen):
     version: int = 0
     born: str = ""
     state: State = State.NEW
-    since: datetime | None = None
+    since: AwareDatetime | None = None
     deadline: datetime | None = None
     paused: timedelta = timedelta(0)  # of the time in this state, what does not count for its limits
     wake_at: datetime | None = None
@@ -156,9 +164,12 @@ class InFlightRecord(Frozen):
     lease: Lease = Lease()
     generation: int = 1  # 2 after a person reopened the item
     attempt: int = 0
+    probes: bool = False  # its engine was paused when it was given its slot, and nobody knows yet whether it works
+    interruptions: int = 0  # runs in a row that a fault ended while the engine worked for others
     round: int = 0  # follow-ups of this generation, but those that solve a conflict
     conflict_rounds: int = 0  # follow-ups for the conflict with the base that stands now
     route: Route | None = None
+    verdict: Verdict | None = None  # what triage last found
     branch: str = ""  # named once, at the first start: a new title does not move the work
     clarification: Clarification | None = None
     answers: tuple[Reply, ...] = ()
@@ -168,11 +179,16 @@ class InFlightRecord(Frozen):
     handled: tuple[str, ...] = ()  # marks of reviews, comments and failed checks that became feedback
     run: Run | None = None
     spent: Usage = Usage()
+    spending: ItemSpending = ItemSpending()
     pull_request: PullRequest | None = None
     armed: bool = False  # the code host was told to merge by itself
+    held: HeldChanges | None = None  # protected changes of its work that wait for a person's word, or did last
+    allowed: tuple[str, ...] = ()  # marks of the protected changes that a person allowed to be pushed
+    publishes: bool = False  # its next run pushes what was held, without an agent
+    flagged: str = ""  # the checks that failed when the work was published all the same: the factory does not merge it
     refused: RefusedMerge | None = None  # the code host's last refusal to merge it
     block: Block | None = None
-    waits_for: str = ""  # in line, or in review: what for
+    waits_for: str = ""  # in line, in review, or while nobody takes its run: what for
     log: tuple[LogEntry, ...] = ()
 
     def born_at(self, at: datetime) -> InFlightRecord:
@@ -293,7 +309,8 @@ class InFlightRecord(Frozen):
         return self.but(applied=(*self.applied, short(event.id))[-MOST_APPLIED:])
 
     def plan(self, effects: Iterable[Effect]) -> InFlightRecord:
-        """Append to the outbox, each under the next key; what is urgent goes first."""
+        """Append to the outbox, each under the next key; what is urgent goes first. What a start may cost is open from
+        now on."""
         new = tuple(
             Planned(
                 key=f"{self.work_item_id}:{self.born}:{n}",
@@ -302,9 +319,17 @@ class InFlightRecord(Frozen):
             )
             for n, effect in enumerate(effects, self.planned)
         )
+        if not new:
+            return self
         urgent = tuple(planned for planned in new if planned.effect.kind in URGENT)
         rest = tuple(planned for planned in new if planned.effect.kind not in URGENT)
-        return self.but(outbox=urgent + self.outbox + rest, planned=self.planned + len(new)) if new else self
+        begun = tuple(
+            OpenRun(run_id=planned.run_id, usd=planned.effect.max_usd)
+            for planned in new
+            if isinstance(planned.effect, StartAgent) and planned.effect.max_usd is not None
+        )
+        spending = self.spending.model_copy(update={"open": (*self.spending.open, *begun)}) if begun else self.spending
+        return self.but(outbox=urgent + self.outbox + rest, planned=self.planned + len(new), spending=spending)
 
     def heads(self) -> Iterator[Planned]:
         """Of each lane the effect that is next; to forget the item is next when nothing came before it."""

@@ -14,7 +14,7 @@ from .activity import Activity
 from .comments import words_needed
 from .effects import AcknowledgeSession, Effect, PostComment, PostReply
 from .events import CommentAdded, Reply, ReplyReceived
-from .records import InFlightRecord, State, Transition, clean_names, short
+from .records import MOST_TEXT, InFlightRecord, State, Transition, clean_names, short
 
 ReplyEvent = ReplyReceived | CommentAdded
 
@@ -62,6 +62,19 @@ def may_ever_answer(reply: Reply, config: FactoryConfig) -> bool:
     if not isinstance(rules.who_may_answer, str):
         return reply.author in rules.who_may_answer
     return rules.who_may_answer == "anyone" or not reply.outsider or reply.author in rules.people.values()
+
+
+def early(reply: Reply) -> Reply:
+    """What is kept of a reply until it is known whose thread it is in: no more than a record will take."""
+    return reply.model_copy(update={"text": reply.text[:MOST_TEXT], "attachments": clean_names(reply.attachments)})
+
+
+def may_allow(reply: Reply, config: FactoryConfig) -> bool:
+    """Does this person's word release a push of protected files? Never an outsider's, though he be the reporter; a list
+    of people counts, and without one of its own `protectedPaths` follows that of `clarification`."""
+    own, others = config.protected_paths.allowed_by, config.clarification.who_may_answer
+    listed = own if isinstance(own, tuple) else others
+    return reply.author in listed if isinstance(listed, tuple) else not reply.outsider
 
 
 def take_words(
@@ -124,7 +137,7 @@ def _ask_for_words(record: InFlightRecord, event: ReplyEvent, config: FactoryCon
     if question is None:
         return noted.attach(names).stay()
     held = {"attachments": clean_names(question.attachments, names), "words_asked": True}
-    effects = (_in_place(event, words_needed(names)),) if asks else ()
+    effects = (reply_in_place(event, words_needed(names)),) if asks else ()
     return noted.stay(*effects, clarification=question.model_copy(update=held))
 
 
@@ -134,7 +147,7 @@ def _is_asked(record: InFlightRecord) -> bool:
     return record.state in (State.WAITING, State.FAILED) or (record.state is State.BLOCKED and unclear)
 
 
-def _in_place(event: ReplyEvent, text: str) -> Effect:
+def reply_in_place(event: ReplyEvent, text: str) -> Effect:
     """An answer where it was written."""
     if isinstance(event, CommentAdded):
         return PostComment(body=text)

@@ -27,10 +27,10 @@ from .events import (
     ReplyReceived,
 )
 from .feedback import passed_over, said_on
-from .merge_gate import Gate, gate
+from .merge_gate import Gate, gate, protected_files
 from .merging import LOOK_SOON, merge, still_refused
 from .pull_request import PullRequest
-from .records import Block, InFlightRecord, State, Transition
+from .records import Block, InFlightRecord, State, Transition, short
 from .replies import ReplyEvent, ignore, take_words, tell_agent
 from .rounds import conflict_over, follow_up
 
@@ -42,11 +42,16 @@ def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, conf
     pull_request = event.pull_request
     effects: list[Effect] = [SetItemState(to=ItemState.IN_REVIEW, expect=(ItemState.READY, ItemState.DISPATCHED))]
     effects += _link(record, pull_request, config)
-    if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha:
+    for_people = record.flagged or protected_files(pull_request.files, config.protected_paths)
+    if config.merge.auto and config.merge.policy != "never" and pull_request.head_sha and not for_people:
         effects.append(EnableAutoMerge(sha=pull_request.head_sha))
         record = record.but(armed=True)
-    if _is_news(record, pull_request):
-        effects.append(PostComment(body=comments.ready_for_review(record, pull_request, event.summary, config)))
+    if _is_news(record, pull_request) or record.flagged:
+        effects.append(PostComment(body=comments.ready_for_review(record, event)))
+    if event.weakened and (mark := f"tests:{short(' '.join(event.weakened))}") not in record.handled:
+        later = not _is_news(record, pull_request) and not record.session_id  # its description says it of the first
+        effects += [PostComment(body=comments.tests_weakened(event.weakened, record.key))] if later else []
+        record = record.handle(mark)
     effects += [RequestReview(app=app) for app in config.merge.wait_for_review_by]
     words = f"Pull request #{pull_request.number} is open."
     noted = record.note(event.at, "factory", words) if _is_news(record, pull_request) else record
@@ -106,7 +111,7 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
         return block(record, at, closed, config)
     if record.tracker is ItemState.DONE:
         return cancel(record, at, "a person moved the ticket to done", config)
-    return _by_gate(record, gate(pull_request, config.merge, record.base), pull_request, at, config)
+    return _by_gate(record, _judged(record, pull_request, config), pull_request, at, config)
 
 
 def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
@@ -125,7 +130,7 @@ def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: Factor
     if pull_request.state == "closed":
         return record.stay()
     record = record.but(pull_request=_small(pull_request))
-    passed = gate(pull_request, config.merge, record.base)
+    passed = _judged(record, pull_request, config)
     if passed.verdict == "open" and stopped and stopped.gate_lifts and not still_refused(record, event.at, config):
         lifted = _by_gate(record.but(block=None), passed, pull_request, event.at, config)
         if lifted.record.block != stopped:
@@ -217,6 +222,10 @@ def _by_gate(
     return record.stay(*back, deadline=_look_again(record, passed, at), waits_for=passed.why)
 
 
+def _judged(record: InFlightRecord, pull_request: PullRequest, config: FactoryConfig) -> Gate:
+    return gate(pull_request, config.merge, record.base, record.flagged, config.protected_paths)
+
+
 def _waits_for(record: InFlightRecord) -> str:
     return f" It waits for this: {record.waits_for}" if record.waits_for else ""
 
@@ -245,4 +254,6 @@ def _small(pull_request: PullRequest) -> PullRequest:
     judged = [one for one in pull_request.reviews or () if one.state != "commented" or one.standing == "app"]
     reviews = tuple(review.model_copy(update={"body": "", "comments": ()}) for review in judged)[-50:]
     comments = None if pull_request.comments is None else ()
-    return pull_request.model_copy(update={"checks": checks, "reviews": reviews, "comments": comments})
+    files = None if pull_request.files is None else ()
+    shown = {"checks": checks, "reviews": reviews, "comments": comments, "files": files}
+    return pull_request.model_copy(update=shown)

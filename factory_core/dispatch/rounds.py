@@ -30,7 +30,7 @@ def follow_up(
         stopped = Block(reason=reason, why=why, fix=comments.retry_fix(record), gate_lifts=True)
         return block(record.but(to_mend=broken), at, stopped, config)
     counted = record.without(UpdateBranch, EnqueuePullRequest).but(**{counter: used + 1})
-    return queue(counted.but(to_mend=broken, attempt=0), at)
+    return queue(counted.but(to_mend=broken, attempt=0), at, config)
 
 
 def conflict_over(record: InFlightRecord, pull_request: PullRequest) -> InFlightRecord:

@@ -157,7 +157,7 @@ def _needs_no_entry(record: InFlightRecord) -> bool:
     asked = record.clarification
     if record.state is State.WAITING:
         return asked is None or asked.in_session or not asked.thread_id
-    return record.state is State.QUEUED and not record.waits_for
+    return record.state in (State.QUEUED, State.DISPATCHING) and not record.waits_for
 
 
 def _entry(session: str, activity: Activity) -> Entry:
@@ -228,7 +228,13 @@ def _asked(record: InFlightRecord, config: FactoryConfig) -> Activity:
 
 
 def _queued(record: InFlightRecord, config: FactoryConfig) -> Activity:
-    return Activity(text=f"Waiting for a place to work: {record.waits_for or 'it is next'}.")
+    return Activity(text=f"Waiting for a place to work: {for_comment(record.waits_for, record.key) or 'it is next'}.")
+
+
+def _starting(record: InFlightRecord, config: FactoryConfig) -> Activity:
+    if not record.waits_for:
+        return Activity(text="An agent is being started.")
+    return Activity(kind="question", text=f"This needs a person: {for_comment(record.waits_for)}.")
 
 
 def _working(record: InFlightRecord, config: FactoryConfig) -> Activity:
@@ -267,7 +273,7 @@ _SHOWN: Mapping[State, Callable[[InFlightRecord, FactoryConfig], Activity | None
     State.TRIAGING: lambda record, config: ON_IT,
     State.WAITING: _asked,
     State.QUEUED: _queued,
-    State.DISPATCHING: _working,
+    State.DISPATCHING: _starting,
     State.RUNNING: _working,
     State.IN_REVIEW: _in_review,
     State.MERGING: _merging,

@@ -12,12 +12,12 @@ from typing import Any
 
 from ..config import FactoryConfig
 from ..machine import ignored, row, rows, table
-from . import session
+from . import budget, session
 from .asking import (
     another_answer,
-    answer_after_all,
     ask_queue_or_refuse,
     keep_for_the_agent,
+    keep_or_withdraw,
     look_again,
     look_at_it,
     look_at_words,
@@ -26,8 +26,11 @@ from .asking import (
     note_talk,
     remember_overtaken_thread,
     remember_thread,
+    remember_thread_at_work,
+    remember_thread_before_work,
     remind_escalate_or_give_up,
     take_answer,
+    take_up_again,
 )
 from .ending import (
     abort,
@@ -35,6 +38,9 @@ from .ending import (
     close_late_thread,
     forget,
     note_failure,
+    raise_and_ask_for_room,
+    raise_and_go_on,
+    raise_budget,
     remember_stop,
     remind_of_block,
     retry,
@@ -47,22 +53,27 @@ from .events import (
     AbortRequested,
     AgentFinished,
     AgentStarted,
+    BudgetRaised,
     CheckedIn,
     CommentAdded,
     EffectFailed,
     Event,
     ItemChanged,
     ItemRead,
+    ItemStranded,
     MergeRefused,
+    PublishHeld,
     PullRequestChanged,
     PullRequestOpened,
     PullRequestRead,
     QuestionAsked,
     ReplyReceived,
     RetryRequested,
+    RunSeen,
     SlotDenied,
     SlotGranted,
     SlotOffered,
+    StartFailed,
     StartRefused,
     StopRequested,
     ThreadMoved,
@@ -78,6 +89,7 @@ from .following import (
     reopen_if_ready,
 )
 from .merging import back_to_review, read_while_merging
+from .protected import allow_or_answer, hold_published
 from .records import InFlightRecord, State, Transition
 from .reviewing import (
     finish_or_keep_comments,
@@ -93,11 +105,13 @@ from .reviewing import (
 )
 from .running import (
     ask_for_room_again,
+    begin_or_wait,
     dispatch,
+    expect_run,
     expect_start,
     look_for_agent,
     publish_retry_or_stop,
-    run,
+    wait_for_engine,
     wait_in_line,
 )
 
@@ -114,6 +128,7 @@ Step = Callable[[InFlightRecord, Any, FactoryConfig], Transition | None]
 TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     # a ticket appears
     row(NEW, ItemChanged, look_at_it),
+    row(NEW, ItemStranded, take_up_again),
     row(NEW, ReplyReceived, look_at_words),
     row(NEW, StopRequested, remember_stop),
     row(NEW, CheckedIn, forget),
@@ -139,22 +154,28 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(QUEUED, ItemChanged, read_if_news),
     row(QUEUED, ItemRead, follow_waiting),
     # an agent starts and runs
-    row(DISPATCHING, AgentStarted, run),
-    row(DISPATCHING, StartRefused, follow_running),
+    row(DISPATCHING, AgentStarted, expect_run),
+    *rows((DISPATCHING, RUNNING), RunSeen, begin_or_wait),
+    *rows((DISPATCHING, RUNNING), StartRefused, follow_running),
+    row(DISPATCHING, StartFailed, wait_for_engine),
     row(DISPATCHING, CheckedIn, expect_start),
     *rows((DISPATCHING, RUNNING), AgentFinished, publish_retry_or_stop),
     *rows((DISPATCHING, RUNNING), ItemChanged, read_if_news),
     *rows((DISPATCHING, RUNNING), ItemRead, follow_running),
     row(RUNNING, CheckedIn, look_for_agent),
-    *rows((QUEUED, DISPATCHING), ReplyReceived, keep_for_the_agent),
-    *rows(AT_WORK, CommentAdded, keep_for_the_agent),
+    *rows((QUEUED, DISPATCHING), ReplyReceived, keep_or_withdraw),
+    *rows((QUEUED, DISPATCHING), CommentAdded, keep_or_withdraw),
+    row(RUNNING, CommentAdded, keep_for_the_agent),
     row(RUNNING, ReplyReceived, note_talk),
     *rows(AT_WORK, PullRequestChanged, read_it),
     *rows(AT_WORK, PullRequestRead, finish_or_keep_comments),
     *rows((*AT_WORK, BLOCKED), PullRequestOpened, note_pull_request),
-    *rows((TRIAGING, *AT_WORK), QuestionAsked, remember_overtaken_thread),
+    row(TRIAGING, QuestionAsked, remember_overtaken_thread),
+    *rows((QUEUED, DISPATCHING), QuestionAsked, remember_thread_before_work),
+    row(RUNNING, QuestionAsked, remember_thread_at_work),
     # its pull request waits for checks and people
     row(IN_REVIEW, PullRequestOpened, remember_pull_request),
+    row(IN_REVIEW, PublishHeld, hold_published),
     row(IN_REVIEW, PullRequestChanged, read_it),
     row(IN_REVIEW, PullRequestRead, judge),
     row(IN_REVIEW, CommentAdded, follow_comment),
@@ -170,8 +191,8 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     row(MERGING, ReplyReceived, note_talk),
     # it needs a person
     row(BLOCKED, RetryRequested, retry_blocked),
-    row(BLOCKED, ReplyReceived, answer_after_all),
-    row(BLOCKED, CommentAdded, keep_for_the_agent),
+    row(BLOCKED, ReplyReceived, allow_or_answer),
+    row(BLOCKED, CommentAdded, allow_or_answer),
     row(BLOCKED, ItemChanged, read_if_news),
     row(BLOCKED, ItemRead, follow_blocked),
     row(BLOCKED, PullRequestChanged, read_it),
@@ -186,12 +207,16 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     *rows(OVER, CheckedIn, forget),
     *rows(OVER, EffectFailed, note_failure),
     *rows((CANCELLED, FAILED), RetryRequested, retry),
-    row(FAILED, ReplyReceived, answer_after_all),
+    row(FAILED, ReplyReceived, take_answer),
     row(FAILED, CommentAdded, take_answer),
     # a person stops it, or an effect gives up
     *rows(ACTIVE, StopRequested, stop),
     *rows(ACTIVE, AbortRequested, abort),
     *rows(ACTIVE, EffectFailed, block_or_note),
+    # a person allows it to spend more
+    *rows((*(state for state in ACTIVE if state is not QUEUED), *OVER), BudgetRaised, raise_budget),
+    row(QUEUED, BudgetRaised, raise_and_ask_for_room),
+    row(BLOCKED, BudgetRaised, raise_and_go_on),
     # what was under way when the item left its state
     *rows((CANCELLED, BLOCKED, FAILED), AgentStarted, stop_late_agent),
     *rows((CANCELLED, BLOCKED), QuestionAsked, close_late_thread),
@@ -200,25 +225,37 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
 _CHAT = (ReplyReceived, CommentAdded)
 _END = (AgentFinished, StartRefused)
 _SLOT = (SlotGranted, SlotDenied, SlotOffered)
-_PULL = (PullRequestOpened, PullRequestChanged, PullRequestRead, MergeRefused)
+_PULL = (PullRequestOpened, PublishHeld, PullRequestChanged, PullRequestRead, MergeRefused)
 _STOP = (StopRequested, AbortRequested)
 
 IGNORED = ignored(
     (
         (NEW,),
-        [e for e in EVENTS if e not in (ItemChanged, ReplyReceived, StopRequested, CheckedIn)],
+        [e for e in EVENTS if e not in (ItemChanged, ItemStranded, ReplyReceived, StopRequested, CheckedIn)],
         "nobody ever said that this item is ready",
     ),
+    ((*ACTIVE, BLOCKED, *OVER), [ItemStranded], "it has a record"),
     ((TRIAGING,), [CheckedIn], "the outbox is its clock: the triage is planned"),
     ((TRIAGING, WAITING), [*_END, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
     ((TRIAGING, WAITING), _PULL, "the pull request is read again when the agent's work is published"),
     ((TRIAGING, WAITING, QUEUED, IN_REVIEW), [AgentStarted], "the run's end was faster than the word of its start"),
     (AT_WORK, [MergeRefused], "no merge is under way"),
+    ((*AT_WORK, MERGING, BLOCKED), [PublishHeld], "the work that it tells of is not waited for any more"),
     ((WAITING, *AT_WORK, IN_REVIEW, MERGING), [Triaged], "a triage that was overtaken by a newer one"),
     ((IN_REVIEW, MERGING), [QuestionAsked], "the question was answered before it was recorded"),
     ((QUEUED,), _END, "a zombie of an earlier try"),
     ((DISPATCHING, RUNNING, IN_REVIEW, MERGING), _SLOT, "the slot is already held"),
-    ((RUNNING,), [AgentStarted, StartRefused], "it is running"),
+    ((RUNNING,), [AgentStarted], "it is running"),
+    (
+        (TRIAGING, WAITING, QUEUED, IN_REVIEW, MERGING, BLOCKED, *OVER),
+        [RunSeen],
+        "it has no run that is to begin; one that lives all the same is stopped",
+    ),
+    (
+        (TRIAGING, WAITING, QUEUED, RUNNING, IN_REVIEW, MERGING, BLOCKED, *OVER),
+        [StartFailed],
+        "nobody waits for that start any more",
+    ),
     ((IN_REVIEW, MERGING), _END, "a zombie: the first end of the run counts"),
     ((MERGING,), [AgentStarted], "the pull request was read after the run was known"),
     ((MERGING,), [PullRequestOpened, PullRequestChanged], "the merge's own outcome tells"),
@@ -243,14 +280,18 @@ def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> T
     """Decide. None: the event was applied before, no row expects it, or it changes nothing.
 
     Nor does a look at the clock that is older than the deadline which stands now, or comes while that does not count.
-    The item's agent session follows whatever was decided.
+    What a run has cost counts in every state, and the item's agent session follows whatever was decided.
     """
     if record.knows(event):
         return None
+    before, event = record, budget.raised(record, event, config)
+    record = budget.settled(before, event, config)
     step = TABLE.get((record.state, type(event)))
     runs = record.paused_since() is None and (record.deadline is None or event.at >= record.deadline)
     early = isinstance(event, CheckedIn) and not runs
     decided = None if step is None or early else step(record.remember(event), event, config)
+    if record is not before:
+        decided = budget.with_settlement(decided or record.remember(event).stay())
     return session.follow(record, event, decided, config)
 
 

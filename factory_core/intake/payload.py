@@ -25,6 +25,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HIGH, _LOW = rb"\\u[dD][89abAB][0-9a-fA-F]{2}", rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF = re.compile(rb"\\u[dD]")
 _SURROGATES = re.compile(rb"(?<!\\)((?:\\\\)*+)(?:(%b%b)|%b|%b)" % (_HIGH, _LOW, _HIGH, _LOW))
 
 
@@ -68,9 +69,10 @@ def _encoded(raw: bytes | str) -> bytes:
 
 
 def _repaired(body: bytes) -> bytes:
-    return _SURROGATES.sub(
-        lambda found: found[0] if found[2] else found[1] + rb"\ufffd", body.removeprefix(_BYTE_ORDER_MARK)
-    )
+    body = body.removeprefix(_BYTE_ORDER_MARK)
+    if not _HALF.search(body):  # the pattern below takes seconds for megabytes
+        return body
+    return _SURROGATES.sub(lambda found: found[0] if found[2] else found[1] + rb"\ufffd", body)
 
 
 def read_model(provider: str, model: type[M] | TypeAdapter[M], body: bytes) -> M:

@@ -18,6 +18,7 @@ from ..dispatch.records import InFlightRecord, State
 from ..errors import Problem, VersionConflict
 from ..ports import Clock, StateStore
 from .drive import Runner
+from .slots import settled
 
 logger = logging.getLogger("factory.runner")
 MEND_EVERY = timedelta(seconds=30)
@@ -35,14 +36,14 @@ async def wake_due(
     """Let every due item go on: a deadline that passed is an event, a due outbox is performed. How many there were.
 
     `ahead` looks that much further: a host that starts finds the leases of its dead predecessor in that window.
-    A record that cannot be read keeps nobody else from being woken.
+    A record that cannot be read, or woken, keeps nobody else from being woken.
     """
     due = await store.due(clock() + ahead, limit)
     for item in due:
         try:
             await _wake_one(runner, store, clock, wake, item)
-        except Problem as problem:
-            logger.error("%s: %s: %s", item, problem.what, problem.why, extra={"action": "check_in", "item": item})
+        except Exception as error:
+            _log_trouble(error, "check_in", item)
     return len(due)
 
 
@@ -68,15 +69,24 @@ async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, c
     cannot be read nobody knows whether it needs its slot, so it keeps it.
     """
     batch, mended = await store.get_batch(), 0
+    limits = capacity.Limits.of(config)
+    turned = batch.queue and batch.spending.at(clock()) is not batch.spending  # a new day, or hour
+    if (batch.circuits or turned) and (served := capacity.serve(batch, limits, clock())).granted:  # or a probe is due
+        try:
+            batch = await store.put_batch(served.batch)
+        except VersionConflict:
+            return mended  # the next tick looks again
+        for item in served.granted:
+            await runner.offer(item, batch)
     for item in _looked_at(batch, clock()):
         try:
             record = await store.get_in_flight(item)
-        except Problem as problem:
-            logger.error("%s: %s: %s", item, problem.what, problem.why, extra={"action": "mend", "item": item})
+        except Exception as error:
+            _log_trouble(error, "mend", item)
             continue
         slot = batch.slots.get(item)
         if record is None or (record.state not in SLOTTED and not record.outbox):
-            served = capacity.release(batch, item, config.capacity, clock())
+            served = capacity.release(_settled(batch, item, record, config, clock()), item, limits, clock())
             try:
                 batch = batch if served.batch == batch else await store.put_batch(served.batch)
             except VersionConflict:
@@ -84,10 +94,27 @@ async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, c
             for other in served.granted:
                 await runner.offer(other, batch)
             mended += 1
+        elif slot is None and (known := _settled(batch, item, record, config, clock())) is not batch:
+            served = capacity.serve(known, limits, clock())
+            try:
+                batch = await store.put_batch(served.batch)
+            except VersionConflict:
+                return mended
+            for other in served.granted:
+                await runner.offer(other, batch)
         elif slot and slot.state == "running" and record.state is State.QUEUED and not record.outbox:
             await runner.offer(item, batch)
             mended += 1
     return mended
+
+
+def _log_trouble(error: Exception, action: str, item: str) -> None:
+    """What fails for one item, a fault of ours as well, is that item's alone."""
+    extra = {"action": action, "item": item}
+    if isinstance(error, Problem):
+        logger.error("%s: %s: %s", item, error.what, error.why, extra=extra)
+    else:
+        logger.error("%s: %s", item, type(error).__name__, extra=extra, exc_info=error)
 
 
 def _looked_at(batch: Batch, now: datetime) -> Iterable[str]:
@@ -95,7 +122,19 @@ def _looked_at(batch: Batch, now: datetime) -> Iterable[str]:
     parts = max(1, -(-len(batch.queue) // PART))
     first = int(now.timestamp() // MEND_EVERY.total_seconds()) % parts * PART
     waiting = (entry.work_item_id for entry in batch.queue[first : first + PART])
-    return dict.fromkeys([*batch.slots, *waiting])
+    return dict.fromkeys([*batch.slots, *batch.spending.accounts, *waiting])
+
+
+def _settled(batch: Batch, item: str, record: InFlightRecord | None, config: FactoryConfig, now: datetime) -> Batch:
+    """With what the item has spent as its record says; without a record, all that it might have."""
+    account = batch.spending.accounts.get(item)
+    if account is None:
+        return batch
+    known = settled(batch, record, config, now) if record else batch
+    over = record is None or bool(account.until and account.until <= now and item not in batch.slots)
+    if not over or item not in known.spending.accounts:
+        return known
+    return known.model_copy(update={"spending": known.spending.closed(item, now)})
 
 
 async def claim_sweep(store: StateStore, every: timedelta, now: datetime) -> Batch | None:

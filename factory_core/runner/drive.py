@@ -15,7 +15,7 @@ from functools import reduce
 from typing import NamedTuple, TypeVar
 
 from ..config import FactoryConfig
-from ..dispatch import comments
+from ..dispatch import budget, comments
 from ..dispatch.batch import Batch
 from ..dispatch.effects import COMPANION, Planned
 from ..dispatch.events import Event, SlotOffered
@@ -24,12 +24,21 @@ from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 from ..dispatch.transitions import decide
 from ..errors import ConnectionLost, OwnFault, Problem, Retryable, Terminal, VersionConflict
 from ..ports import Clock, StateStore
+from ..redaction import Redact, redacted
 from .connections import Connections
 from .finding import record_of
 from .lease import claim, extended, extended_or_released, holds, released
 from .retries import after_problem, is_poison
 
 logger = logging.getLogger("factory.runner")
+
+
+class Notice(NamedTuple):
+    """A line in the log for the operator; it is written once what it says is saved."""
+
+    level: int
+    text: str
+    about: dict[str, str]
 
 
 class Outcome(NamedTuple):
@@ -39,6 +48,7 @@ class Outcome(NamedTuple):
     batch: Batch | None = None
     clarification: ClarificationRecord | None = None
     granted: tuple[str, ...] = ()  # other items that got a slot by it
+    notices: tuple[Notice, ...] = ()
     forget: bool = False
 
 
@@ -58,7 +68,10 @@ class Accepted(NamedTuple):
 
 
 class Runner:
-    """Drives items of one tenant. `is_gone` tells of a lease's holder that it certainly died."""
+    """Drives items of one tenant. `is_gone` tells of a lease's holder that it certainly died.
+
+    Nothing reaches a record but through `redact`: what happened, and why an effect failed.
+    """
 
     def __init__(
         self,
@@ -69,8 +82,10 @@ class Runner:
         *,
         holder: str,
         wake: Callable[[InFlightRecord], None],
+        redact: Redact,
         is_gone: Callable[[str], bool] = lambda holder: False,
     ) -> None:
+        self._redact = redact
         self._store, self._perform, self._config, self._clock = store, perform, config, clock
         self._holder, self._wake, self._is_gone = holder, wake, is_gone
         self.connections = Connections(store, config, clock)
@@ -78,6 +93,7 @@ class Runner:
 
     async def accept(self, event: Event) -> Accepted:
         """Save the event's meaning in one conditional write, or in none if it changes nothing."""
+        event = redacted(event, self._redact)
         while True:
             before = await record_of(self._store, event)
             decided = decide(before, event, self._config) if before.work_item_id else None
@@ -188,6 +204,7 @@ class Runner:
         try:
             return await work()
         except Problem as problem:
+            problem.what, problem.why, problem.fix = map(self._redact, (problem.what, problem.why, problem.fix))
             return problem
         except VersionConflict:
             raise
@@ -216,6 +233,10 @@ class Runner:
         if isinstance(outcome, Problem):
             after, kept = after_problem(before, last, outcome, now, self._config), Outcome()
         elif outcome.forget and _is_forgettable(before, last):
+            spending = budget.remembrance(before, now)
+            if spending:
+                await self._store.put_in_flight(spending.but(lease=released(before).lease).scheduled(now))
+                return None
             await self._store.delete_in_flight(record.work_item_id, record.version)
             return None
         else:
@@ -229,6 +250,8 @@ class Runner:
             raise
         if not isinstance(outcome, ConnectionLost):
             _log(last.effect.kind, record, saved)
+        for notice in kept.notices:
+            logger.log(notice.level, notice.text, extra=notice.about)
         await self._offer_slots(kept.granted, kept.batch)
         await self._note_connections(done, outcome)
         return saved
@@ -250,7 +273,7 @@ class Runner:
         if outcome.event is None:
             return performed(record, planned)
         settled = record.settle(planned.key)
-        return decide(settled, outcome.event, self._config) or settled
+        return decide(settled, redacted(outcome.event, self._redact), self._config) or settled
 
     async def _finished(
         self, record: InFlightRecord, planned: Planned, result: Result, turn: AsyncExitStack
@@ -283,8 +306,11 @@ class Runner:
             if isinstance(outcome, Problem):
                 break
             record = self._after(record, planned, outcome)
-            granted = (*kept.granted, *outcome.granted)
-            kept = kept._replace(granted=granted, **{companion: getattr(outcome, companion)})
+            kept = kept._replace(
+                granted=(*kept.granted, *outcome.granted),
+                notices=(*kept.notices, *outcome.notices),
+                **{companion: getattr(outcome, companion)},
+            )
         return record, kept
 
     async def offer(self, work_item_id: str, batch: Batch | None) -> None:

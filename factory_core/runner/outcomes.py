@@ -18,6 +18,11 @@ def about(record: InFlightRecord, planned: Planned, now: datetime) -> dict[str, 
     return {"id": f"{planned.key}:outcome", "work_item_id": record.work_item_id, "at": now}
 
 
+def begun(report: RunReport, now: datetime) -> events.RunSeen:
+    """The event of a run's first heartbeat; its id is the run's, so that it counts once."""
+    return events.RunSeen(id=f"run:{report.run_id}:begun", work_item_id=report.work_item_id, at=now, report=report)
+
+
 def ended(report: RunReport, now: datetime) -> events.AgentFinished:
     """The event of a run's end; its id is the run's, so that the first end counts and the second is a repeat.
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
-from ..config import FactoryConfig
+from ..config import FactoryConfig, Repository
 from ..dispatch import comments, effects, events, session
+from ..dispatch.asking import STRANDED
 from ..dispatch.effects import Planned
 from ..dispatch.ending import KEEP_THREAD
 from ..dispatch.following import OURS
-from ..dispatch.pull_request import PullRequest
+from ..dispatch.protected import unallowed
+from ..dispatch.pull_request import FileChange, PullRequest, paths_of
 from ..dispatch.records import ENDED as OVER
 from ..dispatch.records import ClarificationRecord, InFlightRecord, Summary
-from ..dispatch.run import ENDED, Run, RunOrder, RunReport, RunStatus
+from ..dispatch.routing import Route, Undecided, find_route
+from ..dispatch.run import ENDED, HeldChanges, PublishRules, Run, RunOrder, RunReport, RunStatus, unstarted
+from ..dispatch.run_checks import checks_of
 from ..dispatch.triage import Verdict, not_eligible, triage
-from ..errors import Terminal
+from ..dispatch.weakened_tests import weakened_tests
+from ..errors import EngineUnavailable, Problem, Terminal
 from ..ports import (
     ClarificationChannel,
     Clock,
@@ -32,9 +38,7 @@ from ..ports import (
 from ..work_item import WorkItem
 from .drive import Finish, Outcome
 from .outcomes import about, ended, routed
-from .slots import Slots
-
-OVERDUE = timedelta(minutes=15)  # beyond its own cap, a run is stopped from here
+from .slots import OVERDUE, Slots
 
 
 class RuleTriager:
@@ -66,7 +70,7 @@ class Performer:
         self._config, self._store, self._clock = config, store, clock
         self._tracker, self._channel, self._target, self._fleet = tracker, channel, target, fleet
         self._triager, self._template = triager, template
-        self._slots = Slots(config, store, clock)
+        self._slots = Slots(config, store, clock, fleet)
         self._how: dict[type[Any], Any] = {
             effects.AcknowledgeSession: self._post_activity,
             effects.PostActivity: self._post_activity,
@@ -82,6 +86,10 @@ class Performer:
             effects.TakeSlot: self._slots.take,
             effects.MoveSlotToReview: self._slots.move_to_review,
             effects.ReleaseSlot: self._slots.release,
+            effects.SettleSpending: self._slots.settle,
+            effects.PauseEngine: self._slots.pause_engine,
+            effects.ResumeEngine: self._slots.resume_engine,
+            effects.RememberRoute: self._slots.remember_route,
             effects.StartAgent: self._start_agent,
             effects.StopAgent: self._stop_agent,
             effects.LookAtRun: self._look_at_run,
@@ -138,13 +146,27 @@ class Performer:
 
     async def _triage_item(self, record: InFlightRecord, planned: Planned, effect: effects.TriageItem) -> Outcome:
         item = await self._tracker.read_item(record.work_item_id)
-        ours = item is not None and (self._tracker.is_ready_for_dispatch(item) or (record.run and item.state in OURS))
+        stranded = record.run is None and STRANDED in record.handled
+        begun = record.run is not None or stranded
+        ours = item is not None and (self._tracker.is_ready_for_dispatch(item) or (begun and item.state in OURS))
         if item is None or not ours:
             return Outcome(events.ItemRead(**self._about(record, planned), item=item))
         if await self._begins_twice(record, item):
             return Outcome(events.ItemRead(**self._about(record, planned), item=None))
-        verdict = await self._triager.triage(item, [answer.text for answer in record.answers])
-        return Outcome(events.Triaged(**self._about(record, planned), item=item, verdict=verdict))
+        if stranded:
+            await self._fleet.forget(record.work_item_id)  # raises while a run of its former record may be taken
+        given = [answer.text for answer in sorted(record.answers, key=attrgetter("at")) if not answer.to_agent]
+        verdict = await self._triager.triage(item, given)
+        route = await self._route(record, item)
+        return Outcome(events.Triaged(**self._about(record, planned), item=item, verdict=verdict, route=route))
+
+    async def _route(self, record: InFlightRecord, item: WorkItem) -> Route | Undecided:
+        """What people chose for the item's project is read only where the rules leave it open."""
+        chosen = record.route.repository if record.route and record.route.chosen else ""
+        found = find_route(item, self._config, chosen)
+        if isinstance(found, Route) or not item.project:
+            return found
+        return find_route(item, self._config, chosen, (await self._store.get_batch()).routes)
 
     async def _twin(self, record: InFlightRecord, item: WorkItem) -> InFlightRecord | None:
         """Another record of the very same item: two events that knew only its keys may have begun one each."""
@@ -250,19 +272,29 @@ class Performer:
         item = None if item and await self._runs_twice(record, item) else item
         if item is None or item.state not in OURS or not_eligible(item, self._config):
             await self._fleet.stop(planned.run_id)  # an earlier try, whose worker died, may have started it
-            return Outcome(events.StartRefused(**about, item=item))
-        order = self._order(record.told(effect.told), planned, item)
-        report = await self._fleet.start(order)
+            known = await self._fleet.look(planned.run_id)
+            return Outcome(events.StartRefused(**about, item=item, run_id=planned.run_id, report=known))
+        order = self._order(record.told(effect.told), planned, item, effect.max_usd)
+        try:
+            report = await self._fleet.start(order)
+        except EngineUnavailable as problem:
+            return Outcome(events.StartFailed(**about, report=unstarted(order, problem)))
         started = report.started_at or about["at"]
         run = Run(
             run_id=order.run_id, engine=order.engine, started_at=started, session=report.session, told=effect.told
         )
-        return Outcome(events.AgentStarted(**about, run=run))
+        return Outcome(events.AgentStarted(**about, run=run, begun=report.has_begun))
 
-    def _order(self, record: InFlightRecord, planned: Planned, item: WorkItem) -> RunOrder:
+    def _order(self, record: InFlightRecord, planned: Planned, item: WorkItem, granted: Decimal | None) -> RunOrder:
         route, rules, before = routed(record), self._config.agents, record.run
+        described = self._config.repositories.get(route.repository, Repository())
         rounds = record.round + record.conflict_rounds
         goes_on = record.attempt <= 1 and (rounds > 0 or bool(record.answers))  # a failed try begins afresh
+        publishes = isinstance(planned.effect, effects.StartAgent) and planned.effect.publishes
+        rules_of_tree: dict[str, Any] = {
+            **self._config.publish.model_dump(),
+            "protected": self._config.protected_paths.push, "allowed": record.allowed,
+        }  # fmt: skip
         return RunOrder(
             run_id=planned.run_id,
             work_item_id=record.work_item_id,
@@ -274,32 +306,52 @@ class Performer:
             branch=record.branch,
             engine=route.engine,
             model=rules.model,
-            task=self._template.render(item, record),
-            resume=before.session if before and goes_on else "",
+            task="" if publishes else self._template.render(item, record),
+            resume=before.session if before and (goes_on or publishes) else "",
             previous_run=before.run_id if before else "",
             max_turns=rules.max_turns,
             max_duration=rules.max_duration,
-            max_usd=Decimal(str(rules.max_usd)),
+            max_usd=min(filter(None, (granted, Decimal(str(rules.max_usd))))),
+            idle_after=rules.idle_after,
+            setup=described.setup,
+            setup_within=rules.setup_within,
+            checks=checks_of(described, rules),
+            fix_rounds=rules.fix_rounds,
+            exhausted=rules.exhausted,
+            domains=rules.allowed_domains,
+            publish=PublishRules(**rules_of_tree),
         )
 
     async def _stop_agent(self, record: InFlightRecord, planned: Planned, effect: effects.StopAgent) -> Outcome:
+        """What it has cost counts as soon as the fleet knows it; a run that lives on says so at its end."""
         await self._fleet.stop(effect.run_id)
-        return Outcome()
+        if all(run.run_id != effect.run_id for run in record.spending.open):
+            return Outcome()
+        try:
+            report, now = await self._fleet.look(effect.run_id), self._clock()
+        except Problem:
+            return Outcome()  # it is stopped, and that is what others wait for
+        if report is not None and report.status not in ENDED:
+            return Outcome()
+        return Outcome(ended(report or _lost(record, effect.run_id, "it was never started", now), now))
 
     async def _look_at_run(self, record: InFlightRecord, planned: Planned, effect: effects.LookAtRun) -> Outcome:
         report, now = await self._fleet.look(effect.run_id), self._clock()
         if report is None:
             report = _lost(record, effect.run_id, "the fleet has never heard of it", now)
         elif report.status is RunStatus.WAITING or (report.lost and report.status not in ENDED):
-            return Outcome()  # for a worker, or for a credential: that has no limit and costs no attempt
+            return self._seen(record, planned, report)  # it waits: that has no limit and costs no attempt
         elif report.status is RunStatus.STARTING and _since(record, report, now) > self._config.agents.start_within:
             await self._fleet.stop(effect.run_id)
             report = _lost(record, effect.run_id, "it was accepted and never started", now)
         elif report.status not in ENDED:
             if _since(record, report, now) > self._config.agents.max_duration + OVERDUE:
                 await self._fleet.stop(effect.run_id)
-            return Outcome()
+            return self._seen(record, planned, report)
         return Outcome(ended(report, now))
+
+    def _seen(self, record: InFlightRecord, planned: Planned, report: RunReport) -> Outcome:
+        return Outcome(events.RunSeen(**self._about(record, planned), report=report))
 
     # the code host
 
@@ -308,14 +360,29 @@ class Performer:
     ) -> Outcome:
         route = routed(record)
         sha = await self._fleet.publish(effect.run_id)
-        title, body = (
-            comments.pull_request_title(record),
-            comments.pull_request_body(record, effect.summary, self._config),
-        )
-        opened = await self._target.open_pull_request(route.repository, record.branch, route.base, title, body)
-        pull_request = opened.model_copy(update={"head_sha": sha})
         about = self._about(record, planned)
-        return Outcome(events.PullRequestOpened(**about, pull_request=pull_request, summary=effect.summary))
+        changes = await self._target.compare(route.repository, route.base, sha)
+        if held := await self._unallowed(record, changes):
+            return Outcome(events.PublishHeld(**about, held=held))
+        title = comments.pull_request_title(record)
+        weakened = weakened_tests(changes)
+        body = comments.pull_request_body(record, effect.summary, self._config, effect.checks, sha, weakened)
+        opened = await self._target.open_pull_request(route.repository, record.branch, route.base, title, body)
+        files = None if changes is None else paths_of(changes)
+        pull_request = opened.model_copy(update={"head_sha": sha, "files": files})
+        done = events.PullRequestOpened(
+            **about, pull_request=pull_request, summary=effect.summary, checks=effect.checks, weakened=weakened
+        )
+        return Outcome(done)
+
+    async def _unallowed(self, record: InFlightRecord, changes: Sequence[FileChange] | None) -> HeldChanges | None:
+        """Whoever pushed is not trusted to have looked. What the branch had before, by whomever, is not asked for."""
+        known, route = record.pull_request, routed(record)
+        held = unallowed(changes or (), (), record, self._config)
+        if held is None or known is None or not known.head_sha:
+            return held
+        before = await self._target.compare(route.repository, route.base, known.head_sha)
+        return unallowed(changes or (), before or (), record, self._config)
 
     async def _read_pull_request(
         self, record: InFlightRecord, planned: Planned, effect: effects.ReadPullRequest
@@ -385,5 +452,8 @@ def _lost(record: InFlightRecord, run_id: str, why: str, now: datetime) -> RunRe
 
 
 def _since(record: InFlightRecord, report: RunReport, now: datetime) -> timedelta:
-    """How long it has had; a fleet that knows when it began, after a time in line, says so."""
+    """How long it has had; a fleet that knows when it began, after a time in line, says so, and for how long its
+    machine slept."""
+    if report.awake_for is not None and report.alive_at:
+        return report.awake_for + (now - report.alive_at)
     return now - (report.started_at or (record.run.started_at if record.run else now))

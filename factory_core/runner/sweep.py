@@ -17,13 +17,14 @@ from typing import NamedTuple
 
 from ..config import FactoryConfig
 from ..dispatch.batch import Batch, SweepReport, SweepState
-from ..dispatch.events import Event, ItemChanged, PullRequestChanged, ReplyReceived
+from ..dispatch.events import Event, ItemChanged, ItemStranded, PullRequestChanged, ReplyReceived
 from ..dispatch.following import OURS, is_news
 from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import InFlightRecord, State, Summary, short
 from ..dispatch.transitions import transition
 from ..errors import ConnectionLost, PlaceUnknown, Problem, UnreadableRecord
 from ..ports import (
+    BegunItems,
     ChangeFeed,
     ClarificationChannel,
     Clock,
@@ -45,14 +46,16 @@ from .visits import ANSWERABLE, visits
 
 logger = logging.getLogger("factory.sweep")
 PAGE = 50  # ready items
+PAGE_BEGUN = 20  # items in progress, each with its history
 PULL_REQUEST_CALLS = 4  # itself, its reviews, its checks and its statuses
 PATIENCE = 60.0  # seconds for one source
 REDELIVERABLE = timedelta(days=3)
+OVERDUE = timedelta(minutes=30)  # beyond the longest run; then whatever ran is over
 LAG = timedelta(minutes=1)  # what happened may be listed so long afterwards
 
 
 class Sources(NamedTuple):
-    """Who is asked. What a port cannot do (ReadyItems, ThreadReplies, Redelivery, ChangeFeed) is not asked of it."""
+    """Who is asked. What a port cannot do (ReadyItems, BegunItems, …) is not asked of it."""
 
     tracker: WorkItemProvider
     channel: ClarificationChannel
@@ -61,8 +64,8 @@ class Sources(NamedTuple):
 
 
 SOURCES = {
-    "ready": "intent_provider", "items": "intent_provider", "pull-requests": "output_target",
-    "threads": "clarification_channel", "feed": "relay",
+    "ready": "intent_provider", "begun": "intent_provider", "items": "intent_provider",
+    "pull-requests": "output_target", "threads": "clarification_channel", "feed": "relay",
 }  # fmt: skip
 """The key of the configuration that names the vendor, of the looks that surely ask it something."""
 
@@ -87,6 +90,7 @@ class Sweep:
         self._failed: dict[str, str] = {}
         self._left = 0
         self._visits: Mapping[str, list[str]] | None = None
+        self._known = frozenset[str]()
 
     async def run(self) -> AsyncIterator[SweepState]:
         """Ask every source, and say after each how far we came; one that fails stops none of the others."""
@@ -110,6 +114,8 @@ class Sweep:
         looks: dict[str, Callable[[], Awaitable[None]]] = {}
         if isinstance(tracker, ReadyItems):
             looks["ready"] = lambda: self._start_ready(tracker)
+        if isinstance(tracker, BegunItems):
+            looks["begun"] = lambda: self._take_up_stranded(tracker)
         looks["items"] = lambda: self._each("items", self._follow_item)
         looks["pull-requests"] = lambda: self._each("pull-requests", self._follow_pull_request, PULL_REQUEST_CALLS)
         if isinstance(channel, ThreadReplies):
@@ -185,6 +191,25 @@ class Sweep:
         record = await record_of(self._store, event)
         if self._sources.tracker.is_ready_for_dispatch(item) and is_news(record, item):
             await self._give(event, "started")
+
+    async def _take_up_stranded(self, tracker: BegunItems) -> None:
+        """What the factory put in progress and has no record of. A record that cannot be read is one."""
+        if self._visits is None:
+            return
+        place, _ = begin(self._cursors, "begun", self._clock())
+        before = self._clock() - self._config.agents.max_duration - OVERDUE
+        while self._spend():
+            page = await tracker.begun_items(before, place, PAGE_BEGUN)
+            for item in page.items:
+                if item.id not in self._known:
+                    stranded = ItemStranded(
+                        id=f"stranded:{item.id}@{item.updated_at}", work_item_id=item.id, at=self._clock(), item=item,
+                        identity=item.id, aliases=(item.key, *item.former_keys),
+                    )  # fmt: skip
+                    await self._isolated("begun", item.key, self._give(stranded, "resumed"))
+            place = reach(self._cursors, "begun", page.cursor)
+            if not place:
+                return
 
     async def _follow_item(self, item_id: str) -> None:
         item = await self._sources.tracker.read_item(item_id)
@@ -267,7 +292,7 @@ class Sweep:
         return await record_of(self._store, event)
 
     async def _list_visits(self) -> None:
-        self._visits, unreadable = await visits(self._store)
+        self._visits, self._known, unreadable = await visits(self._store)
         if unreadable:
             raise unreadable
 
@@ -296,6 +321,9 @@ class Sweep:
             if problem.retryable and not isinstance(problem, UnreadableRecord):
                 raise
             self._note_failure(name, f"{of}: {problem.what}: {problem.why}")
+        except Exception as error:  # a fault of ours is this item's alone
+            logger.exception("sweep of %s", name, extra={"action": "sweep"})
+            self._note_failure(name, f"{of}: {type(error).__name__}")
 
     def _changed(self, item_id: str, item: WorkItem | None) -> ItemChanged:
         """Its id says what is seen, so that the same sight twice is one event; what is gone shows nothing."""

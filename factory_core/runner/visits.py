@@ -20,21 +20,25 @@ class Visits(NamedTuple):
     """Look → the items that it visits, each behind the key by which they are sorted: `key\\nitem`."""
 
     by_look: Mapping[str, list[str]]
+    known: frozenset[str]  # every item that has a record, and is not only remembered
     unreadable: UnreadableRecord | None = None  # names the records that nobody can visit
 
 
 async def visits(store: StateStore) -> Visits:
     """Whom to visit. A record that cannot be read keeps nobody else from being visited."""
     found: dict[str, list[str]] = {look: [] for look in KEYS}
+    known = set[str]()
     unreadable = None
     try:
         async for record in store.list_in_flight():
+            if record.state is not State.NEW:
+                known.add(record.work_item_id)
             for look, key_of in KEYS.items():
                 if key := key_of(record):
                     found[look].append(f"{key}\n{record.work_item_id}")
     except UnreadableRecord as problem:
         unreadable = problem
-    return Visits({look: sorted(keys) for look, keys in found.items()}, unreadable)
+    return Visits({look: sorted(keys) for look, keys in found.items()}, frozenset(known), unreadable)
 
 
 def _id(record: InFlightRecord) -> str:

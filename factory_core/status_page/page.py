@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from ..status_report.shapes import STATIONS, Finished, Item, LineReport, Queued, StatusReport, Vitals
-from ..status_report.spelling import ago, clock, duration, iso, money
+from ..status_report.spelling import ago, clock, cost, duration, iso, money
 from ..status_report.words import finished_words
 from .glyphs import busy, glyph, stations
 from .html import Html, foreign, given, join, tag
@@ -48,7 +48,7 @@ def _title(report: StatusReport) -> str:
 
 def shape_of(report: StatusReport) -> str:
     """Triangle: act. Clock: look. Check: all is well."""
-    if report.verdict.level in {"intake-down", "needs-auth", "needs-person", "budget"}:
+    if report.verdict.level in {"intake-down", "needs-auth", "engine-paused", "needs-person", "budget"}:
         return "alarm"
     return "clock" if any(line.status in {"quiet", "down"} for line in report.lines) else "check"
 
@@ -111,6 +111,7 @@ def _line(line: LineReport, now: datetime) -> Html:
         "quiet": ("warning", "quiet"),
         "down": ("stopped", "down"),
         "needs-auth": ("stopped", "needs a new credential"),
+        "paused": ("stopped", "cannot work"),
         "unknown": ("line", "unknown"),
     }
     heard = tag("time", ago(line.last_event_at, now), datetime=iso(line.last_event_at)) if line.last_event_at else None
@@ -130,14 +131,20 @@ def _line(line: LineReport, now: datetime) -> Html:
 def _vitals(vitals: Vitals) -> Html:
     oldest = f"oldest {duration(vitals.queue_oldest_s)}" if vitals.queue_oldest_s is not None else "nothing waits"
     agents = f"{vitals.agents_busy} of {vitals.agents_max} agents busy"
+    today = vitals.today
     drawn = given("dd", busy(vitals.agents_busy, vitals.agents_max), class_="p")
     cells = (
         ("In flight", str(vitals.in_flight), drawn, agents),
         ("In line", str(vitals.queue), None, oldest),
-        ("Spent", money(vitals.spent_usd), None, "on every item on record"),
+        ("Spent today", money(today.spent_usd), None, _left(vitals)),
         ("Merged, last 24 h", str(vitals.merged_24h), None, None),
     )
     return tag("dl", *(_vital(*cell) for cell in cells), class_="vitals", aria_label="Vital signs")
+
+
+def _left(vitals: Vitals) -> str:
+    reserved = f", {money(vitals.today.reserved_usd)} reserved" if vitals.today.reserved_usd else ""
+    return f"of {money(vitals.budget_usd)}{reserved}; every item on record: {cost(vitals.spent_usd, vitals.cost_known)}"
 
 
 def _vital(name: str, value: str, drawn: Html | None, words: str | None) -> Html:
@@ -176,7 +183,10 @@ def _row(item: Item, now: datetime) -> Html:
         ("it", tag("div", glyph(shape, word), named, class_="row1")),
         ("st", join(where, given("div", item.then, class_="no"))),
         ("in", tag("b", here)),
-        ("sp", join(tag("b", money(item.spent_usd)), tag("div", f"cap {money(item.cap_usd)}", class_="u"))),
+        (
+            "sp",
+            join(tag("b", cost(item.spent_usd, item.cost_known)), tag("div", f"cap {money(item.cap_usd)}", class_="u")),
+        ),
         ("lp", join(tag("b", when), given("div", item.progress and foreign(item.progress), class_="u"))),
     )
     return tag("tr", *(tag("td", cell, role="cell", class_=column) for column, cell in cells), role="row")

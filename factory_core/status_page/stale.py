@@ -14,6 +14,7 @@ from .page import needs, shape_of, time_of, whose
 _PAST = {
     "intake-down": "Intake was down at {at}.",
     "needs-auth": "A connection needed a new credential at {at}.",
+    "engine-paused": "An engine could not work at {at}.",
     "needs-person": "{count} needed a person at {at}.",
     "budget": "New work was stopped at {at}: budget reached.",
     "moving": "All was moving at {at}. Nothing needed you.",

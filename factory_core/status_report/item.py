@@ -11,7 +11,7 @@ from ..dispatch.run import RunReport, Usage
 from . import sentences
 from .items import item_of
 from .shapes import Fact, Item, ItemReport, LogLine
-from .spelling import ago, command, duration, link, money, retry, sentence, vendor
+from .spelling import ago, command, cost, duration, link, money, retry, sentence, vendor
 
 
 def item_report(
@@ -84,7 +84,9 @@ def _facts(
         facts += [Fact(name="Chosen by", value=record.route.why)] if record.route.why else []
     facts += _work(record, item, config)
     facts.append(Fact(name="Turns", value=f"{item.turns} of {item.max_turns}")) if item.turns is not None else None
-    facts.append(Fact(name="Spent", value=f"{money(item.spent_usd)}, cap {money(item.cap_usd)} a run"))
+    facts.append(Fact(name="Spent", value=f"{cost(item.spent_usd, item.cost_known)}, cap {money(item.cap_usd)} a run"))
+    runs = f"{item.runs_today} of {item.most_runs_today} runs today"
+    facts.append(Fact(name="Budget", value=f"{money(item.left_usd)} left of {money(item.budget_usd)}, {runs}"))
     facts += [Fact(name="Tokens", value=_tokens(usage))] if usage.input_tokens or usage.output_tokens else []
     for name, moment in (("Agent alive", item.alive_at), ("Progress", item.progress_at)):
         facts += [Fact(name=name, value=ago(moment, now))] if moment else []

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from ..config import FactoryConfig
+from ..dispatch import budget
 from ..dispatch.batch import Batch
-from ..dispatch.capacity import why_waiting
+from ..dispatch.capacity import Limits, why_waiting
 from ..dispatch.merge_gate import GREEN, counted, missing_check, verdicts
 from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import ENDED, MOST_LOG, InFlightRecord, State
-from ..dispatch.run import RunReport
+from ..dispatch.run import RunReport, Usage
 from . import sentences
 from .shapes import STATIONS, Checks, Finished, Item, Link, Outcome, PullRequestReport, Queued, Review
-from .spelling import arguments, cents, link, seconds_since, vendor
+from .spelling import arguments, cents, link, seconds_since, sentence, vendor
 
 _STATION = {
     State.NEW: 1, State.TRIAGING: 1, State.QUEUED: 2, State.DISPATCHING: 2, State.RUNNING: 2,
@@ -53,6 +53,10 @@ def item_of(record: InFlightRecord, run: RunReport | None, config: FactoryConfig
         turns=run.usage.turns if run else None,
         max_turns=config.agents.max_turns,
         cap_usd=cents(config.agents.max_usd),
+        budget_usd=cents(budget.limit(record, config)),
+        left_usd=cents(budget.left(record, config)),
+        runs_today=budget.runs_on(record, now),
+        most_runs_today=config.runs_a_day(),
         **_progress(record, run, hidden),
         link=_link(record, config, hidden) if need else None,
         fix=arguments(fix),
@@ -62,23 +66,26 @@ def item_of(record: InFlightRecord, run: RunReport | None, config: FactoryConfig
 
 def _why(need: sentences.Need, hidden: bool) -> str:
     """Where titles are hidden, a block's reason without its words: they may quote the ticket or the agent."""
-    own = need.reason in {"waiting-clarification", "approval"}
-    return need.why if own or not hidden else f"Stopped: {need.reason.replace('-', ' ')}."
+    if not hidden or need.reason in {"waiting-clarification", "approval"}:
+        return need.why
+    if need.reason == "not-begun":
+        return sentence(need.why.partition(":")[0])
+    return f"Stopped: {need.reason.replace('-', ' ')}."
 
 
-def _summary(record: InFlightRecord, spent: Decimal, config: FactoryConfig, now: datetime) -> dict[str, Any]:
+def _summary(record: InFlightRecord, spent: Usage, config: FactoryConfig, now: datetime) -> dict[str, Any]:
     item, hidden = record.item, config.server.titles == "hidden"
     return {
         "key": record.key, "title": item.title if item and not hidden else "",
         "url": link(item.url, config) if item and not hidden else None,
         "repo": record.route.repository if record.route else None,
         "state": record.state, "since": record.since, "since_s": seconds_since(record.since, now),
-        "spent_usd": spent, "pr": _pull_request(record.pull_request, config),
+        "spent_usd": cents(spent.usd), "cost_known": spent.cost_known, "pr": _pull_request(record.pull_request, config),
     }  # fmt: skip
 
 
-def spent_of(record: InFlightRecord, run: RunReport | None) -> Decimal:
-    return cents(record.spent.plus(run.usage).usd if run else record.spent.usd)
+def spent_of(record: InFlightRecord, run: RunReport | None) -> Usage:
+    return record.spent.plus(run.usage) if run else record.spent
 
 
 def _stage(record: InFlightRecord) -> dict[str, Any]:
@@ -150,7 +157,9 @@ def queue_of(
         if record.state is State.QUEUED:
             entry = entries.get(record.work_item_id)
             why = (
-                (why_waiting(batch, entry, config.capacity) if entry else "") or record.waits_for or "its turn is next"
+                (why_waiting(batch, entry, Limits.of(config), now) if entry else "")
+                or record.waits_for
+                or "its turn is next"
             )
             rank = (entry.priority or 9, entry.since) if entry else (10, record.since or now)
             ranked.append((rank, record, why))

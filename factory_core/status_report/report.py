@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import reduce
 
 from ..config import FactoryConfig
 from ..dispatch.batch import Batch
 from ..dispatch.records import ENDED, InFlightRecord, State
-from ..dispatch.run import RunReport
+from ..dispatch.run import RunReport, Usage
+from ..dispatch.spending import ZERO, Grant, next_day
 from .items import finished_of, item_of, queue_of, run_of, spent_of
 from .sentences import merged
-from .shapes import Item, Line, LineReport, Queued, StatusReport, Step, Vitals
+from .shapes import Item, Line, LineReport, Queued, StatusReport, Step, Today, Vitals
 from .spelling import arguments, cents, clock, command, vendor
 from .verdict import verdict
 
@@ -53,7 +56,8 @@ def _oldest_first(item: Item) -> tuple[int, str]:
 
 
 def _line(line: Line, now: datetime) -> LineReport:
-    note = f"not authorised since {clock(line.since, now)}: {line.note}" if line.since else line.note
+    what = "cannot work" if line.status == "paused" else "not authorised"
+    note = f"{what} since {clock(line.since, now)}: {line.note}" if line.since else line.note
     return LineReport(
         name=line.name, title=vendor(line.name), status=line.status, since=line.since, last_event_at=line.last_event_at,
         note=note, fix=arguments(line.fix), fix_in_words=line.fix,
@@ -77,18 +81,32 @@ def _vitals(
     config: FactoryConfig,
     now: datetime,
 ) -> Vitals:
+    spent = reduce(Usage.plus, (spent_of(record, run_of(record, runs)) for record in records), Usage())
     return Vitals(
         in_flight=sum(record.state not in ENDED and record.state is not State.QUEUED for record in records),
         agents_busy=_busy(batch),
         agents_max=config.capacity.agents,
         queue=len(queue),
         queue_oldest_s=max((item.since_s for item in queue if item.since_s is not None), default=None),
-        spent_usd=sum((spent_of(record, run_of(record, runs)) for record in records), cents(0)),
+        spent_usd=cents(spent.usd),
+        cost_known=spent.cost_known,
+        budget_usd=cents(config.budget.daily),
+        today=_today(batch, config, now),
         merged_24h=sum(
             merged(record) and record.since is not None and now - record.since <= timedelta(hours=24)
             for record in records
         ),
     )
+
+
+def _today(batch: Batch, config: FactoryConfig, now: datetime) -> Today:
+    today, daily = batch.spending.at(now), Decimal(str(config.budget.daily))
+    another = Grant(usd=Decimal(str(config.agents.max_usd)))
+    left = max(ZERO, daily - today.usd - today.reserved)
+    return Today(
+        spent_usd=cents(today.usd), reserved_usd=cents(today.reserved), left_usd=cents(left),
+        reached=today.cap(another, config.budget, now) is None, resumes_at=next_day(now),
+    )  # fmt: skip
 
 
 def _start(config: FactoryConfig) -> tuple[Step, ...]:

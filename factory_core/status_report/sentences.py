@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ..config import FactoryConfig
-from ..dispatch.merge_gate import gate
+from ..dispatch import comments
+from ..dispatch.effects import StartAgent
+from ..dispatch.merge_gate import FOR_A_PERSON, gate
 from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import Clarification, InFlightRecord, State
-from .spelling import at, clock, command, count, money, retry, sentence, vendor
+from ..dispatch.run import Usage
+from .spelling import at, clock, command, cost, count, money, retry, sentence, vendor
 
 
 class Need(NamedTuple):
@@ -25,12 +28,14 @@ class Need(NamedTuple):
     escalates_at: datetime | None = None
 
 
-def need(record: InFlightRecord, spent: Decimal, config: FactoryConfig, now: datetime) -> Need | None:
+def need(record: InFlightRecord, spent: Usage, config: FactoryConfig, now: datetime) -> Need | None:
     """None when the item goes on by itself."""
     if record.state is State.WAITING:
         return _answer(record, config, now)
     if record.state is State.BLOCKED:
         return _block(record, spent, config)
+    if record.state is State.DISPATCHING and record.waits_for:
+        return _not_begun(record, config)
     if (
         record.state is State.IN_REVIEW
         and record.pull_request
@@ -49,9 +54,16 @@ def _answer(record: InFlightRecord, config: FactoryConfig, now: datetime) -> Nee
     escalates = _escalates(record, asked, config)
     then = f"{_asked(asked, person, config, now)} {_then(record, asked, config, now)}"
     return Need(
-        "waiting-clarification", "Waiting for an answer.", f"{then}No agent is running, nothing is being spent.",
+        "waiting-clarification", _what_waits(record, asked), f"{then}No agent is running, nothing is being spent.",
         command("status", record.key), asked.question, person or vendor(config.clarification_channel), escalates,
     )  # fmt: skip
+
+
+def _what_waits(record: InFlightRecord, asked: Clarification) -> str:
+    """For what: of a question that triage asked, what the ticket does not say."""
+    about_ticket = record.verdict is not None and not (asked.by_agent or asked.repositories)
+    gaps = record.verdict.gaps if record.verdict and about_ticket else ()
+    return f"Waiting for an answer: {'; '.join(gaps)}." if gaps else "Waiting for an answer."
 
 
 def _escalates(record: InFlightRecord, asked: Clarification, config: FactoryConfig) -> datetime | None:
@@ -85,21 +97,30 @@ def _whom(config: FactoryConfig) -> str:
     return names.get(mention) or names.get(mention.strip("<@>")) or mention
 
 
-def _block(record: InFlightRecord, spent: Decimal, config: FactoryConfig) -> Need:
+def _block(record: InFlightRecord, spent: Usage, config: FactoryConfig) -> Need:
     block = record.block
     reason, why = (block.reason, sentence(block.why)) if block else ("blocked", "Stopped.")
     where = f"The work is in {_pull_request(record)}." if record.pull_request else ""
-    cost = f"Spent {money(spent)}, cap {money(Decimal(str(config.agents.max_usd)))} a run." if spent else ""
-    then = " ".join(part for part in (where, cost, "It will not go on by itself.") if part)
+    used = f"Spent {cost(spent.usd, spent.cost_known)}, cap {money(Decimal(str(config.agents.max_usd)))} a run."
+    used = used if spent.usd or not spent.cost_known else ""
+    then = " ".join(part for part in (where, used, "It will not go on by itself.") if part)
     return Need(reason, why, then, block.fix if block else retry(record.key))
 
 
+def _not_begun(record: InFlightRecord, config: FactoryConfig) -> Need:
+    starts = any(isinstance(planned.effect, StartAgent) for planned in record.outbox)
+    then = "It starts by itself when that is solved. No agent is running, nothing is being spent."
+    return Need(
+        "not-begun", sentence(record.waits_for), then, comments.START_FIX if starts else comments.worker_fix(config)
+    )
+
+
 def _only_a_person_may_merge(record: InFlightRecord, pull_request: PullRequest, config: FactoryConfig) -> bool:
-    """Everything is green, and the policy is never to merge."""
-    if config.merge.policy != "never":
+    """Everything is green, and either the policy is never to merge, or what it changes is protected."""
+    if config.merge.policy != "never" and not record.waits_for.startswith(FOR_A_PERSON):
         return False
-    green = config.merge.model_copy(update={"policy": "on-green"})
-    return gate(pull_request, green, record.base).verdict == "open"
+    green = config.merge.model_copy(update={"policy": "on-green", "trust_any_check": True})
+    return gate(pull_request.model_copy(update={"files": ()}), green, record.base).verdict == "open"
 
 
 def _pull_request(record: InFlightRecord) -> str:

@@ -17,8 +17,8 @@ from ..work_item import Frozen
 from . import spelling
 from .spelling import InFull, Title
 
-Level = Literal["intake-down", "needs-auth", "needs-person", "budget", "moving", "idle"]
-LineStatus = Literal["ok", "quiet", "down", "needs-auth", "unknown"]
+Level = Literal["intake-down", "needs-auth", "engine-paused", "needs-person", "budget", "moving", "idle"]
+LineStatus = Literal["ok", "quiet", "down", "needs-auth", "paused", "unknown"]
 Checks = Literal["green", "running", "failed"]
 Review = Literal["approved", "changes requested"]
 Outcome = Literal["merged", "done", "cancelled", "given up"]
@@ -26,10 +26,11 @@ STATIONS = ("Triage", "Build", "Self-review", "Verify", "PR review", "Merge")
 
 
 class Line(Frozen):
-    """What the host knows of one line in or out: a provider by its name in the configuration, `store`, `check-in`.
+    """What the host knows of one line in or out: a provider by its name in the configuration, `store`, `check-in`, an
+    engine that is paused.
 
     `note` is a few words (`3 ms, SQLite`) or, when the status is not ok, why. `fix` follows the rule of Problem.fix.
-    `since` when it needs auth.
+    `since` when it needs auth, or is paused.
     """
 
     name: str
@@ -46,7 +47,9 @@ class LineReport(Frozen):
     name: str
     title: str
     status: LineStatus
-    since: datetime | None = Field(default=None, exclude_if=lambda moment: moment is None)  # when it needs auth
+    since: datetime | None = Field(
+        default=None, exclude_if=lambda moment: moment is None
+    )  # when it needs auth, or is paused
     last_event_at: datetime | None = None
     usual_gap_s: int | None = None
     per_hour: tuple[int, ...] | None = None
@@ -98,6 +101,7 @@ class ItemSummary(Frozen):
     since: datetime | None
     since_s: int | None
     spent_usd: Decimal
+    cost_known: bool = True  # False: an engine did not say what a part of it cost
     pr: PullRequestReport | None
 
 
@@ -125,6 +129,10 @@ class Item(ItemSummary):
     turns: int | None = None
     max_turns: int
     cap_usd: Decimal
+    budget_usd: Decimal  # of this ticket, over its whole life
+    left_usd: Decimal
+    runs_today: int
+    most_runs_today: int
     alive_at: datetime | None = None
     progress_at: datetime | None = None
     progress: spelling.Line | None = None
@@ -151,8 +159,19 @@ class Finished(ItemSummary):
     took_s: int | None
 
 
+class Today(Frozen):
+    """What all tickets spent in this UTC day, and what the runs of now may still spend. `reached`: too little is left
+    for another run."""
+
+    spent_usd: Decimal
+    reserved_usd: Decimal
+    left_usd: Decimal
+    reached: bool
+    resumes_at: datetime  # when the next day begins
+
+
 class Vitals(Frozen):
-    """`spent_usd` is what the items in this report have used; the 24 h window and its budget wait for data."""
+    """`spent_usd` is what the items in this report have used, in all their days; `today` is what ends spending."""
 
     in_flight: int
     agents_busy: int
@@ -160,7 +179,9 @@ class Vitals(Frozen):
     queue: int
     queue_oldest_s: int | None
     spent_usd: Decimal
-    budget_usd: Decimal | None = None
+    cost_known: bool = True
+    budget_usd: Decimal  # of a day
+    today: Today
     merged_24h: int
     hands_off_24h: int | None = None
     lead_time_p50_s: int | None = None

@@ -101,6 +101,13 @@ def money(amount: Decimal) -> str:
     return f"${amount.normalize():f}" if amount == int(amount) and amount else f"${amount:.2f}"
 
 
+def cost(amount: Decimal, known: bool) -> str:
+    """`$4.70`, `at least $4.70` where an engine told no price for a part of it, `not measured` where none is known."""
+    if not known and not amount:
+        return "not measured"
+    return money(amount) if known else f"at least {money(amount)}"
+
+
 def count(number: int, thing: str) -> str:
     """`1 item`, `2 items`."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ..config import FactoryConfig
 from .shapes import Item, LineReport, Longest, Queued, Verdict, Vitals
-from .spelling import ago, arguments, count, duration, sentence, vendor
+from .spelling import ago, arguments, count, duration, money, sentence, vendor
 
 
 def verdict(
@@ -23,8 +23,9 @@ def verdict(
     return (
         _intake_down(lines, needs, longest, config)
         or _needs_auth(lines, needs, longest)
+        or _engine_paused(lines, needs, longest)
         or _needs_person(items, needs, queue, lines, longest)
-        or _budget(vitals)
+        or _budget(vitals, queue)
         or _moving(items, queue, lines)
         or _idle(lines, config, now)
     )
@@ -61,6 +62,20 @@ def _needs_auth(lines: Sequence[LineReport], needs: Sequence[Item], longest: Lon
     )  # fmt: skip
 
 
+def _engine_paused(lines: Sequence[LineReport], needs: Sequence[Item], longest: Longest | None) -> Verdict | None:
+    """An engine cannot work, through no ticket's fault: its tickets wait in line, and go on by themselves."""
+    paused = [line for line in lines if line.status == "paused"]
+    if not paused:
+        return None
+    people = f"{count(len(needs), 'item')} {'needs' if len(needs) == 1 else 'need'} a person." if needs else ""
+    said = [*(sentence(f"{line.title}: {line.note}") for line in paused), "Waiting costs no try.", people]
+    return Verdict(
+        level="engine-paused", count=len(needs), longest=longest,
+        sentence=f"{' and '.join(line.title for line in paused)} cannot work.",
+        detail=" ".join(part for part in said if part), fix=paused[0].fix, fix_in_words=paused[0].fix_in_words,
+    )  # fmt: skip
+
+
 def _needs_person(
     items: Sequence[Item],
     needs: Sequence[Item],
@@ -81,10 +96,18 @@ def _needs_person(
     )  # fmt: skip
 
 
-def _budget(vitals: Vitals) -> Verdict | None:
-    if vitals.budget_usd is None or vitals.spent_usd < vitals.budget_usd:
+def _budget(vitals: Vitals, queue: Sequence[Queued]) -> Verdict | None:
+    """Tickets wait for the next day, and only money or time helps."""
+    today = vitals.today
+    if not today.reached:
         return None
-    return Verdict(level="budget", count=0, sentence="New work is stopped: budget reached.")
+    used = f"{money(today.spent_usd)} spent and {money(today.reserved_usd)} reserved of {money(vitals.budget_usd)}."
+    more = f"It goes on at {today.resumes_at:%H:%M} UTC, or with a larger budget.daily in factory.config.yaml."
+    said = [used, _in_line(queue), more]
+    return Verdict(
+        level="budget", count=0, sentence="New work is stopped: budget reached.",
+        detail=" ".join(part for part in said if part),
+    )  # fmt: skip
 
 
 def _moving(items: Sequence[Item], queue: Sequence[Queued], lines: Sequence[LineReport]) -> Verdict | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from .shapes import Finished, Item, ItemReport, ItemSummary, LineReport, Queued, StatusReport
-from .spelling import ago, clock, duration, iso, money
+from .spelling import ago, clock, cost, duration, iso, money
 
 MOST_SHOWN = 5
 MARKS = {"waiting-clarification": "?", "approval": "◆"}
@@ -25,11 +25,12 @@ def words(report: StatusReport, *, all: bool = False) -> str:
 
 
 def rows(report: StatusReport) -> str:
-    """For a pipe: a line an item, tab-separated, times in full; before them each connection that needs a credential.
+    """For a pipe: a line an item, tab-separated, times in full; before them each connection that needs a credential,
+    and each engine that cannot work.
 
     Columns: key, state, reason, since, repository, stage, try, spent, last progress, why, fix.
     """
-    lost = (_line_row(line) for line in report.lines if line.status == "needs-auth")
+    lost = (_line_row(line) for line in report.lines if line.status in ("needs-auth", "paused"))
     open_items = (_row(item) for item in report.items)
     return "\n".join("\t".join(row) for row in (*lost, *open_items, *map(_queued_row, report.queue)))
 
@@ -62,7 +63,14 @@ def _moving(report: StatusReport, most: int | None) -> str:
 def _moving_cells(item: Item, now: datetime) -> tuple[str, ...]:
     mark = "◆" if item.state == "in-review" else "●"
     progress = f"{ago(item.progress_at, now)}, {item.progress or ''}".rstrip(", ") if item.progress_at else ""
-    return f"{mark} {item.key}", item.repo or "", item.where, _since(item), money(item.spent_usd), progress
+    return (
+        f"{mark} {item.key}",
+        item.repo or "",
+        item.where,
+        _since(item),
+        cost(item.spent_usd, item.cost_known),
+        progress,
+    )
 
 
 def _queued(item: Queued) -> str:
@@ -77,7 +85,8 @@ def finished_words(item: Finished) -> str:
     """`merged #487 · 48 min, $3.02`, without the moment."""
     number = f" #{item.pr.number}" if item.pr and item.outcome == "merged" else ""
     took = f"{duration(item.took_s)}, " if item.took_s is not None else ""
-    return f"{item.outcome}{number} · {took}{money(item.spent_usd)}"
+    spent = cost(item.spent_usd, item.cost_known)
+    return f"{item.outcome}{number} · {took}{'cost ' if spent == 'not measured' else ''}{spent}"
 
 
 def _last(report: StatusReport) -> str:
@@ -89,7 +98,9 @@ def _last(report: StatusReport) -> str:
         if line.status != "ok"
     ]
     agents = f"{vitals.agents_busy} of {vitals.agents_max} agents busy"
-    return " · ".join((f"In line {vitals.queue}", agents, f"spent {money(vitals.spent_usd)}", *lines))
+    today = f"today {money(vitals.today.spent_usd)} of {money(vitals.budget_usd)}"
+    spent = f"spent {cost(vitals.spent_usd, vitals.cost_known)}"
+    return " · ".join((f"In line {vitals.queue}", agents, spent, today, *lines))
 
 
 def _since(item: ItemSummary) -> str:
@@ -109,8 +120,12 @@ def _row(item: Item) -> tuple[str, ...]:
     said = " ".join(part for part in (item.why, item.quote) if part) or item.progress or ""
     return (
         item.key, item.state, item.reason or "", _iso(item.since), item.repo or "", item.where, str(item.try_),
-        str(item.spent_usd), _iso(item.progress_at), " ".join(said.split()), item.fix_in_words,
+        _usd(item), _iso(item.progress_at), " ".join(said.split()), item.fix_in_words,
     )  # fmt: skip
+
+
+def _usd(item: ItemSummary) -> str:
+    return str(item.spent_usd) if item.spent_usd or item.cost_known else ""
 
 
 def _line_row(line: LineReport) -> tuple[str, ...]:
@@ -118,7 +133,7 @@ def _line_row(line: LineReport) -> tuple[str, ...]:
 
 
 def _queued_row(item: Queued) -> tuple[str, ...]:
-    said = (item.repo or "", "In line", "", str(item.spent_usd), "", item.why, "")
+    said = (item.repo or "", "In line", "", _usd(item), "", item.why, "")
     return (item.key, item.state, "", _iso(item.since), *said)
 
 

@@ -36,14 +36,22 @@ def test_no_file_names_a_package_index_or_a_path_of_somebodys_machine() -> None:
 
 
 def test_only_the_outermost_frames_catch_everything() -> None:
-    """The runner's, so that no effect is lost; the clock's, so that it goes on; the command line's, for people."""
+    """The runner's, so that no effect is lost; the clock's, so that it goes on; the command line's, for people; the
+    supervisor's, so that its run ends with a reason; that of who follows a run, so that its end is reported; the one
+    around each item, run or line of many, so that a fault over one is no other's."""
     wide = {
         short(path)
         for path in modules()
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.ExceptHandler) and _catches_everything(node)
     }
-    assert wide == {"factory_core/runner/drive.py", "factory_cli/main.py", "adapters/local/background.py"}
+    engines = "adapters/fleets/local_engines"
+    assert wide == {
+        "factory_core/runner/drive.py", "factory_cli/main.py", "adapters/local/background.py",
+        f"{engines}/supervise.py", f"{engines}/fleet.py", f"{engines}/watchdog.py",
+        "factory_core/runner/check_in.py", "factory_core/runner/sweep.py", "adapters/fleets/worker_queue/leases.py",
+        "adapters/cloudflare/hands.py", "adapters/aws/run_tasks.py",
+    }  # fmt: skip
 
 
 def _catches_everything(handler: ast.ExceptHandler) -> bool:

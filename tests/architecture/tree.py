@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +36,30 @@ def parsed(path: Path) -> ast.Module:
 
 def short(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+@cache
+def collected(path: str) -> frozenset[str]:
+    """The tests that pytest finds in a file, without running it; none where it would not look.
+
+    It looks where a file's name begins so, and at the laws that such a file takes from beside it.
+    """
+    file = ROOT / path
+    if not (path.startswith("tests/") and file.is_file()):
+        return frozenset()
+    nodes = parsed(file).body
+    if not file.name.startswith("test_"):
+        beside = "".join(other.read_text() for other in file.parent.glob("test_*.py"))
+        laws = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name.endswith("Laws")]
+        nodes = [inner for law in laws if f"from .{file.stem} import" in beside for inner in law.body]
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(node.name for node in functions if node.name.startswith("test_"))
+
+
+def holds(holder: str, laws: Mapping[str, str]) -> bool:
+    """Is what a page names in backticks a test by path and name, or a law, that exists?"""
+    law, test = re.fullmatch("`law: ([a-z-]+)`", holder), re.fullmatch(r"`(tests/[\w/]+\.py)::(test_\w+)`", holder)
+    return (law is not None and law[1] in laws) or (test is not None and test[2] in collected(test[1]))
 
 
 class WorkersRuntime(ModuleType):

@@ -21,6 +21,8 @@ CHECKS = tuple(
     for n, name in enumerate(("build", "test (3.11)", "test (3.14)", "lint"), 11_938_220_417)
 )
 
+REQUIRED = {"requiredChecks": [check.name for check in CHECKS]}
+
 
 class Noting(DynamoStateStore):
     """Remembers the records that it stored."""
@@ -42,7 +44,7 @@ class Lifecycle(World):
     """
 
     def __init__(self, client: Any, table: str) -> None:
-        super().__init__()
+        super().__init__(merge=REQUIRED)
         self.meter = Meter(client)
         self.store: Any = Noting(lambda: client, table, "acme", self.clock)
         self.factory = self.new_factory("arn:aws:lambda:us-east-1:123456789012:function:factory-performer/2026")
@@ -69,7 +71,9 @@ class Lifecycle(World):
     def bill(self) -> Bill:
         return reduce(Bill.since, self.again, self.meter.bill)
 
-    async def play(self) -> None:
+    async def play(self, *, line: bool = False) -> None:
+        """`line`: its run waits for a worker, whose first heartbeat is an event of its own."""
+        self.fleet.line = line
         url = "https://linear.app/acme/issue/ACME-1/the-cart-is-off-when-two-coupons-are-used"
         item = ticket(
             title="The cart is off when two coupons are used", description="Please look.", labels=("factory", "bug"),
@@ -79,6 +83,9 @@ class Lifecycle(World):
         await self.webhook(self.changed(item))
         self.now += timedelta(hours=2)
         await self.webhook(self.reply("Only in the cart's page: show what the API calls `amount`, in cents."))
+        if line:
+            await self.factory.began(self.fleet.take(*self.fleet.live))
+            await self.settle()
         self.now += timedelta(minutes=20)
         await self.agent_ends(words="Renamed the field in the page and its test, and rounded the sum down to cents.")
         self.now += timedelta(seconds=2)
@@ -92,6 +99,8 @@ class Lifecycle(World):
         assert await self.state() is State.DONE
 
     async def forget(self) -> None:
-        """A week later the record is deleted."""
+        """A week later only what it has spent is known; that is deleted 30 days after its last run."""
         await self.later(timedelta(days=7, hours=1))
+        assert await self.is_forgotten("ACME-1")
+        await self.later(timedelta(days=23))
         assert await self.store.get_in_flight("ACME-1") is None

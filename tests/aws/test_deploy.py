@@ -23,8 +23,8 @@ CONFIG = {
     "agents": {"fleet": "workers"},
 }  # fmt: skip
 ALL = {
-    "LINEAR_WEBHOOK_SECRET": "a", "SLACK_SIGNING_SECRET": "b", "GITHUB_WEBHOOK_SECRET": ["c", "d"],
-    "LINEAR_API_KEY": "e", "SLACK_BOT_TOKEN": "f", "GITHUB_TOKEN": "g", "FACTORY_WORKER_TOKEN": "h",
+    "LINEAR_WEBHOOK_SECRET": "a" * 16, "SLACK_SIGNING_SECRET": "b" * 16, "GITHUB_WEBHOOK_SECRET": ["c" * 16, "d" * 16],
+    "LINEAR_API_KEY": "e", "SLACK_BOT_TOKEN": "f", "GITHUB_TOKEN": "g", "FACTORY_WORKER_TOKEN": "h" * 16,
 }  # fmt: skip
 KEYS = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "test"}
 

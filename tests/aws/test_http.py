@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.aws.http import request_of, response_of
 from factory_core.errors import Refused
-from factory_core.intake.http import HttpResponse
+from factory_core.intake.http import PRIVATE, HttpResponse
 
 from .events import SHAPES, Headers, http_api, rest_api
 
@@ -62,5 +62,5 @@ def test_what_is_no_request_is_refused(event: Any) -> None:
 
 def test_an_answer_is_text_with_its_headers() -> None:
     said = HttpResponse(status=503, body="ß".encode(), headers={"retry-after": "3"})
-    headers = {"content-type": "application/json", "retry-after": "3"}
+    headers = {"content-type": "application/json", **PRIVATE, "retry-after": "3"}
     assert response_of(said) == {"statusCode": 503, "headers": headers, "body": "ß", "isBase64Encoded": False}

@@ -140,6 +140,27 @@ def test_behind_a_run_for_others_one_finds_ones_own(line: Line) -> None:
     asyncio.run(story())
 
 
+def test_a_run_that_cannot_be_read_keeps_no_other_from_workers_and_the_check_in(account: Account, line: Line) -> None:
+    """Its message comes first; the claim goes on to the next, and so does the check-in."""
+
+    async def story() -> None:
+        await line.fleet.start(order("R-1"))
+        key, queue = {"pk": {"S": "acme#runs"}, "sk": {"S": "run#R-1"}}, line.leases.queue
+        account.dynamo.update_item(
+            TableName=queue._table, Key=key, UpdateExpression="SET body = :body",
+            ExpressionAttributeValues={":body": {"B": b"no record"}},
+        )  # fmt: skip
+        await line.fleet.start(order("R-2", work_item_id="ACME-2"))
+        run = await line.claim(ANNA)
+        assert run and run.run_id == "R-2"
+        await line.beats(run, ANNA)
+        line.passes(400)
+        await line.check_in()
+        assert [end.run_id for end in line.ends] == ["R-2"]
+
+    asyncio.run(story())
+
+
 def test_the_worker_that_keeps_the_session_comes_first_for_a_while(line: Line) -> None:
     async def story() -> None:
         await line.leases.queue.put_run(queued(order(), line.account.now, home=ANNA.id))

@@ -25,9 +25,10 @@ CONFIG = {
     "intentProvider": "linear", "clarificationChannel": "slack", "outputTarget": "github",
     "agents": {"fleet": "workers"},
 }  # fmt: skip
+OLD, NEW = "the-secret-of-before", "the-secret-of-today"
 SECRETS = {
-    "LINEAR_WEBHOOK_SECRET": "old-secret", "SLACK_SIGNING_SECRET": "s", "GITHUB_WEBHOOK_SECRET": "g",
-    "FACTORY_WORKER_TOKEN": "w",
+    "LINEAR_WEBHOOK_SECRET": OLD, "SLACK_SIGNING_SECRET": "s" * 16, "GITHUB_WEBHOOK_SECRET": "g" * 16,
+    "FACTORY_WORKER_TOKEN": "w" * 16,
 }  # fmt: skip
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAME, BYTES = "factory/test/acme", "as bytes"
@@ -97,11 +98,11 @@ def test_a_secret_is_changed_without_a_restart_and_without_a_gap() -> None:
 
     async def played() -> list[int]:
         known, vault, clock = tenants()
-        statuses = [await heard(known, "old-secret"), await heard(known, "new-secret")]
-        for value in (["new-secret", "old-secret"], "new-secret"):
+        statuses = [await heard(known, OLD), await heard(known, NEW)]
+        for value in ([NEW, OLD], NEW):
             vault.kept[NAME] = json.dumps(SECRETS | {"LINEAR_WEBHOOK_SECRET": value})
             clock.now += timedelta(seconds=61)
-            statuses += [await heard(known, "old-secret"), await heard(known, "new-secret")]
+            statuses += [await heard(known, OLD), await heard(known, NEW)]
         return statuses
 
     assert asyncio.run(played()) == [200, 401, 200, 200, 401, 200]

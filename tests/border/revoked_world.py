@@ -116,7 +116,7 @@ class RevokedWorld(World):
 
         return build_factory(
             self.config, self.store, perform, self.clock, webhooks={}, holder=holder, wake=self.woken.append,
-            sources=self.sources(),
+            sources=self.sources(), redact=str,
         )  # fmt: skip
 
     async def records(self) -> list[InFlightRecord]:

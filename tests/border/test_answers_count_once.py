@@ -115,10 +115,12 @@ def test_answers_of_a_channel_whose_id_changed_are_not_given_anew() -> None:
     async def story() -> None:
         world = SweptWorld()
         await world.add(ticket(**VAGUE))
-        await world.hear(*slack(message("not sure")))
+        await world.hear(*slack(message("It was like that last week as well.")))
         moved = ThreadMoved(id="moved", at=world.now, old="C1", new="C2")
         await world.hear(moved)
-        again: tuple[Event, ...] = slack(message("not sure", channel="C2", parent_user_id=BOT))
+        again: tuple[Event, ...] = slack(
+            message("It was like that last week as well.", channel="C2", parent_user_id=BOT)
+        )
         world.channel.people += [way for way in again if isinstance(way, ReplyReceived)]
         await world.hear(*again)
         await world.sweep()

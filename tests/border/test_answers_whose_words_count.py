@@ -165,7 +165,7 @@ async def waiting(world: World) -> None:
 async def blocked(world: World) -> None:
     await waiting(world)
     for _ in range(3):
-        await world.hear(world.reply("not sure"))
+        await world.hear(world.reply("It was like that last week as well."))
 
 
 async def failed(world: World) -> None:
@@ -241,8 +241,9 @@ def test_a_members_comment_on_the_ticket_counts_whoever_filed_it(state: State) -
     async def story() -> None:
         world = World()
         await STATES[state](world)
-        await world.hear(world.comment("Leave the mail as it is.", author="colleague"))
-        while not any("Leave the mail as it is." in order.task for order in world.fleet.orders.values()):
+        said = "Show `amount` in `cart.py`, and leave `mail.py` as it is."
+        await world.hear(world.comment(said, author="colleague"))
+        while not any(said in order.task for order in world.fleet.orders.values()):
             assert world.fleet.live, "nobody was given these words"
             await world.agent_ends()
 
@@ -289,6 +290,31 @@ def test_an_early_reply_of_an_outsider_neither_counts_nor_pushes_out_a_members()
         record = await world.record()
         assert [answer.text for answer in record.answers] == [WORDS, "In every currency."]
         assert record.state is State.RUNNING
+
+    run(story())
+
+
+def test_what_people_write_to_each_other_elsewhere_is_not_kept() -> None:
+    """Only where questions are asked may a thread turn out to be ours; what is kept of its replies is bounded."""
+
+    async def story() -> None:
+        world = World()
+        private = world.reply("private words " * 5_000, attachments=("private.txt",) * 1_000)
+        await world.hear(private.model_copy(update={"elsewhere": True}))
+        assert await world.store.get_waiting_clarification("C1:1.0") is None
+        await world.hear(*(world.reply("private words " * 5_000, attachments=("a.txt",) * 1_000) for _ in range(40)))
+        kept = await world.store.get_waiting_clarification("C1:1.0")
+        assert kept and len(kept.replies) == 20 and len(kept.model_dump_json()) < 100_000
+
+    run(story())
+
+
+def test_a_thread_that_is_known_is_answered_after_its_channel_is_configured_no_more() -> None:
+    async def story() -> None:
+        world = World()
+        await world.add(ticket(**VAGUE))
+        await world.hear(world.reply(WORDS).model_copy(update={"elsewhere": True}))
+        assert await world.state() is State.RUNNING
 
     run(story())
 

@@ -162,7 +162,7 @@ def test_a_deadline_runs_on_after_a_picture_and_the_next_question_may_ask_again(
         await world.later(timedelta(hours=3))
         await world.hear(world.reply("", attachments=("a.png",)))
         await world.later(timedelta(hours=1, seconds=1))
-        await world.hear(world.reply("not sure"))
+        await world.hear(world.reply("It was like that last week as well."))
         await world.hear(world.reply("", attachments=("b.png",)))
         thread = [said.partition(" came")[0].partition(":")[0] for said in world.channel.threads["C1:1.0"]]
         assert thread[1:3] == ["a.png", "Still waiting for an answer"] and thread[4:] == ["b.png"]
@@ -244,7 +244,7 @@ def test_a_picture_neither_revives_an_item_that_ended_over_its_question_nor_goes
         world = World()
         await asked(world)
         for _ in range(3 if still_unclear else 0):
-            await world.hear(world.reply("not sure"))
+            await world.hear(world.reply("It was like that last week as well."))
         for hours in () if still_unclear else (5, 24, 7 * 24):
             await world.later(timedelta(hours=hours))
         ended, before = await world.state(), len(world.channel.threads["C1:1.0"])

@@ -62,8 +62,8 @@ def test_a_revoked_tracker_token_is_said_once_and_heals_when_it_is_typed_in(tmp_
         renewed = revoke(w, "linear")
         keys = [w.ticket("Rename total to amount", CLEAR), w.ticket("The cart is confusing", VAGUE)]
         until(lambda: lost(home, "linear"))
-        assert {record.state for record in home.records().values()} == {State.TRIAGING}
         until(lambda: [one["accepted"] for one in w.state()["deliveries"] if one["event"] == "Issue"] == [True, True])
+        assert {record.state for record in home.records().values()} == {State.TRIAGING}
 
         health = server.get("/healthz")
         seen = health.json()[home.tenant]

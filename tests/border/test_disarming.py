@@ -51,7 +51,7 @@ def test_an_outage_of_days_is_outlasted() -> None:
         assert world.target.armed == set() and len(world.said()) == 1  # what was ready for review
         for _ in range(3):
             await world.later(timedelta(days=1))
-        assert await world.store.get_in_flight("ACME-1") is None
+        assert await world.is_forgotten("ACME-1")
 
     run(story())
 

@@ -7,20 +7,24 @@ import time
 from collections.abc import Callable
 
 import pytest
+from markdown_it import MarkdownIt
 
 from factory_core.dispatch import comments
 from factory_core.dispatch.foreign_text import (
     for_body,
     for_branch,
     for_chat,
+    for_code,
     for_comment,
     for_commit,
+    for_instruction,
     for_title,
     harmless,
     printable,
 )
 from factory_core.dispatch.pull_request import PullRequest, branch_of, carries_key
 from factory_core.dispatch.records import Block, InFlightRecord, Summary
+from factory_core.dispatch.run_checks import CheckResult
 from factory_core.work_item import Source
 from tests.core.world import World, config_of, run, ticket
 
@@ -48,7 +52,9 @@ def references_in(text: str) -> list[str]:
 
     https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls
     """
-    return re.findall(r"[\w./-]*#\d+|\bGH-\d+|https?://\S+/(?:issues|pull|issue|browse)/\S+", text, re.ASCII)
+    return re.findall(
+        r"[\w./-]*#\d+|\bGH-\d+|https?://\S+/(?:issues|pull|issue|browse)/\S+", text, re.ASCII | re.IGNORECASE
+    )
 
 
 def record_of(title: str, key: str = "ACME-142", **changes: object) -> InFlightRecord:
@@ -131,6 +137,7 @@ NAMES = [
     "ACME-9", "acme-9", "2ENG-7", "#12", "acme/shop#12", "GH-12", "`ACME-9`", "**ACME-9**", "[ACME-9](https://x.io)",
     "\\#12", "&#35;12", "&num;12", "&#65;CME-9", "https://github.com/acme/shop/issues/12",
     "https://linear.app/acme/issue/ACME-9/slug", "www.github.com/acme/shop/pull/12",
+    "HTTPS://GITHUB.COM/acme/shop/Issues/12", "WWW.github.com/acme/shop/pull/12",
 ]  # fmt: skip
 
 
@@ -189,8 +196,9 @@ def test_a_chat_gets_no_mention_that_the_factory_did_not_write(text: str) -> Non
 
 def test_a_person_behind_an_address_is_not_notified() -> None:
     """A profile's address is a mention in Linear. https://linear.app/developers"""
-    text = "ask https://linear.app/acme/profiles/maya"
-    assert [place(text) for place in (for_comment, for_chat)] == ["ask linear.app/acme/profiles/maya"] * 2
+    for scheme in ("https://", "HTTPS://", "http://"):
+        text = f"ask {scheme}linear.app/acme/profiles/maya"
+        assert [place(text) for place in (for_comment, for_chat)] == ["ask linear.app/acme/profiles/maya"] * 2
 
 
 def test_no_line_is_a_trailer_and_none_instructs_a_bot() -> None:
@@ -199,8 +207,56 @@ def test_no_line_is_a_trailer_and_none_instructs_a_bot() -> None:
     text = "\n".join(("Done.", "", *trailers, "Release-As: 9.0.0", "Cc: m@x.io"))
     for place in (for_body, for_comment, for_commit):
         assert not re.search(r"(?m)^[A-Za-z][A-Za-z -]*:", place(text)), place(text)
-    assert for_body("/merge\n > /lgtm\n!deploy\n![a](b.png)") == "\\/merge\n > \\/lgtm\n\\!deploy\n![a](b.png)"
+    assert for_body("/merge\n > /lgtm\n!deploy\n![a](b.png)") == "\\/merge\n > \\/lgtm\n\\!deploy\n![a] (b.png)"
     assert not re.search(r"(?m)^\s*/", for_body("x\u2028/factory retry\r/merge\x0b/approve"))
+
+
+EVIL = "https://evil.example"
+MASKS = [
+    f"[Approve]({EVIL}/login)", f"![]({EVIL}/seen.png)", f"[a [b]](<{EVIL}>)", f'[Approve]({EVIL} "the form")',
+    f"[Approve\u200b]\u2060({EVIL})", f"[Approve][1]\n\n[1]: {EVIL}", f"[^1]\n\n[^1]: {EVIL}",
+    "[Approve]\n\n> - [approve]:\n  //evil.example", f"[a\nb]\n\n[a\nb]: {EVIL}", f'<a href="{EVIL}">Approve</a>',
+    "<A\nHREF=//evil.example>Approve</A>", f"<img/src={EVIL}/seen.png>", f"<picture><source srcset='{EVIL}'></picture>",
+    '<bdo dir="rtl">evorppa</bdo>', "<details>rm -rf</details>", f"&#60;a href={EVIL}&#62;Approve",
+    f"[Approve]&#40;{EVIL})", "<![CDATA[x]]>", "<?x ?>", "<!X x>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MASKS)
+def test_what_is_shown_is_where_a_link_leads(text: str) -> None:
+    """Read by a parser of Markdown: no link but an address that shows itself, no image, no tag that acts."""
+    parse = MarkdownIt("commonmark", {"html": True})
+    for place in (for_body, for_comment, for_instruction):
+        for shown in (place(text), place(f"Done.\n\n- {text}")):
+            parts = [one for token in parse.parse(shown) for one in token.children or ()]
+            assert not any(one.type == "image" or (one.type == "link_open" and one.info != "auto") for one in parts)
+            assert not re.search(r"<(?!/?(?:picture|A|a|bdo)>|https:)[a-zA-Z/!?]", shown), shown
+
+
+def test_what_a_worker_says_of_a_check_notifies_nobody() -> None:
+    results = [
+        CheckResult(name="@acme/everyone", passed=True), CheckResult(name="t", command="make fixes ACME-9"),
+        CheckResult(name="tests", command="make test", end="[exit 1](https://evil.example) @maya", output="@maya"),
+    ]  # fmt: skip
+    for text in (comments.checks_line(results), comments.checks_text(results, "a" * 40, "ACME-142")):
+        assert not re.search(r"(?<![A-Za-z0-9])@[\w-]|\]\(", text) and keys_in(text) == set()
+        assert "`make test` **failed**" in text
+
+
+def test_a_block_of_code_shows_what_was_printed() -> None:
+    """And nothing ends it."""
+    assert for_code("if a[0]:\n  <b c=1> f[x](y)\n```") == "if a[0]:\n  <b c=1> f[x](y)\n~~~"
+
+
+def test_what_to_do_stays_a_command() -> None:
+    """A worker or a vendor may have written it."""
+    fix = 'factory pipeline retry ACME-142 --reason "…"'
+    assert for_instruction(fix) == fix
+    assert for_instruction("ask @acme/everyone [here](https://evil.example) <!channel>") == (
+        "ask @ acme/everyone [here] (https://evil.example) < !channel>"
+    )
+    blocked = comments.blocked(Block(reason="x", why="it failed", fix="ask @acme/everyone"))
+    assert "@acme" not in blocked
 
 
 def test_our_marks_cannot_be_forged() -> None:
@@ -268,7 +324,9 @@ def test_the_commit_of_a_merge_says_what_the_pull_request_is(title: str, branch:
 
 # all of it
 
-PLACES: list[Callable[[str], str]] = [for_branch, for_title, for_commit, for_body, for_comment, for_chat]
+PLACES: list[Callable[[str], str]] = [
+    for_branch, for_title, for_commit, for_body, for_comment, for_code, for_instruction, for_chat,
+]  # fmt: skip
 HOSTILE = {
     "letters": "a" * 200_000, "underscores": "_" * 200_000, "keys": "a-1" * 66_000, "signs": "@" * 200_000,
     "numbers": "#1" * 100_000, "addresses": "https://" * 25_000, "hosts": "https://" + "a." * 100_000,
@@ -276,7 +334,8 @@ HOSTILE = {
     "phrases": "part of " * 25_000, "open": "[" * 200_000, "skips": "[skip ci]" * 22_000,
     "orders": "\n/a" * 66_000, "trailers": "\n" + "a-" * 100_000,
     "entities": "&#" * 100_000, "marks": "<!--" * 50_000, "controls": "\0\u202e" * 100_000, "stars": "***no" * 40_000,
-    "own": "ACME-142" * 25_000, "spaces": " " * 200_000,
+    "own": "ACME-142" * 25_000, "links": "[a](" * 50_000, "definitions": "\n[a" * 66_000, "escaped": "\n[\\" * 66_000,
+    "tags": "<a " * 66_000, "spaces": " " * 200_000,
 }  # fmt: skip
 
 
@@ -303,5 +362,6 @@ def test_what_is_safe_stays_as_it_is(place: Callable[[str], str]) -> None:
         "/merge\nSigned-off-by: x",
         "<!-- x -->",
         UNSEEN,
+        *MASKS,
     ):
         assert place(place(text)) == place(text)

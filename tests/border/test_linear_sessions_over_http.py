@@ -44,7 +44,14 @@ class LinearWorld(World):
         )  # fmt: skip
         webhooks = {"linear": LinearWebhook((SECRET,), self.config)}
         return build_factory(
-            self.config, self.store, performer, self.clock, webhooks=webhooks, holder=holder, wake=self.woken.append
+            self.config,
+            self.store,
+            performer,
+            self.clock,
+            webhooks=webhooks,
+            holder=holder,
+            wake=self.woken.append,
+            redact=str,
         )
 
     async def deliver(self) -> None:

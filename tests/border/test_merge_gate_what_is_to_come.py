@@ -219,9 +219,9 @@ def test_as_few_requests_as_its_state_allows() -> None:
     """Storms of events must not use up the rate limit."""
     assert len(Github(pull={"merged": True, "state": "closed"}).asked_by_reading()) == 1
     assert len(Github(pull={"state": "closed"}).asked_by_reading()) == 2
-    assert len(Github(runs=[run("ci", None)]).asked_by_reading()) == 4
-    assert len(Github(runs=[run("ci", "failure", app="ci-app")]).asked_by_reading()) == 8
-    assert len(Github().asked_by_reading()) == 10
+    assert len(Github(runs=[run("ci", None)]).asked_by_reading()) == 5
+    assert len(Github(runs=[run("ci", "failure", app="ci-app")]).asked_by_reading()) == 9
+    assert len(Github().asked_by_reading()) == 11
 
 
 def test_a_workflow_that_a_ruleset_requires_is_expected() -> None:

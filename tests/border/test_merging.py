@@ -441,7 +441,7 @@ def test_a_conflict_that_was_solved_and_comes_back_is_another_one() -> None:
     """Each has all its rounds, also at the head that conflicted before."""
 
     async def story() -> None:
-        world, host = await in_review(lambda host, method: PEOPLE)
+        world, host = await in_review(lambda host, method: PEOPLE, budget={"runsPerDay": 20})
         for n in range(6):
             await clash(world, host, f"head{n}")
             host.change(1, mergeable=True)

@@ -32,7 +32,7 @@ github: {{url: {NOWHERE}, gitUrl: {NOWHERE}}}
 """
 SECRETS = {
     "LINEAR_API_KEY": "a", "SLACK_BOT_TOKEN": "b", "GITHUB_TOKEN": "c",
-    "LINEAR_WEBHOOK_SECRET": "d", "SLACK_SIGNING_SECRET": "e", "GITHUB_WEBHOOK_SECRET": "f",
+    "LINEAR_WEBHOOK_SECRET": "d" * 16, "SLACK_SIGNING_SECRET": "e" * 16, "GITHUB_WEBHOOK_SECRET": "f" * 16,
 }  # fmt: skip
 
 

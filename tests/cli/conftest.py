@@ -31,4 +31,5 @@ def ready(tmp_path: Path, sandbox: dict[str, Any]) -> Path:
     """A directory whose configuration and secrets are those that the sandbox prints."""
     (tmp_path / "factory.config.yaml").write_text(sandbox["config"])
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in sandbox["environment"].items()))
+    (tmp_path / ".env").chmod(0o600)
     return tmp_path

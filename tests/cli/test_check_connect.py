@@ -68,11 +68,18 @@ def test_connect_stores_what_it_reads_and_checks_it(ready: Path) -> None:
     """Other lines of .env stay as they are; the file is its owner's alone; nothing is shown."""
     (ready / ".env").write_text("# mine\nOTHER=1\nexport LINEAR_API_KEY='old'\n")
     done = factory(
-        "connect", "linear", "--token", "-", "--signing-secret", "-", cwd=ready, given="tok-123456\n  sec-123456  \n"
+        "connect",
+        "linear",
+        "--token",
+        "-",
+        "--signing-secret",
+        "-",
+        cwd=ready,
+        given="tok-123456\n  secret-1234567890  \n",
     )
     assert (done.code, done.out) == (0, "linear  ✓ connected as factory in Acme\n")
     assert done.err == "Stored in .env: LINEAR_API_KEY, LINEAR_WEBHOOK_SECRET\n"
-    written = "# mine\nOTHER=1\nLINEAR_API_KEY=tok-123456\nLINEAR_WEBHOOK_SECRET=sec-123456\n"
+    written = "# mine\nOTHER=1\nLINEAR_API_KEY=tok-123456\nLINEAR_WEBHOOK_SECRET=secret-1234567890\n"
     assert (ready / ".env").read_text() == written
     assert (ready / ".env").stat().st_mode & 0o777 == 0o600
     assert (ready / ".gitignore").read_text() == ".env\n"

@@ -14,7 +14,7 @@ import pytest
 
 from .calling import NOWHERE, ROOT, SECRETS, Done, within
 
-MORE = {"FACTORY_WORKER_TOKEN": "g", "FACTORY_STATUS_TOKEN": "h"}
+MORE = {"FACTORY_WORKER_TOKEN": "g" * 16, "FACTORY_STATUS_TOKEN": "h" * 16}
 CONFIG = "intentProvider: linear\nclarificationChannel: slack\noutputTarget: github\nagents: {fleet: workers}\n"
 
 

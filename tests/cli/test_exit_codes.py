@@ -35,6 +35,7 @@ CASES = [
     ("doctor", 1, "doctor"),
     ("doctor linaer", 2, "error"),
     ("doctor linear --last-rejected", 0, "doctor"),
+    ("doctor linear --safety", 2, "error"),
     ("init --dry-run --repo acme/api", 0, "init"),
     ("init --repo acme/api", 5, "error"),
     ("init --dry-run", 2, "error"),

@@ -87,3 +87,18 @@ def test_the_usual_test_command_is_recognised(file: str, text: str, command: str
 def test_the_remote_names_the_repository(url: str, repository: Path) -> None:
     subprocess.run(["git", "remote", "set-url", "origin", url], cwd=repository, check=True)
     assert look(repository).repo == "acme/api"
+
+
+@pytest.mark.parametrize(
+    ("file", "command"),
+    [
+        ("package-lock.json", "npm ci"),
+        ("uv.lock", "uv sync --frozen"),
+        ("Cargo.lock", "cargo fetch --locked"),
+        ("x", ""),
+    ],
+)
+def test_what_makes_a_tree_ready_is_recognised(file: str, command: str, tmp_path: Path) -> None:
+    """And written, for the factory runs it before the agent."""
+    (tmp_path / file).write_text("")
+    assert look(tmp_path).setup == command

@@ -19,6 +19,7 @@ from factory_cli.arguments import Parser, Usage, _parsed, _shared
 from factory_cli.main import COMMANDS, run
 from factory_cli.output import Output
 from factory_cli.place import UnknownItem
+from factory_cli.routes import UnknownProject
 from factory_core.connections import ConnectionStatus, NotReady, ProviderConnection
 from factory_core.errors import ConnectionLost, Problem
 
@@ -40,6 +41,7 @@ def _made(kind: type[Problem]) -> Problem:
         NotReady: lambda: NotReady([waiting]),
         MissingSecrets: lambda: MissingSecrets([Missing("linear", VENDORS["linear"].token, "LINEAR_API_KEY")]),
         UnknownItem: UnknownItem,
+        UnknownProject: UnknownProject,
         ConnectionLost: lambda: ConnectionLost("slack", "token_revoked"),
         NoSecrets: lambda: NoSecrets("factory/acme", "it is not there"),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,24 @@ MISSING = """\
 def test_missing_secrets_are_told_all_at_once(home: Path) -> None:
     assert factory("serve", cwd=home) == (4, "", MISSING)
     assert not (home / "factory.db").exists()
+
+
+def test_secrets_that_anybody_could_guess_are_as_good_as_none(home: Path) -> None:
+    """Too short, of the sandbox although the vendor is real, or one weak one beside a good one."""
+    real = (home / "factory.config.yaml").read_text().replace("slack: {url: http://127.0.0.1:9, ", "slack: {")
+    (home / "factory.config.yaml").write_text(real)
+    weak = {"LINEAR_WEBHOOK_SECRET": "x", "SLACK_SIGNING_SECRET": "sandbox-slack-webhooks"}
+    done = factory("serve", "--port", "0", cwd=home, **{**SECRETS, **weak, "GITHUB_WEBHOOK_SECRET": f"{'a' * 32},b"})
+    assert done.code == 4 and done.err.startswith("✗ Not starting: 3 secrets are missing or weak.")
+    for said in ("LINEAR_WEBHOOK_SECRET is shorter than 16", "SLACK_SIGNING_SECRET is the sandbox's own", "GITHUB_WEB"):
+        assert said in done.err
+    assert factory("check", cwd=home, **{**SECRETS, **weak}).code == 4
+
+
+def test_a_password_that_anybody_could_guess_is_refused(home: Path) -> None:
+    done = factory("serve", "--port", "0", cwd=home, **SECRETS, FACTORY_STATUS_TOKEN="x" * 15)
+    assert done.code == 2 and "FACTORY_STATUS_TOKEN is shorter than 16 characters" in done.err
+    assert "openssl rand -hex 32" in done.err
 
 
 def test_connections_that_need_a_person_are_told_all_at_once(ready: Path) -> None:
@@ -108,3 +127,26 @@ def _json_lines(said: str) -> None:
     there, back = [line for line in lines if line.get("action") in {"webhook", "answered"}]
     assert (there["action"], there["provider"]) == ("webhook", "slack")
     assert (back["action"], back["status"]) == ("answered", 200)
+
+
+def test_a_checkout_is_matched_by_its_origin(home: Path) -> None:
+    """`--repo-root` goes on to the next reason not to start; a folder that is no checkout of ours is named."""
+    tree = home / "code"
+    subprocess.run(["git", "init", "-q", str(tree)], check=True)
+    subprocess.run(["git", "remote", "add", "origin", "git@code.example:acme/api.git"], cwd=tree, check=True)
+    assert "secrets are missing" in factory("serve", "--repo-root", "code", cwd=home).err
+    assert "secrets are missing" in factory("serve", "--repo-root", "acme/api=code", cwd=home).err
+    for given, what in (
+        (".", "✗ --repo-root is no checkout of a configured repository"),
+        ("acme/api=nowhere", "✗ factory.config.yaml: repositories.acme/api.root"),
+    ):
+        done = factory("serve", "--repo-root", given, cwd=home)
+        assert done.code == 2 and done.err.startswith(what) and "Fix: " in done.err
+
+
+def test_a_root_that_is_no_checkout_is_told_with_its_key(home: Path) -> None:
+    config = home / "factory.config.yaml"
+    config.write_text(config.read_text().replace("{acme/api: {}}", "{acme/api: {root: ./none}}"))
+    done = factory("serve", cwd=home)
+    assert done.code == 2 and done.err.startswith("✗ factory.config.yaml: repositories.acme/api.root")
+    assert "it is no git checkout" in done.err

@@ -76,6 +76,19 @@ def test_without_moto_dynamodb_is_refused_with_the_fix(
     assert "pip install moto" in capsys.readouterr().err
 
 
+def test_hostile_draws_are_one_document(tmp_path: Path) -> None:
+    done = factory(
+        "simulate", "--hostile", "--schedules", "1", "--seed", "3", "--jobs", "1", "--format=json", cwd=tmp_path
+    )
+    assert done.code == 0 and done.document["ok"] and done.document["draws"] == 1 and done.document["seed"] == 3
+
+
+def test_a_file_that_is_no_draw_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    done: Any = factory("simulate", "--hostile", "--replay", "a.json", cwd=tmp_path)
+    assert done.code == 2 and "a.json is no draw" in done.err
+
+
 def test_a_file_that_is_no_schedule_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{}")
     done: Any = factory("simulate", "--replay", "a.json", cwd=tmp_path)

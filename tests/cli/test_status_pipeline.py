@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 
 from adapters.local.sqlite_file import SqliteFile, create_file
 from adapters.sqlite_state_store import SqliteStateStore
+from factory_cli.pipeline import usd
+from factory_core.dispatch import budget
 from factory_core.dispatch.records import Block, InFlightRecord, State, Summary
 from factory_core.dispatch.run import Run
 
@@ -172,3 +175,21 @@ def test_watching_a_ticket_ends_when_it_has_ended(home: Path) -> None:
     put(home, _record(state=State.DONE, deadline=AT + timedelta(days=7)))
     done = factory("status", "ACME-1", "--watch", "--exit-status", cwd=home)
     assert done.code == 0 and done.out.startswith("ACME-1  Rename total to amount\n")
+
+
+@pytest.mark.parametrize("most", ["0.001", "0.2", "1", "24", "6000000"])
+def test_the_budget_that_is_proposed_can_be_typed_and_is_larger(most: str) -> None:
+    proposed = budget.larger(Decimal(most))
+    assert budget.wanted(f"raise budget to ${proposed}") == usd(proposed) > Decimal(most)
+
+
+def test_a_budget_is_raised_on_the_machine(home: Path) -> None:
+    """What is too little, no sum, or of an order that spends nothing is refused with what helps."""
+    put(home, _record())
+    raised = factory("pipeline", "retry", "ACME-1", "--budget", "60", "--format=json", cwd=home, USER="maya")
+    assert raised.code == 0 and '"changed": true' in raised.out
+    assert "left of $60" in factory("status", "ACME-1", cwd=home).out
+    less = factory("pipeline", "retry", "ACME-1", "--budget", "20", cwd=home)
+    assert less.code == 2 and "ACME-1 may cost $60 already." in less.err
+    for argv in (["retry", "ACME-1", "--budget", "-5"], ["abort", "ACME-1", "--budget", "90"]):
+        assert factory("pipeline", *argv, cwd=home).code == 2

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from bench.cloudflare_costs import ASKED, COUNTED
-from tests.aws.lifecycle import Lifecycle
+from tests.aws.lifecycle import REQUIRED, Lifecycle
 from tests.core.world import World
 from tests.scenarios.counting import VAGUE
 
@@ -21,7 +21,7 @@ class Played(Lifecycle):
     """The lifecycle of tests/aws, of five webhooks; what is saved is claimed in the same write, as in the object."""
 
     def __init__(self, probe: Probe) -> None:
-        World.__init__(self)
+        World.__init__(self, merge=REQUIRED)
         self.store: Any = Remote(probe, "store", lambda: ("acme", self.now))
         self.factory = self.new_factory("object-1a2b3c4d5e6f")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from random import SystemRandom
 
 from adapters.simulator.draw import draw
 from adapters.simulator.schedule import Schedule
@@ -17,9 +16,8 @@ SCHEDULES = 16
 
 
 def test_no_law_is_broken_over_a_durable_object(deployed: Deployed) -> None:
-    """Schedules that nobody has ever played; `factory simulate --seed` repeats them over other stores."""
-    first = SystemRandom().randrange(10**9)
-    assert broken(deployed, map(draw, range(first, first + SCHEDULES))) == {}
+    """The same at every run; `factory simulate --seed` repeats them over other stores."""
+    assert broken(deployed, map(draw, range(SCHEDULES))) == {}
 
 
 def test_no_law_is_broken_by_what_broke_one_before(deployed: Deployed) -> None:

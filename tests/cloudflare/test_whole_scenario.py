@@ -79,4 +79,4 @@ def test_tenants_do_not_see_each_other(deployed: Deployed) -> None:
     assert [(one.status_code, one.text) for one in refused] == [(401, refused[0].text)] * 2
     claims = [deployed.claim(name, acme.secrets["FACTORY_WORKER_TOKEN"]) for name in ("globex", "nobody")]
     assert [(one.status_code, one.text) for one in claims] == [(401, claims[0].text)] * 2
-    assert deployed.post("nobody", "slack", b"{}", secret="any").status_code == 404
+    assert deployed.post("nobody", "slack", b"{}", secret="any").status_code == 401

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from factory_core.dispatch.batch import Batch, QueueEntry, Slot
+from factory_core.dispatch.batch import Batch, Circuit, QueueEntry, Slot
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, LogEntry, State
 from factory_core.errors import StoreUnavailable, UnreadableRecord, VersionConflict
 from factory_core.ports import StateStore
@@ -184,8 +184,12 @@ class StateStoreLaws:
         for version in (0, 2):
             await loses(store.put_batch(Batch(version=version)))
         entry = QueueEntry(work_item_id="ACME-2", repository="acme/api", since=NOW)
-        longer = await store.put_batch(a_batch(version=1, queue=(entry,)))
-        assert longer == await store.get_batch()
+        paused = Circuit(
+            engine="claude", host="a-1", why="429", fix="factory doctor", since=NOW, retry_at=NOW, probe="A"
+        )
+        more = a_batch(version=1, queue=(entry,), circuits={"claude on a-1": paused})
+        longer = await store.put_batch(more)
+        assert longer == await store.get_batch() == more.model_copy(update={"version": 2})
 
     @law
     async def test_companions_are_stored_with_their_record(self, world: World) -> None:

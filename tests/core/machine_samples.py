@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from itertools import product
 from typing import Any, get_args
 
@@ -12,24 +13,32 @@ from factory_core.dispatch.effects import ReadItem, StartAgent
 from factory_core.dispatch.pull_request import Check, PullRequest, Review
 from factory_core.dispatch.records import Block, Clarification, InFlightRecord, State, Summary
 from factory_core.dispatch.refusal import Refusal, RefusalKind, RefusedMerge
-from factory_core.dispatch.routing import Route
-from factory_core.dispatch.run import ENDED, Run, RunReport, RunStatus
+from factory_core.dispatch.routing import Route, Undecided
+from factory_core.dispatch.run import ENDED, HeldChange, HeldChanges, Run, RunReport, RunStatus
+from factory_core.dispatch.spending import ItemSpending, OpenRun
 from factory_core.dispatch.triage import Verdict
 from factory_core.work_item import ItemState
 
 from .world import START, config_of, ticket
 
 CONFIG = config_of(clarification={"whoMayAnswer": "reporter", "people": {"maya": "U1"}, "maxRounds": 2})
+CLOSING = CONFIG.model_copy(update={"clarification": CONFIG.clarification.model_copy(update={"on_refusal": "close"})})
 RUN = Run(run_id="ACME-1.b.0", engine="console", started_at=START)
 ROUTE = Route(repository="acme/shop", engine="console", why="project Shop")
+ROUTES = (
+    ROUTE, ROUTE.model_copy(update={"repository": "acme/api", "chosen": True}),
+    Undecided(why="no rule names a repository for it", repositories=("acme/shop", "acme/api")),
+    Undecided(why="no rule names a repository for it", repositories=()),
+)  # fmt: skip
 PULL = PullRequest(
     repository="acme/shop", number=1, url="https://code.example/1", base="main", head_sha="a1",
-    draft=False, merged=False, mergeable=True, reviews=(),
+    draft=False, merged=False, mergeable=True, reviews=(), files=(),
     checks=(Check(name="ci", status="completed", conclusion="success"),),
 )  # fmt: skip
 RED = PULL.model_copy(update={"checks": (Check(name="ci", status="completed", conclusion="failure"),)})
 UNKIND = PULL.model_copy(update={"reviews": (Review(id="7", author="U2", state="changes_requested", body="No."),)})
 CLASHING = PULL.model_copy(update={"mergeable": False})
+HELD = HeldChanges(changes=(HeldChange(path="CODEOWNERS", mark="0123456789abcdef"),))
 PULLS = (
     PULL, RED, UNKIND, CLASHING, None,
     PULL.model_copy(update={"merged": True, "state": "closed"}),
@@ -41,20 +50,27 @@ ITEMS = (
     *(ticket(state=state) for state in ItemState),
 )  # fmt: skip
 VERDICTS = (
-    Verdict(eligible=False, why="it is a spike"),
-    Verdict(eligible=True, why="clear enough", score=0.9, clear=True, route=ROUTE),
-    Verdict(eligible=True, why="clear enough", score=0.9, clear=True),
-    Verdict(eligible=True, why="missing: what to do", score=0.2, question="What exactly?", route=ROUTE),
+    Verdict(kind="spike", reasons=("its label spike calls it a spike",)),
+    Verdict(kind="withdrawn", reasons=("somebody wrote that it is not to be done",)),
+    Verdict(hold="it pipes a download into a shell"),
+    Verdict(stop="its label exec:pair says no"),
+    Verdict(),
+    Verdict(missing=("goal",), question="What exactly?"),
 )
 REPLIES = tuple(
-    events.Reply(id=f"m-{author}", author=author, text="In the page.", at=START) for author in ("maya", "U1", "U9")
+    events.Reply(id=f"m-{author}-{text}", author=author, text=text, at=START)
+    for author in ("maya", "U1", "U9")
+    for text in ("In the page.", "2", "Please stop.", "/factory allow")
 )
 
 FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.ItemChanged: (*({"item": item} for item in ITEMS), {"item": None, "session_id": "s1"}),
     events.ItemRead: tuple({"item": item} for item in ITEMS),
+    events.ItemStranded: ({"item": ticket(state=ItemState.DISPATCHED)},),
     events.StartRefused: tuple({"item": item} for item in ITEMS),
-    events.Triaged: tuple({"item": ticket(), "verdict": verdict} for verdict in VERDICTS),
+    events.Triaged: tuple(
+        {"item": ticket(), "verdict": verdict, "route": route} for verdict, route in product(VERDICTS, ROUTES)
+    ),
     events.QuestionAsked: (
         {"thread_id": "C1:1.0"},
         {"thread_id": "C1:1.0", "early": REPLIES},
@@ -65,16 +81,29 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     ),
     events.CommentAdded: tuple({"reply": reply} for reply in REPLIES),
     events.ThreadMoved: ({"old": "C1", "new": "C2"}, {"old": "C7", "new": "C8"}),
-    events.SlotGranted: ({"repository": "acme/shop"},),
+    events.SlotGranted: tuple({"repository": "acme/shop", "usd": 8, "probe": probe} for probe in (False, True)),
     events.SlotOffered: ({},),
     events.SlotDenied: ({"reason": "2 of 2 agents are busy"},),
-    events.AgentStarted: ({"run": RUN}, {"run": RUN, "told": ("Use amount.",)}),
+    events.AgentStarted: ({"run": RUN}, {"run": RUN, "begun": True}),
+    events.RunSeen: tuple(
+        {"report": RunReport(run_id=run_id, work_item_id="ACME-1", status=status, alive_at=alive)}
+        for status in RunStatus
+        if status not in ENDED
+        for run_id in (RUN.run_id, "ACME-1.b.9", "a.zombie.1")
+        for alive in (None, START)
+    ),
+    events.StartFailed: tuple(
+        {"report": RunReport(run_id=run_id, work_item_id="ACME-1", status=RunStatus.LIMITED, fault="machine")}
+        for run_id in (RUN.run_id, "ACME-1.b.9")
+    ),
     events.AgentFinished: tuple(
-        {"report": RunReport(run_id=run_id, work_item_id="ACME-1", status=status, words="Which one?")}
+        {"report": RunReport(run_id=run_id, work_item_id="ACME-1", status=status, words="Which one?", held=held)}
         for status in RunStatus
         if status in ENDED
         for run_id in (RUN.run_id, "ACME-1.b.9", "a.zombie.1")
+        for held in ((None, HELD) if status is RunStatus.HELD else (None,))
     ),
+    events.PublishHeld: ({"held": HELD},),
     events.PullRequestOpened: ({"pull_request": PULL},),
     events.PullRequestChanged: ({"what": "check_run.completed"},),
     events.PullRequestRead: tuple({"pull_request": pull} for pull in PULLS),
@@ -89,6 +118,7 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.StopRequested: ({}, {"by": "maya"}, {"by": "maya", "session_id": "s1"}),
     events.RetryRequested: ({}, {"by": "maya", "reason": "the server was down"}),
     events.AbortRequested: ({}, {"by": "maya", "reason": "not needed"}),
+    events.BudgetRaised: ({"usd": 20}, {"usd": 80, "by": "maya"}, {"usd": 80, "by": "eve", "allowed": False}),
 }
 
 
@@ -105,7 +135,14 @@ def records_in(state: State) -> Iterator[InFlightRecord]:
     known = bare.but(born="b", since=START, item=Summary.of(ticket()), tracker=ItemState.READY, route=ROUTE)
     busy = known.but(run=RUN, pull_request=PULL, attempt=1, branch="factory/ACME-1-x", clarification=asked)
     last = busy.but(attempt=CONFIG.agents.max_attempts, round=CONFIG.agents.max_rounds, feedback=("Use amount.",))
-    yield from (bare, known, busy, last)
+    poor = ItemSpending(
+        estimated=Decimal(29), started=1, cap=Decimal(0), open=(OpenRun(run_id=RUN.run_id, usd=Decimal(1)),)
+    )
+    tired = ItemSpending(started=8, day=START.date(), runs=8, cap=Decimal(9))
+    yield from (busy.but(spending=spending) for spending in (poor, tired))
+    yield from (bare, known, busy, last, busy.but(probes=True), busy.but(interruptions=10))
+    waits = Block(reason="protected-paths", why="It changes CODEOWNERS.", fix="In the ticket: allow it")
+    yield from (busy.but(publishes=True, held=HELD), busy.but(held=HELD, block=waits))
     yield busy.but(feedback=("Use amount.",), answers=REPLIES[:1], tracker=ItemState.DONE, generation=2)
     for kind in get_args(RefusalKind):
         refused = RefusedMerge(kind=kind, why="It says no.", head="a1", seen="", times=3, updates=3, enqueued=3)
@@ -114,7 +151,8 @@ def records_in(state: State) -> Iterator[InFlightRecord]:
     yield from (busy.but(session_id=session, refresh_at=START + timedelta(days=1)) for session in ("s0", "s1"))
     for step, round_ in product(("asked", "reminded", "escalated"), (1, 2)):
         yield busy.but(clarification=asked.model_copy(update={"step": step, "round": round_}))
-    for reason in ("still-unclear", "ci-failed", "merge-refused"):
-        lifts = reason != "still-unclear"
+    yield busy.but(clarification=asked.model_copy(update={"repositories": ("acme/shop", "acme/api")}))
+    for reason in ("still-unclear", "withdrawn", "ci-failed", "merge-refused", "budget-item"):
+        lifts = reason not in ("still-unclear", "withdrawn")
         stopped = Block(reason=reason, why="It stopped.", fix="factory status ACME-1", gate_lifts=lifts)
         yield from (busy.but(block=stopped, feedback=feedback) for feedback in ((), ("Use amount.",)))

@@ -123,14 +123,14 @@ def test_who_does_not_act_is_reminded_once_and_then_left_alone() -> None:
 
     async def story() -> None:
         world = World()
-        await world.add(ticket(project="Mobile"))
+        await world.add(ticket(labels=("exec:pair",)))
         for _ in range(20):
             await world.later(timedelta(days=1))
         record = await world.record()
         assert (record.state, record.deadline, record.wake_at) == (State.BLOCKED, None, None)
         first, second = world.said()
-        assert first.startswith("The factory stops here: No repository is mapped")
-        assert second.startswith("This has waited for a person for 3 d: No repository is mapped")
+        assert first.startswith("The factory stops here: its label exec:pair")
+        assert second.startswith("This has waited for a person for 3 d: its label exec:pair")
         await world.add(ticket())
         assert await world.state() is State.RUNNING
 
@@ -143,7 +143,7 @@ def test_when_it_reminds_of_a_block_is_the_configurations(after: str) -> None:
 
     async def story() -> None:
         world = World(runner={"remindBlockedAfter": after})
-        await world.add(ticket(project="Mobile"))
+        await world.add(ticket(labels=("exec:pair",)))
         await world.later(timedelta(hours=2))
         assert len(world.said()) == (1 if after == "0s" else 2)
 

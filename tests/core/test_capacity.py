@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from factory_core.config import Capacity
 from factory_core.dispatch import capacity
 from factory_core.dispatch.batch import Batch, QueueEntry
+from factory_core.dispatch.capacity import Limits
 
 from .world import START
 
 pytestmark = pytest.mark.pure
 
-LIMITS = Capacity(agents=3, per_repository=2, per_state={"in-review": 2})
+LIMITS = Limits(Capacity(agents=3, per_repository=2, per_state={"in-review": 2}))
 ITEMS = [f"ACME-{number}" for number in range(8)]
 ACTIONS = st.lists(st.tuples(st.sampled_from(["take", "review", "release"]), st.sampled_from(ITEMS)), max_size=60)
 
@@ -48,7 +49,7 @@ def test_no_sequence_exceeds_a_limit_loses_an_item_or_leaks_a_slot(actions: list
         queued = [waiting.work_item_id for waiting in batch.queue]
         assert len(queued) == len(set(queued))
         assert not any(batch.slots.get(one) and batch.slots[one].state == "running" for one in queued)
-        assert all(capacity.why_waiting(batch, waiting, LIMITS) for waiting in batch.queue)
+        assert all(capacity.why_waiting(batch, waiting, LIMITS, START) for waiting in batch.queue)
         gone = {*before.slots, *(one.work_item_id for one in before.queue)} - {*batch.slots, *queued}
         assert gone <= ({item} if action == "release" else set())
 
@@ -67,7 +68,7 @@ def test_releasing_everything_leaves_an_empty_batch(actions: list[tuple[str, str
 
 def test_the_line_is_served_by_priority_then_age_and_asking_again_keeps_the_place() -> None:
     """1 is urgent, 4 low, 0 none: none comes last; the older of two equals comes first."""
-    one = Capacity(agents=1)
+    one = Limits(Capacity(agents=1))
     batch = capacity.take(Batch(), entry("ACME-1"), one, START).batch
     for item, minute, priority in [("ACME-2", 1, 0), ("ACME-3", 2, 4), ("ACME-4", 3, 1), ("ACME-5", 4, 1)]:
         batch = capacity.take(batch, entry(item, minute, priority), one, START).batch
@@ -82,7 +83,7 @@ def test_the_line_is_served_by_priority_then_age_and_asking_again_keeps_the_plac
 
 def test_a_full_review_column_lets_nothing_new_start_but_mending_goes_on() -> None:
     """Work in review is pulled to its end before new work is begun, and keeps its own place meanwhile."""
-    limits = Capacity(agents=3, per_repository=3, per_state={"in-review": 1})
+    limits = Limits(Capacity(agents=3, per_repository=3, per_state={"in-review": 1}))
     batch = capacity.take(Batch(), entry("ACME-1"), limits, START).batch
     batch = capacity.to_review(batch, "ACME-1", limits, START).batch
     refused = capacity.take(batch, entry("ACME-2"), limits, START)
@@ -93,10 +94,10 @@ def test_a_full_review_column_lets_nothing_new_start_but_mending_goes_on() -> No
 
 def test_nothing_starts_without_a_place_in_review_for_its_end() -> None:
     """Two that ran would be two in review, where one may be."""
-    limits = Capacity(agents=3, per_repository=3, per_state={"in-review": 1})
+    limits = Limits(Capacity(agents=3, per_repository=3, per_state={"in-review": 1}))
     batch = capacity.take(Batch(), entry("ACME-1"), limits, START).batch
     waiting = capacity.take(batch, entry("ACME-2"), limits, START)
     assert waiting.granted == ()
     words = "1 running and 0 in review, of 1 places for review"
-    assert capacity.why_waiting(waiting.batch, waiting.batch.queue[0], limits) == words
+    assert capacity.why_waiting(waiting.batch, waiting.batch.queue[0], limits, START) == words
     assert capacity.release(waiting.batch, "ACME-1", limits, START).granted == ("ACME-2",)

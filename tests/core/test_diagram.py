@@ -11,7 +11,7 @@ from docs import generate
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, TABLE, transition
 
-from .machine_samples import CONFIG, events_of, records_in
+from .machine_samples import CLOSING, CONFIG, events_of, records_in
 
 pytestmark = pytest.mark.pure
 
@@ -33,7 +33,8 @@ def test_every_generated_part_stands_on_a_page() -> None:
 
 @pytest.mark.parametrize(("state", "event"), TABLE, ids=str)
 def test_a_row_leads_exactly_where_the_drawing_says(state: State, event: type) -> None:
-    decided = [transition(record, sample, CONFIG) for record in records_in(state) for sample in events_of(event)]
+    samples = [(record, sample) for record in records_in(state) for sample in events_of(event)]
+    decided = [transition(*happening, config) for happening in samples for config in (CONFIG, CLOSING)]
     seen = {decision.record.state for decision in decided if decision}
     drawn = generate.targets(TABLE[state, event])
     assert seen - {state} == drawn - {state}

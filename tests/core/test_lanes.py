@@ -84,7 +84,7 @@ def test_a_second_question_goes_into_the_thread_that_the_first_one_opened() -> N
         world = World()
         world.channel.faults["open_thread"] = [down("Slack")] * 2
         await world.add(ticket(description="Please look."))
-        await world.hear(world.comment("Not sure."))
+        await world.hear(world.comment("It was like that last week as well."))
         assert kinds(await world.record()) == ["ask_question", "ask_question"]
         await world.later(timedelta(minutes=1))
         await world.later(timedelta(minutes=1))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from factory_core.config import Merge
+from factory_core.config import Merge, ProtectedPaths
 from factory_core.dispatch.merge_gate import gate
 from factory_core.dispatch.pull_request import Check, PullRequest, Review, branch_of, item_of_branch
 
@@ -21,7 +21,7 @@ def pull(**changes: Any) -> PullRequest:
     fields: dict[str, Any] = {
         "repository": "acme/shop", "number": 1, "base": "main", "head_sha": "abc",
         "draft": False, "merged": False, "mergeable": True,
-        "checks": (GREEN,), "reviews": (),
+        "checks": (GREEN,), "reviews": (), "files": (), "required": ("ci",),
     }  # fmt: skip
     return PullRequest(**{**fields, **changes})
 
@@ -125,3 +125,82 @@ def test_a_branch_name_is_plain_whatever_the_title(title: str) -> None:
     assert item_of_branch(branch) == "ACME-1"
     assert set(branch.removeprefix("factory/ACME-1-")) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert len(branch) < 80 and not branch.endswith("-")
+
+
+PROTECTED = (
+    ".github/workflows/ci.yml", ".GitHub/WorkFlows/CI.yml", ".github/workflows", ".github", ".github/actions/x/run.sh",
+    "tools/deploy/action.yml", ".gitlab-ci.yml", "ci/build.gitlab-ci.yml", ".circleci/config.yml", "Jenkinsfile",
+    "services/api/jenkinsfile.release", "azure-pipelines.yml", ".buildkite/pipeline.yml", ".travis.yml", ".drone.yml",
+    "bitbucket-pipelines.yml", ".woodpecker/test.yml", ".woodpecker.yml", "CODEOWNERS", "docs/codeowners",
+    ".github/CODEOWNERS", "factory.config.yaml", ".github/work\u200bflows/a.yml", ".github/workflows./a.yml",
+    ".github\\workflows\\a.yml",
+)  # fmt: skip
+ORDINARY = ("src/app.py", ".github/ISSUE_TEMPLATE/bug.md", "docs/workflows/ci.md", "transaction.yml", "uv.lock", ".git")
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+@pytest.mark.parametrize("policy", ["on-green", "on-green-with-review"])
+def test_what_is_protected_is_not_merged_by_itself(policy: Any, path: str) -> None:
+    """Under any name that some file system takes for it, and where a link or a submodule replaces a folder above it."""
+    rules, mine = Merge(policy=policy), (APPROVED.model_copy(update={"standing": "app", "author": "helper"}),)
+    judged = gate(pull(files=("src/app.py", path), reviews=mine), rules, "main")
+    assert (judged.verdict, judged.held) == ("wait", True) and "protectedPaths" in judged.why
+
+
+@pytest.mark.parametrize("path", ORDINARY)
+def test_what_is_not_protected_is_merged_by_the_policy(path: str) -> None:
+    assert gate(pull(files=(path,)), Merge(policy="on-green"), "main").verdict == "open"
+
+
+def test_files_that_are_not_shown_are_taken_for_protected() -> None:
+    judged = gate(pull(files=None), Merge(policy="on-green"), "main")
+    assert (judged.verdict, judged.held) == ("wait", True) and "did not show" in judged.why
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "open"),
+        ({"commit": "older"}, "wait"),
+        ({"standing": "outsider"}, "wait"),
+        ({"standing": "unknown"}, "wait"),
+        ({"standing": "app"}, "wait"),
+        ({"standing": "author"}, "wait"),
+        ({"state": "commented"}, "wait"),
+        ({"state": "dismissed"}, "wait"),
+    ],
+)
+def test_an_approval_of_this_head_by_somebody_who_may_write_is_a_persons_word(
+    changes: dict[str, Any], verdict: str
+) -> None:
+    """Of no other head, and of nobody else; an app that may approve otherwise is no person."""
+    review = APPROVED.model_copy(update=changes)
+    rules = Merge(policy="on-green", review_apps=("sam",))
+    assert gate(pull(files=("CODEOWNERS",), reviews=(review,)), rules, "main").verdict == verdict
+
+
+def test_the_lists_of_the_configuration_take_the_place_of_the_defaults() -> None:
+    """What is not even pushed is not merged either; lock files are protected by choice."""
+    rules = ProtectedPaths(push=("deploy/**",), merge=("@lockfiles",))
+    held = [gate(pull(files=(path,)), Merge(policy="on-green"), "main", "", rules).held for path in LISTED]
+    assert held == [True, True, True, False, False]
+
+
+LISTED = ("deploy/prod/a.tf", "api/package-lock.json", "UV.lock", "CODEOWNERS", ".github/workflows/ci.yml")
+
+
+@pytest.mark.parametrize(
+    ("rules", "required", "verdict"),
+    [
+        ({}, (), "wait"),
+        ({}, None, "wait"),
+        ({}, ("ci",), "open"),
+        ({"required_checks": ("ci",)}, (), "open"),
+        ({"trust_any_check": True}, (), "open"),
+    ],
+)
+def test_on_green_needs_a_check_that_is_required_by_somebody(
+    rules: dict[str, Any], required: tuple[str, ...] | None, verdict: str
+) -> None:
+    """Else the pull request itself could bring the only check that is green."""
+    assert gate(pull(required=required), Merge(policy="on-green", **rules), "main").verdict == verdict

@@ -12,6 +12,7 @@ from factory_core.config import Workers
 from factory_core.dispatch import queued_run as steps
 from factory_core.dispatch.queued_run import MOST_OFFERS, SLACK, QueuedRun, RunLost, RunState, Worker
 from factory_core.dispatch.run import ENDED, RunOrder, RunReport, RunStatus
+from factory_core.dispatch.run_checks import CheckResult, RunCheck
 from factory_core.errors import Problem, Refused
 
 pytestmark = pytest.mark.pure
@@ -263,3 +264,21 @@ def test_the_time_of_a_run_that_waits_for_a_credential_does_not_run() -> None:
         assert run.report and run.report.lost == "github"
     assert run.deadline == now + ORDER.max_duration + SLACK
     assert beat(run, now + SECOND).deadline == run.deadline
+
+
+@pytest.mark.parametrize("needs", [{"checks": (RunCheck(name="t", command="t", within=SECOND),)}, {"setup": ("t",)}])
+def test_a_worker_that_runs_no_checks_is_not_given_an_order_with_one(needs: dict[str, object]) -> None:
+    """One of an older release would pass them over, and push what nobody checked."""
+    run = steps.queued(ORDER.model_copy(update=needs), NOW)
+    assert not steps.can_take(run, ANNA, NOW, RULES) and not steps.can_take(run, ANNA, NOW, RULES, sent=True)
+    assert steps.can_take(run, ANNA.model_copy(update={"can": ("checks",)}), NOW, RULES)
+
+
+def test_a_workers_success_without_the_checks_of_its_order_is_none() -> None:
+    """Whatever it pushed: no pull request is made of it."""
+    order = ORDER.model_copy(update={"checks": (RunCheck(name="t", command="make t", within=SECOND),)})
+    held = beat(steps.offer(steps.queued(order, NOW), ANNA, NOW, RULES))
+    passed = said(RunStatus.SUCCEEDED, checks=(CheckResult(name="t", passed=True),))
+    for end, status in ((said(RunStatus.SUCCEEDED), RunStatus.FAILED), (passed, RunStatus.SUCCEEDED)):
+        run = steps.report(held, ANNA.id, 1, end, "a" * 40, NOW)
+        assert run.report and run.report.status is status

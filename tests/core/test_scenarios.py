@@ -59,25 +59,6 @@ def test_a_vague_ticket_is_asked_about_and_goes_on_with_the_answer() -> None:
     run(main())
 
 
-def test_an_unroutable_ticket_gets_one_comment_and_goes_on_when_it_is_mapped() -> None:
-    """Unknown never dispatches; one comment says why; an edit that maps it starts it."""
-
-    async def main() -> None:
-        world = World()
-        await world.add(ticket(project="Mobile"))
-        record = await world.record()
-        assert record.state is State.BLOCKED and record.block and record.block.reason == "unroutable"
-        assert len(world.said()) == 1 and "No repository is mapped to project Mobile." in world.said()[0]
-        edited = ticket(project="Mobile", title="Rename total to amount, please")
-        world.tracker.items["ACME-1"] = edited
-        await world.hear(world.changed(edited))
-        assert await world.state() is State.BLOCKED and len(world.said()) == 1
-        await world.add(ticket(project="Shop"))
-        assert await world.state() is State.RUNNING
-
-    run(main())
-
-
 @pytest.mark.parametrize(
     "label", ["exec:pair", "exec:checkpoint", "spec:draft", "research:needs-grounding", "type:spike"]
 )
@@ -240,9 +221,9 @@ def test_an_unclear_answer_is_asked_about_again_in_the_same_thread_and_not_for_e
 
     async def main() -> None:
         world = World()
-        await world.add(ticket(title="Cart is off", description=""))
+        await world.add(ticket(title="Cart is off", description="Please look."))
         for _ in range(3):
-            await world.hear(world.reply("not sure"))
+            await world.hear(world.reply("It was like that last week as well."))
         record = await world.record()
         assert record.state is State.BLOCKED and record.block and record.block.reason == "still-unclear"
         assert len(world.channel.threads) == 1 and len(world.channel.threads["C1:1.0"]) == 3
@@ -257,7 +238,7 @@ def test_silence_is_reminded_escalated_and_given_up_and_a_late_answer_still_coun
 
     async def main() -> None:
         world = World(clarification={"escalateTo": "<@U9>"})
-        await world.add(ticket(title="Cart is off", description=""))
+        await world.add(ticket(title="Cart is off", description="Please look."))
         await world.later(timedelta(hours=4, seconds=1))
         await world.later(timedelta(hours=20))
         said = world.channel.threads["C1:1.0"]
@@ -275,7 +256,7 @@ def test_only_the_reporter_may_answer_when_the_rule_says_so() -> None:
 
     async def main() -> None:
         world = World(clarification={"whoMayAnswer": "reporter", "people": {"maya": "U1"}})
-        await world.add(ticket(title="Cart is off", description=""))
+        await world.add(ticket(title="Cart is off", description="Please look."))
         await world.hear(world.reply("Rename everything!", author="U66"))
         assert await world.state() is State.WAITING
         await world.hear(world.reply("Rename `total` to `amount`.", author="U1"))
@@ -290,7 +271,7 @@ def test_a_reply_that_comes_before_its_thread_is_known_is_kept_and_used() -> Non
     async def main() -> None:
         world = World()
         await world.hear(world.reply("Rename `total` to `amount` in the cart page.", thread="C1:1.0"))
-        await world.add(ticket(title="Cart is off", description=""))
+        await world.add(ticket(title="Cart is off", description="Please look."))
         record = await world.record()
         assert record.state is State.RUNNING and [answer.author for answer in record.answers] == ["U1"]
 

@@ -128,8 +128,10 @@ def test_a_vendor_that_asks_for_a_pause_gets_it() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("retryable", [True, False])
-def test_one_item_that_always_fails_keeps_nobody_from_being_visited(retryable: bool) -> None:
+@pytest.mark.parametrize(
+    "trouble", [busy(), Terminal("Linear: issue", why="broken", fix="factory check"), TypeError(), ArithmeticError()]
+)
+def test_one_item_that_always_fails_keeps_nobody_from_being_visited(trouble: Exception) -> None:
     """ACME-2 cannot be read, ever: that ACME-3 was cancelled is still found."""
 
     async def main() -> None:
@@ -141,7 +143,7 @@ def test_one_item_that_always_fails_keeps_nobody_from_being_visited(retryable: b
 
         async def poisoned(item_id: str) -> Any:
             if item_id == "ACME-2":
-                raise busy() if retryable else Terminal("Linear: issue", why="broken", fix="factory check")
+                raise trouble
             return await read(item_id)
 
         world.tracker.read_item = poisoned  # type: ignore[method-assign]

@@ -77,7 +77,7 @@ def test_the_calls_of_a_sweep_are_bounded_and_everybody_has_a_turn() -> None:
             assert report.calls <= 4 * 4
             seen.append(f"{sweep}: {world.channel.calls['replies']}")
         assert seen == [*(f"{sweep}: 4" for sweep in range(7)), "7: 2"]
-        world.channel.people = [world.reply("Hm.", thread) for thread in threads]
+        world.channel.people = [world.reply("It was like that last week as well.", thread) for thread in threads]
         found = [(await world.sweep()).answered for _ in range(8)]
         assert sum(found) == 30
 

@@ -77,7 +77,7 @@ def test_talk_while_the_agent_works_costs_no_round_and_a_comment_on_the_ticket_d
 
     async def main() -> None:
         world = World()
-        await world.add(ticket(title="Cart is off", description=""))
+        await world.add(ticket(title="Cart is off", description="Please look."))
         await world.hear(world.reply("Show `amount` instead of `total` in the cart page."))
         await world.hear(world.reply("thanks!"), world.comment("nice one", author="stranger", outsider=True))
         assert (await world.record()).feedback == ()
@@ -115,9 +115,9 @@ def test_the_reason_of_a_retry_answers_what_nobody_had_answered() -> None:
 
     async def main() -> None:
         world = World()
-        await world.add(ticket(title="Cart is off", description=""))
+        await world.add(ticket(title="Cart is off", description="Please look."))
         for _ in range(3):
-            await world.hear(world.reply("not sure"))
+            await world.hear(world.reply("It was like that last week as well."))
         assert await world.state() is State.BLOCKED
         words = "Show `amount` instead of `total` in shop/cart.py."
         await world.hear(RetryRequested(id="r", work_item_id="ACME-1", at=world.now, by="sam", reason=words))
@@ -132,13 +132,13 @@ def test_a_retry_has_all_its_questions_anew() -> None:
     async def main() -> None:
         world = World()
         world.channel.faults["open_thread"] = [Retryable("no answer", why="away", fix="factory check")]
-        await world.add(ticket(title="Cart is off", description=""))
+        await world.add(ticket(title="Cart is off", description="Please look."))
         await world.hear(AbortRequested(id="a", work_item_id="ACME-1", at=world.now, by="sam"))
         await world.hear(RetryRequested(id="r", work_item_id="ACME-1", at=world.now, by="sam"))
         for _ in range(2):
-            await world.hear(world.reply("not sure"))
+            await world.hear(world.reply("It was like that last week as well."))
         assert (await world.state(), len(world.channel.threads["C1:1.0"])) == (State.WAITING, 3)
-        await world.hear(world.reply("not sure"))
+        await world.hear(world.reply("It was like that last week as well."))
         assert await world.state() is State.BLOCKED
 
     run(main())

@@ -79,17 +79,18 @@ def test_ten_tickets_pass_through_one_place_and_each_agent_has_its_own_name() ->
 
 @pytest.mark.parametrize("hours", [-24, 0])
 def test_a_limit_that_resets_in_the_past_is_no_endless_loop(hours: int) -> None:
-    """The engine's clock differs, or its words were misread: a minute passes between two starts at least."""
+    """The engine's clock differs, or its words were misread: a minute passes at least, and more each time."""
 
     async def story() -> None:
         world = World()
         await world.add(ticket())
-        for _ in range(5):
+        for minutes in (1, 2, 4, 8, 16, 30, 30):
             await world.agent_ends(RunStatus.LIMITED, retry_at=world.now + timedelta(hours=hours))
-            await world.later(timedelta(seconds=59))
+            await world.later(timedelta(minutes=minutes, seconds=-1))
             assert await world.state() is State.QUEUED
-            await world.later(timedelta(seconds=2))
-        assert len(world.fleet.orders) == 6 and (await world.record()).attempt == 1
+            await world.later(timedelta(seconds=31))
+            assert await world.state() is State.RUNNING
+        assert len(world.fleet.orders) == 8 and (await world.record()).attempt == 1
 
     run(story())
 
@@ -109,6 +110,30 @@ def test_a_fleet_that_cannot_be_reached_is_asked_ever_more_seldom_and_then_a_per
             await world.later(timedelta(minutes=5))
         assert await world.state() is State.BLOCKED and "no answer" in world.said()[-1]
         assert (await world.store.get_batch()).slots == {}
+
+    run(story())
+
+
+def test_an_agent_is_not_stopped_for_the_time_that_its_machine_slept() -> None:
+    """A laptop is closed for a night: what counts is how long the run was awake, and a heartbeat that is new."""
+
+    async def story() -> None:
+        world = World(agents={"maxDuration": "1h", "idleAfter": "7m"})
+        await world.add(ticket())
+        (run_id,) = world.fleet.live
+        assert world.fleet.orders[run_id].idle_after == timedelta(minutes=7)
+
+        def awake_for(span: timedelta) -> None:
+            heartbeat = {"alive_at": world.now, "awake_for": span}
+            world.fleet.reports[run_id] = world.fleet.reports[run_id].model_copy(update=heartbeat)
+
+        world.now += timedelta(hours=9)
+        awake_for(timedelta(minutes=20))
+        await world.later(timedelta(minutes=10))
+        assert world.fleet.live == [run_id]
+        awake_for(timedelta(minutes=80))
+        await world.later(timedelta(minutes=10))
+        assert world.fleet.live == []
 
     run(story())
 

@@ -130,7 +130,7 @@ def test_a_look_at_the_clock_that_was_held_up_reminds_nobody_of_a_newer_wait() -
 
     async def story() -> None:
         world = World()
-        await world.add(ticket(title="Cart is off", description=""))
+        await world.add(ticket(title="Cart is off", description="Please look."))
         record = await world.record()
         assert record.state is State.WAITING and record.deadline
         due = CheckedIn(id="x", work_item_id="ACME-1", at=record.deadline)

@@ -36,7 +36,7 @@ def test_every_early_reply_counts_and_one_that_comes_again_does_not() -> None:
 
     async def story() -> None:
         world = World()
-        first, second = world.reply("not sure", ts="m1"), world.reply(USEFUL, ts="m2")
+        first, second = world.reply("It was like that last week as well.", ts="m1"), world.reply(USEFUL, ts="m2")
         await world.hear(first, second)
         await world.add(VAGUE)
         await world.hear(first)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from adapters.fleets.worker_queue.protocol import LARGEST, Claim, ClaimAnswer, H
 from adapters.memory.run_queue import InMemoryRunQueue
 from factory_core.dispatch.queued_run import Worker
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunReport, RunStatus
+from factory_core.dispatch.run import RunReport, RunStatus, Usage
 from factory_core.errors import Problem, Retryable, StoreUnavailable, Terminal, UnreadableRecord
 from factory_core.intake.http import HttpRequest, HttpResponse
 from factory_core.overview import overview
@@ -42,7 +43,7 @@ class Elsewhere(World):
         self.line = WorkerQueueFleet(self.leases, self._tell)
         self.fleet: Any = self.line
         self.factory = self.new_factory("worker-1")
-        self.leases.finished = self.factory.finished
+        self.leases.began, self.leases.finished = self.factory.began, self.factory.finished
         self.door = WorkerEndpoint(self.leases, ["old-token", "new-token"])
 
     async def _tell(self, run_id: str) -> None:
@@ -109,7 +110,7 @@ def test_waiting_for_a_worker_costs_no_try_and_has_no_limit() -> None:
         for _ in range(48):
             await world.later(timedelta(hours=1))
         record = await world.record()
-        assert (record.state, record.attempt, len(world.queue._runs)) == (State.RUNNING, 1, 1)
+        assert (record.state, record.attempt, len(world.queue._runs)) == (State.DISPATCHING, 1, 1)
         (line,) = [line for line in (await overview(world.factory, world.line, "1")).lines if line.name == "workers"]
         assert (line.status, line.note) == ("down", "none was heard")
         claim = await world.claimed()
@@ -155,10 +156,10 @@ def test_a_worker_that_falls_silent_loses_the_run_to_the_next_try() -> None:
         assert fresh["order"]["run_id"] != zombie["order"]["run_id"]
         said = await world.ends(zombie)
         assert (said.status, json.loads(said.body)["code"]) == (409, "E-LEASE")
-        assert (await world.record()).state is State.RUNNING
+        assert (await world.record()).state is State.DISPATCHING
         await world.beats(fresh)
         assert (await world.ends(fresh, head="b" * 40)).status == 200
-        assert (await world.state(), (await world.record()).attempt) == (State.IN_REVIEW, 2)
+        assert (await world.state(), (await world.record()).attempt) == (State.IN_REVIEW, 1)
         assert await world.line.publish(fresh["order"]["run_id"]) == "b" * 40
 
     run(story())
@@ -208,7 +209,7 @@ def test_an_end_that_cannot_be_told_keeps_no_other_run_from_workers_and_the_cloc
         await world.beats(first)
         await world.ends(first)
         await world.add(ticket("ACME-2", project="API"))
-        world.store.reachable = False
+        world.store.reachable, world.now = False, world.now + timedelta(seconds=2)
         broken = False
         assert (await world.asks("claim")).status == 503
         world.store.reachable, broken = True, True
@@ -220,6 +221,7 @@ def test_an_end_that_cannot_be_told_keeps_no_other_run_from_workers_and_the_cloc
         assert (await world.line.look(second["order"]["run_id"])).status is RunStatus.LOST
         assert (await world.record()).state is State.RUNNING
         broken = False
+        world.now += timedelta(minutes=1)
         await world.leases.settle_due()
         await world.settle()
         assert (await world.record()).state is State.IN_REVIEW
@@ -273,6 +275,36 @@ def test_what_cannot_be_read_is_refused(path: str, raw: bytes, status: int) -> N
         assert (await Elsewhere().asks(path, raw=raw)).status == status
 
     run(story())
+
+
+def test_a_cost_far_beyond_its_grant_is_no_measurement() -> None:
+    """One worker's absurd price counts as the run's cap, in its heartbeats and at its end: the tenant's day goes on."""
+
+    async def story() -> None:
+        world = Elsewhere(agents={"maxAttempts": 1})
+        await world.add(ticket())
+        claim = await world.claimed()
+        absurd = {"turns": 3, "usd": "1E+9"}
+        beat = about(claim, "running")
+        beat["report"]["usage"] = absurd
+        await world.says(f"runs/{claim['order']['run_id']}/heartbeat", **beat)
+        live = await world.line.look(claim["order"]["run_id"])
+        assert live and (live.usage.usd, live.usage.cost_known) == (10, False)
+        end = about(claim, "failed")
+        end["report"]["usage"] = absurd
+        await world.says(f"runs/{claim['order']['run_id']}/report", **end)
+        assert (await world.record()).spent.cost == "at least $10.00"
+        assert (await world.store.get_batch()).spending.usd == 10
+        await world.add(ticket("ACME-2"))
+        assert (await world.claimed())["order"]["work_item_id"] == "ACME-2"
+
+    run(story())
+
+
+@pytest.mark.parametrize(("said", "kept", "known"), [("12", "12", True), ("50", "50", True), ("50.01", "5", False)])
+def test_an_overshoot_that_an_engine_makes_is_believed(said: str, kept: str, known: bool) -> None:
+    usage = Usage(turns=2, usd=Decimal(said)).within(Decimal(5))
+    assert (usage.usd, usage.cost_known, usage.turns) == (Decimal(kept), known, 2)
 
 
 def test_a_run_that_nobody_knows_is_not_the_workers() -> None:
@@ -393,3 +425,66 @@ def holds(whole: Any, part: Any) -> bool:
     if isinstance(part, dict):
         return all(key in whole and holds(whole[key], value) for key, value in part.items())
     return True
+
+
+BERT = {"id": "bert-0001", "engines": ["console"], "slots": 2}
+
+
+async def faults(world: Elsewhere, claim: Any, worker: Any = ANNA) -> None:
+    """The claim's run ends because its engine cannot work on the worker's machine."""
+    path, said = f"runs/{claim['order']['run_id']}", about(claim, "running")
+    await world.says(f"{path}/heartbeat", worker=worker, **said)
+    said["report"] |= {"status": "limited", "fault": "machine", "why": "the disk is full", "host": worker["id"]}
+    await world.says(f"{path}/report", worker=worker, **said)
+
+
+def test_an_engine_that_cannot_work_on_the_only_worker_is_paused_there() -> None:
+    """Its tickets wait in line with that reason, and lose no try."""
+
+    async def story() -> None:
+        world = Elsewhere()
+        await world.add(ticket())
+        await faults(world, await world.claimed())
+        record = await world.record()
+        assert (record.state, record.attempt) == (State.QUEUED, 0)
+        assert record.waits_for == "console on anna-0001 cannot work: the disk is full"
+        await world.later(timedelta(minutes=2))
+        claim = await world.claimed()
+        await world.beats(claim)
+        said = about(claim, "succeeded")
+        said["report"]["host"] = "anna-0001"
+        assert (await world.asks(f"runs/{claim['order']['run_id']}/report", **said, head=HEAD)).status == 200
+        assert await world.state() is State.IN_REVIEW and not (await world.store.get_batch()).circuits
+
+    run(story())
+
+
+def test_other_workers_go_on_with_an_engine_that_cannot_work_on_one() -> None:
+    """The ticket starts again at once, and the page names the machine until its engine works again."""
+
+    async def story() -> None:
+        world = Elsewhere()
+        await world.says("claim", worker=BERT)
+        await world.add(ticket())
+        await faults(world, await world.claimed())
+        assert await world.state() is State.DISPATCHING
+        (circuit,) = (await world.store.get_batch()).circuits.values()
+        assert (circuit.host, circuit.alone) == ("anna-0001", False)
+        shown = await overview(world.factory, world.fleet, "0.1")
+        (line,) = [line for line in shown.lines if line.status == "paused"]
+        assert line.name == "console on anna-0001" and "other workers go on" in line.note
+        world.now += timedelta(minutes=1)  # the one that kept the work tree is preferred for a while
+        claim = (await world.says("claim", worker=BERT))["run"]
+        path = f"runs/{claim['order']['run_id']}"
+        await world.says(f"{path}/heartbeat", worker=BERT, **about(claim, "running"))
+        assert (await world.asks(f"{path}/report", worker=BERT, **about(claim, "succeeded"), head=HEAD)).status == 200
+        assert await world.state() is State.IN_REVIEW and (await world.store.get_batch()).circuits
+        await world.add(ticket("ACME-2"))
+        claim = await world.claimed()
+        await world.beats(claim)
+        said = about(claim, "succeeded")
+        said["report"]["host"] = "anna-0001"
+        assert (await world.asks(f"runs/{claim['order']['run_id']}/report", **said, head=HEAD)).status == 200
+        assert not (await world.store.get_batch()).circuits
+
+    run(story())

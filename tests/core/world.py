@@ -16,6 +16,7 @@ from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.factory import Factory, build_factory
+from factory_core.redaction import Redact
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 from factory_core.runner.sweep import Sources
 from factory_core.work_item import ItemState, Source, WorkItem
@@ -36,7 +37,7 @@ def config_of(**changes: Any) -> FactoryConfig:
         "repositories": {"acme/shop": {}, "acme/api": {}},
         "routing": {"byProject": {"Shop": "acme/shop", "API": "acme/api"}},
         "agents": {"engine": "console"},
-        "merge": {"policy": "on-green"},
+        "merge": {"policy": "on-green", "requiredChecks": ["ci"]},
     }
     for key, value in changes.items():
         document[key] = {**document.get(key, {}), **value} if isinstance(value, dict) else value
@@ -59,8 +60,8 @@ class Crash(BaseException):
 class World:
     """Ports, store, clock, and the factory over them. `settle()` performs until nothing is due."""
 
-    def __init__(self, **changes: Any) -> None:
-        self.now = START
+    def __init__(self, redact: Redact = str, **changes: Any) -> None:
+        self.now, self._redact = START, redact
         self.config = config_of(**changes)
         self.store = InMemoryStateStore(self.clock)
         self.tracker, self.channel, self.target = RecordingTracker(), RecordingChannel(), RecordingTarget()
@@ -80,7 +81,7 @@ class World:
         )  # fmt: skip
         return build_factory(
             self.config, self.store, performer, self.clock, webhooks={}, holder=holder, wake=self.woken.append,
-            sources=self.sources(),
+            sources=self.sources(), redact=self._redact,
         )  # fmt: skip
 
     def sources(self) -> Sources | None:
@@ -141,6 +142,11 @@ class World:
 
     async def state(self, key: str = "ACME-1") -> State:
         return (await self.record(key)).state
+
+    async def is_forgotten(self, key: str) -> bool:
+        """Nothing is known of it but, for a while, what it has spent."""
+        record = await self.store.get_in_flight(key)
+        return record is None or (record.state is State.NEW and record.log == () and record.run is None)
 
     def said(self, key: str = "ACME-1") -> list[str]:
         return [body for item, body in self.tracker.comments.values() if item == key]

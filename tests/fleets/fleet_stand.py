@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -65,6 +67,7 @@ def fleet(home: Path, **changes: Any) -> tuple[LocalFleet, list[RunReport]]:
 
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
     given: dict[str, Any] = {"environment": environment, "clock": lambda: datetime.now(UTC), "poll": 0.05}
+    given["wall"] = "required" if shutil.which("bwrap") else "off"  # the wall has tests of its own
     made = LocalFleet(home, **(given | {"grace": timedelta(seconds=0.5)} | changes))
     made.finished = finished
     return made, reports
@@ -76,6 +79,15 @@ async def until(condition: Callable[[], object], within: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         await asyncio.sleep(0.03)
+
+
+def living(words: str) -> list[str]:
+    """The command lines that hold the words, of processes that live, in whatever namespace."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if words in line]
 
 
 def run_all(home: Path, *orders: RunOrder, **changes: Any) -> list[RunReport]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import json
 import socket
@@ -17,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from fleet_stand import code_host, fleet, git, order, until
+from fleet_stand import code_host, fleet, git, living, order, until
 from model_stub import ModelStub
 
 from adapters.fleets.local_engines.claude import Claude
@@ -61,15 +60,6 @@ def engine(name: str, url: str, folder: Path) -> Engine:
     )
 
 
-def processes(words: str) -> list[str]:
-    """The command lines that hold the words, of processes that live."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            found.append(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-    return [line for line in found if words in line]
-
-
 async def play(name: str, folder: Path) -> Mapping[str, Any]:
     """Six runs of one item, one after the other."""
     stub, bare, found = ModelStub(), code_host(folder), dict[str, Any]()
@@ -84,7 +74,7 @@ async def play(name: str, folder: Path) -> Mapping[str, Any]:
         one = order(bare, run_id=f"ACME-142:{number}", engine=name, **changes)
         await made.start(one)
         if stop:
-            await until(lambda: processes("time.sleep(77)"))
+            await until(lambda: living("time.sleep(77)"))
             await made.stop(one.run_id)
         await until(lambda: len(reports) > before, within=60)
         found[scenario] = json.loads(reports[-1].model_dump_json())
@@ -101,7 +91,7 @@ async def play(name: str, folder: Path) -> Mapping[str, Any]:
     await run("limited for days")
     stub.mood = "long"
     await run("stopped", stop=True)
-    found["left behind"] = processes("time.sleep(77)")
+    found["left behind"] = living("time.sleep(77)")
     await made.close()
     made, reports = fleet(home, engines=engines, idle_after=timedelta(seconds=6))
     stub.mood = "hang"

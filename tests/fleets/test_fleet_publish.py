@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fleet_stand import code_host, commit_to, fleet, git, order, until
+from fleet_stand import DONE, code_host, commit_to, fleet, git, order, program, until
 
 from adapters.credentials import Secrets
 from adapters.demo.stage import demo_config
+from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.local.wiring import LocalTenant, open_store
+from adapters.redaction import Redactor
 from factory_core.config import Runner
 from factory_core.dispatch.run import RunOrder, RunReport
-from factory_core.errors import Retryable, Terminal
+from factory_core.errors import Problem, Retryable, Terminal
 
 BRANCH = "factory/ACME-142-rename"
 
@@ -66,7 +69,7 @@ def test_a_fresh_attempt_replaces_what_we_pushed_and_an_old_one_does_not_come_ba
 
 
 def test_a_persons_commit_on_the_branch_is_never_replaced(tmp_path: Path) -> None:
-    """Terminal, with git's reason; the person's commit stays."""
+    """Terminal, with what a person can do; the person's commit stays."""
     bare = code_host(tmp_path)
 
     async def play() -> str:
@@ -78,11 +81,28 @@ def test_a_persons_commit_on_the_branch_is_never_replaced(tmp_path: Path) -> Non
         await ended(made, reports, order(bare, run_id="ACME-142:2", task="Otherwise."))
         with pytest.raises(Terminal, match="cannot be pushed") as raised:
             await made.publish("ACME-142:2")
-        assert "rejected" in raised.value.why
+        assert "the factory did not push" in raised.value.why and BRANCH in raised.value.fix
         await made.close()
         return theirs
 
     assert asyncio.run(play()) == git(bare, "rev-parse", BRANCH)
+
+
+@pytest.mark.parametrize("other", ["factory", f"{BRANCH}/x"])
+def test_a_branch_that_is_in_the_way_is_named(tmp_path: Path, other: str) -> None:
+    """`a` and `a/b` cannot both be branches, however often it is tried."""
+    bare = code_host(tmp_path)
+    git(bare, "update-ref", f"refs/heads/{other}", "main")
+
+    async def play() -> None:
+        made, reports = fleet(tmp_path / "home")
+        await ended(made, reports, order(bare))
+        with pytest.raises(Terminal, match="cannot be pushed") as raised:
+            await made.publish("ACME-142:1")
+        assert f"rename or delete the branch {other};" in raised.value.fix
+        await made.close()
+
+    asyncio.run(play())
 
 
 def test_a_host_that_is_down_may_be_back_and_one_that_refuses_is_believed(tmp_path: Path) -> None:
@@ -122,7 +142,7 @@ def test_a_push_ends_within_the_time_of_its_effect(tmp_path: Path) -> None:
     file, presence = open_store(config, tmp_path)
 
     async def play() -> None:
-        tenant = LocalTenant(config, Secrets(dict.fromkeys(names, "x")), file, presence, tmp_path, os.environ)
+        tenant = LocalTenant(config, Secrets(dict.fromkeys(names, "x" * 32)), file, presence, tmp_path, os.environ)
         assert tenant.here
         ends = asyncio.Queue[RunReport]()
         tenant.here.finished = ends.put
@@ -159,3 +179,138 @@ def test_only_a_run_that_ended_with_commits_is_published(tmp_path: Path, task: s
 
     asyncio.run(play())
     assert git(bare, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
+FAULTS = [
+    ("! x:refs/heads/b\t[remote rejected] (Internal Server Error)", Retryable),
+    ("! x:refs/heads/b\t[remote rejected] (failed to update ref)", Retryable),
+    (
+        "! x:refs/heads/b\t[remote rejected] (cannot lock ref 'refs/heads/b': Unable to create '…b.lock': File exists)",
+        Retryable,
+    ),
+    ("! x:refs/heads/b\t[remote rejected] (failure)", Retryable),
+    ("fatal: unable to access 'https://h/': The requested URL returned error: 503", Retryable),
+    ("fatal: unable to access 'https://h/': Could not resolve host: h", Retryable),
+    ("fatal: the remote end hung up unexpectedly", Retryable),
+    ("! x:refs/heads/b\t[remote rejected] (pre-receive hook declined)", Terminal),
+    ("remote: Internal Server Error is a file that is refused\n! x:y\t[remote rejected] (push declined)", Terminal),
+    ("! x:refs/heads/b/c\t[remote rejected] (cannot lock ref 'b/c': 'b' exists; cannot create 'b/c')", Terminal),
+    ("git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.", Terminal),
+    ("! x:refs/heads/b\t[rejected] (stale info)", Terminal),
+    ("fatal: unable to access 'https://h/': The requested URL returned error: 403", Terminal),
+    ("remote: Repository not found.", Terminal),
+]
+
+
+@pytest.mark.parametrize(("said", "kind"), FAULTS)
+def test_a_push_that_failed_for_a_moment_is_tried_again(tmp_path: Path, said: str, kind: type[Problem]) -> None:
+    """What the code host's own reason says decides, and a rule of it is no fault of a moment."""
+    bare, fake = code_host(tmp_path), tmp_path / "bin/git"
+    (tmp_path / "said").write_text(said + "\n")
+    fake.parent.mkdir()
+    fake.write_text(
+        f'#!/bin/sh\ncase " $* " in *" push "*) cat {tmp_path}/said; exit 1;; esac\nexec {shutil.which("git")} "$@"\n'
+    )
+    fake.chmod(0o755)
+    path = {"PATH": f"{fake.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+    async def play() -> None:
+        made, reports = fleet(tmp_path / "home", environment=path)
+        await ended(made, reports, order(bare))
+        with pytest.raises(kind) as raised:
+            await made.publish("ACME-142:1")
+        assert type(raised.value) is kind
+        await made.close()
+
+    asyncio.run(play())
+
+
+def test_the_words_of_a_refusal_name_the_file(tmp_path: Path) -> None:
+    """Push protection's long answer, without its decoration."""
+    bare = code_host(tmp_path)
+    hook = bare / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\nfor n in $(seq 40); do echo '   —————— a rule' >&2; done\n"
+                    "echo '  path: config/payments.py:3' >&2\necho '' >&2\nexit 1\n")  # fmt: skip
+    hook.chmod(0o755)
+
+    async def play() -> str:
+        made, reports = fleet(tmp_path / "home")
+        await ended(made, reports, order(bare))
+        with pytest.raises(Terminal) as raised:
+            await made.publish("ACME-142:1")
+        await made.close()
+        return raised.value.why
+
+    why = asyncio.run(play())
+    assert "\npath: config/payments.py:3\n" in why and "remote:" not in why
+
+
+@pytest.mark.parametrize(
+    "task", ["console: write notes.txt = the value canary-41-zk", "console: write canary-41-zk = x"]
+)
+def test_a_secret_that_this_process_knows_is_not_pushed(tmp_path: Path, task: str) -> None:
+    """In a file or in its name: Terminal, with the file and without the value."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        made, reports = fleet(tmp_path / "home", secrets=Redactor(lambda: {"canary-41-zk"}))
+        await ended(made, reports, order(bare, task=task))
+        with pytest.raises(Terminal, match="a secret of the factory") as raised:
+            await made.publish("ACME-142:1")
+        assert "canary" not in str(raised.value.document())
+        assert ("notes.txt:1;" in raised.value.why) == ("notes.txt" in task)
+        await made.close()
+
+    asyncio.run(play())
+    assert git(bare, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
+TORN = ("zk41Q9vXk7Lm2Pw8", "Rt5Yb3Nc6Hd1Jf0G")
+IN_LINES = """
+import base64
+open("first.txt", "w").write("fine\\n" * 9)
+open("notes.txt", "w").write("a\\nb\\n" + base64.encodebytes(b"secret=" * 9 + b"%s").decode() + "c\\n")
+"""
+IN_MESSAGE = """
+open("a.txt", "w").write("x")
+subprocess.run(["git", "add", "-A"], check=True)
+subprocess.run(["git", "commit", "-q", "-m", "Rename", "-m", "%s\\n%s"], check=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [(IN_LINES % "".join(TORN), "notes.txt:4;"), (IN_MESSAGE % TORN, "a commit's message;")],
+    ids=["base64 of several lines", "message"],
+)
+def test_a_secret_over_several_lines_is_not_pushed(tmp_path: Path, body: str, where: str) -> None:
+    """The line that completes it is named."""
+    bare = code_host(tmp_path)
+    engines = {"claude": Claude(binary=str(program(tmp_path / "bin" / "claude", body + DONE)))}
+
+    async def play() -> None:
+        made, reports = fleet(tmp_path / "home", engines=engines, secrets=Redactor(lambda: {"".join(TORN)}))
+        await ended(made, reports, order(bare, engine="claude"))
+        with pytest.raises(Terminal, match="a secret of the factory") as raised:
+            await made.publish("ACME-142:1")
+        assert where in raised.value.why and TORN[0] not in str(raised.value.document())
+        await made.close()
+
+    asyncio.run(play())
+    assert git(bare, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
+def test_a_mirror_that_is_gone_is_named(tmp_path: Path) -> None:
+    """Between the end of a run and its push: the work cannot be had any more."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        made, reports = fleet(tmp_path / "home")
+        await ended(made, reports, order(bare))
+        (mirror,) = (tmp_path / "home/repos").glob("*.mirror")
+        shutil.rmtree(mirror)
+        with pytest.raises(Terminal, match="is gone"):
+            await made.publish("ACME-142:1")
+        await made.close()
+
+    asyncio.run(play())

@@ -56,7 +56,7 @@ def test_the_credential_is_used_and_seen_by_nobody(tmp_path: Path) -> None:
     assert (
         git(tmp_path / "host/acme-web.git", "log", "--format=%s", "-1", "factory/ACME-142-rename") == "Work on ACME-142"
     )
-    encoded = http_credential("x-access-token", CANARY)["GIT_CONFIG_VALUE_0"].split()[-1]
+    encoded = http_credential("x-access-token", CANARY)["Authorization"].split()[-1]
     seen = json.loads((home / "trees/ACME-142/seen.json").read_text())
     assert any("remote-http" in line for line in server.command_lines)
     for secret in (CANARY, encoded):
@@ -88,12 +88,13 @@ def test_an_engine_sees_the_allow_list_only(tmp_path: Path) -> None:
         "HOME",
         "LC_ALL",
         "CODEX_HOME",
-        "HTTPS_PROXY",
-        "FACTORY_RUN",
         "API_TIMEOUT_MS",
+        *("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"),  # the run's own
+        "PWD",
     }
+    assert "http://p" not in seen.values()
     assert CANARY not in seen.values()
-    assert seen["GIT_CONFIG_GLOBAL"] == "/dev/null"
+    assert seen["GIT_CONFIG_GLOBAL"] == str(tmp_path / "home/trees/ACME-142/.git/agent.gitconfig")
 
 
 @pytest.mark.pure

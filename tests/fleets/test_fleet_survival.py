@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fleet_stand import QUIET, code_host, fleet, git, order, program, until
+from fleet_stand import QUIET, code_host, fleet, git, living, order, program, until
 
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.git import git as call_git
@@ -114,17 +114,15 @@ def test_closing_a_server_leaves_its_runs_alone(tmp_path: Path) -> None:
 
 def test_a_run_without_its_supervisor_is_lost_and_its_engine_ended(tmp_path: Path) -> None:
     """kill -9 of the supervisor: LOST, told once, and the orphaned engine does not work on in the tree."""
-    home, pid = tmp_path / "home", tmp_path / "home/trees/ACME-142/pid"
-    body = (
-        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
-        "open('pid.new', 'w').write(f'{os.getpid()} {child.pid}')\nos.rename('pid.new', 'pid')\ntime.sleep(600)"
-    )
+    home, begun = tmp_path / "home", tmp_path / "home/trees/ACME-142/begun"
+    child = f"[sys.executable, '-c', 'import time; time.sleep(600)', '{tmp_path}/bin']"
+    body = f"subprocess.Popen({child}, start_new_session=True)\nopen('begun', 'w')\ntime.sleep(600)"
     engines = {"claude": Claude(binary=str(program(tmp_path / "bin/claude", body)))}
 
     async def play() -> list[RunReport]:
         made, reports = fleet(home, engines=engines)
         await made.start(order(code_host(tmp_path), engine="claude"))
-        await until(pid.exists)
+        await until(begun.exists)
         (run,) = (home / "runs").iterdir()
         os.kill(supervisor_of(run), signal.SIGKILL)
         await until(lambda: reports)
@@ -133,11 +131,9 @@ def test_a_run_without_its_supervisor_is_lost_and_its_engine_ended(tmp_path: Pat
         return reports
 
     (report,) = asyncio.run(play())
-    assert (report.status, report.why) == (RunStatus.LOST, "its supervisor is gone")
+    assert (report.status, report.why, report.fault) == (RunStatus.LOST, "its supervisor is gone", "machine")
     assert report.started_at and report.ended_at
-    for number in pid.read_text().split():
-        stat = Path(f"/proc/{number}/stat")
-        assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    assert living(f"{tmp_path}/bin") == []
     assert asyncio.run(adopted(home, wait=False)) == []
 
 

@@ -8,12 +8,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from fleet_stand import DONE, code_host, fleet, git, order, program, run_all, until
+from fleet_stand import DONE, code_host, fleet, git, living, order, program, run_all, until
+from pydantic import ValidationError
 
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.run_files import directory_name
 from factory_core.dispatch.run import RunReport, RunStatus, Usage
-from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.errors import EngineUnavailable, Problem, Retryable, Terminal
 
 SESSION = "console-" + directory_name("ACME-142:1")
 
@@ -101,16 +102,15 @@ def test_a_report_that_is_not_taken_comes_again(tmp_path: Path) -> None:
 
 
 def test_runs_in_one_repository_do_not_meet(tmp_path: Path) -> None:
-    """Five items of one repository at once: each has its own tree, branch and commit, from one base clone."""
+    """Five items of one repository at once: each has its own clone, branch and commit, and borrows from one mirror."""
     bare, home = code_host(tmp_path), tmp_path / "home"
     orders = [order(bare, run_id=f"A-{n}:1", work_item_id=f"A-{n}", branch=f"factory/A-{n}") for n in range(5)]
     assert {(report.status, report.why) for report in run_all(home, *orders)} == {(RunStatus.SUCCEEDED, "")}
     for n in range(5):
         assert git(home / f"trees/A-{n}", "diff", "--name-only", "origin/main..HEAD") == f"changes/A-{n}.md"
-    (borrowed,) = (home / "repos").glob("*.git/objects/info/alternates")
-    before = borrowed.stat()
-    run_all(home, order(bare, run_id="B:1", work_item_id="B", branch="factory/B"))
-    assert borrowed.stat().st_mtime_ns == before.st_mtime_ns, "others were reading it"
+    (mirror,) = (home / "repos").glob("*.mirror")
+    borrowed = {path.read_text() for path in home.glob("trees/*/.git/objects/info/alternates")}
+    assert borrowed == {f"{mirror}/objects\n"}
 
 
 def test_a_follow_up_goes_on_where_the_last_run_ended(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_follow_up_goes_on_where_the_last_run_ended(tmp_path: Path) -> None:
         git(person, "add", "-A")
         git(person, "commit", "-qm", "theirs")
         git(person, "push", "-q")
-        (home / "trees/ACME-142/left.txt").write_text("left by the first run")
+        (home / "trees/ACME-142/README.md").write_text("left by the first run")
         follow_up = order(bare, run_id="ACME-142:2", previous_run="ACME-142:1", resume="s", task="Make it blue.")
         await made.start(follow_up)
         await until(lambda: len(reports) == 2)
@@ -196,12 +196,13 @@ def test_a_hostile_ticket_is_only_text(tmp_path: Path, title: str) -> None:
     assert not list(tmp_path.rglob("pwned"))
 
 
-@pytest.mark.parametrize("branch", ["--force", "a..b", "factory/a b", "factory/*", "factory/x.lock"])
-def test_a_branch_that_is_no_branch_fails_the_run(tmp_path: Path, branch: str) -> None:
-    """It is refused before anything is fetched."""
-    (report,) = run_all(tmp_path / "home", order(code_host(tmp_path), branch=branch))
-    assert report.status is RunStatus.FAILED
-    assert "not a valid branch name" in report.why or "usage" in report.why
+@pytest.mark.parametrize("field", ["branch", "base"])
+@pytest.mark.parametrize("name", ["--force", "a..b", "factory/a b", "factory/*", "factory/x.lock", "@{-1}", "HEAD", ""])
+def test_a_branch_that_is_no_branch_makes_no_order(tmp_path: Path, field: str, name: str) -> None:
+    """So no fleet is ever given a name that git would take for an option, a pattern or a revision."""
+    with pytest.raises(ValidationError, match="no name of a branch") as refused:
+        order(tmp_path, **{field: name})
+    assert [error["loc"] for error in refused.value.errors()] == [(field,)]
 
 
 def test_a_repository_or_base_that_is_not_there_fails_the_run(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ def test_a_repository_or_base_that_is_not_there_fails_the_run(tmp_path: Path) ->
     ],
 )
 def test_an_order_that_cannot_be_run_is_refused(tmp_path: Path, changes: dict[str, str], words: str) -> None:
-    """Terminal, with its fix, and nothing is left behind."""
+    """At once, with its fix, and nothing is left behind."""
 
     async def play() -> None:
         made, _ = fleet(tmp_path / "home", engines={"claude": Claude(binary="no-such-program")})
@@ -232,7 +233,7 @@ def test_an_order_that_cannot_be_run_is_refused(tmp_path: Path, changes: dict[st
             made, _ = fleet(tmp_path / "home")
         await made.start(order(tmp_path, **changes))
 
-    with pytest.raises(Terminal, match=words) as raised:
+    with pytest.raises((Terminal, EngineUnavailable), match=words) as raised:
         asyncio.run(play())
     assert "secret" not in str(raised.value.document())
     assert not (tmp_path / "home" / "runs").exists()
@@ -263,22 +264,44 @@ def test_silence_ends_a_run(tmp_path: Path) -> None:
     """A model that never answers leaves no line and no exit: the idle watchdog ends it."""
     one = order(code_host(tmp_path), task="console: hang")
     (report,) = run_all(tmp_path / "home", one, idle_after=timedelta(seconds=0.7))
-    assert (report.status, report.why) == (RunStatus.FAILED, "it said nothing for 0.7 seconds")
+    assert (report.status, report.why) == (
+        RunStatus.FAILED,
+        "it made no progress for 0.7 seconds, last: reading the task",
+    )
+
+
+def test_an_engine_that_stays_after_its_closing_line_is_ended(tmp_path: Path) -> None:
+    """It ignores SIGTERM and goes on printing, and a child holds its output: the run succeeded."""
+    body = (
+        "subprocess.Popen(['sleep', '600'], start_new_session=True)\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"open('made.txt', 'w').write('hi'); subprocess.run(['git', 'add', '.'])\n{DONE}\n"
+        "open('pid', 'w').write(str(os.getpid()))\nwhile True: say(type='keep_alive'); time.sleep(0.1)"
+    )
+    (report,) = run_all(tmp_path / "home", order(code_host(tmp_path), engine="claude"), engines=fake(tmp_path, body))
+    assert (report.status, report.words) == (RunStatus.SUCCEEDED, "All done")
+    assert report.ended_at and report.progress_at and report.ended_at - report.progress_at < timedelta(seconds=60)
+
+
+def test_an_order_says_how_long_silence_may_last(tmp_path: Path) -> None:
+    """It counts more than what the machine thinks best, as the factory's configuration has it."""
+    one = order(code_host(tmp_path), task="console: hang", idle_after=timedelta(seconds=0.7))
+    (report,) = run_all(tmp_path / "home", one, idle_after=timedelta(hours=1))
+    assert (report.status, report.why.split(",")[0]) == (RunStatus.FAILED, "it made no progress for 0.7 seconds")
 
 
 def test_stop_ends_the_run_and_all_that_it_started(tmp_path: Path) -> None:
     """Also a grandchild in a session of its own that ignores SIGTERM."""
     child = (
-        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-        "open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('begun', 'w'); time.sleep(600)"
     )
-    body = f"subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)\ntime.sleep(600)"
-    pid = tmp_path / "home/trees/ACME-142/pid"
+    command = f"[sys.executable, '-c', {child!r}, '{tmp_path}/left']"
+    body = f"subprocess.Popen({command}, start_new_session=True)\ntime.sleep(600)"
+    begun = tmp_path / "home/trees/ACME-142/begun"
 
     async def play() -> RunReport:
         made, reports = fleet(tmp_path / "home", engines=fake(tmp_path, body))
         await made.start(order(code_host(tmp_path), engine="claude"))
-        await until(lambda: pid.exists() and pid.read_text())
+        await until(begun.exists)
         await made.stop("ACME-142:1")
         await made.stop("ACME-142:1")
         await made.stop("never heard of")
@@ -287,18 +310,18 @@ def test_stop_ends_the_run_and_all_that_it_started(tmp_path: Path) -> None:
         return reports[0]
 
     assert asyncio.run(play()).status is RunStatus.STOPPED
-    assert not Path(f"/proc/{pid.read_text()}").exists()
+    assert living(f"{tmp_path}/left") == []
 
 
 def test_what_is_left_in_the_background_ends_with_the_run(tmp_path: Path) -> None:
     """A server that the agent started for its tests does not outlive the run."""
     body = (
-        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
-        f"open('pid', 'w').write(str(child.pid))\n{DONE}"
+        f"child = [sys.executable, '-c', 'import time; time.sleep(600)', '{tmp_path}/left']\n"
+        f"subprocess.Popen(child, start_new_session=True)\nopen('made', 'w')\n{DONE}"
     )
     (report,) = run_all(tmp_path / "home", order(code_host(tmp_path), engine="claude"), engines=fake(tmp_path, body))
     assert report.status is RunStatus.SUCCEEDED
-    assert not Path(f"/proc/{(tmp_path / 'home/trees/ACME-142/pid').read_text()}").exists()
+    assert living(f"{tmp_path}/left") == []
 
 
 def test_a_run_can_be_watched(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     package = PACKAGES[request.param]
     if not (HERE / "real_engines/node_modules" / package).is_dir():
         pytest.skip(f"npm package {package}")
-    if not _private_network():
+    if not private_network():
         pytest.skip("unshare -rn")
     folder = tmp_path_factory.mktemp(request.param)
     command = ["unshare", "-rn", sys.executable, str(HERE / "play_real_engines.py"), request.param, str(folder)]
@@ -38,7 +38,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @cache
-def _private_network() -> bool:
+def private_network() -> bool:
     return bool(shutil.which("unshare")) and subprocess.run(["unshare", "-rn", "true"]).returncode == 0
 
 
@@ -80,4 +80,4 @@ def test_a_real_engine_is_stopped_with_its_tools(played: tuple[str, dict[str, An
 def test_a_real_engine_whose_model_never_answers_is_ended(played: tuple[str, dict[str, Any]]) -> None:
     """The idle watchdog ends what says nothing."""
     _, found = played
-    assert (found["silent"]["status"], found["silent"]["why"]) == ("failed", "it said nothing for 6 seconds")
+    assert found["silent"]["status"] == "failed" and "no progress for 6 seconds" in found["silent"]["why"]

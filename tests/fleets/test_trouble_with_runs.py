@@ -6,12 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from fleet_stand import DONE, code_host, fleet, git, order, program, run_all, until
+from fleet_stand import DONE, code_host, fleet, git, living, order, program, run_all, until
 
 from adapters.fleets.local_engines import fleet as module
 from adapters.fleets.local_engines.claude import Claude
 from factory_core.dispatch.run import RunStatus
-from factory_core.errors import Retryable
+from factory_core.errors import EngineUnavailable, Retryable
 
 BRANCH = "factory/ACME-142-rename"
 
@@ -19,34 +19,36 @@ BRANCH = "factory/ACME-142-rename"
 def test_a_start_that_failed_after_its_agent_was_up_leaves_one_agent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The supervisor came up and its word was lost: the repeated start, and a stop, meet the one that is there."""
+    """The supervisor came up and its word was lost: it is stopped, and the next attempt has the only agent."""
     spawn = module.spawn
-    body = "open('pid.new', 'w').write(str(os.getpid()))\nos.rename('pid.new', 'pid')\ntime.sleep(600)"
-    pid = tmp_path / "home/trees/ACME-142/pid"
+    body = "open('begun', 'a').write('once ')\ntime.sleep(600)"
+    begun = tmp_path / "home/trees/ACME-142/begun"
 
     def lost(*given: object) -> None:
         spawn(*given)  # type: ignore[arg-type]
         raise Retryable("The supervisor of a run did not start", why="TimeoutExpired", fix="factory status")
 
-    async def play() -> str:
+    async def play() -> None:
         engines = {"claude": Claude(binary=str(program(tmp_path / "bin/claude", body)))}
         made, reports = fleet(tmp_path / "home", engines=engines)
         one = order(code_host(tmp_path), engine="claude")
         monkeypatch.setattr(module, "spawn", lost)
-        with pytest.raises(Retryable):
+        with pytest.raises(EngineUnavailable):
             await made.start(one)
         monkeypatch.setattr(module, "spawn", spawn)
-        await until(pid.exists)
-        first = pid.read_text()
-        await made.start(one)
-        await made.stop(one.run_id)
-        await until(lambda: reports)
+        while not ((report := await made.look(one.run_id)) and report.ended_at):  # noqa: ASYNC110 - files, not events
+            await asyncio.sleep(0.02)
+        assert report.status is RunStatus.STOPPED and living(f"{tmp_path}/bin") == []
+        begun.unlink(missing_ok=True)
+        again = one.model_copy(update={"run_id": "ACME-142:2"})
+        await made.start(again)
+        await until(begun.exists)
+        await made.stop(again.run_id)
+        await until(lambda: [report.run_id for report in reports if report.run_id == again.run_id])
         await made.close()
-        assert reports[0].status is RunStatus.STOPPED
-        return first
 
-    alone = asyncio.run(play())
-    assert pid.read_text() == alone and not Path(f"/proc/{alone}").exists()
+    asyncio.run(play())
+    assert begun.read_text() == "once " and living(f"{tmp_path}/bin") == []
 
 
 def test_an_engine_works_in_the_items_own_tree(tmp_path: Path) -> None:

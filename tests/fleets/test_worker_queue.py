@@ -12,6 +12,7 @@ import httpx2
 from fleet_stand import code_host, fleet, git, order, until
 
 from adapters.fleets.local_engines.boot_clock import boot_clock
+from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.run_files import RunFiles
 from adapters.fleets.worker_queue.client import FactoryClient
 from adapters.fleets.worker_queue.endpoint import WorkerEndpoint
@@ -62,7 +63,9 @@ class Factory:
         return found
 
     async def _finished(self, report: RunReport) -> None:
-        self.ends.append(report)
+        """At least once for each end; the same report again is the same event to the factory."""
+        if report not in self.ends:
+            self.ends.append(report)
 
     async def _tell(self, run_id: str) -> None:
         """Workers ask by themselves."""
@@ -72,13 +75,14 @@ class Machine:
     """A worker's machine: its process can be ended and started again over the same directory."""
 
     def __init__(self, factory: Factory, home: Path, name: str = "anna", **how: Any) -> None:
+        self._engines = how.pop("engines", ("console",))
         self._factory, self.home, self._name, self._how = factory, home, name, how
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Machine:
         self._kept = Kept(self.home)
         self._http = httpx2.AsyncClient(transport=httpx2.MockTransport(self._factory.answer))
-        speaker = Speaker(id=f"{self._name}-0001", engines=("console",))
+        speaker = Speaker(id=f"{self._name}-0001", engines=self._engines)
         client = FactoryClient(self._http, "https://factory.example", "acme", "secret", speaker)
         self.fleet, _ = fleet(self.home)
         self._task = asyncio.create_task(QueueWorker(client, self.fleet, self._kept, 2).run(**self._how))
@@ -117,6 +121,27 @@ def test_a_worker_pushes_and_the_report_carries_the_head(tmp_path: Path) -> None
         (report,) = factory.ends
         assert (report.status, report.work_item_id, report.usage.turns) == (RunStatus.SUCCEEDED, "ACME-142", 3)
         assert await factory.fleet.publish("R-1") == git(bare, "rev-parse", "factory/ACME-142-rename")
+
+    asyncio.run(play())
+
+
+def test_a_push_that_fails_for_a_moment_is_tried_again_and_the_agent_is_not(tmp_path: Path) -> None:
+    """The code host is at work on the branch: the run has not ended before its commits are there."""
+    bare = code_host(tmp_path)
+    held = bare / "refs/heads/factory/ACME-142-rename.lock"
+    held.parent.mkdir()
+    held.touch()
+
+    async def play() -> None:
+        factory = Factory()
+        async with Machine(factory, tmp_path / "anna") as machine:
+            await factory.fleet.start(an_order(bare, "R-1"))
+            await until(lambda: machine.result("R-1"))
+            await asyncio.sleep(0.5)
+            assert not factory.ends
+            held.unlink()
+            await until(lambda: factory.ends)
+        assert [(end.status, end.usage.turns) for end in factory.ends] == [(RunStatus.SUCCEEDED, 3)]
 
     asyncio.run(play())
 
@@ -285,5 +310,27 @@ def test_what_nobody_came_back_to_is_forgotten(tmp_path: Path) -> None:
         await made.forget_old(timedelta(days=1))
         assert [tree.name for tree in (tmp_path / "home/trees").glob("ACME-?")] == ["ACME-2"]
         await made.close()
+
+    asyncio.run(play())
+
+
+def test_a_worker_leaves_runs_of_an_engine_that_cannot_work_there_to_others(tmp_path: Path) -> None:
+    """The first one ends as the machine's failure; the next stays in line, while another engine's is taken."""
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        factory = Factory()
+        async with Machine(factory, tmp_path / "worker", engines=("claude", "console")) as machine:
+            machine.fleet._engines = {**machine.fleet._engines, "claude": Claude(binary="no-such-program")}
+            await factory.fleet.start(an_order(bare, "A.1", work_item_id="A", engine="claude"))
+            await until(lambda: bool(factory.ends))
+            (end,) = factory.ends
+            assert (end.status, end.fault, end.host) == (RunStatus.LIMITED, "machine", "anna-0001")
+            assert "is not installed" in end.why and "npm install" in end.fix
+            await factory.fleet.start(an_order(bare, "B.1", work_item_id="B", branch="factory/B", engine="claude"))
+            await factory.fleet.start(an_order(bare, "C.1", work_item_id="C", branch="factory/C"))
+            await until(lambda: len(factory.ends) == 2)
+            assert factory.ends[1].run_id == "C.1"
+            assert (await factory.run("B.1")).state is RunState.WAITING
 
     asyncio.run(play())

@@ -19,7 +19,7 @@ from factory_core.dispatch.records import State
 from tests.providers.linear.test_linear_webhook import changed
 from tests.scenarios.server_process import HOOKS, TOKENS
 
-SECRET = "one-secret"
+SECRET = "one-secret-for-all"
 
 
 def test_a_webhook_is_answered_while_every_vendor_hangs(tmp_path: Path) -> None:

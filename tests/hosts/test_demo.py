@@ -42,8 +42,8 @@ def test_the_document_of_the_demo(tmp_path: Path) -> None:
          "states": ["new", "triaging", "waiting-clarification", *AGENT]},
         {"scenario": "reviewed", "outcome": "done", "ok": True, "work_item": "DEMO-3", "pull_request": {"merged": True},
          "states": ["new", "triaging", *AGENT[1:4], *AGENT[1:]]},
-        {"scenario": "unroutable", "outcome": "blocked", "ok": True, "work_item": "DEMO-4", "pull_request": None,
-         "states": ["new", "triaging", "blocked"]},
+        {"scenario": "unroutable", "outcome": "waiting-clarification", "ok": True, "work_item": "DEMO-4",
+         "pull_request": None, "states": ["new", "triaging", "waiting-clarification"]},
     ]  # fmt: skip
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("factory-")] == []
 

@@ -60,7 +60,7 @@ def config_of(world: World, **changes: Any) -> dict[str, Any]:
         "routing": {"byProject": {"Shop": "acme/shop"}},
         "agents": {"engine": "console", "cooldown": "0.1s"},
         "capacity": {"agents": 8, "perRepository": 8},
-        "merge": {"policy": "on-green", "settleFor": "0s"},
+        "merge": {"policy": "on-green", "requiredChecks": ["ci"], "settleFor": "0s"},
         "runner": {"firstDelay": "0.1s"},
         "linear": {"url": f"{world.address}/linear"},
         "slack": {"url": f"{world.address}/slack", "channel": "C0SANDBOX"},

@@ -10,7 +10,7 @@ import pytest
 
 from factory_core.dispatch.records import State
 
-from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
+from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, Count, counted
 from .sandbox_thread import PATIENCE, World, world
 from .server_process import Home, factory, until
 from .test_kill import CALLS
@@ -54,17 +54,24 @@ def test_every_call_hangs_once(tmp_path: Path) -> None:
             w.fault(vendor, "hang", operation, seconds=HANG)
         clear, vague = play(w, home)
         assert [fault for fault in w.sandbox.faults.coming if fault.times] == []
-        assert (counted(w, home, clear), counted(w, home, vague)) == (DONE_CLEAR, DONE_VAGUE)
+        assert [_without_progress(counted(w, home, key)) for key in (clear, vague)] == [
+            _without_progress(DONE_CLEAR), _without_progress(DONE_VAGUE),
+        ]  # fmt: skip
+
+
+def _without_progress(done: Count) -> Count:
+    """An agent may be faster than the move that says that it works, when that hangs."""
+    return done._replace(states=tuple(state for state in done.states if state != "In Progress"))
 
 
 @pytest.mark.parametrize("mode", ["500", "drop-after"])
 def test_git_goes_wrong_for_the_agent(stage: Stage, mode: str) -> None:
-    """A fetch that fails costs one try, and the next one does the work."""
+    """A fetch that fails is tried again in the same run."""
     w, home = stage
     w.fault(*FETCH[:1], mode, FETCH[1])
     key = w.ticket("Rename total to amount", CLEAR)
     assert home.rests(key)[key].state is State.DONE
-    assert counted(w, home, key) == DONE_CLEAR._replace(runs=2)
+    assert counted(w, home, key) == DONE_CLEAR
 
 
 def test_the_vendors_own_delay_is_kept(stage: Stage) -> None:

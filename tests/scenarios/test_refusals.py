@@ -68,7 +68,7 @@ def test_a_wrong_a_missing_and_a_garbage_signature_are_401(stage: tuple[World, H
         answer = httpx2.post(server.hook(vendor), content=body, headers=raw, trust_env=False)
         assert answer.status_code == 401, (headers.get(name), answer.text)
         assert home.secret(vendor) not in answer.text and good[name] not in answer.text
-        assert answer.json()["fix"] == ["factory", "doctor", vendor]
+        assert answer.json()["fix"] == ["factory", "doctor"]
     assert httpx2.post(server.hook(vendor), content=body + b" ", headers=good, trust_env=False).status_code == 401
 
 
@@ -131,9 +131,41 @@ def test_a_sender_that_goes_away_costs_nothing(stage: tuple[World, Home, Server]
     assert "Exception" not in server.log.read_text()
 
 
-def test_unknown_tenants_and_providers_are_404_and_other_methods_405(stage: tuple[World, Home, Server]) -> None:
+def test_nobody_learns_which_tenants_and_providers_there_are(stage: tuple[World, Home, Server]) -> None:
+    """An unsigned webhook and an unknown token get one answer each, wherever they are sent."""
     server = stage[2]
-    for path in ("/hooks/acme/jira", "/hooks/nobody/linear", "/hooks/acme/", "/hooks/acme", "/hooks/acme/linear/more"):
+    for headers in ({}, SIGN["linear"]("another secret", Attempt("d1", "Issue", b"{}", now()))):
+        for body in (b"{}", b'{"type": "url_verification", "challenge": "x"}', b"a" * (5 * 1024 * 1024 + 1)):
+            paths = [f"/hooks/{tenant}/{name}" for tenant in ("acme", "nobody") for name in (*HOOKS, "jira")]
+            tried = [httpx2.post(server.url + path, content=body, headers=headers, trust_env=False) for path in paths]
+            assert len({(one.status_code, one.content) for one in tried}) == 1, tried
+            assert tried[0].status_code == (401 if len(body) < 100 else 413)
+    claims = [
+        httpx2.post(f"{server.url}/fleet/{tenant}/claim", content=b"{}", headers=headers, trust_env=False)
+        for tenant in ("acme", "nobody") for headers in ({}, {"authorization": "Bearer x"})
+    ]  # fmt: skip
+    assert {(one.status_code, one.content) for one in claims} == {(401, claims[0].content)}
+
+
+@pytest.mark.parametrize("path", ["/", "/status.json", "/healthz", "/items/NOPE-1", "/hooks/acme/linear", "/nothing"])
+def test_no_answer_is_kept_or_taken_for_another_thing(stage: tuple[World, Home, Server], path: str) -> None:
+    headers = stage[2].get(path).headers
+    assert headers.get_list("cache-control") == ["no-store"]
+    assert headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+def test_a_worker_is_known_before_its_body_is_read(stage: tuple[World, Home, Server]) -> None:
+    """A stranger's claim is answered at its head; a body that the endpoint would not take is refused by its length."""
+    server = stage[2]
+    for token, status in (("", b"401"), ("Authorization: Bearer wrong\r\n", b"401")):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
+            raw.sendall(f"POST /fleet/acme/claim HTTP/1.1\r\nHost: x\r\n{token}Content-Length: 200000\r\n\r\n".encode())
+            assert raw.recv(4096).split()[1] == status
+
+
+def test_unknown_addresses_are_404_and_other_methods_405(stage: tuple[World, Home, Server]) -> None:
+    server = stage[2]
+    for path in ("/hooks/acme/", "/hooks/acme", "/hooks/acme/linear/more"):
         assert httpx2.post(server.url + path, content=b"{}", trust_env=False).status_code == 404
     for method in ("GET", "PUT", "DELETE"):
         assert httpx2.request(method, server.hook("linear"), trust_env=False).status_code == 405

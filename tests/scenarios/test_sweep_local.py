@@ -19,6 +19,7 @@ from adapters.providers.slack.webhook import SlackWebhook
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
 from factory_core.intake.http import HttpRequest
+from factory_core.work_item import ItemState
 from tests.sandbox.stand import HOOK, SECRET, START, JumpingTime, Receiver, push_branch, sandbox_and_client
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
@@ -93,6 +94,34 @@ def test_ready_items_come_page_by_page_and_nothing_else_does() -> None:
             assert sorted(found) == [f"Ready {number}" for number in range(5)]
             (first,) = (await tracker.ready_items(START - timedelta(days=1), "", 50)).items[-1:]
             assert first == await tracker.read_item(first.id)
+
+    asyncio.run(run())
+
+
+def test_what_the_factory_put_in_progress_is_told_from_what_people_did() -> None:
+    """By who made the newest move; a person who moved it there, or away and back, keeps it."""
+
+    async def run() -> None:
+        time = JumpingTime()
+        async with sandbox_and_client(time=time) as (sandbox, http):
+            tracker = LinearWorkItemProvider(LinearClient(http, "a-token", config().linear.url), config())
+            for title in ("Ours", "Taken back", "A person's", "Put back by a person", "Fresh"):
+                key = sandbox.linear.create_issue(title, state="Ready for Agent")["key"]
+                sandbox.linear.change_issue(key, title=f"{title}, renamed")
+                time.at += timedelta(hours=3) if title == "Fresh" else timedelta(0)
+                if title != "A person's":
+                    item = await tracker.read_item(key)
+                    assert item is not None
+                    await tracker.set_state(item, ItemState.DISPATCHED)
+                if title in ("Taken back", "Put back by a person"):
+                    sandbox.linear.change_issue(key, state="Backlog")
+                if title in ("A person's", "Put back by a person"):
+                    sandbox.linear.change_issue(key, state="In Progress")
+                sandbox.linear.change_issue(key, priority=2)
+            page = await tracker.begun_items(time.at - timedelta(hours=1), "", 2)
+            rest = await tracker.begun_items(time.at - timedelta(hours=1), page.cursor, 2)
+            found = [item.title for item in (*page.items, *rest.items)]
+            assert found == ["Ours, renamed"] and rest.cursor == ""
 
     asyncio.run(run())
 

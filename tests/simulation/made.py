@@ -49,6 +49,42 @@ def clueless(n: int) -> Schedule:
     return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="vague", answers=answers),))
 
 
+def refusing(n: int) -> Schedule:
+    """Somebody answers that it is not to be done."""
+    answers = (Answer(after=60.0 + n, refuses=True),)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="vague", answers=answers),))
+
+
+def refusing_late(n: int) -> Schedule:
+    """The useful answer stands, and what somebody adds while the ticket is in line is that it is not to be done."""
+    first = Ticket(key="ACME-2", runs=("slow",))
+    second = Ticket(key="ACME-1", kind="vague", begins=1.0, answers=(Answer(after=30.0 + n, takes_back=True),))
+    return Schedule(seed=n, order=n, tickets=(first, second), skew=(0.0,), rules=Rules(agents=1))
+
+
+def correcting(n: int) -> Schedule:
+    """A refusal, and a minute later the answer."""
+    answers = (Answer(after=120.0 + n, before="refusal"),)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="vague", answers=answers),), skew=(0.0,))
+
+
+def shrugging(n: int) -> Schedule:
+    """Nobody ever says anything useful, and each time somebody says before that he does not know."""
+    answers = (Answer(after=120.0 + n, useful=False, before="shrug"),) * 2
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="vague", answers=answers),), skew=(0.0,))
+
+
+def empty(n: int) -> Schedule:
+    """A ticket that says nothing, and people who answer well."""
+    answers = (Answer(after=60.0 + n),) * 3
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="empty", answers=answers),))
+
+
+def hiding(n: int) -> Schedule:
+    """A clear ticket that hides an order."""
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="held", begins=float(n)),))
+
+
 def taken_back(n: int) -> Schedule:
     """A person cancels the ticket while the agent starts."""
     ticket = Ticket(key="ACME-1", acts=(Act(kind="cancel", after=0.2 + n * 0.01),))
@@ -77,10 +113,10 @@ def answered_twice(n: int) -> Schedule:
     return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,))
 
 
-def zombies(n: int) -> Schedule:
-    """The run of a ticket that was stopped and taken up again tells of its end once more, late."""
-    acts = (Act(kind="cancel", after=20.0 + n), Act(kind="ready", after=60.0 + n))
-    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", runs=("twice",), acts=acts),), skew=(0.0,))
+def untaken(n: int) -> Schedule:
+    """No worker takes the run for hours; every other time the word of its beginning is lost."""
+    faults = (Fault(kind="drop", nth=1, call="begun"),) * (n % 2)
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", runs=("untaken",)),), faults=faults)
 
 
 def pushed(n: int) -> Schedule:
@@ -251,10 +287,16 @@ def leaking(n: int) -> Schedule:
     return Schedule(seed=n, order=n, store="apart", tickets=(ticket,), faults=(fault,), skew=(0.0, 90.0))
 
 
+def misrouted(n: int) -> Schedule:
+    """Asked where its ticket belongs, somebody says that he is not sure."""
+    ticket = Ticket(key="ACME-1", kind="unroutable", answers=(Answer(after=60.0 + n, useful=False),))
+    return Schedule(seed=n, order=n, tickets=(ticket,))
+
+
 def unconfirmed(n: int) -> Schedule:
     """A comment stands on the ticket, and nobody was told so."""
     fault = Fault(kind=("error", "hang")[n % 2], nth=1, call="post_comment", seconds=20.0, done=True)
-    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="unroutable"),), faults=(fault,))
+    return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1", kind="ineligible"),), faults=(fault,))
 
 
 def abandoned(n: int) -> Schedule:

@@ -84,3 +84,16 @@ def expired_in_review(n: int) -> Schedule:
     ticket = Ticket(key="ACME-1", refused="owners")
     fault = Fault(kind="expired", nth=6 + n % 4, call="github", seconds=2 * HOUR)
     return Schedule(seed=n, order=n, tickets=(ticket,), rules=Rules(unanswered=3 * HOUR), faults=(fault,))
+
+
+def protected(n: int) -> Schedule:
+    """An agent changes a protected file, a person allows that to be pushed, and another person looks at it."""
+    ticket = Ticket(key="ACME-1", begins=float(n), runs=("protected",))
+    return Schedule(seed=n, order=n, tickets=(ticket,), rules=Rules(auto=n % 2 == 1))
+
+
+def unchecked(n: int) -> Schedule:
+    """A check of the factory's own fails, and the work is kept back, or published for people to decide."""
+    ticket = Ticket(key="ACME-1", begins=float(n), runs=("check-fails",))
+    rules = Rules(unanswered=DAY, flags=n % 2 == 1, auto=n % 4 == 3)
+    return Schedule(seed=n, order=n, tickets=(ticket,), rules=rules)

@@ -97,3 +97,12 @@ def deadly_beside_another(n: int) -> Schedule:
         Fault(kind="deadly", nth=1, seconds=2 * HOUR, call="read_pull_request"),
     )
     return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1"),), skew=(0.0,), knows_dead=True, faults=faults)
+
+
+def out(n: int) -> Schedule:
+    """The engine is out for hours, with tickets in line and at work."""
+    tickets = tuple(
+        Ticket(key=f"ACME-{item}", project=("Shop", "API")[item % 2], begins=90.0 * item) for item in range(4)
+    )
+    fault = Fault(kind="out", nth=1 + n % 3, seconds=HOUR + 1_000.0 * n)
+    return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), faults=(fault,))

@@ -46,4 +46,12 @@ MUTATIONS_OF_FAULTS = (
              RUNNER + "retries:after_problem", "planned.effect.kind in NEVER_GIVEN_UP or ", "", made.armed_through_an_outage),
     Mutation("a thread that was stored before is taken for a new one", "comes-to-rest",
              RUNNER + "perform_dispatch:Performer._wait_in", "stored.version if stored else 0", "0", made.torn_thread),
+    Mutation("a run that the engine failed blocks its ticket", "faults-cost-no-try",
+             STEPS + "running:_limited", "noted.interruptions > MOST_INTERRUPTIONS", "True", made.out),
+    Mutation("everybody is let through while the engine is out", "outages-are-probed",
+             STEPS + "circuit:why_paused", "now < circuit.retry_at or", "False and", made.out),
+    Mutation("probes follow each other every minute", "outages-are-probed",
+             STEPS + "circuit:opened", "known.failures + 1 if known else 1", "1", made.out),
+    Mutation("nobody is let through when the engine works again", "outages-end",
+             RUNNER + "check_in:mend_slots", "if (batch.circuits or turned) and", "if False and", made.out),
 )  # fmt: skip

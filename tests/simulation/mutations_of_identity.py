@@ -8,7 +8,7 @@ from .mutation import RUNNER, STEPS, Mutation
 MUTATIONS_OF_IDENTITY = (
     Mutation(
         "an item is found by its key alone",
-        "acknowledged-is-kept",
+        "words-are-heard",
         RUNNER + "finding:record_of",
         "(event.identity, *event.aliases, event.work_item_id)",
         "(event.work_item_id, *event.aliases)",

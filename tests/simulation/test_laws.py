@@ -12,7 +12,7 @@ from adapters.simulator.schedule import Schedule, Ticket
 from adapters.simulator.vendors import QUESTION
 from factory_core.dispatch import comments
 from factory_core.dispatch.effects import PostComment
-from factory_core.dispatch.events import CheckedIn
+from factory_core.dispatch.events import CheckedIn, PullRequestOpened
 from factory_core.dispatch.pull_request import PullRequest
 from factory_core.dispatch.records import Block, InFlightRecord, State
 from factory_core.dispatch.transitions import transition
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.pure
 CONFIG = Schedule(seed=1, tickets=(Ticket(key="ACME-1"),)).config(0)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 PULL = PullRequest(repository="acme/shop", number=1, branch="b", base="main", url="https://code.example/1")
+OPENED = PullRequestOpened(id="opened", work_item_id="ACME-1", at=NOW, pull_request=PULL, summary="Renamed it.")
 BLOCK = Block(reason="unroutable", why="No repository.", fix="In the ticket: name one")
 
 
@@ -39,7 +40,7 @@ def test_each_comment_is_known_by_its_beginning() -> None:
     written = {
         MERGED: comments.summary(merged, NOW, CONFIG),
         STOPS: comments.blocked(BLOCK),
-        REVIEW: comments.ready_for_review(merged, PULL, "Renamed it.", CONFIG),
+        REVIEW: comments.ready_for_review(merged, OPENED),
         "This has waited for a person": comments.still_blocked(BLOCK, "3 d"),
         "Nobody answered within": comments.gave_up(CONFIG),
         REVIEW_WAITS: _said_in_review(),

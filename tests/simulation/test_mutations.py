@@ -12,6 +12,14 @@ from .mutations import MUTATIONS, Mutation, mutated
 MOST_SCHEDULES = 60
 
 
+@pytest.mark.pure
+def test_each_mistake_can_be_made_in_the_code_as_it_is() -> None:
+    """A mistake quotes a line: a change of that line fails here, in seconds."""
+    for mutation in MUTATIONS:
+        with mutated(mutation):
+            pass
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mistake_in_the_code_is_found(mutation: Mutation) -> None:
     """Its law is broken within a few schedules."""

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from random import SystemRandom
 
 import pytest
 
@@ -32,12 +31,10 @@ for seed in range(200):
 
 
 @pytest.mark.parametrize("half", range(HALVES))
-def test_no_law_is_broken_by_fresh_schedules(half: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Hundreds of schedules that nobody has ever played, over every store."""
-    first = SystemRandom().randrange(10**9)
+def test_no_law_is_broken_by_drawn_schedules(half: int) -> None:
+    """The same hundreds at every run, over every store. `make soak` draws fresh ones."""
+    first = half * SCHEDULES // HALVES
     played = play_many(range(first, first + SCHEDULES // HALVES), tuple(STORES), jobs=1)
-    with capsys.disabled():
-        print(f" [{played.schedules} schedules from seed {first}, {played.events} events]", end="")
     assert not played.failures, _told(played)
 
 

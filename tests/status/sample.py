@@ -102,7 +102,7 @@ def records() -> list[InFlightRecord]:
         record(143, State.BLOCKED, before(minutes=20), block=Block(
             reason="unroutable", why="no repository is mapped to project Mobile",
             fix="In factory.config.yaml: map the project Mobile under routing.byProject")),
-        record(135, State.CANCELLED, before(hours=2, minutes=22), spent=Usage(usd=Decimal("0.66"))),
+        record(135, State.CANCELLED, before(hours=2, minutes=22), spent=Usage(turns=9, cost_known=False)),
         record(133, State.DONE, before(hours=27), pull_request=pull_request(482, merged=True)),
         record(130, State.FAILED, before(hours=5), block=Block(
             reason="attempts-exhausted", why="2 tests fail", fix='factory pipeline retry ACME-130 --reason "…"')),

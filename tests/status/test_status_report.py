@@ -11,8 +11,9 @@ import pytest
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.pull_request import Check
 from factory_core.dispatch.records import Block, InFlightRecord, State, Summary
+from factory_core.dispatch.spending import next_day
 from factory_core.status_report import Line, StatusReport, item_report, item_words, report, rows, words
-from factory_core.status_report.shapes import Vitals
+from factory_core.status_report.shapes import Today, Vitals
 from factory_core.status_report.spelling import clock, duration, link, money
 from factory_core.status_report.verdict import verdict
 
@@ -46,12 +47,12 @@ def test_the_document_is_typed_as_it_says() -> None:
 
 
 def test_nothing_is_invented() -> None:
-    """What needs a history of runs or a budget is null, not a guess."""
+    """What needs a history of runs is null, not a guess."""
     status = sample.status()
     assert {(item.usual_s, item.p90_s, item.samples) for item in status.items} == {(None, None, None)}
     assert {(line.usual_gap_s, line.per_hour) for line in status.lines} == {(None, None)}
     vitals = status.vitals
-    assert (vitals.budget_usd, vitals.hands_off_24h, vitals.lead_time_p50_s) == (None, None, None)
+    assert (vitals.hands_off_24h, vitals.lead_time_p50_s) == (None, None)
 
 
 def test_the_order_is_by_urgency() -> None:
@@ -94,10 +95,15 @@ def test_the_first_sentence_that_fits_is_the_verdict() -> None:
 def test_new_work_is_stopped_when_the_budget_is_spent() -> None:
     """A budget that is reached comes before what moves."""
     vitals = Vitals(
-        in_flight=0, agents_busy=0, agents_max=2, queue=0, queue_oldest_s=None, spent_usd=Decimal(60),
-        budget_usd=Decimal(60), merged_24h=0,
+        in_flight=0, agents_busy=0, agents_max=2, queue=0, queue_oldest_s=None, spent_usd=Decimal(600), merged_24h=0,
+        budget_usd=Decimal(60),
+        today=Today(
+            spent_usd=Decimal(50), reserved_usd=Decimal(10), left_usd=Decimal(0), reached=True, resumes_at=next_day(NOW)
+        ),
     )  # fmt: skip
-    assert verdict((), (), (), vitals, sample.config(), NOW).sentence == "New work is stopped: budget reached."
+    judged = verdict((), (), (), vitals, sample.config(), NOW)
+    assert judged.sentence == "New work is stopped: budget reached."
+    assert judged.detail.startswith("$50 spent and $10 reserved of $60. It goes on at 00:00 UTC")
 
 
 def test_a_store_that_is_down_closes_intake() -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
@@ -16,6 +17,7 @@ from adapters import record_sql as sql
 from factory_core.dispatch.batch import Batch, Slot
 from factory_core.dispatch.effects import Effect, Planned
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.dispatch.routing import RememberedRoute
 from factory_core.dispatch.run import Usage
 
 pytestmark = pytest.mark.pure
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.pure
 NOW = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
 EFFECTS = get_args(get_args(Effect)[0])
 SLOTS = st.dictionaries(st.text(), st.from_type(Slot))
+ROUTES = st.dictionaries(st.text(), st.from_type(RememberedRoute))
 USAGES = st.builds(Usage, usd=st.decimals(0, 1000, places=4))
 
 
@@ -35,8 +38,16 @@ def connection() -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))  # as our models take them
+st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=False))
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.builds(InFlightRecord, spent=USAGES) | st.from_type(ClarificationRecord) | st.builds(Batch, slots=SLOTS))
+@given(
+    st.builds(InFlightRecord, spent=USAGES)
+    | st.from_type(ClarificationRecord)
+    | st.builds(Batch, slots=SLOTS, routes=ROUTES)
+)
 def test_what_is_stored_reads_back_exactly(record: InFlightRecord | ClarificationRecord | Batch) -> None:
     """Leaving out defaults loses nothing of any record, thread or batch."""
     model: type[Any] = type(record)

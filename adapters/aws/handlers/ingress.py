@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from factory_core.errors import NotFound, Problem
-from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
+from factory_core.intake.http import HttpRequest, HttpResponse, problem_response, unknown_sender
 
 from ...assembly import utc_now
 from ..http import request_of, response_of
@@ -38,6 +38,9 @@ async def _heard(tenant: str, provider: str, request: HttpRequest) -> HttpRespon
     try:
         here = await process().tenants.at_the_door(tenant)
         said = await here.ears.handle_webhook(provider, request)
+    except NotFound as problem:
+        logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused"})
+        said = unknown_sender()
     except Problem as problem:
         logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused", "tenant": tenant})
         said = problem_response(problem)

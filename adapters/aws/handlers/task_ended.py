@@ -41,7 +41,7 @@ async def verdict_on(task: Task, tenant_of: Callable[[str], Awaitable[AwsTenant]
     """End its run or give it back, if it is still what the task was started for."""
     told = task.pointers
     about = {"action": "task_ended", "tenant": told.get(TENANT), "task": task.task_arn, "version": task.version}
-    if not task.stopped or not told.get(EPOCH, "").isdigit() or not {TENANT, RUN} <= told.keys():
+    if not task.stopped or not told.get(EPOCH, "").isdecimal() or not {TENANT, RUN} <= told.keys():
         logger.info("not for us", extra=about)
         return
     logger.info("%s: %s", told[RUN], task.why, extra=about)

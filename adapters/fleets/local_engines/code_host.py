@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from adapters.providers.credential import Credential
 
-from .git import http_credential
+from .git import Headers, for_host, may_sign_in
 
 T = TypeVar("T")
-Work = Callable[[Mapping[str, str]], Awaitable[T]]
-"""Is given the extra environment with which git signs in; raises ConnectionLost when the host refuses it."""
+Work = Callable[[Headers], Awaitable[T]]
+"""Is given the headers with which git signs in; raises ConnectionLost when the host refuses them."""
 
 
 class SignIn(Protocol):
@@ -36,19 +35,19 @@ class CodeHost:
     """SignIn for the host at `url`, with the token of its API."""
 
     def __init__(self, url: str, credential: Credential) -> None:
-        self._host, self._credential = urlsplit(url).netloc, credential
+        self._url, self._credential = url, credential
 
     @property
     def in_doubt(self) -> bool:
         return self._credential.in_doubt
 
     def vendor(self, clone_url: str) -> str:
-        return self._credential.provider if urlsplit(clone_url).netloc == self._host else ""
+        return self._credential.provider if may_sign_in(self._url, clone_url) else ""
 
     async def signed_in(self, clone_url: str, work: Work[T]) -> T:
         if not self.vendor(clone_url):
             return await work({})
-        return await self._credential.authorized(lambda token: work(http_credential("x-access-token", token)))
+        return await self._credential.authorized(lambda token: work(for_host(self._url, token)(clone_url)))
 
 
 class Unwatched:
@@ -56,7 +55,7 @@ class Unwatched:
 
     in_doubt = False
 
-    def __init__(self, credentials: Callable[[str], Mapping[str, str]]) -> None:
+    def __init__(self, credentials: Callable[[str], Headers]) -> None:
         self._credentials = credentials
 
     def vendor(self, clone_url: str) -> str:

@@ -1,4 +1,4 @@
-"""What an agent wrote into the messages of its commits, made safe before it is pushed: it goes where the work goes."""
+"""What an agent wrote into its commits beside the tree, made safe before it is pushed: it goes where the work goes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from factory_core.dispatch.foreign_text import for_commit
 
-from .git import git
-from .workspace import Workspace, published_heads
+from .environment import GIT
+from .workspace import Workspace
 
 
 class Commit(NamedTuple):
@@ -17,50 +17,42 @@ class Commit(NamedTuple):
     sha: str
     tree: str
     parents: str
-    author: str
-    author_email: str
+    people: str
     author_date: str
-    committer: str
-    committer_email: str
     committer_date: str
+    encoding: str
     message: str
 
 
-_LOG = "--format=%H%x00%T%x00%P%x00%an%x00%ae%x00%ad%x00%cn%x00%ce%x00%cd%x00%B"
+_LOG = "--format=%H%x00%T%x00%P%x00%an <%ae> %cn <%ce>%x00%ad%x00%cd%x00%e%x00%B"
+_OURS = "{GIT_AUTHOR_NAME} <{GIT_AUTHOR_EMAIL}> {GIT_COMMITTER_NAME} <{GIT_COMMITTER_EMAIL}>".format_map(GIT)
 
 
-def clean_messages(space: Workspace) -> None:
-    """Write the commits that are not published again, from the first one on whose message acts somewhere.
+def clean_messages(space: Workspace, head: str, excluded: Sequence[str]) -> str:
+    """Write the commits that are not published again, from the first one on whose message acts somewhere, or that
+    somebody else than the factory seems to have made; the new head.
 
-    Trees, authors and dates stay, so the same commits always become the same ones. Raises GitFailed.
+    Trees and dates stay, so the same commits always become the same ones. Raises GitFailed.
     """
     own, written = space.order.name, dict[str, str]()
-    for commit in _new_commits(space):
+    for commit in _new_commits(space, head, excluded):
         parents = [written.get(parent, parent) for parent in commit.parents.split()]
         message = for_commit(commit.message, own).rstrip("\n")
-        if message != commit.message.rstrip("\n") or parents != commit.parents.split():
+        is_ours = commit.people == _OURS and not commit.encoding
+        if message != commit.message.rstrip("\n") or parents != commit.parents.split() or not is_ours:
             written[commit.sha] = _write(space, commit, parents, message)
-    head = space.commit_of(space.tree, "HEAD")
-    if head in written:
-        space.local(space.tree, "update-ref", "HEAD", written[head], head)
+    return written.get(head, head)
 
 
-def _new_commits(space: Workspace) -> list[Commit]:
+def _new_commits(space: Workspace, head: str, excluded: Sequence[str]) -> list[Commit]:
     """Parents before children."""
-    log = ("log", "-z", "--reverse", "--topo-order", "--date=raw", _LOG, "HEAD", "--not", *published_heads(space))
-    fields = space.local(space.tree, *log).split("\0")
+    log = ("log", "-z", "--reverse", "--topo-order", "--date=raw", _LOG, head, *excluded)
+    fields = space.text_in_tree(*log).split("\0")
     size = len(Commit._fields)
     return [Commit(*fields[first : first + size]) for first in range(0, len(fields) - size + 1, size)]
 
 
 def _write(space: Workspace, commit: Commit, parents: Sequence[str], message: str) -> str:
-    people = {
-        "GIT_AUTHOR_NAME": commit.author, "GIT_AUTHOR_EMAIL": commit.author_email,
-        "GIT_AUTHOR_DATE": commit.author_date, "GIT_COMMITTER_NAME": commit.committer,
-        "GIT_COMMITTER_EMAIL": commit.committer_email, "GIT_COMMITTER_DATE": commit.committer_date,
-    }  # fmt: skip
+    dates = {"GIT_AUTHOR_DATE": commit.author_date, "GIT_COMMITTER_DATE": commit.committer_date}
     above = [part for parent in parents for part in ("-p", parent)]
-    return git(
-        space.tree, "commit-tree", commit.tree, *above, "-m", message,
-        environment={**space.environment, **people}, tick=space.tick,
-    )  # fmt: skip
+    return space.text_in_tree("commit-tree", commit.tree, *above, "-m", message, by=dates)

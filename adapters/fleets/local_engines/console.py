@@ -23,6 +23,9 @@ _SCRIPT = Path(__file__).with_name("console_script.py")
 class Console:
     name: str = "console"
 
+    def at(self, program: str) -> Console:
+        return self
+
     def command(self, order: RunOrder, memory: Path) -> list[str]:
         session = order.resume or f"console-{directory_name(order.run_id)}"
         title = order.title.replace("\0", " ")[:1000]  # an argument holds no NUL and has its limit
@@ -38,16 +41,14 @@ class Console:
             case "started":
                 return seen.model_copy(update={"session": session_in(event, "session"), "progress": "started"})
             case "turn":
-                return seen.model_copy(
-                    update={"usage": seen.usage.plus(_usage(event)), "progress": short(text(event, "doing"))}
-                )
+                return seen.event(usage=seen.usage.plus(_usage(event)), progress=short(text(event, "doing")))
             case "done" | "failed":
                 return seen.model_copy(update={"words": text(event, "words"), "result": event})
         return seen
 
     def verdict(self, seen: Seen, exit_code: int, stderr_tail: str, now: datetime) -> Ending:
         if seen.result is None:
-            return no_result(exit_code, stderr_tail)
+            return no_result(seen, exit_code, stderr_tail, ())
         if seen.result.get("type") == "done":
             return last_words(seen.words)
         return Ending(RunStatus.FAILED, short(seen.words, 300))

@@ -109,7 +109,7 @@ def _write_down(about: argparse.Namespace, task: str) -> str:
     name = Path("changes") / (re.sub(r"[^\w.-]+", "-", about.key).strip("-.") + ".md")
     name.parent.mkdir(exist_ok=True)
     begun = name.exists()
-    asked = "\n".join(line for line in task.splitlines() if not STEER.match(line)).strip()
+    asked = "\n".join(line for line in task.split("\n") if not STEER.match(line)).strip()
     with name.open("a", encoding="utf-8") as file:
         file.write(f"\n## Then\n\n{asked}\n" if begun else f"# {about.title}\n\n{asked}\n")
     return str(name)

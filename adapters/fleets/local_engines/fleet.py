@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from types import MappingProxyType
 
+from adapters.redaction import Redactor
+from factory_core.addresses import credential_in
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
-from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
-from factory_core.ports import Clock
+from factory_core.errors import ConnectionLost, EngineUnavailable, Problem, Retryable, Terminal
+from factory_core.ports import Clock, WallState
 
 from . import workspace
 from .code_host import SignIn, Unwatched
-from .engine import Engine, Seen
+from .durable_files import cannot_write
+from .enclosure import Enclosures, command_of
+from .engine import Engine, Seen, factory_progress
 from .engines import ENGINES
-from .environment import check_names, for_engine, for_git
-from .git import GitFailed, git
+from .environment import check_names, for_engine, for_git, write_settings
+from .errand import Errand
+from .git import GitFailed, Headers, credential_file, git
+from .output import newest_bytes
 from .processes import MARK, end_marked
+from .proxy import proxy_of
 from .publish import publish
 from .run_files import RunFiles, directory_name
-from .supervise import Errand, spawn
+from .supervise import spawn
+from .wall_probe import Policy
+from .watchdog import HEARTBEAT
 
 log = logging.getLogger(__name__)
 
-Credentials = Callable[[str], Mapping[str, str]] | SignIn
-"""Clone address → extra environment for the git calls that speak with that host (see git.http_credential)."""
+Credentials = Callable[[str], Headers] | SignIn
+"""Clone address → the headers for the git calls that speak with that host (see git.http_credential)."""
+STALE = timedelta(seconds=6 * HEARTBEAT)
+_NO_SECRETS = Redactor()
 REACH = 20.0  # seconds, for asking the code host whether it accepts the credential
 
 
@@ -55,9 +67,14 @@ class LocalFleet:
         grace: timedelta = timedelta(seconds=5),
         push_within: timedelta = timedelta(minutes=5),
         poll: float = 0.2,
+        wall: Policy = "required",
+        checkouts: Mapping[str, Path] = MappingProxyType({}),
+        secrets: Redactor = _NO_SECRETS,
     ) -> None:
         """Raise ConfigProblem when `pass_environment` names a secret. `environment` is usually os.environ.
 
+        `checkouts`: repository → the git directory of an existing checkout, whose objects are not fetched again.
+        `secrets`: knows what this process knows, none of which is pushed.
         A push is ended after `push_within`, which must be over before whoever asked for it stops waiting.
         """
         passed = tuple(pass_environment)
@@ -67,48 +84,79 @@ class LocalFleet:
         self._code_host = Unwatched(credentials) if callable(credentials) else credentials
         self._refused = False  # the credential, when git spoke with the code host last
         self._engine_environment = for_engine(environment, passed)
-        self._git_environment = for_git(environment)
+        self._around, self._settings = environment, self._home / "gitconfig"
+        self._git_environment = for_git(environment, self._settings, passed)
+        self._enclosures = Enclosures(wall, self._engine_environment, proxy_of(environment), (self._home,))
         self._idle_after, self._grace, self._push_within, self._poll = idle_after, grace, push_within, poll
+        self._checkouts, self._secrets = checkouts, secrets
         self._followed: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, order: RunOrder) -> RunReport:
-        """Raises Terminal for an engine that does not exist or is not installed, and for a password in the address;
-        ConnectionLost while the code host is known to refuse the credential, for a run would fail over that."""
+        """Raises Terminal for an engine that does not exist, and for a password in the address; EngineUnavailable where
+        this machine cannot start it; ConnectionLost while the code host is known to refuse the credential, for a run
+        would fail over that."""
         run = self._run(order.run_id)
-        if not _is_begun(run):
-            errand = self._errand(order)
+        try:
+            await self._start(run, order)
+        except (ConnectionLost, EngineUnavailable):
+            raise
+        except Retryable as problem:
+            with contextlib.suppress(OSError):  # should its supervisor come up after all, it ends at once
+                run.create()
+                run.stop.touch()
+            raise EngineUnavailable(problem.what, why=problem.why, fix=problem.fix) from None
+        self._follow(run, order.run_id)
+        return await self.look(order.run_id) or _starting(order.run_id, order.work_item_id)
 
-            async def begin(credential: Mapping[str, str]) -> None:
+    async def _start(self, run: RunFiles, order: RunOrder) -> None:
+        if not run.begun:
+            errand = await asyncio.to_thread(self._errand, order)
+            await asyncio.to_thread(self._write_settings)
+
+            async def begin(credential: Headers) -> None:
                 await self._reach(order, credential)
-                await _begin(run, order, errand.model_copy(update={"credential": credential}))
+                await _begin(run, order, errand, credential)
 
             await self._code_host.signed_in(order.clone_url, begin)
-        self._follow(run, order.run_id)
-        return await self.look(order.run_id) or _starting(order)
 
     async def look(self, run_id: str) -> RunReport | None:
+        """Raises Retryable when this machine cannot read its files right now."""
         run = self._run(run_id)
-        order = run.order()
-        if order is None:
+        order, begun = run.order(), run.progress()
+        if order is None and begun is None and not run.begun:
             return None
-        return run.result() or await self._lost(run, order) or run.progress() or _starting(order)
+        known = begun or _starting(run_id, order.work_item_id if order else "")
+        return run.result() or await self._lost(run, known) or await self._heartbeat(run) or known
+
+    async def _heartbeat(self, run: RunFiles) -> RunReport | None:
+        """The newest one. An old one of a run that lives: this machine slept, and the next is written at once."""
+        report = run.progress()
+        if report and report.alive_at and self._clock() - report.alive_at > STALE:
+            await asyncio.sleep(1.5)
+            report = run.progress() or report
+        return report
 
     def fence(self, run_id: str, at: float) -> None:
-        """The run ends by itself when boot_clock() passes `at`, whether or not this process lives. Move it to renew."""
-        self._run(run_id).save_fence(at)
+        """The run ends by itself when boot_clock() passes `at`, whether or not this process lives. Move it to renew.
+
+        Raises Retryable when it cannot be written.
+        """
+        with cannot_write(self._home):
+            self._run(run_id).save_fence(at)
 
     async def stop(self, run_id: str) -> None:
         """Returns when it has ended; raises Retryable when that takes much longer than the grace."""
         run = self._run(run_id)
         if run.result():
             return
-        run.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        run.stop.touch()  # also for a run that is unknown yet: its start may be under way, and will find this
-        if run.order() is None:
+        with cannot_write(self._home):
+            run.create()
+            run.stop.touch()  # also for a run that is unknown yet: its start may be under way, and will find this
+        if run.order() is None and not run.begun:
             return
         for _ in range(int((self._grace.total_seconds() + 10) / 0.05)):
             report = await self.look(run_id)
-            if report is None or report.ended_at or not run.progress():
+            if report is None or report.ended_at or not run.begun:
                 return
             await asyncio.sleep(0.05)
         raise Retryable(f"The run {run_id} does not stop", why="its processes still live", fix="factory status")
@@ -123,17 +171,22 @@ class LocalFleet:
                 f"The run {run_id} has nothing to publish", why="it did not end with commits", fix="factory status"
             )
 
-        async def push(credential: Mapping[str, str]) -> str:
-            space = self._workspace(order, self._push_within, credential)
-            return await asyncio.to_thread(publish, space, self._code_host.vendor(order.clone_url))
+        async def push(credential: Headers) -> str:
+            with credential_file(credential, order.clone_url) as secret:
+                space = self._workspace(order, self._push_within, secret)
+                vendor = self._code_host.vendor(order.clone_url)
+                return await asyncio.to_thread(publish, space, vendor, self._secrets)
 
         return await self._code_host.signed_in(order.clone_url, push)
 
     async def adopt(self) -> None:
         """Call once when the server starts: every run that was not reported is followed again."""
-        for run, order in self._runs():
-            if not run.reported.exists() and (run.result() or run.progress()):
-                self._follow(run, order.run_id)
+        for run in self._runs():
+            try:
+                if run.begun and not run.reported and (run_id := run.run_id()):
+                    self._follow(run, run_id)
+            except Retryable as problem:
+                log.warning("a run is not followed: %s: %s", problem.what, problem.why)
 
     async def close(self) -> None:
         """Stop following; the runs live on, and the next server adopts them."""
@@ -145,43 +198,52 @@ class LocalFleet:
     async def tail(self, run_id: str, lines: int = 20) -> tuple[str, ...]:
         run = self._run(run_id)
         order = run.order()
-        if order is None or not run.output.exists():
+        if order is None:
             return ()
         engine = self._engine(order)
         said: list[str] = []
-        for line in _last_bytes(run.output, 256_000).splitlines():
-            progress = engine.read(line, Seen()).progress
+        for line in newest_bytes(run.output, 256_000).split(b"\n"):
+            read = line.decode(errors="replace")
+            progress = factory_progress(read) or engine.read(read, Seen()).progress
             if progress and said[-1:] != [progress]:
                 said.append(progress)
         return tuple(said[-lines:])
 
     async def forget(self, work_item_id: str) -> None:
         """Remove the item's work tree and all that was kept of its runs. Call it when its record is deleted, too."""
-        runs = [(run, order) for run, order in self._runs() if order.work_item_id == work_item_id]
-        for _, order in runs:
-            report = await self.look(order.run_id)
+        runs = [run for run in self._runs() if run.work_item_id() == work_item_id]
+        for run in runs:
+            report = await self.look(run.run_id())
             if report and not report.ended_at:
                 raise Retryable(f"{work_item_id} still has a run", why=f"it is {report.status}", fix="factory status")
-        for run, order in runs:
-            await asyncio.to_thread(workspace.remove, self._workspace(order))
-            shutil.rmtree(run.path)
+        for run in runs:
+            if order := run.order():
+                try:
+                    await asyncio.to_thread(workspace.remove, self._workspace(order))
+                except OSError as error:
+                    what, fix = f"The work tree of {order.name} cannot be removed", "In your shell: remove it by hand"
+                    raise Retryable(what, why=str(error), fix=fix) from None
+            shutil.rmtree(run.path, ignore_errors=True)
         shutil.rmtree(self._memory(work_item_id), ignore_errors=True)
 
     async def forget_old(self, age: timedelta) -> None:
-        """Forget items whose runs have all ended, and been told, so long ago: for who hears of no end of an item."""
+        """Forget items whose runs have all ended, and been reported, so long ago: where nobody tells that an item has
+        ended. A run of which nothing can be read is removed when its directory is that old."""
         before, fresh, old = self._clock() - age, set[str](), set[str]()
-        for run, order in self._runs():
-            report = run.result() if run.reported.exists() else None
-            (old if report and report.ended_at and report.ended_at < before else fresh).add(order.work_item_id)
-        for item in old - fresh:
+        for run in self._runs():
+            report, item = run.result(), run.work_item_id()
+            ended_at = report.ended_at if report and report.ended_at else run.changed_at()
+            if not item and ended_at < before:
+                shutil.rmtree(run.path, ignore_errors=True)
+            (old if run.reported and ended_at < before else fresh).add(item)
+        for item in old - fresh - {""}:
             await self.forget(item)
 
     def _run(self, run_id: str) -> RunFiles:
         return RunFiles(self._home / "runs" / directory_name(run_id))
 
-    def _runs(self) -> list[tuple[RunFiles, RunOrder]]:
-        runs = map(RunFiles, sorted((self._home / "runs").glob("*")))
-        return [(run, order) for run in runs if (order := run.order())]
+    def _runs(self) -> list[RunFiles]:
+        return [RunFiles(path) for path in sorted((self._home / "runs").glob("*")) if path.is_dir()]
 
     def _memory(self, work_item_id: str) -> Path:
         return self._home / "memory" / directory_name(work_item_id)
@@ -198,118 +260,165 @@ class LocalFleet:
 
     def _errand(self, order: RunOrder) -> Errand:
         engine = self._engine(order)
-        if urlsplit(order.clone_url).password:
+        if held := credential_in(order.clone_url):
             raise Terminal(
-                f"The address of {order.repository} holds a password",
-                why="it would stand in process lists and in git's configuration",
-                fix=f"In factory.config.yaml: take the password out of repositories.{order.repository}.cloneUrl",
+                f"The address of {order.repository} holds {held}",
+                why="it would stand in process lists, in orders and in what git says",
+                fix=f"In factory.config.yaml: take it out of repositories.{order.repository}.cloneUrl",
             )
-        own = {MARK: self._mark(order)}
+        memory = self._memory(order.work_item_id)
+        space = self._workspace(order)
+        own = {
+            MARK: self._mark(order.run_id),
+            "GIT_CEILING_DIRECTORIES": str(space.tree.parent),
+            "GIT_CONFIG_GLOBAL": str(space.agents_settings),
+        }
+        environment = {**self._engine_environment, **engine.environment(), **own}
+        sandbox = self._enclosures.sandbox(engine, order, environment)
+        command = command_of(engine, order, memory, sandbox)
+        program = command[0]
+        is_known = type(engine) is type(ENGINES.get(engine.name))
+        enclosure = self._enclosures.of(engine, program, order, environment)
+        shell_environment = {**self._engine_environment, **own}
         return Errand(
             home=self._home,
+            checkout=self._checkouts.get(order.repository),
             engine=engine.name,
-            command=tuple(engine.command(order, self._memory(order.work_item_id))),
-            environment={**self._engine_environment, **engine.environment(), **own},
+            program=program,
+            command=() if is_known else tuple(command),
+            memory=memory,
+            sandbox=sandbox,
+            environment=environment,
+            enclosure=enclosure,
+            shell_environment=shell_environment,
+            shell=self._enclosures.of_shell(order, enclosure.wall, shell_environment),
             git_environment=self._git_environment,
             vendor=self._code_host.vendor(order.clone_url),
-            idle_after=self._idle_after,
+            idle_after=order.idle_after or self._idle_after,
             grace=self._grace,
         )
 
-    def _mark(self, order: RunOrder) -> str:
+    async def wall(self, engines: Sequence[str]) -> WallState | None:
+        """What a start of one of these engines would meet now."""
+        return await asyncio.to_thread(
+            self._enclosures.state, [self._engines[name] for name in engines if name in self._engines]
+        )
+
+    def _mark(self, run_id: str) -> str:
         """Tells this run's processes from all others on this machine, those of another factory as well."""
-        return f"{self._home}:{order.run_id}"
+        return f"{self._home}:{run_id}"
 
     def _workspace(
-        self, order: RunOrder, patience: timedelta = timedelta(minutes=5), credential: Mapping[str, str] | None = None
+        self, order: RunOrder, patience: timedelta = timedelta(minutes=5), credential: int = -1
     ) -> workspace.Workspace:
         tick = _deadline(patience.total_seconds())
-        return workspace.Workspace(self._home, order, self._git_environment, credential or {}, tick)
+        return workspace.Workspace(self._home, order, self._git_environment, tick, credential)
 
-    async def _reach(self, order: RunOrder, credential: Mapping[str, str]) -> None:
+    def _write_settings(self) -> None:
+        with cannot_write(self._home):
+            write_settings(self._settings, self._around)
+
+    async def _reach(self, order: RunOrder, credential: Headers) -> None:
         """Raise ConnectionLost if the code host refuses the credential, where there is reason to ask first."""
         vendor = self._code_host.vendor(order.clone_url)
         if not vendor or not (self._refused or self._code_host.in_doubt):
             return
-        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        signed = {**self._git_environment, **credential}
-        asked = partial(git, self._home, "ls-remote", "--quiet", "--", order.clone_url, "HEAD", environment=signed)
+        with cannot_write(self._home):
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        asked = partial(git, self._home, "ls-remote", "--quiet", "--", order.clone_url, "HEAD")
+        around = {**self._git_environment, "GIT_DIR": os.devnull}  # no repository: none above is looked for
         try:
-            await asyncio.to_thread(asked, tick=_deadline(REACH))
+            with credential_file(credential, order.clone_url) as secret:
+                await asyncio.to_thread(asked, environment=around, tick=_deadline(REACH), credential=secret)
         except GitFailed as error:
             if error.unauthorised:
                 raise ConnectionLost(vendor, str(error)[-300:]) from None
         self._refused = False
 
-    async def _lost(self, run: RunFiles, order: RunOrder) -> RunReport | None:
+    async def _lost(self, run: RunFiles, known: RunReport) -> RunReport | None:
         """The report of a run whose supervisor is dead; None while it lives.
 
         A run that never began is lost only in words: starting it again begins it.
         """
-        held = run.lock()
+        with cannot_write(self._home):
+            held = run.lock()
         if held is None:
             return None
         try:
             if done := run.result():  # written between the first look and the lock
                 return done
-            begun = run.progress()
-            lost = (begun or _starting(order)).model_copy(
-                update={"status": RunStatus.LOST, "ended_at": self._clock(), "why": "its supervisor is gone"}
+            lost = known.model_copy(
+                update={
+                    "status": RunStatus.LOST,
+                    "ended_at": self._clock(),
+                    "why": "its supervisor is gone",
+                    "fault": "machine" if run.begun else "",
+                }
             )
-            if begun:
-                await asyncio.to_thread(end_marked, self._mark(order))
-                run.save_result(lost)
+            if run.begun:
+                await asyncio.to_thread(end_marked, self._mark(known.run_id))
+                with cannot_write(self._home):
+                    run.save_result(lost)
             return lost
         finally:
             os.close(held)
 
     def _follow(self, run: RunFiles, run_id: str) -> None:
-        if run_id not in self._followed and not run.reported.exists():
+        if run_id not in self._followed and not run.reported:
             task = asyncio.create_task(self._until_reported(run, run_id), name=f"follow {run_id}")
             self._followed[run_id] = task
             task.add_done_callback(lambda _: self._followed.pop(run_id, None))
 
     async def _until_reported(self, run: RunFiles, run_id: str) -> None:
-        while (report := await self.look(run_id)) is None or report.ended_at is None:  # noqa: ASYNC110 - files, not events
-            await asyncio.sleep(self._poll)
-        self._refused = self._refused or bool(report.lost)
-        delay, said = 1.0, ""
-        while not run.reported.exists():
+        """Whatever fails on the way is logged once for each reason, and tried again: nobody else tells the end."""
+        delay, said, report = 1.0, "", None
+        while not run.reported:
             try:
+                report = report or await self._ended(run_id)
+                self._refused = self._refused or bool(report.lost)
                 await self.finished(report)
-                run.reported.touch()
+                with cannot_write(self._home):
+                    run.save_reported()
             except Problem as problem:
-                if not isinstance(problem, ConnectionLost) or said != problem.why:  # that lasts, and is said once
+                if said != problem.why:
                     log.warning(
-                        "the end of a run could not be told: %s: %s", problem.what, problem.why,
+                        "the end of a run could not be reported: %s: %s", problem.what, problem.why,
                         extra={"action": "report", "run": run_id},
                     )  # fmt: skip
                 said = problem.why
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 60.0)
+            except Exception as error:
+                if said != str(error):
+                    log.exception("the end of a run could not be reported", extra={"action": "report", "run": run_id})
+                said = str(error)
+            else:
+                return
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 60.0)
+
+    async def _ended(self, run_id: str) -> RunReport:
+        while (report := await self.look(run_id)) is None or report.ended_at is None:  # noqa: ASYNC110 - files, not events
+            await asyncio.sleep(self._poll)
+        return report
 
 
-def _is_begun(run: RunFiles) -> bool:
-    return run.progress() is not None or run.result() is not None
-
-
-async def _begin(run: RunFiles, order: RunOrder, errand: Errand) -> None:
+async def _begin(run: RunFiles, order: RunOrder, errand: Errand, credential: Headers) -> None:
     """Begin the run, unless the same start was faster."""
-    if _is_begun(run):
+    if run.begun:
         return
-    if run.order() is None:
-        run.save_order(order)
-    held = run.lock()
+    with cannot_write(run.path):
+        if run.order() is None:
+            run.save_order(order)
+        held = run.lock()
     if held is not None:
-        await asyncio.to_thread(spawn, run, held, errand)
+        await asyncio.to_thread(spawn, run, held, errand, order.clone_url, credential)
 
 
 async def _nobody(report: RunReport) -> None:
     raise Terminal(f"Nobody hears that {report.run_id} ended", why="finished is not set", fix="factory serve")
 
 
-def _starting(order: RunOrder) -> RunReport:
-    return RunReport(run_id=order.run_id, work_item_id=order.work_item_id, status=RunStatus.STARTING)
+def _starting(run_id: str, work_item_id: str) -> RunReport:
+    return RunReport(run_id=run_id, work_item_id=work_item_id, status=RunStatus.STARTING)
 
 
 def _deadline(seconds: float) -> Callable[[], None]:
@@ -321,9 +430,3 @@ def _deadline(seconds: float) -> Callable[[], None]:
             raise GitFailed("it took too long")
 
     return tick
-
-
-def _last_bytes(path: Path, size: int) -> str:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
-        return file.read().decode(errors="replace")

@@ -13,12 +13,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 MARK = "FACTORY_RUN"
 _GIVE_UP = 5.0  # seconds after SIGKILL: what is still there belongs to somebody else (sudo), or waits for a disk
 _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 4, 36  # prctl(2)
 _PROC = Path("/proc")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class _Process(NamedTuple):
+    parent: int
+    state: str
+    seconds: float  # of processor time
 
 
 def adopt_orphans() -> None:
@@ -39,7 +48,7 @@ def end_descendants(grace: float) -> None:
     asked: set[int] = set()
     while (victims := _descendants({os.getpid()})) and time.monotonic() < deadline + _GIVE_UP:
         late = time.monotonic() > deadline
-        for victim in victims if late else victims - asked:
+        for victim in victims if late else victims - asked - _walls(victims):
             _signal(victim, signal.SIGKILL if late else signal.SIGTERM)
         asked |= victims
         _reap()
@@ -57,6 +66,24 @@ def end_marked(mark: str) -> None:
         time.sleep(0.02)
 
 
+def processor_time(root: int | None = None) -> float:
+    """Seconds that all living descendants of a process (this one), and what they have reaped, have used so far."""
+    table = _table()
+    return sum(table[pid].seconds for pid in _descendants({root or os.getpid()}, table))
+
+
+def _walls(processes: set[int]) -> set[int]:
+    """Those of them that are bubblewrap: when it ends, all inside is killed, without a moment to end well."""
+    return {pid for pid in processes if _name(pid) == "bwrap"}
+
+
+def _name(pid: int) -> str:
+    try:
+        return (_PROC / str(pid) / "comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def _marked(mark: bytes) -> set[int]:
     found = set()
     for entry in _PROC.glob("[0-9]*/environ"):
@@ -66,33 +93,43 @@ def _marked(mark: bytes) -> set[int]:
     return found - _zombies()
 
 
-def _descendants(roots: set[int]) -> set[int]:
+def _descendants(roots: set[int], table: Mapping[int, _Process] | None = None) -> set[int]:
     """Living processes below the roots, without them."""
-    table = _table()
+    table = _table() if table is None else table
     found: set[int] = set()
     fresh = set(roots)
     while fresh:
-        fresh = {pid for pid, (parent, _) in table.items() if parent in fresh} - found
+        fresh = {pid for pid, process in table.items() if process.parent in fresh} - found
         found |= fresh
-    return {pid for pid in found - roots if table[pid][1] != "Z"}
+    return {pid for pid in found - roots if table[pid].state != "Z"}
 
 
 def _zombies() -> set[int]:
-    return {pid for pid, (_, state) in _table().items() if state == "Z"}
+    return {pid for pid, process in _table().items() if process.state == "Z"}
 
 
-def _table() -> dict[int, tuple[int, str]]:
-    """Every process: its parent and its state."""
+def _table() -> dict[int, _Process]:
+    """Every process."""
     if not _PROC.is_dir():
-        listing = subprocess.run(["ps", "-Ao", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)  # noqa: S607
-        rows = [line.split() for line in listing.stdout.splitlines()]
-        return {int(pid): (int(parent), state[0]) for pid, parent, state in rows}
+        listing = subprocess.run(["ps", "-Ao", "pid=,ppid=,stat=,time="], capture_output=True, text=True, check=True)  # noqa: S607
+        rows = [line.split() for line in listing.stdout.split("\n") if line.strip()]
+        return {int(pid): _Process(int(parent), state[0], _seconds(time)) for pid, parent, state, time in rows}
     table = {}
     for entry in _PROC.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            state, parent = entry.read_text(errors="replace").rpartition(")")[2].split()[:2]
-            table[int(entry.parent.name)] = (int(parent), state)
+            state, parent, *rest = entry.read_text(errors="replace").rpartition(")")[2].split()
+            ticks = sum(map(int, rest[9:13]))  # its own in user and kernel mode, and those of children that it reaped
+            table[int(entry.parent.name)] = _Process(int(parent), state, ticks / _TICKS)
     return table
+
+
+def _seconds(time: str) -> float:
+    """Of `[[days-]hours:]minutes:seconds[.hundredths]`."""
+    days, _, clock = time.rpartition("-")
+    seconds = 0.0
+    for part in clock.split(":"):
+        seconds = seconds * 60 + float(part)
+    return int(days or 0) * 86_400 + seconds
 
 
 def _signal(pid: int, number: int) -> None:

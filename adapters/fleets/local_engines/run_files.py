@@ -4,26 +4,26 @@ order.json (fleet) → progress.json (supervisor, while it lives) → result.jso
 whose supervisor is dead) → reported (fleet). `lock` is held by the living supervisor: the kernel lets it go when the
 process dies, whatever way, so no process id is ever trusted. `fence` (fleet) is for runs under a lease: the supervisor
 ends the run when boot_clock() passes it.
+
+Reading raises Retryable when the machine cannot read right now; a damaged file is put aside and counts as absent.
+Writing raises OSError.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel
 
 from factory_core.dispatch.run import RunOrder, RunReport
-from factory_core.intake.payload import parse_as, to_json
 
+from .durable_files import DAMAGED, put_aside, read_model, read_whole, sync_directory, write_model, write_whole
 from .engine import Seen
-
-Shape = TypeVar("Shape", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -43,55 +43,80 @@ class RunFiles:
         return self.path / "supervisor.log"
 
     @property
-    def task(self) -> Path:
-        return self.path / "task.md"
-
-    @property
     def stop(self) -> Path:
         return self.path / "stop"
 
     @property
-    def reported(self) -> Path:
-        return self.path / "reported"
+    def reported(self) -> bool:
+        return (self.path / "reported").exists()
+
+    @property
+    def begun(self) -> bool:
+        """A supervisor was started, and wrote here; also when what it wrote is damaged."""
+        names = ("progress.json", "result.json")
+        return any((self.path / (name + end)).exists() for name in names for end in ("", DAMAGED))
 
     def order(self) -> RunOrder | None:
-        return _read(RunOrder, self.path / "order.json")
+        return read_model(self.path / "order.json", RunOrder)
 
     def progress(self) -> RunReport | None:
-        return _read(RunReport, self.path / "progress.json")
+        return read_model(self.path / "progress.json", RunReport)
 
     def result(self) -> RunReport | None:
-        return _read(RunReport, self.path / "result.json")
+        return read_model(self.path / "result.json", RunReport)
 
     def seen(self) -> Seen:
-        return _read(Seen, self.path / "seen.json") or Seen()
+        return read_model(self.path / "seen.json", Seen) or Seen()
+
+    def run_id(self) -> str:
+        """By whichever file can be read; empty when none can."""
+        known = self.order() or self.progress() or self.result()
+        return known.run_id if known else ""
+
+    def work_item_id(self) -> str:
+        known = self.order() or self.progress() or self.result()
+        return known.work_item_id if known else ""
+
+    def changed_at(self) -> datetime:
+        """When a file came or went last."""
+        try:
+            return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+        except OSError:
+            return datetime.fromtimestamp(0, UTC)
+
+    def create(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sync_directory(self.path.parent)
 
     def save_order(self, order: RunOrder) -> None:
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.task.write_text(order.task, encoding="utf-8")
-        _write(order, self.path / "order.json")
+        self.create()
+        write_model(self.path / "order.json", order)
 
     def save_progress(self, report: RunReport) -> None:
-        _write(report, self.path / "progress.json", lasting=False)
+        write_model(self.path / "progress.json", report)
 
     def save_result(self, report: RunReport) -> None:
-        _write(report, self.path / "result.json")
+        write_model(self.path / "result.json", report)
 
     def save_seen(self, seen: Seen) -> None:
-        _write(seen, self.path / "seen.json")
+        write_model(self.path / "seen.json", seen)
+
+    def save_reported(self) -> None:
+        write_whole(self.path / "reported", "")
 
     def fence(self) -> float | None:
-        """When the run must have ended, by boot_clock(); None: whenever it likes."""
-        try:
-            return float((self.path / "fence").read_text())
-        except FileNotFoundError:
-            return None
+        """When the run must have ended, by boot_clock(); None: whenever it likes.
+
+        A damaged one has passed: the run may be another worker's.
+        """
+        path = self.path / "fence"
+        there = path.exists() or path.with_name(path.name + DAMAGED).exists()
+        at = read_whole(path, _moment)
+        return 0.0 if at is None and there else at
 
     def save_fence(self, at: float) -> None:
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self.path / "fence.new"
-        draft.write_text(repr(at))
-        draft.replace(self.path / "fence")
+        self.create()
+        write_whole(self.path / "fence", repr(at))
 
     def lock(self) -> int | None:
         """The descriptor that holds the run's lock, None while a supervisor holds it. Closing it lets go."""
@@ -106,6 +131,8 @@ def directory_name(name: str) -> str:
 
 def lock(path: Path) -> int | None:
     """Take the file's lock without waiting: its descriptor, or None when somebody else holds it."""
+    if path.is_dir():
+        put_aside(path, "a directory")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,19 +142,8 @@ def lock(path: Path) -> int | None:
     return descriptor
 
 
-def _read(shape: type[Shape], path: Path) -> Shape | None:
-    try:
-        return parse_as(shape, path.read_bytes())
-    except FileNotFoundError:
-        return None
-
-
-def _write(value: BaseModel, path: Path, *, lasting: bool = True) -> None:
-    """All of the file or nothing of it, whenever the machine stops."""
-    draft = path.with_suffix(".new")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(to_json(value))
-        if lasting:
-            file.flush()
-            os.fsync(file.fileno())
-    draft.replace(path)
+def _moment(content: bytes) -> float:
+    at = float(content)
+    if not math.isfinite(at):
+        raise ValueError("not a moment")
+    return at

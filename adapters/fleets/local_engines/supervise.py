@@ -6,58 +6,54 @@ no moment at which the run is nobody's. Secrets come by standard input: its own 
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-from pydantic import ConfigDict, Field
 
 import adapters
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable
 from factory_core.intake.payload import parse_as
-from factory_core.work_item import Frozen
 
 from . import workspace
-from .commit_messages import clean_messages
-from .engine import QUESTION, Ending, Seen
+from .commands import Shell, way_out
+from .engine import Ending, Seen, ended_by, short
 from .engines import ENGINES
-from .git import GitFailed
-from .processes import adopt_orphans, end_descendants
+from .errand import Errand
+from .faults import GIT, SYSTEM, Cause, Machine, cause_of
+from .git import GitFailed, Headers, credential_file
+from .processes import adopt_orphans, keep_private
+from .question import question_in
+from .rounds import Rounds
 from .run_files import RunFiles, directory_name
+from .wall import Bubblewrap, Reach
 from .watchdog import Ended, Watchdog
 
+log = logging.getLogger(__name__)
 
-class Errand(Frozen):
-    """What the supervisor must know beside the order; never stored, and never in an error's words."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    home: Path
-    engine: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str]  # the engine's, all of it
-    git_environment: Mapping[str, str]
-    credential: Mapping[str, str] = Field(default_factory=dict)  # for git, when it speaks with the code host
-    vendor: str = ""  # whose credential that is
-    idle_after: timedelta
-    grace: timedelta
+_WRITE_FOR = timedelta(minutes=10)
+"""How long a result that cannot be written is tried again: nobody else knows what the run came to."""
 
 
-def spawn(run: RunFiles, held: int, errand: Errand) -> None:
+def spawn(run: RunFiles, held: int, errand: Errand, clone_url: str, credential: Headers) -> None:
     """Start the supervisor, which takes the open lock over; it detaches itself, so that nobody must wait for it."""
     try:
-        with run.log.open("ab") as output:
+        with run.log.open("ab") as output, credential_file(credential, clone_url) as secret:
+            given = errand.model_copy(update={"credential": secret})
             subprocess.run(  # noqa: S603
                 [sys.executable, "-m", "adapters.fleets.local_engines.supervise", str(run.path)],
-                input=errand.model_dump_json().encode(), stdout=output, stderr=output, check=True, timeout=60,
+                input=given.model_dump_json().encode(), stdout=output, stderr=output, check=True, timeout=60,
                 cwd=Path(adapters.__file__).parents[1], env=dict(errand.git_environment),
-                pass_fds=(held,), start_new_session=True,
+                pass_fds=(held,) if secret < 0 else (held, secret), start_new_session=True,
             )  # fmt: skip
     except (subprocess.SubprocessError, OSError) as error:
         why = f"{type(error).__name__}, see {run.log}"
@@ -67,6 +63,8 @@ def spawn(run: RunFiles, held: int, errand: Errand) -> None:
 
 
 def main() -> None:
+    keep_private()  # an agent of the same user could read the errand in our memory
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     run = RunFiles(Path(sys.argv[1]))
     errand = parse_as(Errand, sys.stdin.buffer.read())
     order = run.order()
@@ -76,68 +74,103 @@ def main() -> None:
     if os.fork():  # the server waits for this process only: nobody must reap the supervisor
         os._exit(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    signal.signal(signal.SIGTERM, lambda *_: run.stop.touch())
+    signal.signal(signal.SIGTERM, lambda *_: watchdog.stop())
     adopt_orphans()
-    run.save_result(supervise(run, order, errand, watchdog))
+    report = _supervised(run, order, errand, watchdog)
+    _until_written(run, lambda: run.save_seen(watchdog.seen))
+    _until_written(run, lambda: run.save_result(report))
+
+
+def _supervised(run: RunFiles, order: RunOrder, errand: Errand, watchdog: Watchdog) -> RunReport:
+    """The report, whatever happens: a fault of the supervisor itself is a reason, too."""
+    try:
+        return supervise(run, order, errand, watchdog)
+    except Exception as error:
+        log.exception("the supervisor failed")
+        why = f"the supervisor failed: {type(error).__name__}: {short(str(error), 300)}"
+        return _report(order, watchdog.report, watchdog.seen, Ending(RunStatus.FAILED, why), [])
+
+
+def _until_written(run: RunFiles, write: Callable[[], None]) -> None:
+    """While the disk is full or read-only, the run's lock stays held, so that nobody takes the run for lost."""
+    end = time.monotonic() + _WRITE_FOR.total_seconds()
+    while True:
+        try:
+            return write()
+        except OSError as error:
+            log.warning("what the run came to cannot be written: %s", error)
+            if time.monotonic() > end or not run.path.is_dir():
+                return None
+            time.sleep(2.0)
 
 
 def supervise(run: RunFiles, order: RunOrder, errand: Errand, watchdog: Watchdog) -> RunReport:
     """The whole run, from the work tree to the report."""
-    space = workspace.Workspace(errand.home, order, errand.git_environment, errand.credential, watchdog.tick)
-    lost = ""
+    engine = ENGINES[errand.engine].at(errand.program)
+    space = workspace.Workspace(
+        errand.home,
+        order,
+        errand.git_environment,
+        watchdog.tick,
+        errand.credential,
+        errand.checkout,
+        errand.enclosure.wall,
+    )
+    lost, machine, said, outer = "", Machine.now(), list[str](), errand.enclosure
     try:
-        with space.alone(space.tree):
-            ending = _work(run, order, errand, watchdog, space)
+        out = way_out(outer.wall, outer.network, watchdog, secrets.token_urlsafe(16))
+        with space.alone(space.tree), _home(run, errand) as home, out as network:
+            own = Reach(home=home) if isinstance(outer.wall, Bubblewrap) else Reach()
+            reach = space.reach.plus(outer.reach).plus(own).plus(network)
+            shell = Shell(space, watchdog, errand, home)
+            ending = Rounds(run, order, errand, engine, watchdog, space, shell, reach, said).play()
     except Ended as ended:
-        ending = Ending(ended.status, ended.why)
+        ending = ended.ending
     except GitFailed as error:
-        ending = Ending(RunStatus.FAILED, f"git: {error}"[:500])
+        ending = _failed(f"git: {error}"[:500], None if error.unauthorised else cause_of(GIT, str(error)))
         lost = errand.vendor if error.unauthorised else ""
-    seen = watchdog.finish()
-    run.save_seen(seen)
-    report = _report(watchdog.report, seen, ending)
-    return report.model_copy(update={"lost": lost, "session": order.resume}) if lost else report
+    except OSError as error:
+        log.exception("a file of the run cannot be used")
+        why = f"{error.filename or run.path}: {error.strerror or error}"[:500]
+        ending = _failed(why, cause_of(SYSTEM, why))
+    if ending.status is RunStatus.FAILED and not lost:
+        ending = _failed(ending.why, machine.cause(errand.home))
+    report = _report(order, watchdog.report, watchdog.finish(), ending, said)
+    began = bool(order.task) and not lost and not (ending.fault and report.usage.output_tokens == 0)
+    return report.model_copy(update={"lost": lost} | ({} if began else {"session": order.resume}))
 
 
-def _work(run: RunFiles, order: RunOrder, errand: Errand, watchdog: Watchdog, space: workspace.Workspace) -> Ending:
-    workspace.prepare(space)
-    exit_code = _engine(run, errand, watchdog, space.tree)
-    ending = ENGINES[errand.engine].verdict(watchdog.finish(), exit_code, _tail(run.errors), datetime.now(UTC))
-    if ending.status is not RunStatus.SUCCEEDED:
-        return ending
-    clean_messages(space)
-    return ending if workspace.conclude(space) else Ending(RunStatus.NO_CHANGE, ending.why)
+def _failed(why: str, cause: Cause | None) -> Ending:
+    return ended_by(cause, why) if cause else Ending(RunStatus.FAILED, why)
 
 
-def _engine(run: RunFiles, errand: Errand, watchdog: Watchdog, tree: Path) -> int:
-    """Run the engine to its end, or until the watchdog raises Ended; nothing that it started is alive afterwards."""
-    with run.task.open("rb") as task, run.output.open("ab") as output, run.errors.open("ab") as errors:
-        try:
-            process = subprocess.Popen(  # noqa: S603
-                errand.command, cwd=tree, env=dict(errand.environment),
-                stdin=task, stdout=output, stderr=errors, start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise Ended(RunStatus.FAILED, f"{errand.command[0]} cannot be started: {error.strerror}") from error
+@contextlib.contextmanager
+def _home(run: RunFiles, errand: Errand) -> Iterator[Path]:
+    """What the run's commands see as their home behind the wall: their caches, until its end."""
+    for path in errand.enclosure.reach.own_paths if isinstance(errand.enclosure.wall, Bubblewrap) else ():
+        if not path.suffix:  # an engine that is used for the first time makes its directory, and is to find it again
+            with contextlib.suppress(OSError):
+                path.mkdir(mode=0o700)
+    home = run.path / "home"
+    home.mkdir(exist_ok=True, mode=0o700)
     try:
-        watchdog.running()
-        while process.poll() is None:
-            watchdog.tick()
-            time.sleep(0.05)
-        return process.returncode
+        yield home
     finally:
-        end_descendants(errand.grace.total_seconds())
+        shutil.rmtree(home, ignore_errors=True)
 
 
-def _report(last: RunReport, seen: Seen, ending: Ending) -> RunReport:
+def _report(order: RunOrder, last: RunReport, seen: Seen, ending: Ending, said: Sequence[str]) -> RunReport:
+    """`said` are the agent's last words of each round, of which the newest may be in `seen` alone."""
     now = datetime.now(UTC)
-    words = seen.words
-    if ending.status is RunStatus.ASKED:
-        words = words.strip().removeprefix(QUESTION).strip()
-    return last.model_copy(
-        update={
+    summary = "\n\n".join(dict.fromkeys(filter(None, (*said, seen.words))))
+    words = question_in(seen.words) if ending.status is RunStatus.ASKED else summary
+    return RunReport(
+        **{
+            **dict(last),
             "status": ending.status, "why": ending.why, "retry_at": ending.retry_at, "words": words,
-            "ended_at": now, "alive_at": now, "session": seen.session, "usage": seen.usage,
+            "fault": ending.fault or ("machine" if ending.status is RunStatus.LOST else ""), "fix": ending.fix,
+            "ended_at": now, "alive_at": now, "session": seen.session,
+            "usage": seen.usage.within(order.max_usd),
         }
     )  # fmt: skip
 
@@ -147,11 +180,7 @@ def _before(run: RunFiles, order: RunOrder) -> Seen:
     if not order.resume or not order.previous_run:
         return Seen()
     total = RunFiles(run.path.with_name(directory_name(order.previous_run))).seen().total
-    return Seen(before=total, total=total)
-
-
-def _tail(path: Path, size: int = 2000) -> str:
-    return path.read_bytes()[-size:].decode(errors="replace")
+    return Seen(total=total)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from .protocol import (
 )
 
 PATIENCE = httpx2.Timeout(10.0, read=60.0)  # a claim is held open for a while
-MOST_WORDS = 20_000  # of the agent's last words
+LONGEST_PAUSE = 3600.0  # seconds, whatever Retry-After says
 
 Shape = TypeVar("Shape", bound=Frozen)
 
@@ -46,11 +46,11 @@ class FactoryClient:
 
     async def heartbeat(self, run_id: str, epoch: int, report: RunReport, tail: Sequence[str]) -> HeartbeatAnswer:
         lines = tuple(line[:LONGEST_LINE] for line in tail[-MOST_LINES:])
-        said = Heartbeat(worker=self.worker, epoch=epoch, report=_short(report), tail=lines)
+        said = Heartbeat(worker=self.worker, epoch=epoch, report=report, tail=lines)
         return await self._post(f"runs/{run_id}/heartbeat", said, HeartbeatAnswer)
 
     async def report(self, run_id: str, epoch: int, report: RunReport, head: str) -> None:
-        said = Report(worker=self.worker, epoch=epoch, report=_short(report), head=head)
+        said = Report(worker=self.worker, epoch=epoch, report=report, head=head)
         await self._post(f"runs/{run_id}/report", said, ReportAnswer)
 
     async def _post(self, path: str, said: Request, shape: type[Shape]) -> Shape:
@@ -79,12 +79,8 @@ def _problem(answer: httpx2.Response) -> Problem:
     if answer.status_code < 500 and answer.status_code not in (408, 425, 429):
         return Refused("The factory refused what this worker said", why=why, fix="factory worker --help")
     after = answer.headers.get("retry-after", "")
-    return _later(why, float(after) if after.isascii() and after.isdigit() else None)
+    return _later(why, min(float(after), LONGEST_PAUSE) if after.isascii() and after.isdigit() else None)
 
 
 def _later(why: str, after: float | None = None) -> Retryable:
     return Retryable("The factory does not answer", why=why, fix="factory worker --help", after=after)
-
-
-def _short(report: RunReport) -> RunReport:
-    return report.model_copy(update={"words": report.words[:MOST_WORDS], "why": report.why[:2_000]})

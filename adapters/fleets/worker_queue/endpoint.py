@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from factory_core.dispatch.queued_run import QueuedRun, Worker, order_for
+from factory_core.dispatch.reported import MOST_WHY
 from factory_core.errors import BadSignature, NotFound, Problem, Refused, TooLarge
 from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
 from factory_core.intake.payload import parse_as
@@ -26,6 +27,7 @@ from .protocol import (
     ClaimAnswer,
     Heartbeat,
     HeartbeatAnswer,
+    Held,
     Offered,
     Report,
     ReportAnswer,
@@ -67,6 +69,14 @@ class WorkerEndpoint:
         self._hold, self._wait, self._again = hold, wait, again
         self._taken = claim or leases.claim
 
+    def knows(self, request: HttpRequest) -> bool:
+        """Does it carry one of the tokens? Its body is not looked at."""
+        try:
+            refuse_stranger(self._tokens, request)
+        except BadSignature:
+            return False
+        return True
+
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request. Whoever has no good token learns nothing but that."""
         try:
@@ -86,8 +96,24 @@ class WorkerEndpoint:
             )
         run_id, verb = found.groups()
         if verb == "heartbeat":
-            return await self._heartbeat(run_id, _read(Heartbeat, request))
-        return await self._report(run_id, _read(Report, request))
+            said = await self._read_of(Heartbeat, request, run_id, self._leases.refuse_heartbeat)
+            return await self._heartbeat(run_id, said)
+        return await self._report(run_id, await self._read_of(Report, request, run_id, self._leases.quarantine))
+
+    async def _read_of(
+        self,
+        shape: type[Shape],
+        request: HttpRequest,
+        run_id: str,
+        note: Callable[[str, Worker, int, str], Awaitable[None]],
+    ) -> Shape:
+        """What a worker says of a run that it holds. Where only that it does can be read, `note` keeps the reason."""
+        try:
+            return _read(shape, request)
+        except Refused as problem:
+            if held := _holder(request):
+                await note(run_id, _worker(held.worker), held.epoch, problem.why)
+            raise
 
     async def _claim(self, asked: Claim) -> ClaimAnswer:
         left, worker = self._hold.total_seconds(), _worker(asked.worker)
@@ -135,12 +161,22 @@ def _stranger() -> BadSignature:
 
 
 def _worker(said: Speaker) -> Worker:
-    return Worker(id=said.id, name=said.name, version=said.version, engines=said.engines, slots=said.slots)
+    return Worker(
+        id=said.id, name=said.name, version=said.version, engines=said.engines, slots=said.slots, can=said.can
+    )
 
 
 def _offered(run: QueuedRun) -> Offered:
     assert run.order is not None  # an offered run has one
     return Offered(epoch=run.epoch, order=order_for(run, run.order), elsewhere=run.home not in ("", run.holder))
+
+
+def _holder(request: HttpRequest) -> Held | None:
+    """Whose word it is, where that much can be read."""
+    try:
+        return parse_as(Held, request.body) if len(request.body) <= LARGEST else None
+    except ValidationError:
+        return None
 
 
 def _read(shape: type[Shape], request: HttpRequest) -> Shape:
@@ -154,6 +190,6 @@ def _read(shape: type[Shape], request: HttpRequest) -> Shape:
         where = ".".join(map(str, first["loc"])) or "the body"
         raise Refused(
             f"a {shape.__name__.lower()} that cannot be read",
-            why=f"{where}: {first['msg']}",
+            why=f"{where}: {first['msg']}"[:MOST_WHY],
             fix="In the shell: run workers of the factory's own release",
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -9,8 +10,8 @@ import socket
 from pathlib import Path
 
 from factory_core.errors import Refused
-from factory_core.intake.payload import parse_as
 
+from ..local_engines.durable_files import cannot_write, read_model, read_whole, write_model, write_whole
 from ..local_engines.run_files import directory_name, lock
 from .protocol import Offered
 
@@ -29,19 +30,19 @@ class Kept:
         self.worker_id = _own_id(home / "worker-id")
 
     def claims(self) -> list[Offered]:
-        return [parse_as(Offered, path.read_bytes()) for path in sorted(self._claims.glob("*.json"))]
+        """Without those that are damaged: the factory gives their runs to another worker when the lease is over."""
+        read = (read_model(path, Offered) for path in sorted(self._claims.glob("*.json")))
+        return [claim for claim in read if claim]
 
     def keep(self, claim: Offered) -> None:
-        path = self._path(claim.order.run_id)
-        draft = path.with_suffix(".new")
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(claim.model_dump_json())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        """Raises Retryable when it cannot be written."""
+        with cannot_write(self._claims):
+            write_model(self._path(claim.order.run_id), claim)
 
     def drop(self, run_id: str) -> None:
-        self._path(run_id).unlink(missing_ok=True)
+        """One that cannot be removed is refused by the factory at the next start."""
+        with contextlib.suppress(OSError):
+            self._path(run_id).unlink(missing_ok=True)
 
     def close(self) -> None:
         os.close(self._lock)
@@ -52,7 +53,18 @@ class Kept:
 
 def _own_id(path: Path) -> str:
     """Made once: the factory knows by it where the work trees of an item are."""
-    if not path.exists():
-        name = re.sub(r"[^\w.-]+", "-", socket.gethostname(), flags=re.ASCII)[:60]
-        path.write_text(f"{name}-{secrets.token_hex(4)}")
-    return path.read_text().strip()
+    known = read_whole(path, _worker_id)
+    if known:
+        return known
+    name = re.sub(r"[^\w.-]+", "-", socket.gethostname(), flags=re.ASCII)[:60]
+    made = f"{name}-{secrets.token_hex(4)}"
+    with cannot_write(path.parent):
+        write_whole(path, made)
+    return made
+
+
+def _worker_id(content: bytes) -> str:
+    worker = content.decode().strip()
+    if not re.fullmatch(r"[\w.-]{8,100}", worker, re.ASCII):
+        raise ValueError("not a worker's id")
+    return worker

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from factory_core.config import Workers
 from factory_core.dispatch import queued_run as steps
 from factory_core.dispatch.queued_run import QueuedRun, RunState, Worker
 from factory_core.dispatch.run import RunReport, RunStatus
-from factory_core.errors import Problem, StoreUnavailable, Terminal, UnreadableRecord, VersionConflict
+from factory_core.errors import Problem, Terminal, VersionConflict
 from factory_core.ports import Clock
 from factory_core.run_queue import RunQueue
 
 LOOKED_AT = 100  # runs of the line in one look
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=10)  # between two looks at a run in trouble
 
 logger = logging.getLogger("factory.workers")
 T = TypeVar("T")
@@ -27,12 +29,24 @@ class Look(NamedTuple):
     waits: bool = False
 
 
+class Trouble(NamedTuple):
+    """A run that could not be looked at, so often in a row, and when that is tried again."""
+
+    failures: int
+    again: datetime
+
+
 class Leases:
-    """One tenant's. Set `finished` before use: it is awaited for each run that ended, and once more after a crash."""
+    """One tenant's. Set `finished` before use: it is awaited for each run that ended, at least once, with one report.
+
+    `began` is awaited at most once for each run that a worker confirmed; a crash or a failure may lose that.
+    """
 
     def __init__(self, queue: RunQueue, clock: Clock, rules: Workers) -> None:
         self.queue, self.clock, self.rules = queue, clock, rules
         self.finished: Callable[[RunReport], Awaitable[None]] = _nobody
+        self._troubles: dict[str, Trouble] = {}
+        self.began: Callable[[RunReport], Awaitable[None]] = _ignore
 
     async def heard(self, worker: Worker) -> None:
         """The worker is there."""
@@ -40,11 +54,14 @@ class Leases:
 
     async def claim(self, worker: Worker) -> QueuedRun | None:
         """The run that has waited longest for such a worker, offered to it; None when there is none."""
-        for run_id in await self.queue.due_runs(self.clock(), LOOKED_AT):
-            look = await _isolated(run_id, self.offer(run_id, worker))
-            if look and look.offered:
+        for run_id in await self._due():
+            if (look := await self.try_offer(run_id, worker)) and look.offered:
                 return look.offered
         return None
+
+    async def try_offer(self, run_id: str, worker: Worker) -> Look | None:
+        """The same as offer(); None for a run in trouble, whose turn comes again."""
+        return await self._isolated(run_id, self.offer(run_id, worker))
 
     async def offer(self, run_id: str, worker: Worker, *, sent: bool = False) -> Look:
         """Offer this run to the worker, if it is in line for such a one; `sent`: that was started for this run."""
@@ -62,13 +79,35 @@ class Leases:
         self, run_id: str, worker: Worker, epoch: int, said: RunReport, tail: Sequence[str]
     ) -> QueuedRun:
         """Raises RunLost when the worker must end its agent; `stop_wanted` in the answer asks for the same."""
-        now = self.clock()
-        return await self._held(run_id, lambda run: steps.heartbeat(run, worker.id, epoch, said, tail, now, self.rules))
+        now, confirms = self.clock(), False
+
+        def beat(run: QueuedRun) -> QueuedRun:
+            nonlocal confirms
+            confirms = run.state is RunState.OFFERED
+            return steps.heartbeat(run, worker.id, epoch, said, tail, now, self.rules)
+
+        run = await self._held(run_id, beat)
+        if confirms and run.report:
+            await self._isolated(run_id, self.began(run.report))
+        return run
 
     async def report(self, run_id: str, worker: Worker, epoch: int, said: RunReport, head: str) -> None:
-        """Return when the end is saved and told. Raises RunLost."""
+        """Return when the end is saved, and told; where its item is in trouble, the tick tells it. Raises RunLost."""
         now = self.clock()
-        await self._told(await self._held(run_id, lambda run: steps.report(run, worker.id, epoch, said, head, now)))
+        run = await self._held(run_id, lambda run: steps.report(run, worker.id, epoch, said, head, now))
+        await self._isolated(run_id, self._told(run))
+
+    async def refuse_heartbeat(self, run_id: str, worker: Worker, epoch: int, why: str) -> None:
+        """Its holder's heartbeat cannot be read: it keeps no lease, and the reason is kept. Raises RunLost."""
+        await self._held(run_id, lambda run: steps.refuse_heartbeat(run, worker.id, epoch, why))
+        logger.error("%s: the heartbeat of %s cannot be read: %s", run_id, worker.id, why, extra={"action": "leases"})
+
+    async def quarantine(self, run_id: str, worker: Worker, epoch: int, why: str) -> None:
+        """Its holder's last word cannot be read: the run ends with that reason. Raises RunLost."""
+        now = self.clock()
+        run = await self._held(run_id, lambda run: steps.quarantine(run, worker.id, epoch, why, now))
+        logger.error("%s: the report of %s cannot be read: %s", run_id, worker.id, why, extra={"action": "leases"})
+        await self._isolated(run_id, self._told(run))
 
     async def gone(self, run_id: str, epoch: int, status: RunStatus, why: str) -> None:
         """The machine that was started for the run is no more. Returns when that is saved, and an end is told."""
@@ -83,8 +122,7 @@ class Leases:
 
     async def settle_due(self) -> Sequence[str]:
         """For the host's tick: leases that have run out, ends that were not told. Which runs are in line after that."""
-        due = await self.queue.due_runs(self.clock(), LOOKED_AT)
-        settled = [await _isolated(run_id, self.settle(run_id)) for run_id in due]
+        settled = [await self._isolated(run_id, self.settle(run_id)) for run_id in await self._due()]
         return [run.run_id for run in settled if run and run.state is RunState.WAITING]
 
     async def change(self, run_id: str, step: Callable[[QueuedRun], QueuedRun]) -> QueuedRun | None:
@@ -105,6 +143,32 @@ class Leases:
             raise steps.lost(run_id, "nobody here knows it")
         return run
 
+    async def _due(self) -> Sequence[str]:
+        """The runs to look at. One in trouble is looked at ever less often, and keeps no other from its turn."""
+        now = self.clock()
+        due = await self.queue.due_runs(now, LOOKED_AT + len(self._troubles))
+        self._troubles = {run_id: self._troubles[run_id] for run_id in due if run_id in self._troubles}
+        waits = {run_id for run_id, trouble in self._troubles.items() if now < trouble.again}
+        return [run_id for run_id in due if run_id not in waits][:LOOKED_AT]
+
+    async def _isolated(self, run_id: str, work: Awaitable[T]) -> T | None:
+        """None when it fails, whatever the reason: that is the run's alone. A store that is away is away for all."""
+        try:
+            done = await work
+        except Exception as error:
+            if isinstance(error, Problem) and error.everywhere:
+                raise
+            before = self._troubles.get(run_id, Trouble(0, self.clock()))
+            pause = min(FIRST_PAUSE * 2 ** min(before.failures, 20), LONGEST_PAUSE)
+            self._troubles[run_id] = Trouble(before.failures + 1, self.clock() + pause)
+            if isinstance(error, Problem):
+                logger.error("%s: %s: %s", run_id, error.what, error.why, extra={"action": "leases"})
+            else:
+                logger.exception("%s is passed over", run_id, extra={"action": "leases"})
+            return None
+        self._troubles.pop(run_id, None)
+        return done
+
     async def _told(self, run: QueuedRun) -> QueuedRun:
         if run.state is not RunState.ENDED or run.told or run.report is None:
             return run
@@ -112,15 +176,8 @@ class Leases:
         return await self.change(run.run_id, steps.told) or run
 
 
-async def _isolated(run_id: str, work: Awaitable[T]) -> T | None:
-    """None for a run that is in trouble: the others have their turn. A store that is away is away for all of them."""
-    try:
-        return await work
-    except Problem as problem:
-        if isinstance(problem, StoreUnavailable) and not isinstance(problem, UnreadableRecord):
-            raise
-        logger.error("%s: %s: %s", run_id, problem.what, problem.why, extra={"action": "leases"})
-        return None
+async def _ignore(report: RunReport) -> None:
+    """Who looks at runs by itself needs no word of their beginning."""
 
 
 async def _nobody(report: RunReport) -> None:

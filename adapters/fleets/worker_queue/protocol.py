@@ -11,14 +11,19 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from factory_core.dispatch.queued_run import LONGEST_LINE, MOST_LINES
+from factory_core.dispatch.reported import Sha
 from factory_core.dispatch.run import ENDED, RunOrder, RunReport
 from factory_core.errors import Refused
 from factory_core.work_item import Frozen
 
 SCHEMA: Literal["factory.worker/1"] = "factory.worker/1"
-LARGEST = 256 * 1024  # bytes of a worker's request
+LARGEST = 1024 * 1024  # bytes of a worker's request: the longest texts in it, were each character escaped
 SAFE = r"^[\w.-]*$"  # lengths stand beside it: a counted class of Unicode takes tenths of a second to compile
 
+CAN = ("checks", "protected-paths")
+"""What a worker of this release can beyond starting an engine; a run that needs more is left to others."""
+
+Epoch = Annotated[int, Field(strict=True, ge=1, le=2**53)]
 Name = Annotated[str, StringConstraints(max_length=100)]
 Line = Annotated[str, StringConstraints(max_length=LONGEST_LINE)]
 
@@ -31,6 +36,7 @@ class Speaker(Frozen):
     version: Name = ""
     engines: tuple[Name, ...] = Field(default=(), max_length=20)
     slots: int = Field(default=1, ge=1, le=1000)
+    can: tuple[Name, ...] = Field(default=(), max_length=20)
 
 
 class Request(Frozen):
@@ -44,20 +50,25 @@ class Claim(Request):
     run: Annotated[str, StringConstraints(pattern=SAFE, max_length=200)] = ""
 
 
-class Heartbeat(Request):
+class Held(Request):
+    """What a worker says of a run that it holds under this epoch. Whose word it is counts also where the rest of it
+    cannot be read."""
+
+    epoch: Epoch
+
+
+class Heartbeat(Held):
     """I have it, and this is how far it is. The first one, before the agent is started, confirms the offer."""
 
-    epoch: int
     report: RunReport
     tail: tuple[Line, ...] = Field(default=(), max_length=MOST_LINES)
 
 
-class Report(Request):
+class Report(Held):
     """It ended; `head` is the sha that was pushed, when there was something to push."""
 
-    epoch: int
     report: RunReport
-    head: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$")] = ""
+    head: Sha = ""
 
 
 class Offered(Frozen):
@@ -71,7 +82,7 @@ class Offered(Frozen):
 class ClaimAnswer(Frozen):
     schema_: Literal["factory.worker/1"] = Field(default=SCHEMA, alias="schema")
     run: Offered | None = None
-    retry_after_s: float = 0.0  # when to ask again
+    retry_after_s: float = Field(default=0.0, ge=0, le=3600)  # when to ask again
 
 
 class HeartbeatAnswer(Frozen):
@@ -79,8 +90,8 @@ class HeartbeatAnswer(Frozen):
 
     schema_: Literal["factory.worker/1"] = Field(default=SCHEMA, alias="schema")
     stop: bool = False
-    lease_s: float
-    heartbeat_s: float
+    lease_s: float = Field(ge=0, le=30 * 86_400)
+    heartbeat_s: float = Field(gt=0, le=30 * 86_400)
 
 
 class ReportAnswer(Frozen):

@@ -13,11 +13,13 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from factory_core.dispatch import circuit
+from factory_core.dispatch.batch import Batch, Circuit
 from factory_core.dispatch.queued_run import RunLost
-from factory_core.dispatch.run import ENDED, RunOrder, RunReport, RunStatus
-from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
+from factory_core.dispatch.run import ENDED, RunOrder, RunReport, RunStatus, unstarted
+from factory_core.errors import ConnectionLost, EngineUnavailable, Problem, Retryable, Terminal
 
 from ..local_engines.boot_clock import boot_clock
 from ..local_engines.fleet import LocalFleet
@@ -61,6 +63,8 @@ class QueueWorker:
     ) -> None:
         self._client, self._fleet, self._kept, self._slots, self._clock = client, fleet, kept, slots, clock
         self._patience = float("inf")  # seconds that a run may wait for a credential here
+        self._engines, self._circuits = client.worker.engines, Batch()  # of the engines that cannot work here
+        self._host = kept.worker_id
         self._held: dict[str, Held] = {}
         self._holding: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
@@ -73,7 +77,8 @@ class QueueWorker:
 
         The first contact may raise what only a person can mend (NeedsPerson, Refused); later, everything is weather.
         """
-        self._patience = ONE_RUN_WAITS if once else self._patience
+        if once:  # a machine that was started for one run: the next one has another
+            self._patience, self._host = ONE_RUN_WAITS, ""
         for claim in self._kept.claims():
             self._hold(claim)
         await self._fleet.adopt()
@@ -91,7 +96,8 @@ class QueueWorker:
         held = self._held.get(report.run_id)
         if held is None or held.lost:
             return
-        report, head = await self._published(held, report)
+        report, head = await self._published(held, report.model_copy(update={"host": self._host}))
+        self._note_engine(held, report)
         try:
             await self._client.report(report.run_id, held.claim.epoch, report, head)
             _say(held, f"ended: {report.status}", report.why)
@@ -108,10 +114,13 @@ class QueueWorker:
         while True:
             await self._has_room()
             if self._clock() - tidied > TIDY_EVERY:
-                await self._fleet.forget_old(KEEP)
+                await self._tidy()
                 tidied = self._clock()
             try:
+                self._client.worker = self._client.worker.model_copy(update={"engines": self._working_engines()})
                 answer = await self._client.claim(only)
+                if answer.run:
+                    self._kept.keep(answer.run)
             except Problem as problem:
                 if not known and (once or not isinstance(problem, Retryable)):
                     raise
@@ -119,12 +128,17 @@ class QueueWorker:
                 continue
             known, delay = True, 1.0
             if answer.run:
-                self._kept.keep(answer.run)
                 self._hold(answer.run)
             if once:
                 return
             if not answer.run:
                 await asyncio.sleep(answer.retry_after_s)
+
+    async def _tidy(self) -> None:
+        try:
+            await self._fleet.forget_old(KEEP)
+        except Problem as problem:
+            log.warning("old work trees are not removed: %s: %s", problem.what, problem.why)
 
     async def _has_room(self) -> None:
         """While a run waits for a credential, others would wait here, too: they are left to other workers."""
@@ -134,6 +148,7 @@ class QueueWorker:
 
     def _hold(self, claim: Offered) -> None:
         held = self._held[claim.order.run_id] = Held(claim)
+        self._circuits = circuit.probed_by(self._circuits, claim.order.work_item_id, claim.order.engine)
         task = asyncio.create_task(self._keep(held), name=f"hold {claim.order.run_id}")
         self._holding.add(task)
         task.add_done_callback(self._note_end)
@@ -168,7 +183,7 @@ class QueueWorker:
         run_id, asked = held.order.run_id, self._clock()
         known = await self._fleet.look(run_id)
         tail = await self._fleet.tail(run_id)
-        report = (known or _starting(held.order)).model_copy(update={"lost": held.waits_for})
+        report = (known or _starting(held.order)).model_copy(update={"lost": held.waits_for, "host": self._host})
         answer = await self._client.heartbeat(run_id, held.claim.epoch, report, tail)
         held.fence = asked + answer.lease_s * TRUSTED
         self._fleet.fence(run_id, held.fence)
@@ -197,8 +212,34 @@ class QueueWorker:
             if not self._waits_too_long(held, problem):
                 raise
             await self.finished(_ended(order, RunStatus.FAILED, problem.why, lost=problem.provider))
+        except EngineUnavailable as problem:
+            await self.finished(unstarted(order, problem))
         except Terminal as problem:
             await self.finished(_ended(order, RunStatus.FAILED, f"{problem.what}: {problem.why}"))
+
+    def _working_engines(self) -> tuple[str, ...]:
+        """Without those that cannot work here; when its clock has passed, such an engine gets one run."""
+        now, at_work = datetime.now(UTC), {held.order.engine for held in self._held.values()}
+        open_circuits = self._circuits.circuits.values()
+        paused = {one.engine for one in open_circuits if now < one.retry_at or one.engine in at_work}
+        return tuple(engine for engine in self._engines if engine not in paused)
+
+    def _note_engine(self, held: Held, report: RunReport) -> None:
+        """By how a run ended here: runs of an engine that cannot work are left to other workers."""
+        now, item, engine = datetime.now(UTC), held.order.work_item_id, held.order.engine
+        before = self._circuits.circuits.get(engine)
+        if report.status is RunStatus.LIMITED:
+            fault = Circuit(
+                engine=engine, fault=report.fault, why=report.why, fix=report.fix, since=now,
+                retry_at=report.retry_at or now,
+            )  # fmt: skip
+            self._circuits = circuit.opened(self._circuits, item, fault, now)
+            if before is None:
+                log.error("%s cannot work here: %s. Fix: %s", engine, report.why, report.fix or circuit.FIX)
+        elif report.status not in (RunStatus.LOST, RunStatus.STOPPED):
+            self._circuits = circuit.closed(self._circuits, item, engine, "")
+            if before and engine not in self._circuits.circuits:
+                log.warning("%s works here again", engine)
 
     async def _published(self, held: Held, report: RunReport) -> tuple[RunReport, str]:
         if report.status is not RunStatus.SUCCEEDED:
@@ -235,9 +276,9 @@ class QueueWorker:
     async def _let_go(self, held: Held, why: str) -> None:
         _say(held, "is not ours any more", why)
         held.lost = True
-        known = await self._fleet.look(held.order.run_id)
-        if known is not None and known.status not in ENDED:
-            with contextlib.suppress(Retryable):  # its fence ends it, too
+        with contextlib.suppress(Retryable):  # its fence ends it, too
+            known = await self._fleet.look(held.order.run_id)
+            if known is not None and known.status not in ENDED:
                 await self._fleet.stop(held.order.run_id)
         self._drop(held)
 

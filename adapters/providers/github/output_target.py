@@ -7,7 +7,7 @@ from typing import Any
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.comments import commit_subject
-from factory_core.dispatch.pull_request import PullRequest
+from factory_core.dispatch.pull_request import FileChange, PullRequest
 from factory_core.dispatch.refusal import Refusal
 from factory_core.errors import Problem, Retryable, Terminal
 from factory_core.intake.payload import at, number, rows, text, truth
@@ -54,6 +54,15 @@ class GithubOutputTarget:
     async def read_pull_request(self, repository: str, number: int) -> PullRequest | None:
         """With the checks of its head, and all that was said; None when it is gone while the repository is not."""
         return await self._reader.read(repository, number)
+
+    async def compare(self, repository: str, base: str, head: str) -> tuple[FileChange, ...] | None:
+        try:
+            return await self._reader.compare(repository, base, head)
+        except Terminal:  # it does not show that to this token, or cannot
+            return None
+
+    async def required_checks(self, repository: str, base: str) -> tuple[str, ...] | None:
+        return await self._reader.required(repository, base)
 
     async def open_pull_request(self, repository: str, branch: str, base: str, title: str, body: str) -> PullRequest:
         """The branch is the key: when it already has one, open or merged, that is the answer."""

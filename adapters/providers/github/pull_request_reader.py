@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from factory_core.dispatch.merge_gate import FAILED, counted, missing_check
-from factory_core.dispatch.pull_request import PullRequest
+from factory_core.dispatch.pull_request import FileChange, PullRequest, paths_of
 from factory_core.errors import Terminal
 from factory_core.intake.payload import at, number, text, truth
 
@@ -26,6 +26,8 @@ from .together import together
 
 MOST_READS = 3  # of one that moves while it is read
 MOST_LOGS = 3
+MOST_KNOWN = 200  # pull requests whose files are remembered
+MOST_FILES, MOST_PATCH = 300, 200_000  # files that GitHub lists; characters of one's changed lines
 
 
 class Checked(NamedTuple):
@@ -34,6 +36,7 @@ class Checked(NamedTuple):
     results: tuple[Result, ...] | None
     suites: list[Any] | None = None
     tip: str | None = None
+    required: tuple[str, ...] | None = None
 
 
 class PullRequestReader:
@@ -41,6 +44,7 @@ class PullRequestReader:
 
     def __init__(self, client: GithubClient) -> None:
         self._client, self._permissions, self._logs = client, Permissions(client), JobLogs(client)
+        self._files: dict[tuple[str, ...], tuple[str, ...] | None] = {}
 
     async def read(self, repository: str, number: int) -> PullRequest | None:
         """None when it is gone while the repository is not."""
@@ -69,8 +73,9 @@ class PullRequestReader:
         if truth(pull, "merged"):
             return pull_request(repository, pull, read_at=read_at), None
         its, is_open = number(pull, "number"), text(pull, "state") == "open"
-        checked, reviews, inline, comments = await together(
+        checked, files, reviews, inline, comments = await together(
             self._checked(here, pull, is_open),
+            self._files_of(repository, pull, is_open),
             self._client.read_all(f"{here}/pulls/{its}/reviews"),
             self._comments(f"{here}/pulls/{its}/comments", number(pull, "review_comments")),
             self._comments(f"{here}/issues/{its}/comments", number(pull, "comments")),
@@ -82,6 +87,8 @@ class PullRequestReader:
             repository, pull, read_at=read_at,
             checks=None if results is None else tuple(result.check for result in results),
             head_since=since(results or (), checked.suites),
+            files=files,
+            required=checked.required,
             reviews=reviews_of(reviews, inline or [], people),
             comments=None if inline is None or comments is None else comments_of(comments, inline, people),
         )  # fmt: skip
@@ -105,11 +112,59 @@ class PullRequestReader:
             self._may_list(f"{here}/rules/{branch}"),
             self._may_read(f"{here}/{branch}"),
         )
-        protection = at(base, "protection", "required_status_checks")
-        if base is None or (protection is None and at(base, "protected") is not False):
-            protection = await self._may_read(f"{here}/{branch}/protection/required_status_checks")
+        protection = await self._protection(f"{here}/{branch}", base)
         results = results_of(runs, statuses, suites, workflows, required_checks(rules, protection), rules)
-        return Checked(results, suites, text(base, "commit", "sha"))
+        return Checked(results, suites, text(base, "commit", "sha"), _required(rules, protection, base))
+
+    async def required(self, repository: str, base: str) -> tuple[str, ...] | None:
+        """The checks that the branch requires; None where neither its rules nor its protection can be read."""
+        branch = f"branches/{quote(base, safe='')}"
+        here = f"/repos/{repository}"
+        rules, shown = await together(self._may_list(f"{here}/rules/{branch}"), self._may_read(f"{here}/{branch}"))
+        protection = await self._protection(f"{here}/{branch}", shown)
+        return _required(rules, protection, shown)
+
+    async def _protection(self, branch: str, shown: object) -> object:
+        """`required_status_checks` of the branch: as the branch shows it, else where only administrators may look."""
+        protection = at(shown, "protection", "required_status_checks")
+        if shown is None or (protection is None and at(shown, "protected") is not False):
+            return await self._may_read(f"{branch}/protection/required_status_checks")
+        return protection
+
+    async def _files_of(self, repository: str, pull: Any, is_open: bool) -> tuple[str, ...] | None:
+        """Under every name that they have or had. By the commits, which tell the same whatever is pushed meanwhile."""
+        head, _, base = _place(pull)
+        if not is_open or not head or not base:
+            return None
+        place = (repository, base, head)
+        if place not in self._files:
+            try:
+                found = await self.compare(repository, base, head)
+            except Terminal:
+                return None
+            if len(self._files) >= MOST_KNOWN:
+                self._files.clear()
+            self._files[place] = None if found is None else paths_of(found)
+        return self._files[place]
+
+    async def compare(self, repository: str, base: str, head: str) -> tuple[FileChange, ...] | None:
+        """What the head changes since it left the base; None when that is not known, or more than GitHub lists.
+
+        https://docs.github.com/rest/commits/commits#compare-two-commits: at most 300 files, all on the first page.
+        """
+        path = f"/repos/{repository}/compare/{quote(base, safe='')}...{quote(head, safe='')}"
+        files = at(await self._client.read(path, per_page=1, page=1), "files")
+        if not isinstance(files, list) or len(files) >= MOST_FILES or not all(text(one, "filename") for one in files):
+            return None
+        return tuple(
+            FileChange(
+                path=text(one, "filename"),
+                former=text(one, "previous_filename") if text(one, "status") == "renamed" else "",
+                sha="" if text(one, "status") == "removed" else text(one, "sha"),
+                patch=text(one, "patch")[:MOST_PATCH] or None,
+            )
+            for one in files
+        )
 
     async def _tip(self, here: str, base: str) -> str:
         return text(await self._may_read(f"{here}/branches/{quote(base, safe='')}"), "commit", "sha")
@@ -150,10 +205,18 @@ def _only_runs(results: Sequence[Result]) -> bool:
     )
 
 
+def _required(rules: list[Any] | None, protection: object, branch: object) -> tuple[str, ...] | None:
+    """None where nothing tells what the branch requires."""
+    if rules is None and protection is None and at(branch, "protected") is not False:
+        return None
+    return tuple(dict.fromkeys(check.name for check in required_checks(rules, protection)))
+
+
 def _place(pull: object) -> tuple[str, ...]:
     """What it would merge, and into what."""
     return text(pull, "head", "sha"), text(pull, "base", "ref"), text(pull, "base", "sha")
 
 
 def _read_elsewhere(shown: PullRequest) -> dict[str, Any]:
-    return {name: getattr(shown, name) for name in ("checks", "reviews", "comments", "head_since", "read_at")}
+    names = ("checks", "reviews", "comments", "head_since", "read_at", "files", "required")
+    return {name: getattr(shown, name) for name in names}

@@ -5,7 +5,9 @@ Which events exist and what they hold: docs.github.com/webhooks/webhook-events-a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -14,9 +16,12 @@ from factory_core.dispatch.events import PullRequestChanged
 from factory_core.dispatch.pull_request import PREFIX, item_of_body, item_of_branch, names_at
 from factory_core.errors import Refused
 from factory_core.intake.http import HttpRequest
-from factory_core.intake.payload import at, number, read_object, rows, text
-from factory_core.intake.signatures import refuse_unsigned, signed
+from factory_core.intake.payload import at, moment, number, read_object, rows, text
+from factory_core.intake.signatures import REMEMBERED, refuse_unsigned, signed
 from factory_core.ports import Inbound
+
+_DATED = ("comment", "pull_request", "review", "check_run", "check_suite", "workflow_run")
+_TIMES = ("created_at", "updated_at", "submitted_at", "completed_at")
 
 SIGNATURE = "x-hub-signature-256"  # the older x-hub-signature is SHA-1 and never counts
 
@@ -31,7 +36,8 @@ class GithubWebhook:
     def events_in(self, request: HttpRequest) -> Inbound:
         """Raise BadSignature or Refused; an event that concerns none of our branches gives no events.
 
-        GitHub signs no time stamp, so an old recording is only stopped by the memory of delivery ids.
+        GitHub signs neither a time stamp nor the delivery's id. So an event is known by its body, and one whose body
+        tells of nothing newer than applied ids are remembered is an old recording.
         """
         given = request.headers.get(SIGNATURE)
         ok = signed(self._secrets, request.body, given, prefix="sha256=")
@@ -39,22 +45,50 @@ class GithubWebhook:
         name, delivery = request.headers.get("x-github-event", ""), request.headers.get("x-github-delivery", "")
         if not name or not delivery:
             raise _unreadable("it has no x-github-event or no x-github-delivery header")
-        payload = read_object("github", _json_of(request))
+        body = _json_of(request)
+        payload = read_object("github", body)
         what = ".".join(filter(None, (name, text(payload, "action"))))[:80]
-        events = tuple(_changed(one, what, delivery, payload, request) for one in _subjects(what, name, payload))
+        subjects = tuple(_subjects(what, name, payload)) if self._may_be_ours(payload) else ()
+        said_at = _said_at(payload)
+        if subjects and said_at and request.received_at - said_at > REMEMBERED:
+            why = f"it tells of nothing newer than {said_at:%Y-%m-%d %H:%M:%S} UTC: an old recording"
+            return Inbound(delivery_id=delivery, what=what, ignored=why)
+        event_id = f"github:{hashlib.sha256(body).hexdigest()}"
+        events = tuple(self._changed(one, what, payload, event_id, request.received_at) for one in subjects)
         keys = dict.fromkeys(event.work_item_id for event in events if event.work_item_id)
         notice = _renamed(what, payload, self._repositories)
         lost = _lost(what, payload, self._repositories)
         return Inbound(delivery_id=delivery, what=" ".join((what, *keys)), notice=notice, events=events, lost=lost)
 
+    def _may_be_ours(self, payload: dict[str, Any]) -> bool:
+        """Everybody who installs the same App signs with one secret, and may name a branch like ours. One of our owners
+        may have renamed a repository; one that went to another owner is ours when the configuration says so."""
+        owner = text(payload, "repository", "full_name").casefold().partition("/")[0]
+        return not owner or any(name.partition("/")[0] == owner for name in self._repositories)
 
-def _json_of(request: HttpRequest) -> bytes | str:
+    def _changed(
+        self, subject: Subject, what: str, payload: dict[str, Any], event_id: str, received_at: datetime
+    ) -> PullRequestChanged:
+        """By a key that its branch spells only where the repository is one of ours by name."""
+        name = text(payload, "repository", "full_name").casefold()
+        return PullRequestChanged(
+            id=event_id,
+            work_item_id=item_of_branch(subject.branch) if not name or name in self._repositories else "",
+            aliases=_aliases(subject, payload),
+            at=received_at,
+            what=what,
+        )
+
+
+def _json_of(request: HttpRequest) -> bytes:
     """The body, or its `payload` field where the webhook was set up to send a form."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         return request.body
     try:
-        return parse_qs(request.body.decode("ascii"), errors="strict", max_num_fields=8).get("payload", [""])[0]
+        return (
+            parse_qs(request.body.decode("ascii"), errors="strict", max_num_fields=8).get("payload", [""])[0].encode()
+        )
     except ValueError as error:
         raise _unreadable("its form cannot be decoded") from error
 
@@ -70,16 +104,13 @@ class Subject(NamedTuple):
     branch: str = ""
 
 
-def _changed(
-    subject: Subject, what: str, delivery: str, payload: dict[str, Any], request: HttpRequest
-) -> PullRequestChanged:
-    return PullRequestChanged(
-        id=f"github:{delivery}",
-        work_item_id=item_of_branch(subject.branch),
-        aliases=_aliases(subject, payload),
-        at=request.received_at,
-        what=what,
-    )
+def _said_at(payload: dict[str, Any]) -> datetime | None:
+    """The newest time in it that GitHub itself has written; None where there is none. A commit's time is its author's.
+
+    A check's own time is what its app says, so its suite's is looked at as well.
+    """
+    places = (payload, *(at(payload, name) for name in _DATED), at(payload, "check_run", "check_suite"))
+    return max((said for place in places for name in _TIMES if (said := moment(place, name))), default=None)
 
 
 def _aliases(subject: Subject, payload: dict[str, Any]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.activity import Activity as Entry
 from factory_core.dispatch.events import ReplyReceived
+from factory_core.dispatch.foreign_text import MOST_BODY, for_instruction
 from factory_core.dispatch.records import Summary
 from factory_core.errors import Terminal
 from factory_core.ports import Thread
@@ -27,6 +28,11 @@ from .sessions import post_activity
 from .webhook import reply_of
 
 _OVER = frozenset({"complete", "error"})
+
+
+def _shown(text: str) -> str:
+    """Text for people, where it is Markdown: its links show where they lead, and nothing in it is loaded or hidden."""
+    return for_instruction(text, MOST_BODY)
 
 
 class OpenSession(Node):
@@ -92,12 +98,13 @@ class LinearClarificationChannel:
         known = _session_of(thread_id) if thread_id else session_id
         session = OpenSession(id=known) if known else await self._session_for(item, key)
         called = await mention(self._client, item, self._people.get(person, person))
-        await post_activity(self._client, session.id, Entry(kind="question", text=f"{called} {text}".strip()), key)
+        asked = Entry(kind="question", text=f"{called} {_shown(text)}".strip())
+        await post_activity(self._client, session.id, asked, key)
         return Thread(f"{SESSION}{session.id}", session.url or "", session.id)
 
     async def reply(self, thread_id: str, text: str, key: str) -> None:
         """What is no question is the end: nothing else is posted in a session's thread."""
-        await post_activity(self._client, _session_of(thread_id), Entry(kind="result", text=text), key)
+        await post_activity(self._client, _session_of(thread_id), Entry(kind="result", text=_shown(text)), key)
 
     async def replies(self, thread_id: str) -> tuple[ReplyReceived, ...]:
         """What people wrote in the session, as their webhooks would have said it: our own words are no prompts."""

@@ -6,9 +6,10 @@ Read leniently: real deliveries lack fields that Linear's own schema promises, a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, ValidationError
 
 from factory_core.config import Linear
 from factory_core.dispatch.comments import MARK
@@ -76,6 +77,25 @@ class Team(Node):
     organization: Organization | None = None
 
 
+class Related(Node):
+    """Another issue, as far as a relation needs it."""
+
+    identifier: Identifier
+    state: WorkflowState | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is None or self.state.type not in _ENDED
+
+
+class Relation(Node):
+    """`type` is blocks, duplicate or related; it leads from `issue` to `related_issue`."""
+
+    type: str
+    issue: Related | None = None
+    related_issue: Related | None = None
+
+
 class IssueNode(Node):
     id: str = Field(min_length=1)
     identifier: Identifier
@@ -96,10 +116,58 @@ class IssueNode(Node):
     delegate_id: str | None = None
     comments: Page[CommentNode] | None = None
     attachments: Page[AttachmentNode] | None = None
+    parent: Related | None = None
+    children: Page[Related] | None = None
+    relations: Page[Relation] | None = None
+    inverse_relations: Page[Relation] | None = None
+
+    @property
+    def open_children(self) -> tuple[str, ...]:
+        return tuple(one.identifier for one in (self.children.nodes if self.children else ()) if one.is_open)
+
+    @property
+    def blocked_by(self) -> tuple[str, ...]:
+        """Issues that this one waits for, as long as they are open."""
+        listed = self.inverse_relations.nodes if self.inverse_relations else ()
+        blockers = (one.issue for one in listed if one.type == "blocks")
+        return tuple(one.identifier for one in blockers if one and one.is_open)
+
+    @property
+    def duplicate_of(self) -> str:
+        listed = self.relations.nodes if self.relations else ()
+        originals = (one.related_issue.identifier for one in listed if one.type == "duplicate" and one.related_issue)
+        return next(originals, "")
 
     @property
     def delegated_to(self) -> str:
         return self.delegate_id or (self.delegate.id if self.delegate else None) or ""
+
+
+class Change(Node):
+    """One entry of an issue's history."""
+
+    created_at: AwareDatetime
+    actor_id: str | None = None
+    to_state_id: str | None = None
+
+
+class Moves(Node):
+    state: Named | None = None
+    history: Page[Change] | None = None
+
+
+def moved_by(given: object, user_id: str) -> bool:
+    """Is this user the one who put the issue where it is, as far as its newest history shows?"""
+    try:
+        read = Moves.model_validate(given)
+    except ValidationError:
+        return False
+    moves = sorted((one for one in (read.history.nodes if read.history else ()) if one.to_state_id), key=_when)
+    return bool(moves and read.state and moves[-1].to_state_id == read.state.id and moves[-1].actor_id == user_id)
+
+
+def _when(change: Change) -> datetime:
+    return change.created_at
 
 
 def vendor_id(item_id: str) -> str:
@@ -130,6 +198,10 @@ def read_issue(node: IssueNode, linear: Linear, states: Sequence[WorkflowState] 
         reporter_id=creator.id or "",
         comments=_notes(node, linear),
         attachments=_attachments(node),
+        parent=node.parent.identifier if node.parent else "",
+        children=node.open_children,
+        blocked_by=node.blocked_by,
+        duplicate_of=node.duplicate_of,
         hint=_hint(node, linear, states) if state is ItemState.OTHER else "",
         source=Source(provider="linear", external_id=node.id, organisation=_organisation(node), url=node.url or ""),
         updated_at=node.updated_at,

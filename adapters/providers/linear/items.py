@@ -19,7 +19,7 @@ from factory_core.work_item import ItemState, WorkItem
 
 from .client import LinearClient, shaped
 from .connection import check_connection
-from .issue import NOT_BEGUN, IssueNode, Named, of_team, read_issue, team_of, vendor_id
+from .issue import NOT_BEGUN, IssueNode, Named, moved_by, of_team, read_issue, team_of, vendor_id
 from .marks import marked, own_id
 from .pages import Node, Page, whole
 from .sessions import post_activity, update_session
@@ -68,7 +68,7 @@ class LinearWorkItemProvider:
     def __init__(self, client: LinearClient, config: FactoryConfig) -> None:
         self._client, self._linear = client, config.linear
         self._teams: dict[str, Team] = {}
-        self._us = config.linear.app_user_id
+        self._us = config.linear.app_user_id or None
 
     async def check_connection(self) -> ProviderConnection:
         """Connected, and where one team is configured, with a way for its tickets to become ready."""
@@ -104,6 +104,18 @@ class LinearWorkItemProvider:
         items = [await self._listed(node) for node in issues.nodes]
         return ItemPage(tuple(item for item in items if item and self.is_ready_for_dispatch(item)), issues.next)
 
+    async def begun_items(self, before: datetime, cursor: str, limit: int) -> ItemPage:
+        """Only an agent user's moves can be told from a person's: with a person's token there are none."""
+        us = await self._agent_user()
+        if not us:
+            return ItemPage((), "")
+        name = self._linear.states.get("dispatched", "")
+        wanted: dict[str, Any] = {"state": {"name": {"eqIgnoreCase": name}}, "updatedAt": {"lt": before.isoformat()}}
+        asked = {"filter": wanted | self._team(), "after": cursor or None, "first": limit}
+        issues = shaped(IssuesAnswer, await self._client.post("BegunIssues", asked)).issues
+        items = [await self._listed(node) for node in issues.nodes if moved_by(node, us)]
+        return ItemPage(tuple(item for item in items if item and item.state is ItemState.DISPATCHED), issues.next)
+
     async def set_state(self, item: WorkItem, state: ItemState) -> None:
         """Raises Retryable when Linear says that it is done and shows the issue elsewhere.
 
@@ -134,11 +146,9 @@ class LinearWorkItemProvider:
         """Linear asks agents to be the delegate of what they work on, if nobody is. A person's token cannot be one."""
         if item.metadata.get("delegate"):
             return
-        if not self._us:
-            viewer = shaped(ViewerAnswer, await self._client.post("Viewer", {})).viewer
-            self._us = viewer.id if viewer.app else ""
-        if self._us:
-            await self.delegate(item.source.external_id, self._us)
+        us = await self._agent_user()
+        if us:
+            await self.delegate(item.source.external_id, us)
 
     async def post_activity(self, session_id: str, activity: Activity, key: str) -> None:
         await post_activity(self._client, session_id, activity, key)
@@ -153,6 +163,13 @@ class LinearWorkItemProvider:
     async def link_pull_request(self, item_id: str, url: str, key: str) -> None:
         """The address itself is the key: Linear keeps one attachment an address."""
         await self._client.post("AttachmentLinkGitHubPR", {"issueId": vendor_id(item_id), "url": url})
+
+    async def _agent_user(self) -> str:
+        """The id of our agent user; empty where the token is a person's."""
+        if self._us is None:
+            viewer = shaped(ViewerAnswer, await self._client.post("Viewer", {})).viewer
+            self._us = viewer.id if viewer.app else ""
+        return self._us
 
     async def _listed(self, given: object) -> WorkItem | None:
         try:
@@ -184,8 +201,10 @@ class LinearWorkItemProvider:
         if linear.app_user_id:
             not_begun = {"type": {"in": sorted(NOT_BEGUN)}}
             ready.append({"delegate": {"id": {"eq": linear.app_user_id}}, "state": not_begun})
-        team = {"team": {"key": {"eqIgnoreCase": linear.team}}} if linear.team else {}
-        return {"updatedAt": {"gt": since.isoformat()}, "or": ready, **team}
+        return {"updatedAt": {"gt": since.isoformat()}, "or": ready, **self._team()}
+
+    def _team(self) -> dict[str, Any]:
+        return {"team": {"key": {"eqIgnoreCase": self._linear.team}}} if self._linear.team else {}
 
     async def _states(self, team: str) -> tuple[WorkflowState, ...]:
         """Of the team, as they were some minutes ago."""

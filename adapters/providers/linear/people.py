@@ -30,15 +30,15 @@ class UsersAnswer(Node):
 async def mention(client: LinearClient, item: Summary | WorkItem, person: str) -> str:
     """`person` is a profile's address, an id, a name, a display name or an e-mail address; empty for anybody else.
 
-    A name that two people have is nobody's. The item's reporter is known by id.
+    A name that two people have is nobody's. The item's reporter is known by id, and by nothing that people choose.
     """
     name = person.strip().removeprefix("@")
+    if person and person == item.reporter:
+        name = item.reporter_id
     if _PROFILE.fullmatch(name):
         return name
     if not name or name.startswith("<"):
         return ""
-    if name == item.reporter and item.reporter_id:
-        name = item.reporter_id
     fields = ("displayName", "name", "email")
     wanted = {"id": {"eq": name}} if _ID.fullmatch(name) else {"or": [{f: {"eqIgnoreCase": name}} for f in fields]}
     try:

@@ -15,7 +15,7 @@ from factory_core.intake.payload import at, rows, text, truth
 from factory_core.ports import Pointer
 from factory_core.work_item import Frozen, identity
 
-from ..slack_messages import SPOKEN, Home, attached, is_outsider
+from ..slack_messages import SPOKEN, Home, attached, is_elsewhere, is_outsider
 from .paths import issue_id, issue_key, reply_in, repository_in, vendor_of
 
 TS = re.compile(r"[0-9]{1,11}\.[0-9]{1,6}")
@@ -77,7 +77,9 @@ def _replied(pointer: Pointer, file: RelayFile, payload: dict[str, Any], config:
         id=said, author=user, text=html.unescape(text(payload, "text")), at=written, attachments=attached(payload),
         outsider=is_outsider(payload, Home(config.slack.organisation)),
     )  # fmt: skip
-    return (ReplyReceived(id=said, at=pointer.at, thread_id=f"{channel}:{thread}", reply=reply),)
+    elsewhere = is_elsewhere(channel, config.slack.channel)
+    thread_id = f"{channel}:{thread}"
+    return (ReplyReceived(id=said, at=pointer.at, thread_id=thread_id, reply=reply, elsewhere=elsewhere),)
 
 
 def _by_machine(payload: dict[str, Any], user: str, us: str) -> bool:

@@ -55,8 +55,11 @@ class SlackClarificationChannel:
         thread_id: str = "",
         session_id: str = "",
     ) -> Thread:
-        """Nothing in the text mentions anybody; who is asked is mentioned in front of it."""
-        called = mention(self._people.get(person, person))
+        """Nothing in the text mentions anybody; who is asked is mentioned in front of it.
+
+        People choose their own names, so a reporter's is never taken for an id: only clarification.people gives one.
+        """
+        called = mention(self._people.get(person, "" if person == item.reporter else person))
         words = f"{called} {escape(text)}" if called else escape(text)
         if not thread_id:
             return await self._open(thread_title(item), words, key)
@@ -92,7 +95,7 @@ class SlackClarificationChannel:
         rows = [row async for page in pages for row in page]
         home, us = self._home(rows, ts), self._slack.bot_user_id
         spoken = [_read(row, channel) for row in rows if payload.text(row, "subtype") in SPOKEN]
-        return tuple(reply for message in spoken if message for reply in reply_of(message, {us}, us, home))
+        return tuple(reply for message in spoken if message for reply in reply_of(message, {us}, home))
 
     def _home(self, rows: list[Any], root: str) -> Home:
         """Our workspace, from the configuration or the thread's root, which we wrote; and who else writes there."""

@@ -19,7 +19,7 @@ from factory_core.intake.payload import read_model
 from factory_core.intake.signatures import FRESH, refuse_stale, refuse_unsigned, signed
 from factory_core.ports import Inbound
 
-from ..slack_messages import SPOKEN, Home, attached, is_outsider
+from ..slack_messages import SPOKEN, Home, attached, is_elsewhere, is_outsider
 from .text import unescape
 
 _SECONDS = re.compile(r"[0-9]{1,11}")  # a twelfth digit lies beyond the year 9999, and would be stale anyway
@@ -142,7 +142,7 @@ class Delivery(Envelope):
 
 class SlackWebhook:
     def __init__(self, secrets: Sequence[str], config: FactoryConfig) -> None:
-        self._secrets, self._us = tuple(secrets), config.slack.bot_user_id
+        self._secrets, self._us, self._channel = tuple(secrets), config.slack.bot_user_id, config.slack.channel
 
     def events_in(self, request: HttpRequest) -> Inbound:
         self._verify(request)
@@ -187,16 +187,21 @@ class SlackWebhook:
     def _reply(self, raw: bytes) -> tuple[Event, ...]:
         """A reply that mentions us comes twice, under two event ids: channel and `ts` say that it is one."""
         delivery = read_model("slack", Delivery, raw)
-        return reply_of(delivery.event, {self._us, *delivery.bots}, self._us, delivery.home)
+        elsewhere = is_elsewhere(delivery.event.channel, self._channel)
+        replies = reply_of(delivery.event, {self._us, *delivery.bots}, delivery.home)
+        return tuple(reply.model_copy(update={"elsewhere": elsewhere}) for reply in replies)
 
 
-def reply_of(message: Message, bots: Set[str | None], us: str, home: Home) -> tuple[ReplyReceived, ...]:
-    """A person's reply in one of our threads, from a webhook or read again: nothing that a bot, we or Slack wrote."""
+def reply_of(message: Message, us: Set[str | None], home: Home) -> tuple[ReplyReceived, ...]:
+    """A person's reply in one of our threads, from a webhook or read again: nothing that a bot, we or Slack wrote.
+
+    `us`: the bot users that are ours, as far as they are known.
+    """
     if not message.thread_ts or message.thread_ts == message.ts or message.hidden:
         return ()
-    if message.bot_id or not message.user or message.user in bots:
+    if message.bot_id or not message.user or message.user in us:
         return ()
-    if us and message.parent_user_id and message.parent_user_id != us:
+    if any(us) and message.parent_user_id and message.parent_user_id not in us:
         return ()  # somebody else's thread
     name, whole = f"slack:{message.channel}:{message.ts}", message.model_dump()
     reply = Reply(

@@ -14,7 +14,7 @@ from factory_core.errors import NotFound
 
 from ..node import Node
 from ..webhooks import Delivery, Tried, Webhooks
-from . import people, rules, shapes
+from . import comparison, people, rules, shapes
 from .host import GitHub, GitHubRefusal, Moved
 from .records import BOT, Check, Repository, Suite
 
@@ -70,6 +70,7 @@ class Rest:
             ("run", "GET", "/actions/runs/{run:int}", self.run),
             ("jobs", "GET", "/actions/runs/{run:int}/jobs", self.jobs),
             ("logs", "GET", "/actions/jobs/{job:int}/logs", self.logs),
+            ("compare", "GET", "/compare/{basehead:path}", self.compare),
             ("rules", "GET", "/rules/branches/{branch:path}", self.rules),
             ("protection", "GET", "/branches/{branch:path}/protection/required_status_checks", self.protection),
             ("branch", "GET", "/branches/{branch:path}", self.branch),
@@ -161,6 +162,14 @@ class Rest:
         name = self._branch(request, repo)
         target = {"type": "commit", "sha": repo.branches[name]}
         return JSONResponse({"ref": f"refs/heads/{name}", "object": target})
+
+    async def compare(self, request: Request) -> Response:
+        """Between branches or commits, from where they parted."""
+        repo = await self.github.refresh(self._name(request))
+        base, _, head = str(request.path_params["basehead"]).partition("...")
+        tips = [repo.branches.get(name, name) for name in (base, head)]
+        found = await comparison.compare(repo.path, *tips)
+        return JSONResponse(found) if found else not_found()
 
     async def rules(self, request: Request) -> Response:
         """What rulesets ask of the branch; a branch that is not there yet has rules as well."""

@@ -169,8 +169,13 @@ class Linear:
             "delegate": None,
             "comments": [],
             "attachments": [],
+            "parent": None,
+            "children": [],
+            "relations": [],
+            "inverseRelations": [],
             "previousIdentifiers": [],
-            "history": [state],
+            "states": [state],
+            "history": [],
         }
         self._name(issue)
         self.issues.append(issue)
@@ -296,10 +301,15 @@ class Linear:
         issue.update(fields, updatedAt=self._after(issue["updatedAt"]))
         self._name(issue)
         if "state" in before and before["state"]["name"] != issue["state"]["name"]:
-            issue["history"].append(issue["state"]["name"])
+            issue["states"].append(issue["state"]["name"])
+            issue["history"].insert(0, self._move(before["state"], issue, by))
         self._announce_issue("update", issue, by, updated_from)
         if "delegate" in before and issue["delegate"] is self.viewer and by is not self.viewer:
             self.open_session(issue, by)
+
+    def _move(self, before: Node, issue: Node, by: Node) -> Node:
+        entry: Node = {"id": self.clock.new_id(), "createdAt": issue["updatedAt"], "actorId": by["id"]}
+        return entry | {"fromStateId": before["id"], "toStateId": issue["state"]["id"]}
 
     def comment(self, issue: Node, body: str, by: Node | None, *, id: str = "", parent: Node | None = None) -> Node:
         """`by` is a user, somebody external, an integration's bot, or None where Linear itself writes."""

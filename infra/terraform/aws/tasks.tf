@@ -43,7 +43,7 @@ resource "aws_ecs_task_definition" "agent" {
     essential   = true
     memory      = var.tasks.memory
     stopTimeout = 120 # the most: a last heartbeat, so that the factory hears what became of the run
-    command     = ["sh", "-c", "exec factory worker --once --run \"$FACTORY_RUN\" --tenant \"$FACTORY_TENANT\" --url \"$FACTORY_URL\""]
+    command     = ["sh", "-c", "exec factory worker --once --run \"$FACTORY_RUN\" --tenant \"$FACTORY_TENANT\" --url \"$FACTORY_URL\" --wall ${var.tasks.wall}"]
     secrets = [for name in ["FACTORY_WORKER_TOKEN", "GITHUB_TOKEN", "ENGINE_SIGN_IN"] : {
       name = name, valueFrom = "${aws_secretsmanager_secret.task[each.key].arn}:${name}::"
     }]

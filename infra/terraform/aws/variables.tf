@@ -64,8 +64,14 @@ variable "tasks" {
     security_groups = list(string) # that let nothing in
     cpu             = optional(number, 1024)
     memory          = optional(number, 4096)
+    wall            = optional(string, "container") # off: an agent may read the task's secrets and reach every address
   })
   default = null
+
+  validation {
+    condition     = var.tasks == null ? true : contains(["container", "off"], var.tasks.wall)
+    error_message = "tasks.wall: container or off; Fargate allows no user namespaces."
+  }
 }
 
 variable "throttle" {

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from github_payloads import CONFIG, SECRET, delivery
 
-from adapters.providers.github.webhook import GithubWebhook
+from adapters.providers.github.webhook import GithubWebhook, _said_at
+from factory_core.config import Repository
 from factory_core.dispatch.events import PullRequestChanged
 from factory_core.errors import Problem
+from factory_core.intake.payload import at
 
 SAMPLES = Path(__file__).parent / "node_modules/@octokit/webhooks-examples"
 WEBHOOK = GithubWebhook([SECRET], CONFIG)
@@ -49,7 +51,11 @@ def test_the_samples_of_our_events_are_understood_on_our_branches() -> None:
         for branch in ("changes", "main", "master"):
             text = text.replace(f'"head_branch": "{branch}"', '"head_branch": "factory/ACME-142-x"')
             text = text.replace(f'"ref": "{branch}"', '"ref": "factory/ACME-142-x"')
-        events = WEBHOOK.events_in(delivery(name, json.loads(text))).events
+        sample = json.loads(text)
+        ours = CONFIG.model_copy(update={"repositories": {str(at(sample, "repository", "full_name")): Repository()}})
+        request = delivery(name, sample)
+        sent = request.model_copy(update={"received_at": _said_at(sample) or request.received_at})
+        events = GithubWebhook([SECRET], ours).events_in(sent).events
         found |= {event.what for event in events if isinstance(event, PullRequestChanged)}
     assert {
         "pull_request.closed", "pull_request.reopened", "pull_request.ready_for_review",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -51,9 +53,10 @@ ABOUT_US: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def changed(what: str, *aliases: str) -> PullRequestChanged:
-    guid = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
-    return PullRequestChanged(id=f"github:{guid}", work_item_id="ACME-142", aliases=aliases, at=NOW, what=what)
+def changed(payload: object, what: str, *aliases: str) -> PullRequestChanged:
+    """The event of this payload, which is known by what GitHub has signed."""
+    event_id = f"github:{hashlib.sha256(json.dumps(payload).encode()).hexdigest()}"
+    return PullRequestChanged(id=event_id, work_item_id="ACME-142", aliases=aliases, at=NOW, what=what)
 
 
 @pytest.mark.parametrize("action", ["opened", "edited", "labeled", "closed", "reopened", "assigned"])
@@ -76,8 +79,11 @@ def test_what_may_change_our_pull_request_is_one_event_of_its_item(what: str) ->
     number = what.startswith("pull_request")
     names = [name for place in ("7", "acme/api") for name in (f"pull:{place}#12", f"branch:{place}:{BRANCH}")]
     aliases = names if number else [name for name in names if name.startswith("branch:")]
-    assert WEBHOOK.events_in(delivery(event, {**payload, "repository": HERE})) == Inbound(
-        delivery_id="72d3162e-cc78-11e3-81ab-4c9367dc0958", what=f"{what} ACME-142", events=(changed(what, *aliases),)
+    told = {**payload, "repository": HERE}
+    assert WEBHOOK.events_in(delivery(event, told)) == Inbound(
+        delivery_id="72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        what=f"{what} ACME-142",
+        events=(changed(told, what, *aliases),),
     )
 
 
@@ -97,6 +103,55 @@ def test_a_fork_may_not_speak_for_our_branch(what: str, head_repo: object) -> No
     assert WEBHOOK.events_in(delivery(event, {**payload, "pull_request": pull(head_repo=head_repo)})).events == ()
 
 
+@pytest.mark.parametrize("repository", [FORK, {"id": 666, "full_name": "evil/api"}, {"full_name": "acme-evil/api"}])
+@pytest.mark.parametrize("what", ABOUT_US)
+def test_other_owners_events_are_nothing_though_the_same_secret_signs_them(what: str, repository: object) -> None:
+    """Whoever installs the App may call a branch like ours: that costs no look at any item, let alone a call."""
+    event, payload = ABOUT_US[what]
+    theirs = json.loads(json.dumps(payload).replace(json.dumps(HERE), json.dumps(repository)))
+    assert WEBHOOK.events_in(delivery(event, {**theirs, "repository": repository})).events == ()
+    said = {**comment(), "repository": repository}
+    assert WEBHOOK.events_in(delivery("issue_comment", said)).events == ()
+
+
+def test_another_repository_of_our_owner_is_found_by_its_id_alone() -> None:
+    """It may be one of ours under a new name; the key that a branch spells there says nothing of our items."""
+    suite = {"action": "completed", "check_suite": SUITE, "repository": {"id": 7, "full_name": "Acme/Renamed"}}
+    (event,) = WEBHOOK.events_in(delivery("check_suite", suite)).events
+    assert (event.work_item_id, event.aliases[0]) == ("", f"branch:7:{BRANCH}")
+
+
+def dated(said: str) -> list[tuple[str, dict[str, Any]]]:
+    """Events whose body tells of nothing newer than this."""
+    suite = {**SUITE, "created_at": "2020-01-01T00:00:00Z", "updated_at": said}
+    run = {"completed_at": "2020-01-01T00:00:00Z", "check_suite": suite}
+    review = {"submitted_at": said, "commit": {"committer": {"date": "2199-01-01T00:00:00Z"}}}
+    return [
+        ("issue_comment", comment(created_at=said)),
+        ("pull_request", {"action": "closed", "pull_request": {**pull(), "updated_at": said}}),
+        ("pull_request_review", {"action": "submitted", "pull_request": pull(), "review": review}),
+        ("check_suite", {"action": "completed", "check_suite": suite}),
+        ("check_run", {"action": "completed", "check_run": run}),
+        ("status", {"branches": [{"name": BRANCH}], "created_at": said, "updated_at": said}),
+    ]  # fmt: skip
+
+
+def test_an_old_recording_is_refused_and_a_late_delivery_counts() -> None:
+    """GitHub signs no time stamp, but every body tells when something happened; it delivers again for three days."""
+    for event, payload in dated("2026-11-20T11:59:58Z"):
+        first = delivery(event, {**payload, "repository": HERE})
+        for late, taken in ((0, True), (71, True), (73, False), (24 * 300, False)):
+            came = first.model_copy(update={"received_at": NOW + timedelta(hours=late)})
+            inbound = WEBHOOK.events_in(came)
+            assert (len(inbound.events), "old recording" in inbound.ignored) == (taken, not taken), (event, late)
+
+
+def test_a_recording_under_another_delivery_id_is_the_same_event() -> None:
+    """The id of a delivery is not signed: whoever plays one again may choose it."""
+    one, other = (WEBHOOK.events_in(delivery("issue_comment", comment(), guid=guid)).events for guid in ("1", "2"))
+    assert one == other != ()
+
+
 def test_a_forks_checks_are_not_ours() -> None:
     """Check suites and workflow runs that belong to forks alone give no events."""
     fork = {"head": {"repo": {"id": 8}}, "base": {"repo": {"id": 7}}}
@@ -111,7 +166,7 @@ def test_a_forks_checks_are_not_ours() -> None:
 def test_a_suite_that_does_not_tell_its_repository_is_a_hint(pulls: object) -> None:
     """Checks may run before there is a pull request; only a suite that is known to be a fork's is dropped."""
     suite = {"action": "completed", "check_suite": {"head_branch": BRANCH, "pull_requests": pulls}}
-    assert WEBHOOK.events_in(delivery("check_suite", suite)).events == (changed("check_suite.completed"),)
+    assert WEBHOOK.events_in(delivery("check_suite", suite)).events == (changed(suite, "check_suite.completed"),)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +194,9 @@ def test_one_commit_on_two_of_our_branches_is_news_for_both() -> None:
 def test_a_comment_on_our_pull_request_is_a_hint_to_read_it(body: str) -> None:
     """Whoever wrote it, and whatever it says: words and permissions are read, never taken from an event."""
     for association in ("MEMBER", "NONE", None):
-        events = WEBHOOK.events_in(delivery("issue_comment", comment(body, author_association=association))).events
-        hint = changed("issue_comment.created", "pull:7#12", "pull:acme/api#12")
+        payload = comment(body, author_association=association)
+        events = WEBHOOK.events_in(delivery("issue_comment", payload)).events
+        hint = changed(payload, "issue_comment.created", "pull:7#12", "pull:acme/api#12")
         assert events == (hint.model_copy(update={"work_item_id": ""}),)
 
 

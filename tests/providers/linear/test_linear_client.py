@@ -20,6 +20,7 @@ from adapters.providers.linear.items import LinearWorkItemProvider
 from factory_core.config import FactoryConfig, Linear
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.dispatch.activity import Activity
+from factory_core.dispatch.foreign_text import for_chat
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 from factory_core.ports import Thread
 from factory_core.work_item import ItemState, Source, WorkItem
@@ -252,6 +253,25 @@ def test_an_entry_stands_once_in_its_session() -> None:
     assert list(linear.made.values()) == [
         {"agentSessionId": "session-9", "content": {"type": "thought", "body": "On it: reading the ticket."}}
     ]
+
+
+@pytest.mark.parametrize("says", ["ask", "reply"])
+def test_what_an_agent_asks_masks_no_link_and_loads_no_image(says: str) -> None:
+    """In Linear it is Markdown, which a chat's text was not made safe for."""
+    linear = SmallLinear()
+    text = for_chat(
+        "[Approve](https://evil.example) ![](https://evil.example/seen.png) <img src=//evil.example> ACME-9"
+    )
+
+    async def say(channel: LinearClarificationChannel) -> None:
+        if says == "ask":
+            await channel.ask(ITEM, "", text, KEY)
+        else:
+            await channel.reply("linear-session:s1", text, KEY)
+
+    with_channel(linear, say)
+    (body,) = [made["content"]["body"] for made in linear.made.values()]
+    assert "](" not in body and "<img" not in body and "[Approve] (https://evil.example)" in body and "ACME-9" in body
 
 
 def test_a_question_is_an_elicitation_in_a_session_of_the_issue() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -18,6 +19,7 @@ from adapters.providers.slack.client import SlackClient
 from adapters.providers.slack.text import LONGEST
 from factory_core.config import Clarification, FactoryConfig, Slack
 from factory_core.connections import ConnectionStatus, ProviderConnection
+from factory_core.dispatch.records import Summary
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 from factory_core.ports import Thread
 
@@ -169,6 +171,33 @@ def test_nothing_in_a_text_is_a_link_or_a_mention(said: str, sent: str) -> None:
     slack = SmallSlack()
     reply(slack, said, KEY)
     assert slack.texts == [sent]
+
+
+@pytest.mark.parametrize("name", ["<!channel>", "<!subteam^S1>", "<@U0CEO1>", "U0CEO1", " <!here> "])
+@pytest.mark.parametrize("escalate_to", ["", "<!subteam^S1>"])
+def test_a_reporter_pings_nobody_by_the_name_that_they_chose(name: str, escalate_to: str) -> None:
+    """Also when it is the very mention to which questions are escalated."""
+    slack, item = SmallSlack(), Summary(key="ACME-1", title=f"{name} T", reporter=name)
+    rules = CONFIG.clarification.model_copy(update={"escalate_to": escalate_to})
+    config = CONFIG.model_copy(update={"clarification": rules})
+
+    async def ask(client: SlackClient) -> Thread:
+        return await SlackClarificationChannel(client, config).ask(item, name, f"{name} click", KEY)
+
+    with_client(slack, ask)
+    assert len(slack.texts) == 1 and not re.search(r"<[@!#]", slack.texts[0])
+
+
+def test_who_is_configured_is_pinged() -> None:
+    slack, item = SmallSlack(), Summary(key="ACME-1", title="T", reporter="User One")
+
+    async def ask(client: SlackClient) -> None:
+        channel = SlackClarificationChannel(client, CONFIG)
+        for n, person in enumerate(("User One", "<!subteam^S1>")):
+            await channel.ask(item, person, "A or B?", f"{KEY}{n}")
+
+    with_client(slack, ask)
+    assert [text.split("\n")[1] for text in slack.texts] == ["<@U042> A or B?", "<!subteam^S1> A or B?"]
 
 
 def test_a_long_text_is_cut_below_slacks_limit() -> None:

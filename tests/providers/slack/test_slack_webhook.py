@@ -144,9 +144,20 @@ def test_our_own_words_are_known_twice_over() -> None:
 
 
 def test_whose_thread_it_is_may_be_unknown() -> None:
-    """Without a configured bot user every person's reply is kept; the core looks its thread up."""
-    foreign_root = changed("message.thread_reply", "event", "parent_user_id", to="U0SOMEBODY")
-    assert deliver(foreign_root, config()).events
+    """Where neither the configuration nor the delivery says who we are; then the core looks its thread up."""
+    foreign_root = json.loads(changed("message.thread_reply", "event", "parent_user_id", to="U0SOMEBODY"))
+    assert deliver(json.dumps(foreign_root).encode(), config()).events == ()
+    del foreign_root["authorizations"]
+    assert deliver(json.dumps(foreign_root).encode(), config()).events
+
+
+@pytest.mark.parametrize(
+    ("channel", "elsewhere"), [("C123ABC456", False), ("C0ANOTHER", True), ("#engineering", False), ("", False)]
+)
+def test_a_reply_in_another_channel_than_the_configured_one_is_elsewhere(channel: str, elsewhere: bool) -> None:
+    """A name cannot be compared with the ids in webhooks."""
+    (reply,) = deliver(SAMPLES["message.thread_reply"], config(channel=channel)).events
+    assert isinstance(reply, ReplyReceived) and reply.elsewhere is elsewhere
 
 
 def test_a_reply_with_a_file_counts() -> None:

@@ -1,0 +1,1 @@
+"""Harmless attacks on this machine and this configuration, for `factory doctor --safety`. Nothing is left behind."""

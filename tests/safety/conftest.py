@@ -1,0 +1,5 @@
+"""The command line's directory with a configuration."""
+
+from tests.cli.conftest import home
+
+__all__ = ["home"]

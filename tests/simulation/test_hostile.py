@@ -1,0 +1,108 @@
+"""An engine that does its worst, over real git and the real supervisor: no law is broken, and each law can be."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from adapters.simulator.hostile import agent
+from adapters.simulator.hostile.draw import (
+    DESTROY,
+    ENDINGS,
+    GIT,
+    OUTPUT,
+    PROCESSES,
+    REACH,
+    TREE,
+    WORK,
+    HostileDraw,
+    draw_hostile,
+)
+from adapters.simulator.hostile.fast_start import FastStart
+from adapters.simulator.hostile.laws import LAWS
+from adapters.simulator.hostile.many import CLOSES_WITHIN, HostilePlayed, drawn_from, play_all
+from tests.simulation.mutation import mutated
+
+from .mutations_of_hostile import HOSTILE_MUTATIONS, HostileMutation
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
+DRAWS, HALVES = 200, 2
+FOUND = [
+    (kept["found"], HostileDraw.model_validate(kept["draw"]))
+    for kept in map(json.loads, (Path(__file__).parent / "found_hostile.jsonl").read_text().splitlines())
+]
+
+
+@pytest.fixture(scope="module")
+def fast() -> Iterator[FastStart]:
+    started = FastStart(CLOSES_WITHIN)
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize("half", range(HALVES))
+def test_no_law_is_broken_by_drawn_plays(half: int, fast: FastStart) -> None:
+    """The same two hundred at every run, a half for each worker of it. `make soak` draws fresh ones."""
+    first = half * DRAWS // HALVES
+    played = play_all(drawn_from(range(first, first + DRAWS // HALVES)), fast)
+    assert not played.failures, _told(played)
+
+
+def test_no_law_is_broken_by_what_broke_one_before(fast: FastStart) -> None:
+    """Each kept draw, whole, so that it plays the same when other ones are drawn."""
+    played = play_all([drawn for _, drawn in FOUND], fast)
+    assert not played.failures, _told(played)
+    assert all(found for found, _ in FOUND)
+
+
+def test_a_supervisor_that_is_started_as_the_product_does_it_keeps_the_laws() -> None:
+    """The fast start is a convenience of the tests alone."""
+    played = play_all(drawn_from(range(2)), None)
+    assert played.draws == 2 and not played.failures, _told(played)
+
+
+def test_a_number_is_a_draw_and_a_draw_can_be_kept() -> None:
+    assert draw_hostile(7) == draw_hostile(7) != draw_hostile(8)
+    assert HostileDraw.model_validate_json(draw_hostile(7).model_dump_json()) == draw_hostile(7)
+
+
+def test_the_agent_knows_every_act_and_the_draws_name_every_one() -> None:
+    """An act that is passed over because nobody wrote it would find nothing."""
+    kinds = {*WORK, *TREE, *GIT, *DESTROY, *REACH, *PROCESSES, *OUTPUT}
+    assert not {kind for kind in kinds if not callable(getattr(agent, kind, None))}
+    drawn = [run for seed in range(1500) for item in draw_hostile(seed).items for run in item.runs]
+    assert {act.kind for run in drawn for act in run.acts} == kinds
+    assert {run.ending for run in drawn} == set(ENDINGS)
+
+
+@pytest.mark.parametrize("mutation", HOSTILE_MUTATIONS, ids=lambda mutation: mutation.name)
+def test_a_mistake_in_the_code_is_found(mutation: HostileMutation) -> None:
+    """Supervisors are forked from this process, mistake and all."""
+    with ExitStack() as mistakes:
+        for one in mutation.mutations:
+            mistakes.enter_context(mutated(one))
+        wrong = FastStart(CLOSES_WITHIN)
+        mistakes.callback(wrong.close)
+        played = play_all([mutation.draw], wrong)
+    assert [failure.law for failure in played.failures] == [mutation.law], _told(played)
+
+
+def test_the_draws_that_find_a_mistake_find_nothing_in_sound_code(fast: FastStart) -> None:
+    played = play_all([mutation.draw for mutation in HOSTILE_MUTATIONS], fast)
+    assert not played.failures, _told(played)
+    assert {mutation.law for mutation in HOSTILE_MUTATIONS} <= set(LAWS)
+
+
+def _told(played: HostilePlayed) -> str:
+    return "\n\n".join(
+        "\n".join([
+            f"factory simulate --hostile --schedules 1 --seed {one.drawn.seed}", f"{one.law}: {one.why}", *one.story,
+            one.drawn.model_dump_json(exclude_defaults=True),
+        ])
+        for one in played.failures
+    )  # fmt: skip
