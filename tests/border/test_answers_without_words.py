@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from time import process_time
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from factory_core.dispatch.events import CommentAdded, ReplyReceived
 from factory_core.dispatch.records import MOST_FILES, MOST_NAME, InFlightRecord, State
 from factory_core.dispatch.replies import has_words
+from tests.core.growth import assert_linear, repeated
 from tests.core.world import World, run, ticket
 
 from .people import WORDS, comment, linear, message, prompt, slack
@@ -52,10 +52,12 @@ def test_what_is_a_word_is_triages_to_judge(text: str) -> None:
 )
 def test_looking_for_words_takes_a_time_that_grows_with_the_text_and_no_faster(piece: str) -> None:
     """Anybody writes, and at any length; the loop stands still meanwhile."""
-    text, begun = piece * (200_000 // len(piece)), process_time()
-    has_words(text)
-    linear(comment(text))
-    assert process_time() - begun < 2
+
+    def read(text: str) -> None:
+        has_words(text)
+        linear(comment(text))
+
+    assert_linear(read, repeated(piece), 200_000)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from adapters.sandbox.signing import SIGN, Attempt, Vendor
 from factory_core.dispatch.records import InFlightRecord, State
 from infra.cloudflare_package import copy
 from infra.own_files import own_files, own_graph
-from tests.scenarios.sandbox_thread import World
+from tests.scenarios.sandbox_thread import PATIENCE, World
 from tests.scenarios.server_process import HOOKS, TOKENS, config_of, now, until
 from tests.scenarios.worker_process import TOKEN
 
@@ -51,7 +51,7 @@ class Tenant:
         found: InFlightRecord | None = self.probe("store", "get_in_flight", key)
         return found
 
-    def until(self, key: str, holds: Callable[[InFlightRecord], object], patience: float = 90) -> InFlightRecord:
+    def until(self, key: str, holds: Callable[[InFlightRecord], object], patience: float = PATIENCE) -> InFlightRecord:
         def look() -> InFlightRecord | None:
             record = self.record(key)
             return record if record and holds(record) else None

@@ -6,6 +6,7 @@ import pytest
 
 from factory_core.dispatch.records import State
 from tests.scenarios.counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
+from tests.scenarios.sandbox_thread import PATIENCE
 from tests.scenarios.worker_process import WorkerProcess, at_work
 
 from .deployed import CRON, Deployed
@@ -35,7 +36,7 @@ def test_killed_in_the_middle_of_an_effect(deployed: Deployed, vendor: str, oper
             key = w.ticket("The cart is confusing", VAGUE)
             if vendor != "slack":
                 w.reply(acme.asked(key), ANSWER)
-            assert gate.reached.wait(60)
+            assert gate.reached.wait(PATIENCE)
             deployed.runtime.kill()
         deployed.runtime.start()
         if vendor == "slack":
@@ -58,7 +59,7 @@ def test_the_clock_finds_what_the_alarm_lost(deployed: Deployed) -> None:
     w, acme = deployed.world, deployed.tenants["acme"]
     with w.gate(lambda asked, what: (asked, what) == ("slack", "chat.postMessage"), acted=False) as gate:
         key = w.ticket("The cart is confusing", VAGUE)
-        assert gate.reached.wait(60)
+        assert gate.reached.wait(PATIENCE)
         acme.probe("lose_alarm")
         deployed.runtime.kill()
     deployed.runtime.start()

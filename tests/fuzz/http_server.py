@@ -23,7 +23,7 @@ from .worker_protocol import ODD, REPORT
 
 TOKEN = "a-token-of-workers-0123456789"
 MOST_GROWN = 150  # MB
-PATIENCE, QUIET = 15.0, 0.3  # seconds
+PATIENCE, QUIET = 120.0, 0.3  # seconds
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 PATHS = (
     "/", "/status.json", "/healthz", "/items/ACME-1", "/items/%2e%2e%2fetc", "/hooks/acme/linear", "/hooks/acme/nobody",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from .sandbox_thread import World
@@ -20,7 +21,9 @@ class Count(NamedTuple):
     """Of one item: everything that must exist once, or not at all."""
 
     state: str
-    states: tuple[str, ...]  # that the ticket was in, one after the other
+    states: tuple[
+        str, ...
+    ]  # of the ticket, in order, without "In Progress" after "Ready for Agent": see `surely_shown`
     questions: int
     thread_messages: int  # of the factory: the question and the end
     comments: int
@@ -31,7 +34,7 @@ class Count(NamedTuple):
     runs: int
 
 
-DONE_CLEAR = Count("Done", ("Ready for Agent", "In Progress", "In Review", "Done"), 0, 0, 2, 1, 1, 1, 1, 1)
+DONE_CLEAR = Count("Done", ("Ready for Agent", "In Review", "Done"), 0, 0, 2, 1, 1, 1, 1, 1)
 DONE_VAGUE = DONE_CLEAR._replace(questions=1, thread_messages=2)
 
 
@@ -44,7 +47,7 @@ def counted(world: World, home: Home, key: str) -> Count:
     subjects = _git(place["path"], "log", "--format=%s", "main").splitlines()
     return Count(
         state=issue["state"],
-        states=tuple(issue["states"]),
+        states=surely_shown(issue["states"]),
         questions=len(threads),
         thread_messages=sum(message["user"] == "U0FACTORY" for thread in threads for message in thread),
         comments=len(issue["comments"]),
@@ -54,6 +57,12 @@ def counted(world: World, home: Home, key: str) -> Count:
         commits_on_main=sum(subject.startswith(f"{key}:") for subject in subjects),
         runs=len([path for path in home.run_directories() if path.name.startswith(runs_begin(home, key))]),
     )
+
+
+def surely_shown(states: list[str]) -> tuple[str, ...]:
+    """A run may end before its ticket is moved to "In Progress", and the late move is rightly dropped."""
+    late = ("Ready for Agent", "In Progress")
+    return tuple(state for before, state in pairwise(["", *states]) if (before, state) != late)
 
 
 def runs_begin(home: Home, key: str) -> str:

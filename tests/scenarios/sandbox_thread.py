@@ -18,7 +18,7 @@ from adapters.sandbox.faults import Faults, FaultyVendor, HangUp
 from adapters.sandbox.world import Sandbox
 
 T = TypeVar("T")
-PATIENCE = 30.0  # seconds; the most that anything here is waited for
+PATIENCE = 120.0  # seconds; the most that anything here is waited for, on a machine that is busy with other things
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 
 from factory_core.dispatch.records import State
 
-from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, Count, counted
+from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
 from .sandbox_thread import PATIENCE, World, world
 from .server_process import Home, factory, until
 from .test_kill import CALLS
@@ -30,7 +30,7 @@ def play(w: World, home: Home) -> tuple[str, str]:
     """A clear and a vague ticket to their ends."""
     clear, vague = w.ticket("Rename total to amount", CLEAR), w.ticket("The cart is confusing", VAGUE)
     w.reply(home.asked(vague), ANSWER)
-    rested = home.rests(clear, vague, patience=60)
+    rested = home.rests(clear, vague)
     assert {record.state for record in rested.values()} == {State.DONE}, rested
     return clear, vague
 
@@ -54,14 +54,7 @@ def test_every_call_hangs_once(tmp_path: Path) -> None:
             w.fault(vendor, "hang", operation, seconds=HANG)
         clear, vague = play(w, home)
         assert [fault for fault in w.sandbox.faults.coming if fault.times] == []
-        assert [_without_progress(counted(w, home, key)) for key in (clear, vague)] == [
-            _without_progress(DONE_CLEAR), _without_progress(DONE_VAGUE),
-        ]  # fmt: skip
-
-
-def _without_progress(done: Count) -> Count:
-    """An agent may be faster than the move that says that it works, when that hangs."""
-    return done._replace(states=tuple(state for state in done.states if state != "In Progress"))
+        assert (counted(w, home, clear), counted(w, home, vague)) == (DONE_CLEAR, DONE_VAGUE)
 
 
 @pytest.mark.parametrize("mode", ["500", "drop-after"])
@@ -95,17 +88,14 @@ def test_the_vendors_own_delay_is_kept(stage: Stage) -> None:
     ("vendor", "call"), [("linear", "issue"), ("linear", "issueUpdate"), ("github", "pulls.create")]
 )
 def test_one_sick_item_delays_nobody(stage: Stage, vendor: str, call: str) -> None:
-    """A call hangs for one item for as long as it likes: five others are done in the time that they always take."""
+    """A call hangs for one item for as long as it likes: five others are done meanwhile."""
     w, home = stage
     with w.gate(lambda asked, operation: (asked, operation) == (vendor, call), acted=True) as gate:
         sick = w.ticket("The sick one", CLEAR)
         assert gate.reached.wait(PATIENCE)
-        began = time.monotonic()
         others = [w.ticket(f"Rename total to amount, part {n}", CLEAR) for n in range(5)]
         rested = home.rests(*others)
-        took = time.monotonic() - began
         assert {record.state for record in rested.values()} == {State.DONE}
-        assert took < PATIENCE
         record = home.record(sick)
         assert record is not None and record.state is not State.DONE
     assert home.rests(sick)[sick].state is State.DONE

@@ -66,7 +66,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
         vague = {name: w.ticket(ALL[name], VAGUE) for name in asked}  # no answer clears a bare title
         for name, key in vague.items():
             w.reply(home.asked(key), f"{ANSWER} {ALL[name]}")
-        yield Played(w, home, server, clear, vague, home.rests(*clear.values(), *vague.values(), patience=150))
+        yield Played(w, home, server, clear, vague, home.rests(*clear.values(), *vague.values(), patience=300))
 
 
 def test_each_of_them_is_only_a_ticket(played: Played) -> None:
@@ -195,7 +195,7 @@ def test_the_terminal_gets_no_control_characters(played: Played, arguments: list
         words = [key if word == "KEY" else word for word in arguments]
         command = [sys.executable, "-m", "factory_cli", *words, f"--config={played.home.config}"]
         done = subprocess.run(
-            command, cwd=ROOT, env=played.server.environment, capture_output=True, text=True, timeout=30
+            command, cwd=ROOT, env=played.server.environment, capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0, done
         assert not CONTROL.search(done.stdout + done.stderr), done.stdout

@@ -10,7 +10,7 @@ from adapters.sandbox.signing import SIGN, Attempt
 from factory_core.dispatch.records import State
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
-from .sandbox_thread import world
+from .sandbox_thread import PATIENCE, world
 from .server_process import Home, Server, config_of, now, running
 
 
@@ -43,7 +43,7 @@ def test_the_survivor_takes_over(tmp_path: Path) -> None:
             one.subscribe(w)
             with w.gate(lambda vendor, operation: operation == "chat.postMessage", acted=True) as gate:
                 key = w.ticket("The cart is confusing", VAGUE)
-                assert gate.reached.wait(10)
+                assert gate.reached.wait(PATIENCE)
                 one.kill()
                 other.subscribe(w)
                 w.reply(home.asked(key), ANSWER)

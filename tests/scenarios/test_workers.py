@@ -15,7 +15,7 @@ from factory_core.dispatch.queued_run import RunState
 from factory_core.dispatch.records import State
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted, runs_begin
-from .sandbox_thread import World, world
+from .sandbox_thread import PATIENCE, World, world
 from .server_process import Home, Server, until
 from .worker_process import TOKEN, WorkerProcess, at_work, factory_with_workers, queued
 
@@ -99,7 +99,7 @@ def test_two_workers_and_one_run(served: tuple[World, Home, Server]) -> None:
 
 
 def test_a_person_who_takes_the_ticket_back_stops_the_agent_elsewhere(tmp_path: Path) -> None:
-    """The stop reaches the worker with its next heartbeat; the run is stopped, and the slot is free."""
+    """In progress until then. The stop reaches the worker with its next heartbeat; the slot is free."""
     quick = {"heartbeat": "0.3s"}
     with (
         world() as w,
@@ -109,6 +109,7 @@ def test_a_person_who_takes_the_ticket_back_stops_the_agent_elsewhere(tmp_path: 
         (worker,) = stack.enter_context(at_work(WorkerProcess(home, server)))
         key = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: hang\n")
         until(lambda: starts(home, worker, key) == [1])
+        until(lambda: w.state()["linear"]["issues"][key]["states"] == ["Ready for Agent", "In Progress"])
         w.call(w.sandbox.linear.change_issue, key, state="Canceled")
         assert home.rests(key)[key].state is State.CANCELLED
         (run,) = asyncio.run(queued(home, key))
@@ -122,7 +123,7 @@ def test_without_a_worker_a_ticket_waits_and_once_takes_one(served: tuple[World,
     key = w.ticket("Rename total to amount", CLEAR)
     until(lambda: asyncio.run(queued(home, key)))
     worker = WorkerProcess(home, server).start("--once")
-    assert worker.process is not None and worker.process.wait(60) == 0, worker.said()
+    assert worker.process is not None and worker.process.wait(PATIENCE) == 0, worker.said()
     assert home.rests(key)[key].state is State.DONE
     assert counted(w, home, key) == DONE_CLEAR
 
@@ -133,7 +134,7 @@ def test_a_worker_with_a_wrong_token_is_told_so_and_leaves(served: tuple[World, 
     worker = WorkerProcess(home, server, name="-stranger")
     worker.environment["FACTORY_WORKER_TOKEN"] = "0" * 32
     worker.start()
-    assert worker.process is not None and worker.process.wait(60) == 4
+    assert worker.process is not None and worker.process.wait(PATIENCE) == 4
     assert "does not let this worker in" in worker.said() and "factory connect workers" in worker.said()
 
 
