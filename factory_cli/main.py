@@ -5,6 +5,7 @@ Nothing that costs time is imported up here: `factory --help` is to be as quick 
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .output import Output
@@ -40,6 +41,7 @@ KNOWN_ALONE = frozenset(
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Do what the arguments say; the exit code."""
+    _open_streams()
     typed = sys.argv[1:] if argv is None else argv
     given = [word.encode("utf-8", "replace").decode() for word in typed]  # bytes that are no text are stored nowhere
     out = Output(as_json=_wants_json(given), debug="--debug" in given)
@@ -51,6 +53,17 @@ def run(argv: Sequence[str] | None = None) -> int:
         return out.let_go()
     except Exception as error:  # the outermost frame: a person never sees a traceback
         return out.failure(error)
+
+
+def _open_streams() -> None:
+    """Closed ones lead nowhere from now on: the next file that is opened would be written to in their place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _run(given: list[str], out: Output) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 TYPE_CHECKING = False  # importing typing would double the time that `factory --help` takes
 if TYPE_CHECKING:
@@ -61,8 +62,13 @@ class Output:
             self._write(self.stdout, text)
 
     def say(self, text: str) -> None:
-        """Part of the conversation."""
-        self._write(self.stderr, text)
+        """Part of the conversation. Where nobody can read it, the work goes on."""
+        with suppress(OSError, ValueError):
+            self._write(self.stderr, text)
+
+    def shown(self, text: str) -> str:
+        """In the signs that the terminal has."""
+        return text.translate(ASCII) if self.plain else text
 
     def problem(self, problem: Problem, rows: Sequence[Sequence[str]] = ()) -> int:
         """What, why, fix, with the whole list between where there is one."""
@@ -110,9 +116,8 @@ class Output:
         return [*lines, f"  Fix: {self.paint('bold', problem.fix, stderr=True)}    {problem.code}"]
 
     def _write(self, stream: TextIO, text: str) -> None:
-        said = text.translate(ASCII) if self.plain else text
         encoding = stream.encoding or "utf-8"
-        stream.write(said.encode(encoding, "replace").decode(encoding) + "\n")
+        stream.write(self.shown(text).encode(encoding, "replace").decode(encoding) + "\n")
         stream.flush()
 
     def _spelled(self, document: Mapping[str, Any]) -> str:

@@ -2,91 +2,99 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
+from adapters.log_lines import json_line, unwritable
+from adapters.repeated_lines import RepeatLimiter
 from factory_core.status_report.spelling import one_line
 
+from .log_writer import LineWriter
 from .output import Output
 from .redact import keep, redacted
 
-Hide = Callable[[str], str]  # takes secrets out of a text
-MOST_TEXT = 2000  # characters of one value in a line; of a traceback, its end
-MOST_FAULT = 8000
-PER_MINUTE = 60  # lines of one kind that anybody can cause
-FIELDS = ("action", "item", "from", "to", "provider", "delivery", "what", "status", "ms")
+LAST_WORDS = 2.0  # seconds that the end of the process waits for the reader of the log
 
 
-def log_to(out: Output, *, verbose: bool, as_json: bool) -> None:
-    """Warnings and faults; with `verbose` the traffic too."""
-    handler = _Handler(out, _json_line if as_json else _arrow)
+def log_to(out: Output, *, verbose: bool, as_json: bool) -> LogHandler:
+    """Warnings and faults; with `verbose` the traffic too. What Python would print by itself becomes a line, too."""
+    handler = LogHandler(out, as_json=as_json)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("factory").setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.raiseExceptions = False
+    logging.captureWarnings(True)
+    sys.unraisablehook = _unraisable
+    threading.excepthook = _thread_died
+    return handler
 
 
-class Rate(logging.Filter):
-    """Lets through so many lines a minute from one place of the code, where others decide how often it logs.
+class LogHandler(logging.Handler):
+    """Neither raises nor waits, whatever is logged and whatever becomes of the reader."""
 
-    The first line that is let through again says how many were not. Traffic that was accepted is not counted.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, out: Output, *, as_json: bool, limiter: RepeatLimiter | None = None) -> None:
         super().__init__()
-        self._kinds: dict[tuple[str, int, object], tuple[float, int]] = {}
+        self._out, self._as_json = out, as_json
+        self._limiter = limiter or RepeatLimiter()
+        self.writer = LineWriter(out.stderr, more=self._counted, lost=self._lost)
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        status = getattr(record, "status", None)
-        refused = getattr(record, "action", "") == "refused" or (isinstance(status, int) and status >= 400)
-        if record.levelno < logging.WARNING and not refused:
-            return True
-        kind = (record.pathname, record.lineno, status)
-        since, count = self._kinds.get(kind, (record.created, 0))
-        if abs(record.created - since) >= 60:
-            if count > PER_MINUTE:
-                record.msg, record.args = f"{record.getMessage()} ({count - PER_MINUTE} more like it before)", ()
-            since, count = record.created, 0
-        self._kinds[kind] = since, count + 1
-        return count < PER_MINUTE
-
-
-class _Handler(logging.Handler):
-    def __init__(self, out: Output, spelled: Any) -> None:
-        super().__init__()
-        self._out, self._spelled = out, spelled
-        self.addFilter(Rate())
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As the base class, which would let a failing filter stop whoever logs."""
+        with suppress(Exception):
+            self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        said = record.__dict__
-        if self._spelled is _arrow and "from" in said and said["from"] == said["to"]:
-            return
-        line = self._spelled(record, lambda text: redacted(text, self._out.environment))
+        try:
+            if self._is_shown(record) and self._limiter.passes(record):
+                self.writer.put(self._line(record))
+        except Exception as error:
+            about = unwritable(record, error)
+            if self._limiter.passes(about):
+                self.writer.put(self._line(about))
+
+    def flush(self) -> None:
+        self.writer.drain(LAST_WORDS)
+
+    def close(self) -> None:
+        """Also what was counted and not yet said."""
+        with suppress(Exception):
+            for line in self._counted(at_once=True):
+                self.writer.put(line)
+        self.flush()
+        super().close()
+
+    def _is_shown(self, record: logging.LogRecord) -> bool:
+        """People are not shown that an item stays where it is."""
+        moved = record.__dict__
+        return self._as_json or "from" not in moved or moved["from"] != moved["to"]
+
+    def _line(self, record: logging.LogRecord) -> str:
+        if self._as_json:
+            return json_line(record, self._hide)
+        line = self._hide(_arrow_line(record))
         kept = self._kept(record)
-        self._out.say(f"{line} (the traceback is in {kept})" if kept else line)
+        return self._out.shown(f"{line} (the traceback is in {kept})" if kept else line)
 
     def _kept(self, record: logging.LogRecord) -> str:
         """Tracebacks go to a file; nobody reads them in passing."""
-        if not record.exc_info or self._spelled is not _arrow:
+        if not record.exc_info:
             return ""
-        fault = redacted(logging.Formatter().formatException(record.exc_info), self._out.environment)
-        return keep(fault, self._out.environment)
+        return keep(self._hide(logging.Formatter().formatException(record.exc_info)), self._out.environment)
 
+    def _counted(self, *, at_once: bool = False) -> Iterator[str]:
+        for record in self._limiter.counted(at_once=at_once):
+            yield self._line(record)
 
-def _json_line(record: logging.LogRecord, hide: Hide) -> str:
-    """Only ASCII: no terminal is steered by what somebody sent."""
-    at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    said = {name: value for name in FIELDS if (value := getattr(record, name, None)) not in (None, "")}
-    line = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage(), **said}
-    shown = {name: value if isinstance(value, int) else hide(str(value))[:MOST_TEXT] for name, value in line.items()}
-    if record.exc_info:
-        shown["fault"] = hide(logging.Formatter().formatException(record.exc_info))[-MOST_FAULT:]
-    return json.dumps(shown)
+    def _lost(self, number: int) -> str:
+        text = "%s lines of the log are lost here: nobody read it, or it could not be written"
+        return self._line(logging.LogRecord("factory.log", logging.WARNING, __file__, 0, text, (number,), None))
 
-
-def _arrow(record: logging.LogRecord, hide: Hide) -> str:
-    return hide(_arrow_line(record))
+    def _hide(self, text: str) -> str:
+        return redacted(text, self._out.environment)
 
 
 def _arrow_line(record: logging.LogRecord) -> str:
@@ -94,7 +102,7 @@ def _arrow_line(record: logging.LogRecord) -> str:
     at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
     said = record.__dict__
     match said.get("action"):
-        case "webhook":
+        case "webhook" if "repeated" not in said:
             what, delivery = one_line(str(said["what"]), 60), str(said["delivery"])[:6]
             return f"{at}  -->  {said['provider']:9} {what:40}  {delivery}  signed"
         case "answered":
@@ -105,3 +113,14 @@ def _arrow_line(record: logging.LogRecord) -> str:
             by = one_line(str(action).partition(":")[0]).replace("_", " ")
             return f"{at}  ·    {said['item']}  {said['from']} → {said['to']}  by {by}"
     return f"{at}  {'!' if record.levelno >= logging.WARNING else '·'}    {one_line(record.getMessage())}"
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    about = type(unraisable.exc_value).__name__, getattr(unraisable.object, "__qualname__", "")
+    logging.getLogger("factory.process").error("nobody could be given a %s of %s", *about)
+
+
+def _thread_died(args: threading.ExceptHookArgs) -> None:
+    name = args.thread.name if args.thread else "?"
+    fault = None if args.exc_value is None else (args.exc_type, args.exc_value, args.exc_traceback)
+    logging.getLogger("factory.process").error("the thread %s ended", name, exc_info=fault)

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from ..assembly import utc_now
+from ..log_lines import PrintedLines
 from ..redaction import in_this_process, values_of_secrets
 from . import metrics
 from .clients import Clients
@@ -25,19 +26,13 @@ T = TypeVar("T")
 MARGIN = timedelta(seconds=5)  # for the last save, and for the answer
 
 
-class WithoutSecrets(logging.Filter):
-    """Of a line that Lambda's own handler writes, whatever its format: the message with its traceback."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        super().__init__()
-        self._redact = in_this_process(lambda: values_of_secrets(environment))
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        if record.exc_info:
-            text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
-        record.msg, record.args, record.exc_info = self._redact(text), (), None
-        return True
+def log_in_lines(environment: Mapping[str, str]) -> None:
+    """JSON lines in place of those of Lambda's own handlers, whose filters know the id of the request."""
+    lines = PrintedLines(in_this_process(lambda: values_of_secrets(environment)))
+    for handler in logging.root.handlers:
+        for known in handler.filters:
+            lines.addFilter(known)
+    logging.root.handlers[:] = [lines]
 
 
 class Process:
@@ -47,8 +42,7 @@ class Process:
         logging.getLogger("factory").setLevel(logging.INFO)
         for library in ("botocore", "httpx2", "httpcore2"):
             logging.getLogger(library).setLevel(logging.WARNING)
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(WithoutSecrets(environment))
+        log_in_lines(environment)
         self.deployment, self.clients = deployment_of(environment), Clients()
         self.tenants = Tenants(self.deployment, self.clients, f"aws-{uuid.uuid4().hex[:12]}")
         self._loop = asyncio.Runner()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,3 +36,18 @@ def ready(tmp_path: Path, sandbox: dict[str, Any]) -> Path:
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in sandbox["environment"].items()))
     (tmp_path / ".env").chmod(0o600)
     return tmp_path
+
+
+@pytest.fixture
+def unchanged_logging() -> Iterator[None]:
+    """What log_to() changes in the process is as before after the test."""
+    root, factory = logging.root, logging.getLogger("factory")
+    handlers, levels, raises = root.handlers[:], (root.level, factory.level), logging.raiseExceptions
+    hooks = sys.unraisablehook, threading.excepthook
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    factory.setLevel(levels[1])
+    logging.raiseExceptions = raises
+    logging.captureWarnings(False)
+    sys.unraisablehook, threading.excepthook = hooks

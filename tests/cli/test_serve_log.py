@@ -5,30 +5,38 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from adapters.log_lines import MOST_FAULT, MOST_TEXT, of_tenant
+from adapters.repeated_lines import FIRST_PERIOD, LONGEST_PERIOD, MOST_TEXTS, RepeatLimiter
 from factory_cli.output import Output
 from factory_cli.place import places_of
-from factory_cli.serve_log import MOST_FAULT, MOST_TEXT, PER_MINUTE, Rate, log_to
+from factory_cli.serve_log import log_to
 
 pytestmark = pytest.mark.pure
 SECRET = 'canary-ü-quote-"-secret'
 HOSTILE = "\x1b]0;x\x07 \x9b31m \u202eevil\u2066 \u200b \u2028 \x7f"
 
 
+class Written(io.StringIO):
+    """What was logged until now."""
+
+    def getvalue(self) -> str:
+        logging.root.handlers[0].flush()
+        return super().getvalue()
+
+
 @pytest.fixture(params=[True, False], ids=["json", "text"])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[io.StringIO]:
-    kept = logging.root.handlers[:]
-    said = io.StringIO()
+def log(request: pytest.FixtureRequest, tmp_path: Path, unchanged_logging: None) -> Written:
+    said = Written()
     out = Output(
         environment={"LINEAR_API_KEY": SECRET, "XDG_STATE_HOME": str(tmp_path)}, stdout=io.StringIO(), stderr=said
     )
     log_to(out, verbose=True, as_json=request.param)
-    yield said
-    logging.root.handlers[:] = kept
+    return said
 
 
 def test_a_line_holds_nothing_that_steers_a_terminal(log: io.StringIO) -> None:
@@ -52,26 +60,81 @@ def test_a_line_is_bounded(log: io.StringIO) -> None:
         assert json.loads(line)["level"] == "error"
 
 
-def record(created: float, line: int = 1, level: int = logging.WARNING, **more: object) -> logging.LogRecord:
-    made = logging.LogRecord("factory.x", level, "server.py", line, "no tenant %s", ("x",), None)
-    made.__dict__.update(created=created, **more)
+def test_fields_are_stable_for_programs(unchanged_logging: None) -> None:
+    said = Written()
+    log_to(Output(environment={}, stdout=io.StringIO(), stderr=said), verbose=True, as_json=True)
+    moved = {"action": "Triaged", "item": "ACME-1", "from": "new", "to": "queued"}
+    with of_tenant("acme"):
+        logging.getLogger("factory.runner").info("%s moved", "ACME-1", extra=moved)
+    line = json.loads(said.getvalue())
+    assert datetime.fromisoformat(line.pop("at")).tzinfo
+    assert line == {
+        "level": "info", "logger": "factory.runner", "message": "ACME-1 moved", "tenant": "acme", **moved,
+    }  # fmt: skip
+
+
+class Time:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def record(*args: object, level: int = logging.WARNING, **more: object) -> logging.LogRecord:
+    made = logging.LogRecord("factory.x", level, "server.py", 1, "no tenant %s", args or ("x",), None)
+    made.__dict__.update(more)
     return made
 
 
-def test_lines_of_one_kind_are_counted_beyond_a_number_a_minute() -> None:
-    """Others come through meanwhile, and the next minute says how many did not."""
-    rate = Rate()
-    passed = [rate.filter(record(100 + number / 100)) for number in range(PER_MINUTE + 500)]
-    assert passed == [True] * PER_MINUTE + [False] * 500
-    assert rate.filter(record(110, line=2)) and rate.filter(record(110, status=503))
-    later = record(161)
-    assert rate.filter(later) and later.getMessage() == "no tenant x (500 more like it before)"
+def texts(limiter: RepeatLimiter) -> list[str]:
+    return [one.getMessage() for one in limiter.counted()]
+
+
+def test_what_repeats_is_said_at_once_then_counted_ever_less_often() -> None:
+    """Twice a second for a day: a line when it begins, and a count in periods that grow to an hour."""
+    time = Time()
+    limiter, passed, counts = RepeatLimiter(time), 0, list[int]()
+    for number in range(24 * 3600 * 2):
+        time.now = number / 2
+        passed += limiter.passes(record())
+        if number % 2 == 0:
+            counts += [one.__dict__["repeated"] for one in limiter.counted()]
+    time.now += LONGEST_PERIOD
+    counts += [one.__dict__["repeated"] for one in limiter.counted()]
+    assert passed == 1 and len(counts) < 24 + 8 and 1 + sum(counts) == 24 * 3600 * 2
+
+
+def test_the_last_of_many_is_said_although_no_further_one_comes() -> None:
+    time = Time()
+    limiter = RepeatLimiter(time)
+    passed = [limiter.passes(record(number)) for number in range(MOST_TEXTS + 5)]
+    assert passed == [True] * MOST_TEXTS + [False] * 5 and texts(limiter) == []
+    time.now = FIRST_PERIOD
+    assert texts(limiter) == [f"no tenant {MOST_TEXTS + 4} (5 more like it since the line before)"]
+
+
+def test_what_comes_again_after_a_silence_is_said_at_once() -> None:
+    time = Time()
+    limiter = RepeatLimiter(time)
+    assert limiter.passes(record()) and not limiter.passes(record())
+    for _ in range(2):
+        time.now += 2 * FIRST_PERIOD
+        texts(limiter)
+    assert limiter.passes(record())
+
+
+def test_other_kinds_come_through_meanwhile() -> None:
+    limiter = RepeatLimiter(Time())
+    assert limiter.passes(record()) and not limiter.passes(record())
+    assert limiter.passes(record(status=503)) and limiter.passes(record(level=logging.ERROR))
+    with of_tenant("globex"):
+        assert limiter.passes(record())
 
 
 @pytest.mark.parametrize(("more", "limited"), [({}, False), ({"status": 200}, False), ({"status": 401}, True)])
 def test_what_was_accepted_is_all_logged(more: dict[str, object], limited: bool) -> None:
-    rate = Rate()
-    passed = [rate.filter(record(100, level=logging.INFO, **more)) for _ in range(PER_MINUTE + 1)]
+    limiter = RepeatLimiter(Time())
+    passed = [limiter.passes(record(level=logging.INFO, **more)) for _ in range(3)]
     assert all(passed) is not limited
 
 

@@ -170,12 +170,13 @@ class Server:
     def log(self) -> Path:
         return self.homes[0].path / f"server-{self.port}.log"
 
-    def start(self) -> Server:
-        """Start it and wait until it answers."""
+    def start(self, stderr: int | None = None) -> Server:
+        """Start it and wait until it answers; `stderr`: instead of the log's file."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "factory_cli", "serve", *self._arguments],
-                cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log if stderr is None else stderr,
             )  # fmt: skip
         until(self._answers)
         return self
