@@ -33,17 +33,18 @@ class GuestServer(BoundedServer):
 @contextlib.asynccontextmanager
 async def served(
     app: ASGIApp,
-    listening: socket.socket,
+    *listening: socket.socket,
     http: type[BoundedProtocol] = BoundedProtocol,
     bounds: Bounds | None = None,
     **options: Any,
 ) -> AsyncIterator[str]:
-    """Serve on a socket that already listens while the block runs, and give the address.
+    """Serve on sockets that already listen while the block runs, and give the first one's address; closes them.
 
     asyncio leaves Nagle's algorithm on for sockets that it did not make itself: each answer would wait 40 ms for the
     client's delayed acknowledgement. Accepted sockets inherit the option.
     """
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for one in listening:
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     bounds = bounds or Bounds()
     config = uvicorn.Config(
         app,
@@ -56,7 +57,7 @@ async def served(
         **options,
     )
     server = GuestServer(config, bounds)
-    running = asyncio.create_task(server.serve(sockets=[listening]))
+    running = asyncio.create_task(server.serve(sockets=[*listening]))
     up = asyncio.create_task(server.up.wait())
     await asyncio.wait({running, up}, return_when=asyncio.FIRST_COMPLETED)
     try:
@@ -64,7 +65,7 @@ async def served(
             up.cancel()
             running.result()
             raise RuntimeError("the server did not start; its log says why")
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listening[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         await running

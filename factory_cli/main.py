@@ -41,6 +41,10 @@ KNOWN_ALONE = frozenset(
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Do what the arguments say; the exit code."""
+    if os.getpid() == 1:
+        from .init_process import continue_in_child
+
+        continue_in_child()
     _open_streams()
     typed = sys.argv[1:] if argv is None else argv
     given = [word.encode("utf-8", "replace").decode() for word in typed]  # bytes that are no text are stored nowhere

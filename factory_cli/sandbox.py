@@ -17,7 +17,7 @@ from factory_core.errors import Refused
 
 from .arguments import Usage
 from .output import Output
-from .stopping import stop_signals
+from .stopping import Signals
 
 SECRETS = {
     "LINEAR_API_KEY": "sandbox-linear",
@@ -108,7 +108,7 @@ async def _serve(args: argparse.Namespace, out: Output) -> int:
     for vendor, url in senders:
         sandbox.webhooks.subscribe(vendor, url, SECRETS[SIGNED_WITH[vendor]])
 
-    stopped = stop_signals()
+    stopped = Signals().stopped
     async with serving(sandbox, args.port) as address:
         config = CONFIG.format(address)
         document = {

@@ -1,25 +1,28 @@
-"""Hear webhooks, do the work, show the status: until ^C, and then agents finish their turn."""
+"""Hear webhooks, do the work, show the status: until ^C, and then agents finish their turn. SIGHUP reloads."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import socket
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from typing import Any, NamedTuple
 
 from adapters.bounded_http import Bounds
 from adapters.credentials import MissingSecrets, missing_secrets, refuse_missing_secrets
 from adapters.fleets.local_engines.engine_state import EngineState
 from adapters.fleets.local_engines.processes import keep_private
+from adapters.local.listening import Address, listen
 from adapters.local.presence import Presence
 from adapters.local.server import Site, refuse_open_page
 from adapters.local.sqlite_file import SqliteFile
 from adapters.local.wiring import LocalTenant, open_store
 from adapters.loopback import served
 from adapters.pages import TOKEN
-from factory_core.connections import NotReady, refuse_to_start
-from factory_core.errors import Refused
+from factory_core.connections import NotReady, ProviderConnection, refuse_to_start
+from factory_core.errors import Problem
 from factory_core.ports import WallState
 
 from . import VERSION
@@ -27,12 +30,17 @@ from .check import look
 from .output import Output, wall_lines
 from .place import Place, config_argument, engines_at, places_of, relative, wall_at, warn_of_open_secrets, with_roots
 from .serve_log import log_to
-from .stopping import stop_signals
+from .stopping import Signals
+
+logger = logging.getLogger("factory.serve")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     config_argument(parser, several=True)
-    parser.add_argument("--host", default="", help="instead of the configuration's server.host")
+    parser.add_argument(
+        "--host", action="append", default=[],
+        help="instead of the configuration's server.host; may be repeated (:: is every address, IPv4 and IPv6)",
+    )  # fmt: skip
     parser.add_argument("--port", type=int, default=None, help="instead of the configuration's server.port")
     parser.add_argument(
         "--repo-root", metavar="PATH", action="append", default=[],
@@ -46,10 +54,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     keep_private()
-    places = with_roots(places_of(args.config, out), args.repo_root)
     try:
-        refuse_missing_secrets([one for place in places for one in missing_secrets(place.config, place.secrets)])
-        return asyncio.run(_serve(places, args, out))
+        return asyncio.run(_run(args, out))
     except MissingSecrets as problem:
         rows = [
             (one.provider, one.secret.what, f"{one.name} {one.weakness}".strip(), f"factory connect {one.provider}")
@@ -60,47 +66,115 @@ def run(args: argparse.Namespace, out: Output) -> int:
         return out.problem(problem, [(one.provider, one.words, one.fix) for one in problem.waiting])
 
 
-async def _serve(places: Sequence[Place], args: argparse.Namespace, out: Output) -> int:
+class Setup(NamedTuple):
+    """What a start or a reload has read and checked: the configurations, and sockets that listen at `address`."""
+
+    places: Sequence[Place]
+    connections: Mapping[str, Sequence[ProviderConnection]]
+    address: Address
+    listening: Sequence[socket.socket]
+
+    def close_except(self, other: Setup | None) -> None:
+        """Close the sockets that `other` does not go on with."""
+        for one in self.listening:
+            if other is None or one not in other.listening:
+                one.close()
+
+
+async def _run(args: argparse.Namespace, out: Output) -> int:
+    """Serve until a signal. What cannot start after a reload gives way to what was served before it."""
+    signals = Signals()
     log_to(out, verbose=args.verbose, as_json=args.log_format == "json")
+    setup, former = await _prepare(args, out, None), None
+    try:
+        while True:
+            try:
+                result = await _serve(setup, former, signals, args, out)
+            except Problem as problem:
+                if former is None or former is setup:
+                    raise
+                _log_refused(problem)
+                setup.close_except(former)
+                setup = former
+                continue
+            if isinstance(result, int):
+                return result
+            former, setup = setup, result
+    finally:
+        setup.close_except(None)
+
+
+async def _prepare(args: argparse.Namespace, out: Output, former: Setup | None) -> Setup:
+    """Read everything anew, and raise the first Problem that forbids to serve with it."""
+    places = with_roots(places_of(args.config, out), args.repo_root)
+    refuse_missing_secrets([one for place in places for one in missing_secrets(place.config, place.secrets)])
     for file in dict.fromkeys(place.secrets_file for place in places):
         warn_of_open_secrets(file, out)
-    host, port = _address(places[0], args)
-    async with AsyncExitStack() as stack:
-        listening = stack.enter_context(_listening(host, port))
+    address = _address(places[0], args)
+    with ExitStack() as undo:
+        listening = former.listening if former and former.address == address else listen(address, undo)
         connections = {} if args.no_check else {place.config.tenant: await look(place) for place in places}
         refuse_to_start([one for found in connections.values() for one in found])
+        undo.pop_all()
+    return Setup(places, connections, address, listening)
+
+
+async def _serve(
+    setup: Setup, former: Setup | None, signals: Signals, args: argparse.Namespace, out: Output
+) -> int | Setup:
+    """Until the exit code is known, or until SIGHUP found another good setup. Raises Problem when it cannot start."""
+    places, server = setup.places, setup.places[0].config.server
+    async with AsyncExitStack() as stack:
         tenants = _tenants(places, stack)
-        for name, found in connections.items():
+        for name, found in setup.connections.items():
             tenants[name].factory.connected_as(found)
         site = Site(tenants, VERSION, places[0].environment.get("FACTORY_STATUS_TOKEN", ""))
-        stopped, server = stop_signals(), places[0].config.server
         bounds = Bounds(connections=server.max_connections, trusted_proxies=server.trusted_proxies)
-        serving = served(site.app(), listening, bounds=bounds, lifespan="on", access_log=False, log_level="warning")
+        listening = [one.dup() for one in setup.listening]  # the server closes these, and a reload goes on with those
+        serving = served(site.app(), *listening, bounds=bounds, lifespan="on", access_log=False, log_level="warning")
         await stack.enter_async_context(serving)
         stack.callback(site.hang_up)
-        walls = [await wall_at(place) for place in places]
-        states = [] if args.no_check else [state for place in places for state in await engines_at(place)]
-        _banner(places, walls, states, host, listening.getsockname()[1], out)
-        return await stopped
+        if former is None:
+            walls = [await wall_at(place) for place in places]
+            states = [] if args.no_check else [state for place in places for state in await engines_at(place)]
+            _banner(places, walls, states, setup.address.hosts[0], setup.listening[0].getsockname()[1], out)
+        else:
+            former.close_except(setup)
+            logger.warning("reloaded %s", ", ".join(relative(one.path) for one in places), extra={"action": "reload"})
+        fresh = asyncio.create_task(_reloaded(setup, signals, args, out))
+        ends: set[asyncio.Future[Any]] = {signals.stopped, fresh}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if not signals.stopped.done():
+            return fresh.result()
+        fresh.cancel()
+        await asyncio.gather(fresh, return_exceptions=True)
+        return signals.stopped.result()
 
 
-def _address(place: Place, args: argparse.Namespace) -> tuple[str, int]:
+async def _reloaded(setup: Setup, signals: Signals, args: argparse.Namespace, out: Output) -> Setup:
+    """The setup that the next successful SIGHUP finds; each one that fails is logged."""
+    while True:
+        await signals.reload.wait()
+        signals.reload.clear()
+        try:
+            return await _prepare(args, out, setup)
+        except Problem as problem:
+            _log_refused(problem)
+        except Exception:  # the outermost frame of a reload: the server goes on
+            logger.exception("not reloaded", extra={"action": "reload"})
+
+
+def _log_refused(problem: Problem) -> None:
+    lines = f"{problem.what} {problem.why} → {problem.fix}"
+    logger.error("not reloaded, the former configuration stays: %s", lines, extra={"action": "reload"})
+
+
+def _address(place: Place, args: argparse.Namespace) -> Address:
     server, token = place.config.server, place.environment.get(TOKEN.names[0], "")
-    host, port = args.host or server.host, server.port if args.port is None else args.port
-    refuse_open_page(host, token)
-    return host, port
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host.strip("[]"), port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise Refused(
-            f"Port {port} cannot be used.",
-            why=f"the system says: {why}",
-            fix=f"factory serve --port {port % 65535 + 1}",
-        ) from None
+    hosts = tuple(args.host) or (server.host,)
+    for host in hosts:
+        refuse_open_page(host, token)
+    return Address(hosts, server.port if args.port is None else args.port)
 
 
 def _tenants(places: Sequence[Place], stack: AsyncExitStack) -> dict[str, LocalTenant]:

@@ -39,7 +39,7 @@ from .arguments import Usage
 from .output import Output, wall_lines
 from .place import warn_of_open_secrets
 from .serve_log import log_to
-from .stopping import stop_signals
+from .stopping import Signals
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +106,7 @@ async def _work(
     speaker = Speaker(id=kept.worker_id, name=name, version=VERSION, engines=offered, slots=args.slots, can=CAN)
     async with RedactingClient(secrets.redact) as http:
         client = FactoryClient(http, args.url, args.tenant, secrets.find(WORKERS), speaker)
-        worker, stopped = QueueWorker(client, fleet, kept, args.slots), stop_signals()
+        worker, stopped = QueueWorker(client, fleet, kept, args.slots), Signals().stopped
         _banner(args, speaker, wall, out)
         working = asyncio.create_task(worker.run(once=args.once, only=args.run))
         ends: set[asyncio.Future[Any]] = {working, stopped}

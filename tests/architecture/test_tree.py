@@ -39,7 +39,7 @@ def test_only_the_outermost_frames_catch_everything() -> None:
     """The runner's, so that no effect is lost; the clock's, so that it goes on; the command line's, for people; the
     supervisor's, so that its run ends with a reason; that of who follows a run, so that its end is reported; the one
     around each item, run or line of many, so that a fault over one is no other's; the log's, so that
-    saying something stops nothing."""
+    saying something stops nothing; a reload's, so that what was served goes on."""
     wide = {
         short(path)
         for path in modules()
@@ -52,7 +52,7 @@ def test_only_the_outermost_frames_catch_everything() -> None:
         f"{engines}/supervise.py", f"{engines}/fleet.py", f"{engines}/watchdog.py",
         "factory_core/runner/check_in.py", "factory_core/runner/sweep.py", "adapters/fleets/worker_queue/leases.py",
         "adapters/cloudflare/hands.py", "adapters/aws/run_tasks.py",
-        "adapters/log_lines.py", "factory_cli/serve_log.py", "factory_cli/log_writer.py",
+        "adapters/log_lines.py", "factory_cli/serve_log.py", "factory_cli/log_writer.py", "factory_cli/serve.py",
     }  # fmt: skip
 
 

@@ -154,8 +154,16 @@ class Home:
 class Server:
     """One server process, and the requests that a test makes of it."""
 
-    def __init__(self, *homes: Home, port: int = 0, arguments: Sequence[str] = (), **environment: str) -> None:
-        self.homes, self.port = homes, port or free_port()
+    def __init__(
+        self,
+        *homes: Home,
+        port: int = 0,
+        arguments: Sequence[str] = (),
+        under: Sequence[str] = (),
+        **environment: str,
+    ) -> None:
+        """`under`: a command that runs the server's, as `prlimit --nofile=64`."""
+        self.homes, self.port, self._under = homes, port or free_port(), under
         self.url = f"http://127.0.0.1:{self.port}"
         self._arguments = [*(f"--config={home.config}" for home in homes), f"--port={self.port}", *arguments]
         self.environment = {
@@ -174,7 +182,7 @@ class Server:
         """Start it and wait until it answers; `stderr`: instead of the log's file."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "factory_cli", "serve", *self._arguments],
+                [*self._under, sys.executable, "-m", "factory_cli", "serve", *self._arguments],
                 cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log if stderr is None else stderr,
             )  # fmt: skip
