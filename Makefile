@@ -1,7 +1,7 @@
 # `make demo` and `make test` do all their own set-up: a Python ≥ 3.11 and git are enough. `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench format docs lock aws-package aws-lock cloudflare-package cloudflare-lock clean
+.PHONY: help demo test soak soak-servers check bench format docs lock aws-package aws-lock cloudflare-package cloudflare-lock clean
 .DELETE_ON_ERROR:
 
 BIN := .venv/bin
@@ -18,11 +18,15 @@ demo: $(READY)  ## see tickets become merged pull requests, on this machine alon
 test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser wall proxies  ## everything; with CI=true a skip is a failure
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
-soak: $(READY)  ## for an hour or more: thousands of hostile draws and of simulated schedules; ARGS=--seed=N repeats one
-	$(BIN)/factory simulate --hostile --schedules 3000 --save .soak $(ARGS)
-	$(BIN)/factory simulate --schedules 20000 --save .soak $(ARGS)
+SEED := $(filter --seed=%,$(ARGS))
+soak: soak-servers  ## for an hour or more: killed servers, hostile draws, simulated schedules; ARGS=--seed=N repeats one
+	$(BIN)/factory simulate --hostile --schedules 3000 --save .soak $(SEED)
+	$(BIN)/factory simulate --schedules 20000 --save .soak $(SEED)
 	$(BIN)/python -m tests.hosts.flood 5000 60
-	$(BIN)/python -m tests.fuzz --seconds 900 $(ARGS)
+	$(BIN)/python -m tests.fuzz --seconds 900 $(SEED)
+
+soak-servers: $(READY)  ## its first part alone: ARGS='--minutes 5 --tickets 150 --seed=N'
+	$(BIN)/python -m tests.scenarios.soak $(ARGS)
 
 check: $(READY)  ## format, lint, types, import contracts, pure tests: under a minute
 	$(BIN)/ruff format --check .
