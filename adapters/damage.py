@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from factory_core.errors import UnreadableRecord
+from factory_core.errors import NewerRecord, UnreadableRecord
 
 T = TypeVar("T")
 MOST_NAMED = 10
@@ -29,5 +29,8 @@ class Damage:
         for first in self._passed_over.values():
             names = sorted(self._passed_over)
             more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-            what = f"{', '.join(names[:MOST_NAMED])}{more} cannot be read"
-            raise UnreadableRecord(what, why=first.why, fix=first.fix)
+            named = f"{', '.join(names[:MOST_NAMED])}{more}"
+            if all(isinstance(problem, NewerRecord) for problem in self._passed_over.values()):
+                what = f"written by a newer release of the factory, and left as they are: {named}"
+                raise NewerRecord(what, why=first.why, fix=first.fix)
+            raise UnreadableRecord(f"{named} cannot be read", why=first.why, fix=first.fix)

@@ -20,7 +20,8 @@ from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.queued_run import QueuedRun, Worker
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
-from factory_core.errors import UnreadableRecord
+from factory_core.dispatch.reported import is_of_newer_release
+from factory_core.errors import NewerRecord, UnreadableRecord
 from factory_core.intake.payload import parse_as, whole
 from factory_core.work_item import Frozen
 
@@ -265,12 +266,18 @@ def _encoded(record: InFlightRecord | ClarificationRecord | Batch | QueuedRun | 
 
 
 def decode(model: type[Model], body: str) -> Model:
-    """Raise UnreadableRecord for a body that this release cannot read."""
+    """Raise UnreadableRecord for a body that this release cannot read: NewerRecord where a newer one wrote it."""
     try:
         return parse_as(model, body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"
+        if is_of_newer_release(error):
+            raise NewerRecord(
+                f"a stored {model.__name__} was written by a newer release of the factory",
+                why=f"{where} has a value that this release does not know; it leaves the record as it is",
+                fix="In the shell: run the newest release of the factory that ever used this store",
+            ) from None
         raise UnreadableRecord(
             f"a stored {model.__name__} cannot be read",
             why=f"{where}: {first['msg']}; it is damaged, or a newer release of the factory wrote it",

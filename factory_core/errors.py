@@ -123,6 +123,12 @@ class UnreadableRecord(StoreUnavailable):
     code, everywhere = "E-RECORD", False
 
 
+class NewerRecord(UnreadableRecord):
+    """A newer release wrote this record in a way that this one does not know: it is left as it is."""
+
+    code = "E-NEWER"
+
+
 class OwnFault(Retryable):
     """A fault of the factory's own, not a vendor's weather: tried a few times, then parked for a person."""
 

@@ -25,6 +25,7 @@ from .status_report import ItemReport, Line, StatusReport, item_report, report
 from .work_item import Frozen
 
 T = TypeVar("T")
+MOST_PASSED_OVER = 20  # overdue items, in search of one that this release can read
 LATE = timedelta(minutes=2)  # an effect that has been due for longer means that nobody performs
 AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 
@@ -99,14 +100,13 @@ async def health(factory: Factory) -> Health:
 
 
 async def _health(factory: Factory) -> Health:
-    """Costs three small reads: the longest overdue item, its record, and which connections are lost."""
+    """Costs a few small reads: the longest overdue item, its record, and which connections are lost."""
     begun, now = monotonic(), factory.clock()
     heard = {name: factory.heard.get(name, Heard()) for name in factory.config.providers()}
     last = {name: one.at for name, one in heard.items()}
     answered = {name: one.answered_at for name, one in heard.items()}
     try:
-        overdue = await factory.store.due(now, 1)
-        record = await factory.store.get_in_flight(overdue[0]) if overdue else None
+        record, unread = await _longest_overdue(factory.store, now)
         batch = await factory.store.get_batch()
         lost = lost_connections(batch, factory.config, now)
     except Problem as problem:
@@ -119,12 +119,27 @@ async def _health(factory: Factory) -> Health:
     return Health(
         ok=not late,
         problems=late,
-        degraded=(*(_lost_words(*one) for one in sorted(lost.items())), *map(_paused_words, batch.circuits.items())),
+        degraded=(
+            *unread,
+            *(_lost_words(*one) for one in sorted(lost.items())),
+            *map(_paused_words, batch.circuits.items()),
+        ),
         store_ms=round((monotonic() - begun) * 1000, 2),
         oldest_waiting_effect_s=max(waits).total_seconds() if waits else None,
         last_event_at=last,
         last_success_at=answered,
     )
+
+
+async def _longest_overdue(store: StateStore, now: datetime) -> tuple[InFlightRecord | None, tuple[str, ...]]:
+    """It, and what was passed over because this release cannot read it: that is one item's matter."""
+    unread = list[str]()
+    for item in await store.due(now, MOST_PASSED_OVER):
+        try:
+            return await store.get_in_flight(item), tuple(unread)
+        except UnreadableRecord as problem:
+            unread.append(f"{item}: {problem.what}")
+    return None, tuple(unread)
 
 
 def _lost_words(name: str, lost: LostConnection) -> str:

@@ -15,6 +15,15 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
+class StoredModel(Frozen):
+    """A value in a store that two releases may share: fields of a newer one are kept, and written back as they were.
+
+    What comes from elsewhere than a store is read without them: see payload.parse_as.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+
 class ItemState(StrEnum):
     """Where the tracker says the item stands; providers translate their own names into these."""
 

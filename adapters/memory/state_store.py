@@ -9,15 +9,14 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from pydantic import ValidationError
-
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
-from factory_core.errors import StoreUnavailable, UnreadableRecord, VersionConflict
-from factory_core.intake.payload import parse_as, to_json
+from factory_core.errors import StoreUnavailable, VersionConflict
+from factory_core.intake.payload import to_json
 from factory_core.ports import Clock
 
 from ..damage import Damage
+from ..record_sql import decode
 
 Stored = TypeVar("Stored", InFlightRecord, ClarificationRecord, Batch)
 
@@ -150,12 +149,7 @@ def _wins(entry: Entry | None, version: int) -> bool:
 
 
 def _read(model: type[Stored], entry: Entry | None) -> Stored | None:
-    try:
-        return parse_as(model, entry.body) if entry else None
-    except ValidationError:
-        raise UnreadableRecord(
-            f"a stored {model.__name__} cannot be read", why="its text is of another shape", fix="factory check"
-        ) from None
+    return decode(model, entry.body) if entry else None
 
 
 def _write(shelf: Shelf, key: str, record: Stored, at: datetime | None = None) -> Stored:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..work_item import Frozen
+from ..work_item import Frozen, StoredModel
 
 
-class Activity(Frozen):
+class Activity(StoredModel):
     """One entry in the session; the newest one says where the item stands.
 
     `note`: what is going on · `step`: what is being done, and `about` what · `question`: a person has to answer ·

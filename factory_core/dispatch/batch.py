@@ -8,20 +8,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..work_item import Frozen
+from ..work_item import StoredModel
 from .reported import Short
 from .routing import RememberedRoute
 from .run import Fault
 from .spending import DaySpending, Grant
 
 
-class Slot(Frozen):
+class Slot(StoredModel):
     repository: str
     state: Literal["running", "in-review"]
     since: datetime
 
 
-class QueueEntry(Frozen):
+class QueueEntry(StoredModel):
     """One item in line: by priority (1 first, 0 last), then by age."""
 
     work_item_id: str
@@ -32,7 +32,7 @@ class QueueEntry(Frozen):
     asks: Grant = Grant()
 
 
-class SweepReport(Frozen):
+class SweepReport(StoredModel):
     """What one look for missed events found; `failed`: which sources did not answer, and why."""
 
     started: int = 0  # ready items without a record
@@ -46,7 +46,7 @@ class SweepReport(Frozen):
     failed: dict[str, str] = Field(default_factory=dict)
 
 
-class SweepState(Frozen):
+class SweepState(StoredModel):
     """When the last look began, how far each of its sources was read, and which asked to be left alone until when."""
 
     at: datetime | None = None
@@ -55,7 +55,7 @@ class SweepState(Frozen):
     report: SweepReport | None = None  # None while it goes on
 
 
-class LostConnection(Frozen):
+class LostConnection(StoredModel):
     """A vendor refuses our credential, or says that it ended. It counts for a while after it was `seen_at` last."""
 
     since: datetime
@@ -63,7 +63,7 @@ class LostConnection(Frozen):
     why: str
 
 
-class Circuit(Frozen):
+class Circuit(StoredModel):
     """An engine that cannot work on a host: until `retry_at` it starts nothing there, and then one probe at a time."""
 
     engine: str
@@ -79,13 +79,14 @@ class Circuit(Frozen):
     alone: bool = True  # no other host has the engine
 
 
-class Batch(Frozen):
+class Batch(StoredModel):
     """A tenant's capacity: who has a slot, who stands in line. And whose turn it was to look for missed events.
 
     `lost`, `circuits` and `routes` are in here because each is a small fact of the tenant that is seldom written, and
     every host reads this record anyway; so the write that takes a slot sees the open circuit.
     """
 
+    format: Literal[1] = 1
     version: int = 0
     slots: dict[str, Slot] = Field(default_factory=dict)
     queue: tuple[QueueEntry, ...] = ()

@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..work_item import Frozen, ItemState
+from ..work_item import ItemState, StoredModel
 from .activity import Activity
 from .reported import StoredMoment
 from .run import Fault
 from .run_checks import CheckResult
 
 
-class AcknowledgeSession(Frozen):
+class AcknowledgeSession(StoredModel):
     """Answer a person who opened a session or wrote in one; within 10 s, or the agent is shown as unresponsive."""
 
     kind: Literal["acknowledge_session"] = "acknowledge_session"
@@ -23,7 +23,7 @@ class AcknowledgeSession(Frozen):
     activity: Activity = Activity(text="On it: reading the ticket.")
 
 
-class PostActivity(Frozen):
+class PostActivity(StoredModel):
     """Show in the item's session what is going on; a newer one takes its place as long as it is not posted."""
 
     kind: Literal["post_activity"] = "post_activity"
@@ -31,7 +31,7 @@ class PostActivity(Frozen):
     activity: Activity
 
 
-class ConcludeSession(Frozen):
+class ConcludeSession(StoredModel):
     """Say in the session how it ended, after everything that the end demands has been done."""
 
     kind: Literal["conclude_session"] = "conclude_session"
@@ -39,32 +39,32 @@ class ConcludeSession(Frozen):
     activity: Activity
 
 
-class UpdateSession(Frozen):
+class UpdateSession(StoredModel):
     """Show the item's plan and links in its session, as they are when this is performed."""
 
     kind: Literal["update_session"] = "update_session"
     session_id: str
 
 
-class ClaimItem(Frozen):
+class ClaimItem(StoredModel):
     """Show on the ticket that the factory works on it, where trackers have a place for that and nobody is in it."""
 
     kind: Literal["claim_item"] = "claim_item"
 
 
-class TriageItem(Frozen):
+class TriageItem(StoredModel):
     """Read the item and triage it, with the answers so far → Triaged, or ItemRead when it is not ready any more."""
 
     kind: Literal["triage_item"] = "triage_item"
 
 
-class ReadItem(Frozen):
+class ReadItem(StoredModel):
     """→ ItemRead"""
 
     kind: Literal["read_item"] = "read_item"
 
 
-class AskQuestion(Frozen):
+class AskQuestion(StoredModel):
     """Ask the reporter in a new thread, or in the one that is open → QuestionAsked"""
 
     kind: Literal["ask_question"] = "ask_question"
@@ -72,7 +72,7 @@ class AskQuestion(Frozen):
     thread_id: str = ""
 
 
-class PostReply(Frozen):
+class PostReply(StoredModel):
     """Post in the thread: a notice, or the open question once more (a reminder, an escalation)."""
 
     kind: Literal["post_reply"] = "post_reply"
@@ -82,43 +82,43 @@ class PostReply(Frozen):
     person: str = ""  # who is addressed, as the tracker or the configuration names them
 
 
-class CloseThread(Frozen):
+class CloseThread(StoredModel):
     """Forget the thread: later replies in it are nobody's answer."""
 
     kind: Literal["close_thread"] = "close_thread"
     thread_id: str
 
 
-class MoveThread(Frozen):
+class MoveThread(StoredModel):
     """Wait for replies under the thread's new id; those that came under it already count → QuestionAsked"""
 
     kind: Literal["move_thread"] = "move_thread"
     thread_id: str
 
 
-class TakeSlot(Frozen):
+class TakeSlot(StoredModel):
     """Ask for room to run, or stand in line → SlotGranted | SlotDenied"""
 
     kind: Literal["take_slot"] = "take_slot"
 
 
-class MoveSlotToReview(Frozen):
+class MoveSlotToReview(StoredModel):
     """The agent is done, the pull request waits for people."""
 
     kind: Literal["move_slot_to_review"] = "move_slot_to_review"
 
 
-class ReleaseSlot(Frozen):
+class ReleaseSlot(StoredModel):
     kind: Literal["release_slot"] = "release_slot"
 
 
-class SettleSpending(Frozen):
+class SettleSpending(StoredModel):
     """Count in the tenant's day what a run has cost that ended when its item had no slot any more."""
 
     kind: Literal["settle_spending"] = "settle_spending"
 
 
-class PauseEngine(Frozen):
+class PauseEngine(StoredModel):
     """A run ended by a fault: give the slot back, stand in line again, and open the circuit of the engine there."""
 
     kind: Literal["pause_engine"] = "pause_engine"
@@ -130,7 +130,7 @@ class PauseEngine(Frozen):
     retry_at: StoredMoment = None  # the vendor's own reset
 
 
-class RememberRoute(Frozen):
+class RememberRoute(StoredModel):
     """Keep what a person chose for the item's project; tickets that no rule routes go there from now on."""
 
     kind: Literal["remember_route"] = "remember_route"
@@ -138,7 +138,7 @@ class RememberRoute(Frozen):
     repository: str
 
 
-class ResumeEngine(Frozen):
+class ResumeEngine(StoredModel):
     """The run of a probe shows that the engine works there: close its circuit, and serve the line."""
 
     kind: Literal["resume_engine"] = "resume_engine"
@@ -146,7 +146,7 @@ class ResumeEngine(Frozen):
     host: str = ""
 
 
-class StartAgent(Frozen):
+class StartAgent(StoredModel):
     """Start a run under the planned key → AgentStarted | StartRefused | StartFailed"""
 
     kind: Literal["start_agent"] = "start_agent"
@@ -156,19 +156,19 @@ class StartAgent(Frozen):
     publishes: bool = False  # no agent: the work of the run before is published
 
 
-class StopAgent(Frozen):
+class StopAgent(StoredModel):
     kind: Literal["stop_agent"] = "stop_agent"
     run_id: str
 
 
-class LookAtRun(Frozen):
+class LookAtRun(StoredModel):
     """Ask the fleet what became of the run → RunSeen | AgentFinished when it ended or is lost"""
 
     kind: Literal["look_at_run"] = "look_at_run"
     run_id: str
 
 
-class OpenPullRequest(Frozen):
+class OpenPullRequest(StoredModel):
     """Push the branch and open its pull request, or find the one that is there → PullRequestOpened | PublishHeld"""
 
     kind: Literal["open_pull_request"] = "open_pull_request"
@@ -177,34 +177,34 @@ class OpenPullRequest(Frozen):
     checks: tuple[CheckResult, ...] = ()  # that the factory ran; one that failed is shown
 
 
-class LinkPullRequest(Frozen):
+class LinkPullRequest(StoredModel):
     """Show the pull request on the ticket."""
 
     kind: Literal["link_pull_request"] = "link_pull_request"
     url: str
 
 
-class ReadPullRequest(Frozen):
+class ReadPullRequest(StoredModel):
     """→ PullRequestRead"""
 
     kind: Literal["read_pull_request"] = "read_pull_request"
 
 
-class RequestReview(Frozen):
+class RequestReview(StoredModel):
     """Ask an app for its review of the head; one that reviews by itself needs no asking."""
 
     kind: Literal["request_review"] = "request_review"
     app: str
 
 
-class EnableAutoMerge(Frozen):
+class EnableAutoMerge(StoredModel):
     """Let the code host merge when its own rules are met, pinned to the head."""
 
     kind: Literal["enable_auto_merge"] = "enable_auto_merge"
     sha: str
 
 
-class DisableAutoMerge(Frozen):
+class DisableAutoMerge(StoredModel):
     """The work is not to be merged as it stands after all. It outlives the item, so it names the pull request."""
 
     kind: Literal["disable_auto_merge"] = "disable_auto_merge"
@@ -212,28 +212,28 @@ class DisableAutoMerge(Frozen):
     number: int = 0
 
 
-class MergePullRequest(Frozen):
+class MergePullRequest(StoredModel):
     """Merge exactly this head → PullRequestRead (merged) | MergeRefused"""
 
     kind: Literal["merge_pull_request"] = "merge_pull_request"
     sha: str
 
 
-class UpdateBranch(Frozen):
+class UpdateBranch(StoredModel):
     """Merge the base into the branch on the code host, if this is its head still → MergeRefused when it would not"""
 
     kind: Literal["update_branch"] = "update_branch"
     sha: str
 
 
-class EnqueuePullRequest(Frozen):
+class EnqueuePullRequest(StoredModel):
     """Put exactly this head into the merge queue of its base → MergeRefused when the code host would not"""
 
     kind: Literal["enqueue_pull_request"] = "enqueue_pull_request"
     sha: str
 
 
-class SetItemState(Frozen):
+class SetItemState(StoredModel):
     """Move the ticket, unless a person moved it elsewhere meanwhile → ItemRead in that case"""
 
     kind: Literal["set_item_state"] = "set_item_state"
@@ -241,14 +241,14 @@ class SetItemState(Frozen):
     expect: tuple[ItemState, ...]
 
 
-class PostComment(Frozen):
+class PostComment(StoredModel):
     """One comment on the ticket; it carries a hidden marker and never counts as input."""
 
     kind: Literal["post_comment"] = "post_comment"
     body: str
 
 
-class ForgetItem(Frozen):
+class ForgetItem(StoredModel):
     """Delete the record: nothing about the item is worth keeping any more."""
 
     kind: Literal["forget_item"] = "forget_item"
@@ -391,7 +391,7 @@ COMPANION = {
 """Effects that touch nothing but the store: they are done in the very write that decides them, one per companion."""
 
 
-class Planned(Frozen):
+class Planned(StoredModel):
     """One order in the outbox. The same key, the same outcome."""
 
     key: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from ..work_item import Frozen, WorkItem
+from ..work_item import Frozen, StoredModel, WorkItem
 from .pull_request import PullRequest
 from .refusal import Refusal
 from .routing import Route, Undecided
@@ -56,7 +56,7 @@ class Triaged(Event):
     route: Route | Undecided
 
 
-class Reply(Frozen):
+class Reply(StoredModel):
     """What a person wrote in a thread or a comment. `id` is the message's own."""
 
     id: str

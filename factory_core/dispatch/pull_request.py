@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from ..work_item import Frozen
+from ..work_item import Frozen, StoredModel
 from .foreign_text import for_branch
 
 PREFIX = "factory/"
@@ -27,7 +27,7 @@ that it is no reviewer of it. app: not a person; it counts as far as the configu
 """
 
 
-class Check(Frozen):
+class Check(StoredModel):
     """One check of the head commit. `conclusion` is empty while it runs; names are the code host's, in lower case.
 
     expected: something will report under this name, and has not. `since` is when the host began to expect it; without
@@ -43,7 +43,7 @@ class Check(Frozen):
     url: str = ""
 
 
-class Comment(Frozen):
+class Comment(StoredModel):
     """What somebody wrote on the pull request, or at a line of it."""
 
     id: str  # the same however often it is read; never another comment's
@@ -61,7 +61,7 @@ class Comment(Frozen):
         return f"{where} (outdated)" if self.outdated and where else where
 
 
-class Review(Frozen):
+class Review(StoredModel):
     """One verdict, with the comments at lines that were written with it."""
 
     id: str
@@ -87,7 +87,7 @@ def paths_of(changes: Iterable[FileChange]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for change in changes for name in (change.former, change.path) if name))
 
 
-class PullRequest(Frozen):
+class PullRequest(StoredModel):
     """A snapshot. None means that the code host did not say; nothing is merged on a None."""
 
     repository: str

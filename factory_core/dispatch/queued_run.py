@@ -15,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ValidationError, WrapValidator
 
 from ..config import Workers
 from ..errors import Refused
-from ..work_item import Frozen
-from .reported import MOST_WHY, Sha, Why
+from ..work_item import StoredModel
+from .reported import MOST_WHY, Sha, Why, is_of_newer_release
 from .run import ENDED, RunOrder, RunReport, RunStatus, unchecked
 
 MOST_OFFERS = 5  # that nobody confirmed; then the run itself is what breaks workers
@@ -43,7 +43,7 @@ class RunState(StrEnum):
     ENDED = "ended"
 
 
-class Worker(Frozen):
+class Worker(StoredModel):
     """Who asks for runs. `id` is the worker's own, made once for each place where one keeps its work."""
 
     id: str
@@ -62,10 +62,13 @@ def present(workers: Sequence[Worker], now: datetime, rules: Workers) -> list[Wo
 
 
 def _without_refused(value: Any, read: Callable[[Any], RunReport]) -> RunReport:
-    """What an older release stored and this one refuses counts as not reported: the run goes on without it."""
+    """What an older release stored and this one refuses counts as not reported: the run goes on without it. A word of
+    a newer one is no reason to lose what it stands for."""
     try:
         return read(value)
     except ValidationError as error:
+        if is_of_newer_release(error):
+            raise
         refused = {problem["loc"][0] for problem in error.errors(include_input=False) if problem["loc"]}
         if not isinstance(value, dict) or not refused:
             raise
@@ -75,9 +78,10 @@ def _without_refused(value: Any, read: Callable[[Any], RunReport]) -> RunReport:
 StoredReport = Annotated[RunReport, WrapValidator(_without_refused)]
 
 
-class QueuedRun(Frozen):
+class QueuedRun(StoredModel):
     """One order and who works on it. `version` is the store's; `epoch` fences holders that lost it."""
 
+    format: Literal[1] = 1
     run_id: str
     version: int = 0
     state: RunState = RunState.WAITING

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime
 
-from ..work_item import Frozen, ItemState, WorkItem
+from ..work_item import ItemState, StoredModel, WorkItem
 from .effects import AFTER, LANE, URGENT, Effect, ForgetItem, Planned, StartAgent
 from .events import Event, Reply
 from .pull_request import PullRequest, aliases_of
@@ -63,7 +63,7 @@ a lost connection, nobody can act, and the limit does not run. In every other st
 Actor = Literal["tracker", "factory", "agent", "person"]
 
 
-class LogEntry(Frozen):
+class LogEntry(StoredModel):
     """One line of the item's own history, in words for people."""
 
     at: datetime
@@ -72,7 +72,7 @@ class LogEntry(Frozen):
     quote: str = ""
 
 
-class Summary(Frozen):
+class Summary(StoredModel):
     """What the record keeps of the ticket. `digest` tells whether what triage reads has changed."""
 
     key: str
@@ -97,7 +97,7 @@ class Summary(Frozen):
         )  # fmt: skip
 
 
-class Lease(Frozen):
+class Lease(StoredModel):
     """Who performs the outbox, until when. The epoch only grows: a stale holder is fenced by it."""
 
     holder: str = ""
@@ -106,7 +106,7 @@ class Lease(Frozen):
     doing: str = ""  # the key that the holder is to perform first: should it die, it died over that
 
 
-class Clarification(Frozen):
+class Clarification(StoredModel):
     """The open question. `step` is how far we are with reminding."""
 
     round: int = 1
@@ -124,7 +124,7 @@ class Clarification(Frozen):
     choice_asked: bool = False  # the person was asked to name one of the repositories
 
 
-class Block(Frozen):
+class Block(StoredModel):
     """Why an item needs a person, and what that person can do."""
 
     reason: str  # held, withdrawn, ineligible, unroutable, attempts-exhausted, no-change, budget-run, ci-failed, …
@@ -133,7 +133,7 @@ class Block(Frozen):
     gate_lifts: bool = False  # nothing of the work is missing: a pull request that a person mended may be merged
 
 
-class InFlightRecord(Frozen):
+class InFlightRecord(StoredModel):
     """Everything the factory knows of one item, saved by one compare-and-swap write on `version`.
 
     `work_item_id` is the vendor's own id of the item. `aliases` are all other names that lead to it: its keys, its
@@ -142,7 +142,7 @@ class InFlightRecord(Frozen):
     stores index it. `born` makes effect keys of a forgotten and reopened item new.
     """
 
-    format: int = 1
+    format: Literal[1] = 1  # a release that cannot be read by older ones raises it, in each model with a version
     work_item_id: str
     aliases: tuple[str, ...] = ()
     new_aliases: tuple[str, ...] = ()  # of them, those that no put has stored yet
@@ -407,9 +407,10 @@ class Transition(NamedTuple):
     effects: tuple[Effect, ...] = ()
 
 
-class ClarificationRecord(Frozen):
+class ClarificationRecord(StoredModel):
     """A thread and the item that waits for it. `work_item_id` is None for replies that came before their thread."""
 
+    format: Literal[1] = 1
     thread_id: str
     version: int = 0
     work_item_id: str | None = None

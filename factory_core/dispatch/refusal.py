@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from ..work_item import Frozen
+from ..work_item import Frozen, StoredModel
 
 RefusalKind = Literal["later", "never", "wait-for-people", "fix-conflict", "update-branch", "enqueue"]
 
@@ -24,7 +24,7 @@ class Refusal(Frozen):
     after: float | None = None  # seconds until the next attempt, where the host says so; 0: it changed, read it at once
 
 
-class RefusedMerge(Frozen):
+class RefusedMerge(StoredModel):
     """The last refusal to merge, and the pull request as it was then. It is tried again when that changed, or at
     `until`; without a time, only when it changed."""
 

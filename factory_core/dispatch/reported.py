@@ -19,6 +19,8 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 LONGEST = timedelta(days=365)
 MOST_WORDS, MOST_WHY = 20_000, 2_000
 """Characters of an agent's last words, and of a reason."""
+_NEW_WORDS = frozenset({"enum", "literal_error", "union_tag_invalid"})
+"""What pydantic calls an unknown state, format or kind of effect."""
 _NANO, _MOST_DIGITS = Decimal("1e-9"), 28
 
 
@@ -67,6 +69,11 @@ def _or_none(value: Any, read: Callable[[Any], datetime]) -> datetime | None:
         return read(value)
     except ValidationError:
         return None
+
+
+def is_of_newer_release(error: ValidationError) -> bool:
+    """Is the document whole, with nothing wrong in it but words for which this release has no meaning?"""
+    return {problem["type"] for problem in error.errors(include_url=False, include_input=False)} <= _NEW_WORDS
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(within_bounds)]

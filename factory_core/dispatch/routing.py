@@ -12,7 +12,7 @@ from datetime import datetime
 from ..config import FactoryConfig
 from ..normal_form import normal_form
 from ..patterns import compiled
-from ..work_item import Frozen, WorkItem
+from ..work_item import Frozen, StoredModel, WorkItem
 from .foreign_text import printable
 from .labels import plain
 from .prose import prose_of
@@ -23,7 +23,7 @@ MOST_PROJECT = 100  # characters of a project's name
 MOST_NAMED, MOST_RULE = 5, 60  # rules that a reason names, and characters of one
 
 
-class Route(Frozen):
+class Route(StoredModel):
     """Where the work is done, by which engine, and why there."""
 
     repository: str
@@ -41,7 +41,7 @@ class Undecided(Frozen):
     repositories: tuple[str, ...]
 
 
-class RememberedRoute(Frozen):
+class RememberedRoute(StoredModel):
     """What a person chose for a project, in answer to the question about the item `key`."""
 
     repository: str

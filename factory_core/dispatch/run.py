@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..config import Branch, Exhausted, Untracked
 from ..errors import EngineUnavailable
-from ..work_item import Frozen
+from ..work_item import StoredModel
 from .reported import Count, Fix, Id, Moment, Money, SessionId, Short, Span, Why, Words, cut
 from .run_checks import MOST_CHECKS, CheckResult, Name, RunCheck, Times, unmet
 
@@ -46,7 +46,7 @@ Names = Annotated[tuple[Name, ...], cut(MOST_CHECKS)]
 MOST_OVER = 10
 
 
-class Usage(Frozen):
+class Usage(StoredModel):
     """What one run, or all runs of an item, have used. Money in US dollars at list price.
 
     Engines and workers count it, so each number is kept within bounds that can be added up and shown. Not every engine
@@ -68,14 +68,15 @@ class Usage(Frozen):
         return f"${self.usd:.2f}" if self.cost_known else f"at least ${self.usd:.2f}"
 
     def plus(self, other: Usage) -> Usage:
-        return Usage(
-            turns=self.turns + other.turns,
-            input_tokens=self.input_tokens + other.input_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            usd=self.usd + other.usd,
-            cost_known=self.cost_known and other.cost_known,
-        )
+        total = {
+            "turns": self.turns + other.turns,
+            "input_tokens": self.input_tokens + other.input_tokens,
+            "cached_tokens": self.cached_tokens + other.cached_tokens,
+            "output_tokens": self.output_tokens + other.output_tokens,
+            "usd": self.usd + other.usd,
+            "cost_known": self.cost_known and other.cost_known,
+        }
+        return Usage.model_validate({**(self.model_extra or {}), **total})
 
     def within(self, cap: Decimal) -> Usage:
         """As far as a run that may cost `cap` can be believed: far beyond it is no measurement, and counts as the cap.
@@ -89,14 +90,14 @@ class Usage(Frozen):
 MOST_HELD, MOST_PATH, MOST_PATCH = 50, 300, 3_500  # changes; characters
 
 
-class HeldChange(Frozen):
+class HeldChange(StoredModel):
     """A protected file that is not as the code host has it. `mark` names this very content of it."""
 
     path: Annotated[str, cut(MOST_PATH)]
     mark: Annotated[str, cut(16)]
 
 
-class HeldChanges(Frozen):
+class HeldChanges(StoredModel):
     """What is not pushed without a person's word. Workers report it, so it is kept within bounds."""
 
     changes: Annotated[tuple[HeldChange, ...], cut(MOST_HELD)]
@@ -104,7 +105,7 @@ class HeldChanges(Frozen):
     patch: Annotated[str, cut(MOST_PATCH)] = ""  # how it begins; untrusted
 
 
-class PublishRules(Frozen):
+class PublishRules(StoredModel):
     """What of the tree may be published; see config.Publish and config.ProtectedPaths."""
 
     untracked: Untracked = "auto"
@@ -115,7 +116,7 @@ class PublishRules(Frozen):
     allowed: tuple[str, ...] = ()  # marks of the changes that a person allowed
 
 
-class RunOrder(Frozen):
+class RunOrder(StoredModel):
     """Everything that a fleet needs to start one run. `run_id` is ours: the same id twice is the same run."""
 
     run_id: Id
@@ -149,7 +150,7 @@ class RunOrder(Frozen):
         return self.key or self.work_item_id
 
 
-class Run(Frozen):
+class Run(StoredModel):
     """What the record keeps of the newest run."""
 
     run_id: str
@@ -160,7 +161,7 @@ class Run(Frozen):
     host: str = ""  # as in its report
 
 
-class RunReport(Frozen):
+class RunReport(StoredModel):
     """What a fleet knows of a run now. Two clocks: a heartbeat (`alive_at`) is not progress (`progress_at`).
 
     Workers send it, so every field has bounds of its own; see reported.

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator
 
 from ..config import Agents, Exhausted, Repository
-from ..work_item import Frozen
+from ..work_item import Frozen, StoredModel
 from .prompt_marks import Quoted, marked
 
 MOST_CHECKS, MOST_NAME, MOST_COMMAND, MOST_TAIL = 20, 60, 2_000, 2_000  # the last three in characters
@@ -25,7 +25,7 @@ Code = Annotated[int, AfterValidator(lambda value: min(max(value, -255), 255))]
 Times = Annotated[int, AfterValidator(lambda value: min(max(value, 0), 1_000))]
 
 
-class RunCheck(Frozen):
+class RunCheck(StoredModel):
     """A command line for `sh`; exit code 0 passes. `domains` are the addresses that it may reach: none by default."""
 
     name: str
@@ -42,7 +42,7 @@ def checks_of(repository: Repository, rules: Agents) -> tuple[RunCheck, ...]:
     )
 
 
-class CheckResult(Frozen):
+class CheckResult(StoredModel):
     """How a check ended. Its numbers and texts are kept within bounds, because workers report them."""
 
     name: Name

@@ -13,7 +13,7 @@ from typing import TypeVar
 from pydantic import Field
 
 from ..config import Budget
-from ..work_item import Frozen
+from ..work_item import StoredModel
 from .reported import Money
 
 T = TypeVar("T", date, datetime)
@@ -33,14 +33,14 @@ def still_counts(known: T | None, now: T) -> bool:
     return known is not None and now <= known <= now + FURTHEST
 
 
-class OpenRun(Frozen):
+class OpenRun(StoredModel):
     """A run that was planned and whose cost is not known yet."""
 
     run_id: str
     usd: Decimal  # that it may cost
 
 
-class ItemSpending(Frozen):
+class ItemSpending(StoredModel):
     """What the item has used, beside the measured cost in its record. No retry, edit or reopening takes it back."""
 
     estimated: Money = ZERO  # for runs that did not say what they cost
@@ -56,7 +56,7 @@ class ItemSpending(Frozen):
         return sum((run.usd for run in self.open), ZERO)
 
 
-class Account(Frozen):
+class Account(StoredModel):
     """One item's part of the tenant's day. `counted` is how much of the item's spending, in dollars since it began, the
     sum of the day has already."""
 
@@ -67,7 +67,7 @@ class Account(Frozen):
     until: datetime | None = None  # without a slot: when what is still reserved counts as spent
 
 
-class Grant(Frozen):
+class Grant(StoredModel):
     """What an item asks of the day. `counted` is what it has spent so far, `run` how many runs it has had."""
 
     usd: Decimal = ZERO  # that its run may cost at the most
@@ -75,7 +75,7 @@ class Grant(Frozen):
     run: int = -1
 
 
-class DaySpending(Frozen):
+class DaySpending(StoredModel):
     """What the tenant spent today, and may spend by what runs now. A new day begins with the first change in it."""
 
     day: date | None = None
@@ -110,7 +110,8 @@ class DaySpending(Frozen):
     def granted(self, item: str, asked: Grant, cap: Decimal, now: datetime) -> DaySpending:
         today = self.at(now)
         held = today.accounts.get(item) or Account(counted=asked.counted, reserved=ZERO)
-        account = Account(counted=held.counted, reserved=held.reserved + cap, cap=cap, run=asked.run)
+        granted = {"reserved": held.reserved + cap, "cap": cap, "run": asked.run, "until": None}
+        account = held.model_copy(update=granted)
         return today.model_copy(update={"accounts": {**today.accounts, item: account}, "starts": today.starts + 1})
 
     def settled(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..config import FactoryConfig
-from ..work_item import Frozen, WorkItem
+from ..work_item import StoredModel, WorkItem
 from .anchors import places_in, references_in
 from .answers import Answer, judge_answer
 from .choices import negates, without_marked_mentions
@@ -59,7 +59,7 @@ NO_GOAL, NO_ANCHOR = "it does not say what should be different when it is done",
 OPEN, OPEN_DECISION = "it asks something itself", "it says that a decision is open"
 
 
-class Verdict(Frozen):
+class Verdict(StoredModel):
     """What triage found. `reasons` are sentences without a full stop, the most important first."""
 
     kind: Kind = "change"

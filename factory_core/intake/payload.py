@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.config import ExtraValues
 from pydantic_core import PydanticSerializationError, from_json
 
 from ..errors import Refused
@@ -38,17 +39,20 @@ def parse(raw: bytes | str) -> Any:
         return from_json(_repaired(body))
 
 
-def parse_as(model: type[M] | TypeAdapter[M], raw: bytes | str) -> M:
-    """The document as this model; raise ValidationError when it is no JSON, or of another shape."""
+def parse_as(model: type[M] | TypeAdapter[M], raw: bytes | str, *, extra: ExtraValues | None = None) -> M:
+    """The document as this model; raise ValidationError when it is no JSON, or of another shape.
+
+    `extra`: what becomes of unknown fields, instead of what each model says: "ignore" where a stranger sent it.
+    """
     read = model.validate_json if isinstance(model, TypeAdapter) else model.model_validate_json
     body = _encoded(raw)
     try:
-        return read(body)
+        return read(body, extra=extra)
     except ValidationError:
         repaired = _repaired(body)
         if repaired == body:
             raise
-        return read(repaired)
+        return read(repaired, extra=extra)
 
 
 def to_json(value: BaseModel) -> str:

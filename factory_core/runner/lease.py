@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from typing import TypeGuard
 
 from ..dispatch.effects import Planned
-from ..dispatch.records import InFlightRecord, Lease
+from ..dispatch.records import InFlightRecord
+
+NOBODYS = {"holder": "", "until": None, "doing": ""}
 
 
 def claim(
@@ -26,8 +28,8 @@ def claim(
         return None
     blamed = (lease.doing or first.key) if lease.holder else ""
     outbox = tuple(_at_fault(planned) if planned.key == blamed else planned for planned in record.outbox)
-    mine = Lease(holder=holder, epoch=lease.epoch + 1, until=now + length, doing=first.key)
-    return record.but(outbox=outbox, lease=mine)
+    mine = {"holder": holder, "epoch": lease.epoch + 1, "until": now + length, "doing": first.key}
+    return record.but(outbox=outbox, lease=lease.model_copy(update=mine))
 
 
 def _at_fault(planned: Planned) -> Planned:
@@ -54,4 +56,4 @@ def extended_or_released(record: InFlightRecord, now: datetime, length: timedelt
 
 
 def released(record: InFlightRecord) -> InFlightRecord:
-    return record.but(lease=Lease(epoch=record.lease.epoch))
+    return record.but(lease=record.lease.model_copy(update=NOBODYS))

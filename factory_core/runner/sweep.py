@@ -105,8 +105,8 @@ class Sweep:
         yield self._reached(report)
 
     def _reached(self, report: SweepReport | None) -> SweepState:
-        at, cursors, pauses = self._state.at, dict(self._cursors), dict(self._not_before)
-        return SweepState(at=at, cursors=cursors, not_before=pauses, report=report)
+        reached = {"cursors": dict(self._cursors), "not_before": dict(self._not_before), "report": report}
+        return self._state.model_copy(update=reached)
 
     def _looks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Every look that these sources can serve."""

@@ -16,7 +16,7 @@ import pytest
 
 from factory_core.dispatch.batch import Batch, Circuit, QueueEntry, Slot
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, LogEntry, State
-from factory_core.errors import StoreUnavailable, UnreadableRecord, VersionConflict
+from factory_core.errors import NewerRecord, StoreUnavailable, UnreadableRecord, VersionConflict
 from factory_core.ports import StateStore
 
 from .state_store_model import check_against_model
@@ -394,10 +394,43 @@ class StateStoreLaws:
     async def test_an_unreadable_record_is_not_an_absent_one(self, world: World) -> None:
         """A body that makes no sense raises StoreUnavailable, which names the fix and quotes nothing of it."""
         store = await world.open("acme")
-        await world.plant("acme", "ACME-7", 3, '{"work_item_id": "ACME-7", "state": "s3cret"}')
+        await world.plant("acme", "ACME-7", 3, '{"work_item_id": "ACME-7", "state": 7, "since": "s3cret"}')
         with pytest.raises(StoreUnavailable) as caught:
             await store.get_in_flight("ACME-7")
         assert "s3cret" not in f"{caught.value} {caught.value.why} {caught.value.fix}"
+
+    @law
+    async def test_what_a_newer_release_adds_is_written_back(self, world: World) -> None:
+        """Two releases share the store while one takes the other's place: neither loses the other's fields."""
+        store = await world.open("acme")
+        added = {"risk": {"level": "high", "seen": [1, None]}}
+        effect = {"kind": "post_comment", "body": "Done.", **added}
+        body = {"work_item_id": "ACME-7", "version": 3, "outbox": [{"key": "k", "effect": effect, **added}], **added}
+        await world.plant("acme", "ACME-7", 3, json.dumps(body))
+        record = await store.get_in_flight("ACME-7")
+        assert record is not None
+        await store.put_in_flight(record.but(state=State.BLOCKED))
+        saved = await store.get_in_flight("ACME-7")
+        assert saved == record.but(state=State.BLOCKED, version=4)
+        kept = (saved, saved.outbox[0], saved.outbox[0].effect)
+        assert [one.model_extra for one in kept] == [added] * 3
+
+    @law
+    async def test_what_only_a_newer_release_can_read_is_left_to_it(self, world: World) -> None:
+        """A state, an effect, a format that this one does not know: it says who wrote it, and others go on."""
+        store = await world.open("acme")
+        await store.put_in_flight(a_record("ACME-1"))
+        effect = {"kind": "run_tournament", "entrants": 3}
+        newer = ({"state": "tournament"}, {"format": 2}, {"outbox": [{"key": "k", "effect": effect}]})
+        for n, fields in enumerate(newer):
+            await world.plant("acme", f"NEW-{n}", 3, json.dumps({"work_item_id": f"NEW-{n}", **fields}))
+            with pytest.raises(NewerRecord, match="written by a newer release"):
+                await store.get_in_flight(f"NEW-{n}")
+        found = list[str]()
+        with pytest.raises(NewerRecord, match="and left as they are: NEW-0, NEW-1, NEW-2"):
+            async for record in store.list_in_flight():
+                found.append(record.work_item_id)
+        assert found == ["ACME-1"]
 
     @law
     async def test_an_unreadable_record_hides_no_other_from_a_list(self, world: World) -> None:
@@ -405,7 +438,7 @@ class StateStoreLaws:
         store = await world.open("acme")
         for item in ("ACME-1", "ACME-9"):
             await store.put_in_flight(a_record(item))
-        await world.plant("acme", "ACME-7", 3, '{"work_item_id": "ACME-7", "state": "s3cret"}')
+        await world.plant("acme", "ACME-7", 3, '{"work_item_id": "ACME-7", "state": 7, "since": "s3cret"}')
         found = list[str]()
         with pytest.raises(UnreadableRecord) as caught:
             async for record in store.list_in_flight():

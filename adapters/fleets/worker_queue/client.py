@@ -63,7 +63,7 @@ class FactoryClient:
         if not answer.is_success:
             raise _problem(answer)
         try:
-            return parse_as(shape, answer.content)
+            return parse_as(shape, answer.content, extra="ignore")
         except ValidationError:
             raise _later("what answered is no factory, or one of another release") from None
 

@@ -174,7 +174,7 @@ def _offered(run: QueuedRun) -> Offered:
 def _holder(request: HttpRequest) -> Held | None:
     """Whose word it is, where that much can be read."""
     try:
-        return parse_as(Held, request.body) if len(request.body) <= LARGEST else None
+        return parse_as(Held, request.body, extra="ignore") if len(request.body) <= LARGEST else None
     except ValidationError:
         return None
 
@@ -184,7 +184,7 @@ def _read(shape: type[Shape], request: HttpRequest) -> Shape:
         why = f"the most that is read is {LARGEST:,} bytes"
         raise TooLarge(f"a body of {len(request.body):,} bytes", why=why, fix="In the worker: say less")
     try:
-        return parse_as(shape, request.body)
+        return parse_as(shape, request.body, extra="ignore")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the body"
