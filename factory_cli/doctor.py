@@ -16,7 +16,7 @@ from factory_core.status_report.spelling import one_line, vendor
 
 from .arguments import Usage, unknown
 from .check import ask
-from .doctor_machine import PATIENCE, Finding, machine
+from .doctor_machine import PATIENCE, Finding, clock, machine
 from .doctor_safety import try_safety
 from .merge_rules import merge_connection
 from .output import Output
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 async def _everything(place: Place, wanted: tuple[str, ...], only: str) -> list[Finding]:
-    near = [] if only else await machine(place)
+    near = [one for one in [await clock(place)] if one.mark == "fail"] if only else await machine(place)
     far = await _providers(place, wanted)
     return [*near, *far, *([] if only or any(one.mark == "fail" for one in far) else await _merging(place))]
 

@@ -6,8 +6,6 @@ import asyncio
 import os
 import shutil
 from contextlib import closing
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple
 
 import httpx2
@@ -15,16 +13,20 @@ import httpx2
 from adapters.assembly import utc_now
 from adapters.fleets.local_engines.engine_state import EngineState
 from adapters.local.credentials import open_to_others
+from adapters.local.server_clocks import FIX as CLOCK_FIX
+from adapters.local.server_clocks import clock_offset, offset_words
 from adapters.local.sqlite_file import SqliteFile
+from adapters.pages import TOKEN
 from factory_core.dispatch.queued_run import present
 from factory_core.errors import Problem
+from factory_core.intake.payload import parse
+from factory_core.overview import Health, loop_lines
 from factory_core.status_report.spelling import one_line
 
 from .check import workers_connection
 from .place import Place, engines_at, relative, wall_at, workers_at
 
 PATIENCE = 5.0  # seconds that any one look may take
-MOST_OFF = 30.0  # seconds; Slack and relayfile count a time stamp of 300 as an old recording
 
 
 class Finding(NamedTuple):
@@ -37,7 +39,8 @@ class Finding(NamedTuple):
 
 async def machine(place: Place) -> list[Finding]:
     agents = [await _workers(place)] if place.config.agents.fleet == "workers" else await _engines(place)
-    return [_config(place), await _clock(place), await _git(), *agents, *_secrets_file(place), await _store(place)]
+    near = [_config(place), await clock(place), await _git(), *agents, *_secrets_file(place), await _store(place)]
+    return [*near, *await _running(place)]
 
 
 def _config(place: Place) -> Finding:
@@ -61,20 +64,42 @@ def _secrets_file(place: Place) -> list[Finding]:
     return [Finding("This machine", "warn", ".env", why, f"In the shell: chmod 600 {name}")] if why else []
 
 
-async def _clock(place: Place) -> Finding:
+async def clock(place: Place) -> Finding:
     """Against the time that the code host's answers carry: signatures with a time stamp depend on it."""
     section, url = "This machine", place.config.github.url
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE) as http:
-            said = (await http.head(url)).headers.get("date", "")
-        off = abs((datetime.now(UTC) - parsedate_to_datetime(said)).total_seconds())
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, TypeError):
+            offset = clock_offset((await http.head(url)).headers, utc_now)
+    except (httpx2.HTTPError, httpx2.InvalidURL):
+        offset = None
+    if offset is None:
         return Finding(section, "skip", "clock", "skipped, nobody told the time")
-    if off > MOST_OFF:
-        return Finding(
-            section, "fail", "clock", f"{off:.0f} s off", "In the system's settings: let the clock set itself"
-        )
-    return Finding(section, "ok", "clock", "right within a second" if off < 2 else f"{off:.0f} s off")
+    if off := offset_words(offset):
+        return Finding(section, "fail", "clock", f"{off}: webhooks are refused as too old", CLOCK_FIX)
+    seconds = abs(offset.total_seconds())
+    return Finding(section, "ok", "clock", "right within a second" if seconds < 2 else f"{seconds:.0f} s off")
+
+
+async def _running(place: Place) -> list[Finding]:
+    """What the running factory says of itself: its loops, and what it cannot do."""
+    section, url = "Running factory", f"http://127.0.0.1:{place.config.server.port}/healthz"
+    token = place.environment.get(TOKEN.names[0], "")
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    try:
+        async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
+            said = parse((await http.get(url, headers=headers)).content)
+        health = Health.model_validate(said[place.config.tenant])
+    except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+        return [Finding(section, "skip", "health", f"skipped, no factory answers at {url}")]
+    fix = "In the factory's log: see what it met, and restart the factory if that does not end"
+    found = [Finding(section, "fail", "health", one_line(problem), fix) for problem in health.problems]
+    found += [Finding(section, "warn", "health", one_line(words)) for words in health.degraded]
+    found += [
+        Finding(section, "warn", "loops", f"{line.name} {line.note}")
+        for line in loop_lines(health.loops)
+        if line.status == "ok"
+    ]
+    return found or [Finding(section, "ok", "health", f"{len(health.loops)} loops go round")]
 
 
 async def _git() -> Finding:

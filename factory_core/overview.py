@@ -30,11 +30,32 @@ LATE = timedelta(minutes=2)  # an effect that has been due for longer means that
 AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})
 
 
-class Health(Frozen):
-    """`ok` only when the store answers and nothing that is due is late; `problems` say what is wrong since when.
+class LoopState(Frozen):
+    """One of the loops that keep a host going: how long ago its last whole round was, in seconds, and after how many it
+    counts as late.
 
-    `degraded` names each connection that needs a new credential, and each engine that cannot work: webhooks are still
-    stored, and what needs it waits.
+    `why`: what its last round met; empty when it went well. `restarts`: how often the loop ended and began again, the
+    last time at `last_end_at` for the reason `last_end`.
+    """
+
+    last_round_s: float
+    late_after_s: float
+    restarts: int = 0
+    why: str = ""
+    last_end: str = ""
+    last_end_at: datetime | None = None
+
+    @property
+    def is_late(self) -> bool:
+        return self.last_round_s > self.late_after_s
+
+
+class Health(Frozen):
+    """`ok` only when the store answers, every loop goes round and nothing that is due is late; `problems` say what is
+    wrong since when.
+
+    `degraded` names each connection that needs a new credential, each engine that cannot work, and each item whose
+    record cannot be read: webhooks are still stored, and what needs it waits.
     `oldest_waiting_effect_s` counts that waiting, too.
     """
 
@@ -45,29 +66,43 @@ class Health(Frozen):
     oldest_waiting_effect_s: float | None = None
     last_event_at: dict[str, datetime | None] = Field(default_factory=dict)
     last_success_at: dict[str, datetime | None] = Field(default_factory=dict)
+    loops: dict[str, LoopState] = Field(default_factory=dict)
 
 
-async def overview(factory: Factory, fleet: Fleet, version: str, store_kind: str = "") -> StatusReport:
-    """The status report of now; raises StoreUnavailable, for without the store there is no report."""
+async def overview(
+    factory: Factory, fleet: Fleet, version: str, store_kind: str = "", more: Sequence[Line] = ()
+) -> StatusReport:
+    """The status report of now, with what the host knows beyond the factory in `more`; raises StoreUnavailable, for
+    without the store there is no report."""
     begun = monotonic()
     records, unreadable = await _records(factory.store)
     batch = await factory.store.get_batch()
     read_in = round((monotonic() - begun) * 1000)
     runs = {run.run_id: run for run in [await _run(record, fleet) for record in records] if run}
     store = Line(name="store", status="ok", note=f"{read_in} ms{', ' if store_kind else ''}{store_kind}")
-    if unreadable:
-        store = Line(name="store", status="down", note=f"{unreadable.what}: {unreadable.why}", fix=unreadable.fix)
+    damaged = list[Line]()
+    if unreadable:  # the others go on, and so does the intake
+        note = f"{unreadable.what}: {unreadable.why}"
+        damaged.append(Line(name="records", status="down", note=note, fix=unreadable.fix))
     checked = Line(
         name="check-in", status="ok" if factory.checked_in_at else "unknown", last_event_at=factory.checked_in_at
     )
     lost = _lost(records, lost_connections(batch, factory.config, factory.clock()))
     vendors = [_line(name, factory.heard.get(name, Heard()), lost.get(name)) for name in factory.config.providers()]
     engines = [_engine_line(name, circuit) for name, circuit in sorted(batch.circuits.items())]
-    lines = [*vendors, *engines, store, checked, *([_sweep_line(batch)] if factory.config.sweep.every else [])]
+    lines = [
+        *vendors,
+        *engines,
+        store,
+        *damaged,
+        checked,
+        *([_sweep_line(batch)] if factory.config.sweep.every else []),
+    ]
     if isinstance(fleet, WorkerFleet):
         lines.append(workers_line(await fleet.workers(), factory.clock(), factory.config.workers))
     if isinstance(fleet, WalledFleet) and (wall := await fleet.wall(factory.config.engines())):
         lines.append(Line(name="wall", status="down" if wall.fix else "ok", note=wall.note, fix=wall.fix))
+    lines += more
     known = [record for record in records if record.state is not State.NEW]
     found = report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
     return redacted(found, factory.redact)
@@ -94,9 +129,34 @@ async def item_overview(factory: Factory, fleet: Fleet, key: str, version: str) 
     return redacted(found, factory.redact)
 
 
-async def health(factory: Factory) -> Health:
-    """As overview(), in short, and also without a store."""
-    return redacted(await _health(factory), factory.redact)
+async def health(factory: Factory, loops: Mapping[str, LoopState] = {}) -> Health:
+    """As overview(), in short, and also without a store. `loops`: those of this process, by name."""
+    found = await _health(factory)
+    late = tuple(_late_words(name, state) for name, state in loops.items() if state.is_late)
+    known = {"ok": found.ok and not late, "problems": (*found.problems, *late), "loops": dict(loops)}
+    return redacted(found.model_copy(update=known), factory.redact)
+
+
+def loop_lines(loops: Mapping[str, LoopState]) -> list[Line]:
+    """One for each loop that is late, or that ended and was begun again."""
+    late = "In the factory's log: see why it ended, and restart the factory if it does not go round again"
+    return [
+        Line(name=f"loop {name}", status="down", note=_late_words(name, state), fix=late)
+        if state.is_late
+        else Line(name=f"loop {name}", status="ok", last_event_at=state.last_end_at, note=_restarts_words(state))
+        for name, state in loops.items()
+        if state.is_late or state.restarts
+    ]
+
+
+def _late_words(name: str, state: LoopState) -> str:
+    why = f" ({state.why})" if state.why else ""
+    return f"{name} has not been round for {state.last_round_s:.0f} s{why}"
+
+
+def _restarts_words(state: LoopState) -> str:
+    times = "once" if state.restarts == 1 else f"{state.restarts} times"
+    return f"ended {times} and began again, last at {state.last_end_at:%Y-%m-%d %H:%M:%S} UTC: {state.last_end}"
 
 
 async def _health(factory: Factory) -> Health:
@@ -138,7 +198,7 @@ async def _longest_overdue(store: StateStore, now: datetime) -> tuple[InFlightRe
         try:
             return await store.get_in_flight(item), tuple(unread)
         except UnreadableRecord as problem:
-            unread.append(f"{item}: {problem.what}")
+            unread.append(f"{item}: {problem.what}: {problem.why}")
     return None, tuple(unread)
 
 

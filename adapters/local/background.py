@@ -12,11 +12,9 @@ from factory_core.config import Runner
 from factory_core.errors import Problem
 from factory_core.factory import Factory
 
-from ..fleets.worker_queue.leases import Leases
+from .clockwork import Step
 
 logger = logging.getLogger("factory.local")
-WATCH = 1.0  # seconds between two looks at the workers' leases
-TICK = 0.5  # seconds; a tick that finds nothing due costs one indexed read
 
 
 class Background:
@@ -30,6 +28,9 @@ class Background:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def __len__(self) -> int:
+        return len(self._tasks)
+
     async def close(self, patience: float = 5.0) -> None:
         """Let what is under way end, for a while; what does not is done by whoever takes the leases over."""
         if self._tasks:
@@ -39,42 +40,17 @@ class Background:
             await asyncio.gather(*late, return_exceptions=True)
 
 
-async def tick(factory: Factory, rules: Runner) -> None:
-    """Check in for ever. The first look reaches one lease ahead: what a dead predecessor held is taken over now."""
+def check_in(factory: Factory, rules: Runner) -> Step:
+    """A look at what is due. The first that goes well reaches one lease ahead: what a dead predecessor held is taken
+    over then."""
     ahead = rules.lease
-    while True:
-        try:
-            await factory.check_in(ahead=ahead, sweep=False)
-            ahead = timedelta(0)
-        except Problem as problem:
-            logger.error("check-in: %s: %s", problem.what, problem.why, extra={"action": "check_in"})
-        except Exception:  # the outermost frame: a fault of ours must not stop the clock for every item
-            logger.exception("check-in failed", extra={"action": "check_in"})
-        await asyncio.sleep(TICK)
 
+    async def look() -> None:
+        nonlocal ahead
+        await factory.check_in(ahead=ahead, sweep=False)
+        ahead = timedelta(0)
 
-async def sweep(factory: Factory) -> None:
-    """Look for missed events for ever, when it is time: beside the tick, for it waits for the vendors' answers."""
-    while True:
-        try:
-            await factory.sweep()
-        except Problem as problem:
-            logger.error("sweep: %s: %s", problem.what, problem.why, extra={"action": "sweep"})
-        except Exception:  # the outermost frame, as above
-            logger.exception("sweep failed", extra={"action": "sweep"})
-        await asyncio.sleep(TICK)
-
-
-async def watch(leases: Leases) -> None:
-    """Take runs from workers that fell silent, and tell ends that nobody told, for ever."""
-    while True:
-        try:
-            await leases.settle_due()
-        except Problem as problem:
-            logger.error("workers: %s: %s", problem.what, problem.why, extra={"action": "leases"})
-        except Exception:  # the outermost frame, as above
-            logger.exception("the look at the leases failed", extra={"action": "leases"})
-        await asyncio.sleep(WATCH)
+    return look
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:
@@ -83,3 +59,5 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         await work
     except Problem as problem:
         logger.error("%s: %s", problem.what, problem.why, extra={"action": "perform"})
+    except Exception:  # the outermost frame: nobody else would say why it ended
+        logger.exception("effects are not performed", extra={"action": "perform"})

@@ -29,7 +29,7 @@ from factory_core.intake.http import (
     refuse_large,
     unknown_sender,
 )
-from factory_core.overview import health, item_overview, overview
+from factory_core.overview import item_overview
 from factory_core.status_page import Page, item_page, page, stale_page
 from factory_core.status_report import StatusReport
 
@@ -139,7 +139,7 @@ class Site:
             tenant.bell.hang_up()
 
     async def healthz(self, request: Request) -> Response:
-        found = {name: await health(tenant.factory) for name, tenant in self._tenants.items()}
+        found = {name: await tenant.health() for name, tenant in self._tenants.items()}
         ok = all(one.ok for one in found.values())
         seen = await self._may_see(request)
         detail = {name: one.model_dump(mode="json") for name, one in found.items()} if seen else {}
@@ -169,7 +169,7 @@ class Site:
         """One query serves page, JSON and every reader for two seconds."""
         now: datetime = utc_now()
         if self._report is None or now - self._report.data_at > FRESH:
-            self._report = await overview(self._shown.factory, self._shown.fleet, self._version, "SQLite")
+            self._report = await self._shown.overview(self._version)
         return self._report
 
     async def _refuse_strangers(self, request: Request) -> None:

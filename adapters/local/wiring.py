@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from datetime import timedelta
@@ -14,8 +13,10 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import ConfigProblem, StoreUnavailable
 from factory_core.factory import build_factory
+from factory_core.overview import Health, health, loop_lines, overview
 from factory_core.ports import Fleet
 from factory_core.runner.sweep import Sources
+from factory_core.status_report import StatusReport
 
 from ..assembly import keep_organisations, performer_of, ports_of, utc_now, webhooks_of
 from ..config_text import config_of
@@ -29,12 +30,15 @@ from ..fleets.worker_queue.doorbell import Doorbell
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
 from ..fleets.worker_queue.leases import Leases
+from ..log_lines import of_tenant
 from ..providers.http_call import RedactingClient, is_refusal, provider_of
 from ..registry import WORKERS, declared
 from ..sqlite_run_queue import SqliteRunQueue
 from ..sqlite_state_store import SqliteStateStore
-from .background import Background, sweep, tick, watch
+from .background import Background, check_in
+from .clockwork import Clockwork
 from .presence import Presence
+from .server_clocks import ServerClocks
 from .sqlite_file import SqliteFile, create_file
 
 HOLD = timedelta(seconds=25)  # a worker's claim, while nothing is in line; many proxies hang up after 30 s
@@ -129,25 +133,37 @@ class LocalTenant:
                 told.finished = self.factory.finished
         if self.leases:
             self.leases.began = self.factory.began
-        self._clockwork: list[asyncio.Task[None]] = []
+        self.clockwork = Clockwork(utc_now)
+        self.clocks = ServerClocks(utc_now)
 
     async def __aenter__(self) -> LocalTenant:
-        beside = [tick(self.factory, self.config.runner), sweep(self.factory)]
-        if self.here:
-            await self.here.adopt()
-        if self.leases:
-            beside.append(watch(self.leases))
-        self._clockwork = [asyncio.create_task(work) for work in beside]
+        with of_tenant(self.config.tenant):
+            if self.here:
+                await self.here.adopt()
+                self.clockwork.start("runs", self.here.adopt, every=60, within=60)
+            if self.leases:
+                self.clockwork.start("leases", self.leases.settle_due, every=1, within=120)
+            self.clockwork.start("check-in", check_in(self.factory, self.config.runner), every=0.5, within=120)
+            self.clockwork.start("sweep", self.factory.sweep, every=0.5, within=1800)  # it waits for the vendors
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for work in self._clockwork:
-            work.cancel()
-        await asyncio.gather(*self._clockwork, return_exceptions=True)
+        await self.clockwork.close()
         await self.background.close()
         if self.here:
             await self.here.close()
         await self.http.aclose()
+
+    async def health(self) -> Health:
+        """The factory's, with the loops and the clock of this process."""
+        found = await health(self.factory, self.clockwork.states())
+        off = self.clocks.words()
+        return found.model_copy(update={"degraded": (*found.degraded, off)}) if off else found
+
+    async def overview(self, version: str) -> StatusReport:
+        """Raises StoreUnavailable."""
+        lines = [*loop_lines(self.clockwork.states()), *self.clocks.lines()]
+        return await overview(self.factory, self.fleet, version, "SQLite", lines)
 
     def _local_fleet(self, home: Path, environment: Mapping[str, str]) -> LocalFleet:
         return LocalFleet(
@@ -171,6 +187,7 @@ class LocalTenant:
     async def _note_answer(self, response: httpx2.Response) -> None:
         """For the health page: which vendor answered well, and when."""
         provider = provider_of(response)
+        self.clocks.note(provider, response.headers)
         if provider in self.vendors and response.is_success and not is_refusal(await response.aread()):
             self.factory.answered(provider)
 

@@ -36,6 +36,6 @@ def refuse_stale(provider: str, sent: datetime, now: datetime, window: timedelta
     if abs(now - sent) > window:
         raise BadSignature(
             f"a {provider} webhook from {sent:%Y-%m-%d %H:%M:%S} UTC",
-            why=f"it is more than {round(window.total_seconds())} s away from now",
+            why=f"it is more than {round(window.total_seconds())} s away from this machine's clock",
             fix=f"factory doctor {provider}",
         )
