@@ -16,10 +16,11 @@ demo: $(READY)  ## see tickets become merged pull requests, on this machine alon
 	@$(BIN)/factory demo
 
 test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser wall proxies  ## everything; with CI=true a skip is a failure
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=25
 
 SEED := $(filter --seed=%,$(ARGS))
-soak: soak-servers  ## for an hour or more: killed servers, hostile draws, simulated schedules; ARGS=--seed=N repeats one
+soak: soak-servers  ## for an hour or more: planted mistakes, killed servers, draws, simulated schedules; ARGS=--seed=N repeats one
+	$(BIN)/python -m pytest -n $(WORKERS) -m soak
 	$(BIN)/factory simulate --hostile --schedules 3000 --save .soak $(SEED)
 	$(BIN)/factory simulate --schedules 20000 --save .soak $(SEED)
 	$(BIN)/python -m tests.hosts.flood 5000 60

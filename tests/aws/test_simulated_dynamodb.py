@@ -10,7 +10,7 @@ from adapters.simulator.draw import draw
 from adapters.simulator.schedule import Schedule
 from tests.simulation.found import NEWEST, broken
 
-SCHEDULES = 40
+SCHEDULES = 12
 
 
 def broken_over_dynamodb(schedules: Iterable[Schedule]) -> list[str]:

@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 PACKAGES = HERE / "node_modules"
 DEVELOPMENT = ("python_workers", "python_workers_development")
 QUIET = {"WRANGLER_SEND_METRICS": "false", "CLOUDFLARE_CF_FETCH_ENABLED": "false", "CI": "1", "NO_COLOR": "1"}
+LOST = "Error: Network connection lost."
 PATIENCE = 120.0  # seconds for the first answer: a busy machine starts an interpreter slowly
 
 
@@ -55,7 +56,7 @@ class Runtime:
 
     def start(self) -> Runtime:
         """Returns at the first answer, whatever it is."""
-        self.http = httpx2.Client(timeout=PATIENCE, trust_env=False)
+        self.http = httpx2.Client(timeout=PATIENCE, trust_env=False, transport=_Repeating(trust_env=False))
         command = [
             str(node()), str(PACKAGES / "wrangler" / "bin" / "wrangler.js"), "dev", "--local", "--ip", "127.0.0.1",
             "--port", str(self._port), "--inspector-port", str(_free_port()), "--persist-to", str(self.home / "state"),
@@ -98,6 +99,17 @@ class Runtime:
             else:
                 return
         raise AssertionError(f"wrangler dev did not start:\n{self.log.read_text()[-4000:]}")
+
+
+class _Repeating(httpx2.HTTPTransport):
+    """wrangler's own proxy loses a connection to the Worker now and then, and repeats what was lost only for a GET."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        for _ in range(3):
+            answer = super().handle_request(request)
+            if answer.status_code != 500 or not answer.read().startswith(LOST.encode()):
+                break
+        return answer
 
 
 def _wrapper(home: Path) -> str:

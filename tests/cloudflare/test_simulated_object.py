@@ -12,7 +12,7 @@ from tests.simulation.found import NEWEST
 from .deployed import Deployed
 from .remote import Probe
 
-SCHEDULES = 16
+SCHEDULES = 6
 
 
 def test_no_law_is_broken_over_a_durable_object(deployed: Deployed) -> None:

@@ -20,19 +20,19 @@ from .found import FOUND, broken
 from .mutations import MUTATIONS, mutated
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEDULES = 600
+SCHEDULES = 180
 HALVES = 2  # one for each worker of the test run
 DIGESTS = """
 from adapters.simulator.draw import draw
 from adapters.simulator.simulation import Simulation
-for seed in range(200):
+for seed in range(60):
     print(Simulation(draw(seed)).play().digest())
 """
 
 
 @pytest.mark.parametrize("half", range(HALVES))
 def test_no_law_is_broken_by_drawn_schedules(half: int) -> None:
-    """The same hundreds at every run, over every store. `make soak` draws fresh ones."""
+    """The same at every run, over every store. `make soak` draws thousands of others."""
     first = half * SCHEDULES // HALVES
     played = play_many(range(first, first + SCHEDULES // HALVES), tuple(STORES), jobs=1)
     assert not played.failures, _told(played)
@@ -51,7 +51,7 @@ def test_what_broke_a_law_is_kept_once() -> None:
 
 
 def test_the_same_seed_tells_the_same_history_to_the_byte() -> None:
-    """Two processes, whose sets have another order, play two hundred schedules: not a byte differs."""
+    """Two processes, whose sets have another order, play sixty schedules: not a byte differs."""
     told = [
         subprocess.run(
             [sys.executable, "-c", DIGESTS], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": number},
@@ -59,10 +59,10 @@ def test_the_same_seed_tells_the_same_history_to_the_byte() -> None:
         ).stdout
         for number in ("1", "2")
     ]  # fmt: skip
-    assert len(told[0].split()) == 200 and told[0] == told[1]
+    assert len(told[0].split()) == 60 and told[0] == told[1]
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(10))
 def test_every_store_tells_the_same_history(seed: int) -> None:
     """What the factory does depends on no store, as far as a save is one there: the histories over them are one."""
     whole = set(STORES) - WITHOUT_TRANSACTIONS
