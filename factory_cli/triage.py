@@ -1,6 +1,6 @@
 """What triage makes of a ticket, with its reasons: would it start, be asked about, or be left to a person?
 
-Starts nothing and writes nothing: neither to the tracker nor to the store.
+Starts nothing and writes nothing: neither to the tracker nor to the store, and asks no model.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from adapters.assembly import ports_of
 from adapters.providers.http_call import RedactingClient
 from factory_core.dispatch.comments import not_for_an_agent
 from factory_core.dispatch.labels import words_of
+from factory_core.dispatch.model_verdict import is_asked
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.dispatch.routing import RememberedRoute, Route, find_route
 from factory_core.dispatch.triage import Verdict, triage
@@ -59,16 +60,22 @@ def run(args: argparse.Namespace, out: Output) -> int:
     record, remembered = _known(place, args.key)
     item = asyncio.run(_read(place, args.key)) if args.key else _of_file(args.file, args.label, args.project)
     given = [answer.text for answer in record.answers if not answer.to_agent] if record else []
-    verdict = triage(item, [*given, *args.answer], place.config)
+    answers = [*given, *args.answer]
+    verdict, rules = triage(item, answers, place.config), place.config.triage
     chosen = record.route.repository if record and record.route and record.route.chosen else ""
     route = find_route(item, place.config, chosen, remembered)
     would = _outcome(verdict, route)
+    asks = rules.model if rules.model != "off" and isinstance(route, Route) and is_asked(verdict, answers) else None
     document = {
         "schema": "factory.triage/1", "key": item.key, "would": would, **verdict.model_dump(mode="json"),
         "repository": route.repository if isinstance(route, Route) else None, "route_why": route.why,
+        "asks": asks,
     }  # fmt: skip
     code = {"start": 0, "ask": ASKS, "stop": STOPPED}[would]
-    return out.answer(document, _text(item, verdict, route, would), code)
+    text = _text(item, verdict, route, would)
+    if asks:
+        text += f"\n\nThe rules are unsure: {asks} would be asked first, for at most ${rules.max_usd:.2f}."
+    return out.answer(document, text, code)
 
 
 def _outcome(verdict: Verdict, route: Any) -> str:

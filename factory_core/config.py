@@ -93,6 +93,7 @@ Untracked = Literal["auto", "add", "leave"]
 WhoMayAnswer = Literal["members", "reporter", "anyone"] | tuple[Word, ...]
 WhoMayAllow = Literal["members"] | tuple[Word, ...]
 OnRefusal = Literal["ask", "close"]
+TriageModel = Annotated[Literal["off", "claude", "codex"], BeforeValidator(_off)]
 SlotState = Literal["running", "in-review"]
 MappedState = Literal["ready", "dispatched", "in-review", "done"]
 
@@ -157,7 +158,8 @@ class Routing(Section):
 
 class Triage(Section):
     """Labels that start a ticket or keep it from starting. They are compared by their words; a stop label also counts
-    without its group. Which tickets are clear is no setting: each needs a goal and a thing that it names."""
+    without its group. Which tickets are clear is no setting: each needs a goal and a thing that it names. Where the
+    rules are unsure of that, a model may be asked."""
 
     go_labels: tuple[str, ...] = ("exec:quick", "exec:tdd")
     stop_labels: dict[str, str] = Field(
@@ -175,6 +177,9 @@ class Triage(Section):
         }
     )
     require_go_label: bool = False
+    model: TriageModel = "off"  # the engine that is asked where the rules are unsure
+    max_usd: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 0.15  # that one question to it may cost
+    max_per_day: int = Field(default=50, ge=1, le=10_000)  # questions about all tickets; beyond them the rules decide
 
 
 class Clarification(Section):
@@ -410,9 +415,10 @@ class FactoryConfig(Section):
         return self.budget.runs_per_day or max(2, needed)
 
     def engines(self) -> tuple[str, ...]:
-        """Every engine that a ticket may get."""
+        """Every engine that a ticket may get, and the one that triage asks."""
         named = dict.fromkeys(one.engine or self.agents.engine for one in self.repositories.values())
-        return tuple(named) or (self.agents.engine,)
+        asked = () if self.triage.model == "off" else (self.triage.model,)
+        return tuple(dict.fromkeys((*(named or (self.agents.engine,)), *asked)))
 
     def providers(self) -> tuple[str, ...]:
         """Every vendor that this configuration declares, once, in the order of the flow."""

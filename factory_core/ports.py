@@ -293,7 +293,11 @@ class StateStore(Protocol):
 
 
 class Triager(Protocol):
-    """Judges an item. The factory's own asks no model; one that does may replace it."""
+    """Judges an item by what it says and what people answered; another one may replace the factory's own rules.
+
+    A verdict that is `grey` may be joined with a model's opinion afterwards, which takes a run: see
+    dispatch/opinions. So an implementation answers at once, and spends nothing.
+    """
 
     async def triage(self, item: WorkItem, answers: Sequence[str]) -> Verdict: ...
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..work_item import ItemState
-from . import budget, comments, repository_question
+from . import budget, comments, opinions, repository_question
 from .answers import Answer, is_only_refusal, is_yes, judge_answer
 from .choices import MOST_SHOWN
 from .comments import words_needed
@@ -101,7 +101,9 @@ def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryC
     """
     if _triage_is_planned(record):
         return record.stay()
-    verdict, at = event.verdict, event.at
+    if opinions.is_to_ask(record, event):
+        return opinions.consult(record, event)
+    verdict, at = opinions.verdict_of(record, event), event.at
     route = event.route if isinstance(event.route, Route) else None
     record = record.but(item=Summary.of(event.item), tracker=event.item.state, route=route, verdict=verdict)
     if verdict.kind == "withdrawn":

@@ -57,6 +57,18 @@ def asked(record: InFlightRecord, config: FactoryConfig) -> Grant:
     return Grant(usd=usd, counted=spent(record), run=record.spending.started)
 
 
+def asked_for_opinion(record: InFlightRecord, config: FactoryConfig) -> Grant:
+    """The same of a question to a model about it."""
+    return Grant(usd=min(Decimal(str(config.triage.max_usd)), left(record, config)), counted=spent(record))
+
+
+def asked_model(record: InFlightRecord, at: datetime) -> InFlightRecord:
+    """It has spent on this day, though it had no run."""
+    runs = runs_on(record, at)
+    day = record.spending.day if still_counts(record.spending.day, at.date()) else at.date()
+    return _with(record, day=day, runs=runs)
+
+
 def exhausted(record: InFlightRecord, config: FactoryConfig) -> Block | None:
     """Why the item starts no run any more."""
     if record.publishes or left(record, config) >= _least(record, config):
@@ -196,9 +208,14 @@ def _closed(
         record.but(spent=total),
         open=rest,
         estimated=known.estimated + cost - measured if cost > measured else known.estimated,
-        cap=max(ZERO, run.usd - max(cost, measured)) if known.cap is not None else None,
-        runs=known.runs if worked and not _is_faulty(report) else max(0, known.runs - 1),
+        **({} if run.opinion else _of_try(known, run.usd - max(cost, measured), worked and not _is_faulty(report))),
     )
+
+
+def _of_try(known: ItemSpending, left_over: Decimal, counts: bool) -> dict[str, object]:
+    """What the end of a try at the work changes beside: what is left of its grant, and how many runs the day had."""
+    cap = max(ZERO, left_over) if known.cap is not None else None
+    return {"cap": cap, "runs": known.runs if counts else max(0, known.runs - 1)}
 
 
 def _of_old(record: InFlightRecord, run_id: str, config: FactoryConfig) -> OpenRun | None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..config import Budget, Capacity, FactoryConfig
 from . import circuit
 from .batch import Batch, Circuit, QueueEntry, Slot
-from .spending import Grant, next_day
+from .spending import LEAST, Grant, next_day
 
 
 class Limits(NamedTuple):
@@ -111,6 +111,18 @@ def why_no_money(batch: Batch, entry: QueueEntry, budget: Budget, now: datetime)
     if today.cap(entry.asks, budget, now) is None:
         used = f"${today.usd:.2f} spent and ${today.reserved:.2f} reserved of ${budget.daily:.2f}"
         return f"today's budget is used: {used}; the next day begins at 00:00 UTC"
+    return ""
+
+
+def why_no_opinion(batch: Batch, engine: str, asks: Grant, config: FactoryConfig, now: datetime) -> str:
+    """In words, why no model is asked now; empty when one is."""
+    paused, today, rules = circuit.why_paused(batch, engine, now), batch.spending.at(now), config.triage
+    if paused:
+        return paused
+    if today.opinions >= rules.max_per_day:
+        return f"triage has asked {today.opinions} times today, as often as it may"
+    if asks.usd < Decimal(str(rules.max_usd)) / LEAST or today.cap(asks, config.budget, now) is None:
+        return "too little is left of its budget, or of today's"
     return ""
 
 

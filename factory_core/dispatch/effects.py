@@ -58,6 +58,22 @@ class TriageItem(StoredModel):
     kind: Literal["triage_item"] = "triage_item"
 
 
+class ReserveOpinion(StoredModel):
+    """Ask for money, and for room, to ask a model about the ticket → OpinionGranted | OpinionDenied"""
+
+    kind: Literal["reserve_opinion"] = "reserve_opinion"
+    digest: str  # of what is to be asked
+
+
+class AskModel(StoredModel):
+    """Start the read-only run in which a model answers; its end comes as AgentFinished → StartRefused | StartFailed"""
+
+    kind: Literal["ask_model"] = "ask_model"
+    run_id: str
+    digest: str
+    max_usd: Decimal
+
+
 class ReadItem(StoredModel):
     """→ ItemRead"""
 
@@ -261,6 +277,8 @@ Effect = Annotated[
     | UpdateSession
     | ClaimItem
     | TriageItem
+    | ReserveOpinion
+    | AskModel
     | ReadItem
     | AskQuestion
     | PostReply
@@ -346,6 +364,8 @@ LANE = {
     "post_reply": "thread",
     "close_thread": "thread",
     "move_thread": "thread",
+    "reserve_opinion": "work",
+    "ask_model": "work",
     "take_slot": "work",
     "move_slot_to_review": "work",
     "release_slot": "work",
@@ -378,6 +398,7 @@ URGENT = frozenset({"acknowledge_session"})
 """Effects that somebody waits for within seconds: they come first."""
 
 COMPANION = {
+    "reserve_opinion": "batch",
     "take_slot": "batch",
     "move_slot_to_review": "batch",
     "release_slot": "batch",

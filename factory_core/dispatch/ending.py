@@ -41,6 +41,7 @@ from .events import (
     RetryRequested,
     StopRequested,
 )
+from .model_verdict import overruled
 from .records import Block, InFlightRecord, State, Transition, short
 
 KEEP_THREAD = timedelta(days=30)  # so long after it was given up, a late answer still counts
@@ -170,6 +171,7 @@ def _taken_up(record: InFlightRecord, event: RetryRequested) -> InFlightRecord:
         refused=None,
         clarification=asked,
         handled=handled,
+        opinions=tuple(map(overruled, record.opinions)),
     )
 
 
@@ -216,7 +218,7 @@ def reopen(record: InFlightRecord, at: datetime) -> Transition:
         work_item_id=record.work_item_id, version=record.version, born=record.born, applied=record.applied,
         outbox=record.outbox, planned=record.planned, lease=record.lease, item=record.item, spent=record.spent,
         state=record.state, since=record.since, log=record.log, generation=record.generation + 1,
-        session_id=record.session_id, spending=record.spending,
+        session_id=record.session_id, spending=record.spending, opinions=record.opinions,
         handled=tuple(filter(budget.is_said_of_day, record.handled)),
     )  # fmt: skip
     return fresh.note(at, "person", "Reopened.").to(State.TRIAGING, at, TriageItem())

@@ -49,11 +49,24 @@ class ItemRead(Event):
 
 
 class Triaged(Event):
-    """What triage found, and where the item belongs; who judges it has no say in the latter."""
+    """What the rules found, and where the item belongs; who judges it has no say in the latter."""
 
     item: WorkItem
     verdict: Verdict
     route: Route | Undecided
+    asks: str = ""  # the digest of what a model is asked about it; empty: none is
+
+
+class OpinionGranted(Event):
+    """A model may be asked about the item."""
+
+    digest: str
+    usd: Decimal  # that it may cost
+
+
+class OpinionDenied(Event):
+    digest: str
+    reason: str
 
 
 class Reply(StoredModel):
@@ -222,6 +235,8 @@ EVENTS: tuple[type[Event], ...] = (
     ItemStranded,
     ItemRead,
     Triaged,
+    OpinionGranted,
+    OpinionDenied,
     QuestionAsked,
     ReplyReceived,
     ThreadMoved,

@@ -51,7 +51,7 @@ class Worker(StoredModel):
     version: str = ""
     engines: tuple[str, ...] = ()  # that it can start
     slots: int = 1
-    can: tuple[str, ...] = ()  # beyond starting an engine: `checks`, which includes setup; `protected-paths`
+    can: tuple[str, ...] = ()  # beyond starting an engine: `checks`, which includes setup; `protected-paths`; `answers`
     seen_at: AwareDatetime | None = None
 
 
@@ -138,6 +138,8 @@ def can_take(run: QueuedRun, worker: Worker, now: datetime, rules: Workers, *, s
     if run.state is not RunState.WAITING or run.order is None or run.order.engine not in worker.engines:
         return False
     if (run.order.checks or run.order.setup) and "checks" not in worker.can:
+        return False
+    if run.order.answer_schema and "answers" not in worker.can:
         return False
     if not run.order.task and "protected-paths" not in worker.can:
         return False

@@ -12,8 +12,9 @@ from typing import Any, Literal, NamedTuple
 from pydantic import AwareDatetime
 
 from ..work_item import ItemState, StoredModel, WorkItem
-from .effects import AFTER, LANE, URGENT, Effect, ForgetItem, Planned, StartAgent
+from .effects import AFTER, LANE, URGENT, AskModel, Effect, ForgetItem, Planned, StartAgent
 from .events import Event, Reply
+from .model_verdict import Opinion
 from .pull_request import PullRequest, aliases_of
 from .refusal import RefusedMerge
 from .routing import Route
@@ -124,6 +125,14 @@ class Clarification(StoredModel):
     choice_asked: bool = False  # the person was asked to name one of the repositories
 
 
+class Consultation(StoredModel):
+    """The question to a model that is under way: what it was asked, and the run that answers."""
+
+    digest: str
+    run_id: str
+    granted: bool = False  # its run is planned, and may live
+
+
 class Block(StoredModel):
     """Why an item needs a person, and what that person can do."""
 
@@ -170,6 +179,8 @@ class InFlightRecord(StoredModel):
     conflict_rounds: int = 0  # follow-ups for the conflict with the base that stands now
     route: Route | None = None
     verdict: Verdict | None = None  # what triage last found
+    consultation: Consultation | None = None  # while a model is asked about it
+    opinions: tuple[Opinion, ...] = ()  # what models said of it, or why they did not
     branch: str = ""  # named once, at the first start: a new title does not move the work
     clarification: Clarification | None = None
     answers: tuple[Reply, ...] = ()
@@ -323,11 +334,7 @@ class InFlightRecord(StoredModel):
             return self
         urgent = tuple(planned for planned in new if planned.effect.kind in URGENT)
         rest = tuple(planned for planned in new if planned.effect.kind not in URGENT)
-        begun = tuple(
-            OpenRun(run_id=planned.run_id, usd=planned.effect.max_usd)
-            for planned in new
-            if isinstance(planned.effect, StartAgent) and planned.effect.max_usd is not None
-        )
+        begun = tuple(run for planned in new if (run := _opened_by(planned)))
         spending = self.spending.model_copy(update={"open": (*self.spending.open, *begun)}) if begun else self.spending
         return self.but(outbox=urgent + self.outbox + rest, planned=self.planned + len(new), spending=spending)
 
@@ -423,6 +430,16 @@ def clean_names(*listed: Iterable[str]) -> tuple[str, ...]:
     """Names of files, each once and on one line; not more of them, and none longer, than a record should hold."""
     flat = (" ".join(name.split())[:MOST_NAME] for names in listed for name in names)
     return tuple(dict.fromkeys(name for name in flat if name))[:MOST_FILES]
+
+
+def _opened_by(planned: Planned) -> OpenRun | None:
+    """The run whose cost is open from the moment at which it is planned."""
+    effect = planned.effect
+    if isinstance(effect, AskModel):
+        return OpenRun(run_id=effect.run_id, usd=effect.max_usd, opinion=True)
+    if isinstance(effect, StartAgent) and effect.max_usd is not None:
+        return OpenRun(run_id=planned.run_id, usd=effect.max_usd)
+    return None
 
 
 def _taken(reply: Reply) -> str:

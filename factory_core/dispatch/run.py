@@ -90,6 +90,10 @@ class Usage(StoredModel):
 MOST_HELD, MOST_PATH, MOST_PATCH = 50, 300, 3_500  # changes; characters
 
 
+MOST_FOUND = 20
+Paths = Annotated[tuple[Annotated[str, cut(MOST_PATH)], ...], cut(MOST_FOUND)]
+
+
 class HeldChange(StoredModel):
     """A protected file that is not as the code host has it. `mark` names this very content of it."""
 
@@ -143,6 +147,7 @@ class RunOrder(StoredModel):
     exhausted: Exhausted = "block"
     domains: tuple[str, ...] = ()  # where the agent's commands may connect to, beside its model
     publish: PublishRules = PublishRules()
+    answer_schema: str = ""  # JSON Schema: it only reads, publishes nothing, and its last words are of this shape
 
     @property
     def name(self) -> str:
@@ -189,6 +194,7 @@ class RunReport(StoredModel):
     retry_at: Moment | None = None  # when LIMITED and known
     host: Short = ""  # the worker that has it; empty: where the factory itself starts agents
     lost: Short = ""  # the vendor that refuses the credential where the run is: it waits, or FAILED for that alone
+    found: Paths = ()  # of an answer: the paths in it that are in the tree
 
     @property
     def has_begun(self) -> bool:

@@ -38,6 +38,7 @@ class OpenRun(StoredModel):
 
     run_id: str
     usd: Decimal  # that it may cost
+    opinion: bool = False  # a question to a model about the ticket: no try at the work
 
 
 class ItemSpending(StoredModel):
@@ -65,6 +66,7 @@ class Account(StoredModel):
     cap: Decimal = ZERO  # of the run that was granted last
     run: int = 0  # which one of the item's that is
     until: datetime | None = None  # without a slot: when what is still reserved counts as spent
+    opinion: bool = False  # a model was asked about the item, and what that cost is not known yet
 
 
 class Grant(StoredModel):
@@ -83,6 +85,12 @@ class DaySpending(StoredModel):
     accounts: dict[str, Account] = Field(default_factory=dict)  # by item: those with a run whose cost is not known
     hour: datetime | None = None
     starts: int = 0  # granted in that hour
+    opinions: int = 0  # questions to a model, granted on that day
+
+    @property
+    def asking(self) -> int:
+        """How many questions to a model may be under way."""
+        return sum(account.opinion for account in self.accounts.values())
 
     @property
     def reserved(self) -> Decimal:
@@ -92,7 +100,7 @@ class DaySpending(StoredModel):
         """As it counts now. It goes back to no earlier day or hour because two clocks differ; see still_counts()."""
         hour, changes = now.replace(minute=0, second=0, microsecond=0), dict[str, object]()
         if not still_counts(self.day, now.date()):
-            changes |= {"day": now.date(), "usd": ZERO}
+            changes |= {"day": now.date(), "usd": ZERO, "opinions": 0}
         if not still_counts(self.hour, hour):
             changes |= {"hour": hour, "starts": 0}
         return self.model_copy(update=changes) if changes else self
@@ -113,6 +121,13 @@ class DaySpending(StoredModel):
         granted = {"reserved": held.reserved + cap, "cap": cap, "run": asked.run, "until": None}
         account = held.model_copy(update=granted)
         return today.model_copy(update={"accounts": {**today.accounts, item: account}, "starts": today.starts + 1})
+
+    def granted_opinion(self, item: str, asked: Grant, cap: Decimal, now: datetime) -> DaySpending:
+        """The same for a question to a model, which is no start of a run of the item's."""
+        today = self.at(now)
+        held = today.accounts.get(item) or Account(counted=asked.counted, reserved=ZERO)
+        account = Account(counted=held.counted, reserved=held.reserved + cap, opinion=True)
+        return today.model_copy(update={"accounts": {**today.accounts, item: account}, "opinions": today.opinions + 1})
 
     def settled(
         self, item: str, counted: Decimal, reserved: Decimal, now: datetime, until: datetime | None

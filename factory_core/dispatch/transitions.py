@@ -12,7 +12,7 @@ from typing import Any
 
 from ..config import FactoryConfig
 from ..machine import ignored, row, rows, table
-from . import budget, session
+from . import budget, opinions, session
 from .asking import (
     another_answer,
     ask_queue_or_refuse,
@@ -62,6 +62,8 @@ from .events import (
     ItemRead,
     ItemStranded,
     MergeRefused,
+    OpinionDenied,
+    OpinionGranted,
     PublishHeld,
     PullRequestChanged,
     PullRequestOpened,
@@ -135,6 +137,13 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     # is it clear, and where does it belong?
     row(TRIAGING, Triaged, ask_queue_or_refuse),
     row(TRIAGING, ItemRead, not_ready_after_all),
+    row(TRIAGING, OpinionGranted, opinions.start_run),
+    row(TRIAGING, OpinionDenied, opinions.go_on_if_denied),
+    row(TRIAGING, AgentFinished, opinions.take_opinion),
+    row(TRIAGING, StartRefused, opinions.ask_anew),
+    row(TRIAGING, StartFailed, opinions.take_opinion),
+    row(TRIAGING, CheckedIn, opinions.go_on_without),
+    row(TRIAGING, EffectFailed, opinions.go_on_or_block),
     row(TRIAGING, ItemChanged, look_again),
     row(TRIAGING, ReplyReceived, another_answer),
     row(TRIAGING, CommentAdded, another_answer),
@@ -212,7 +221,7 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     # a person stops it, or an effect gives up
     *rows(ACTIVE, StopRequested, stop),
     *rows(ACTIVE, AbortRequested, abort),
-    *rows(ACTIVE, EffectFailed, block_or_note),
+    *rows((state for state in ACTIVE if state is not TRIAGING), EffectFailed, block_or_note),
     # a person allows it to spend more
     *rows((*(state for state in ACTIVE if state is not QUEUED), *OVER), BudgetRaised, raise_budget),
     row(QUEUED, BudgetRaised, raise_and_ask_for_room),
@@ -227,6 +236,7 @@ _END = (AgentFinished, StartRefused)
 _SLOT = (SlotGranted, SlotDenied, SlotOffered)
 _PULL = (PullRequestOpened, PublishHeld, PullRequestChanged, PullRequestRead, MergeRefused)
 _STOP = (StopRequested, AbortRequested)
+_OPINION = (OpinionGranted, OpinionDenied)
 
 IGNORED = ignored(
     (
@@ -235,8 +245,9 @@ IGNORED = ignored(
         "nobody ever said that this item is ready",
     ),
     ((*ACTIVE, BLOCKED, *OVER), [ItemStranded], "it has a record"),
-    ((TRIAGING,), [CheckedIn], "the outbox is its clock: the triage is planned"),
-    ((TRIAGING, WAITING), [*_END, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
+    ((TRIAGING,), _SLOT, "a slot of an earlier round"),
+    ((WAITING,), [*_END, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
+    ((WAITING, *AT_WORK, IN_REVIEW, MERGING, BLOCKED, *OVER), _OPINION, "the item was decided without a model"),
     ((TRIAGING, WAITING), _PULL, "the pull request is read again when the agent's work is published"),
     ((TRIAGING, WAITING, QUEUED, IN_REVIEW), [AgentStarted], "the run's end was faster than the word of its start"),
     (AT_WORK, [MergeRefused], "no merge is under way"),
@@ -252,7 +263,7 @@ IGNORED = ignored(
         "it has no run that is to begin; one that lives all the same is stopped",
     ),
     (
-        (TRIAGING, WAITING, QUEUED, RUNNING, IN_REVIEW, MERGING, BLOCKED, *OVER),
+        (WAITING, QUEUED, RUNNING, IN_REVIEW, MERGING, BLOCKED, *OVER),
         [StartFailed],
         "nobody waits for that start any more",
     ),
@@ -280,7 +291,8 @@ def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> T
     """Decide. None: the event was applied before, no row expects it, or it changes nothing.
 
     Nor does a look at the clock that is older than the deadline which stands now, or comes while that does not count.
-    What a run has cost counts in every state, and the item's agent session follows whatever was decided.
+    What a run has cost counts in every state, a model's run ends with the triage that asked for it, and the item's
+    agent session follows whatever was decided.
     """
     if record.knows(event):
         return None
@@ -290,6 +302,7 @@ def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> T
     runs = record.paused_since() is None and (record.deadline is None or event.at >= record.deadline)
     early = isinstance(event, CheckedIn) and not runs
     decided = None if step is None or early else step(record.remember(event), event, config)
+    decided = opinions.without_use(decided) if decided else None
     if record is not before:
         decided = budget.with_settlement(decided or record.remember(event).stay())
     return session.follow(record, event, decided, config)

@@ -1,4 +1,4 @@
-"""Is the ticket work for an agent, may it start, and is enough known? By rules; no model is asked.
+"""Is the ticket work for an agent, may it start, and is enough known? By rules; see model_verdict for a model's part.
 
 Three findings, none of them a score. *kind*: only a `change` may start. *hold* and *stop*: a person must act, and no
 answer, model or later word lifts that. *missing*: a change needs a goal, which says what is different when it is done,
@@ -82,6 +82,11 @@ class Verdict(StoredModel):
     @property
     def clear(self) -> bool:
         return self.eligible and not self.missing
+
+    @property
+    def grey(self) -> bool:
+        """Are the rules unsure whether enough is known? Never where the ticket itself leaves something to decide."""
+        return self.eligible and self.confidence == "low" and not {OPEN, OPEN_DECISION} & set(self.reasons)
 
     @property
     def gaps(self) -> tuple[str, ...]:

@@ -9,13 +9,13 @@ from operator import attrgetter
 from typing import Any
 
 from ..config import FactoryConfig, Repository
-from ..dispatch import comments, effects, events, session
+from ..dispatch import comments, effects, events, model_verdict, opinions, session
 from ..dispatch.asking import STRANDED
 from ..dispatch.effects import Planned
 from ..dispatch.ending import KEEP_THREAD
 from ..dispatch.following import OURS
 from ..dispatch.protected import unallowed
-from ..dispatch.pull_request import FileChange, PullRequest, paths_of
+from ..dispatch.pull_request import FileChange, PullRequest, branch_of, paths_of
 from ..dispatch.records import ENDED as OVER
 from ..dispatch.records import ClarificationRecord, InFlightRecord, Summary
 from ..dispatch.routing import Route, Undecided, find_route
@@ -40,9 +40,11 @@ from .drive import Finish, Outcome
 from .outcomes import about, ended, routed
 from .slots import OVERDUE, Slots
 
+MOST_TURNS = 12  # of a model that is asked about a ticket
+
 
 class RuleTriager:
-    """Triage by the rules of dispatch/triage; no model is asked."""
+    """Triage by the rules of dispatch/triage. Where they are unsure, a model may be asked; see dispatch/opinions."""
 
     def __init__(self, config: FactoryConfig) -> None:
         self._config = config
@@ -78,6 +80,8 @@ class Performer:
             effects.UpdateSession: self._update_session,
             effects.ClaimItem: self._claim_item,
             effects.TriageItem: self._triage_item,
+            effects.ReserveOpinion: self._slots.reserve_opinion,
+            effects.AskModel: self._ask_model,
             effects.ReadItem: self._read_item,
             effects.AskQuestion: self._ask_question,
             effects.PostReply: self._post_reply,
@@ -155,10 +159,46 @@ class Performer:
             return Outcome(events.ItemRead(**self._about(record, planned), item=None))
         if stranded:
             await self._fleet.forget(record.work_item_id)  # raises while a run of its former record may be taken
-        given = [answer.text for answer in sorted(record.answers, key=attrgetter("at")) if not answer.to_agent]
-        verdict = await self._triager.triage(item, given)
+        verdict = await self._triager.triage(item, _given(record))
         route = await self._route(record, item)
-        return Outcome(events.Triaged(**self._about(record, planned), item=item, verdict=verdict, route=route))
+        asks = self._asks(record, item, verdict, route)
+        found = events.Triaged(**self._about(record, planned), item=item, verdict=verdict, route=route, asks=asks)
+        return Outcome(found)
+
+    def _asks(self, record: InFlightRecord, item: WorkItem, verdict: Verdict, route: Route | Undecided) -> str:
+        """The digest of what a model is to be asked; empty where none is."""
+        engine, given = self._config.triage.model, _given(record)
+        if engine == "off" or not isinstance(route, Route) or not model_verdict.is_asked(verdict, given):
+            return ""
+        return model_verdict.digest_of(item, given, verdict, (engine, route.repository, route.base))
+
+    async def _ask_model(self, record: InFlightRecord, planned: Planned, effect: effects.AskModel) -> Outcome:
+        """Start the run, if the ticket is as it was when the question was granted. The fleet tells of its end."""
+        item, about = await self._tracker.read_item(record.work_item_id), self._about(record, planned)
+        if item is not None and item.state in OURS:
+            verdict, route = await self._triager.triage(item, _given(record)), await self._route(record, item)
+            if isinstance(route, Route) and self._asks(record, item, verdict, route) == effect.digest:
+                order = self._question(record, item, route, effect)
+                try:
+                    report = await self._fleet.start(order)
+                except EngineUnavailable as problem:
+                    return Outcome(events.StartFailed(**about, report=unstarted(order, problem)))
+                return Outcome(ended(report, about["at"]) if report.status in ENDED else None)
+        await self._fleet.stop(effect.run_id)  # an earlier try, whose worker died, may have started it
+        known = await self._fleet.look(effect.run_id)
+        return Outcome(events.StartRefused(**about, item=item, run_id=effect.run_id, report=known))
+
+    def _question(self, record: InFlightRecord, item: WorkItem, route: Route, effect: effects.AskModel) -> RunOrder:
+        """A run that only reads, in a tree of its own, and whose last words are the answer."""
+        rules = self._config.agents
+        return RunOrder(
+            run_id=effect.run_id, work_item_id=record.work_item_id, key=item.key, title=item.title,
+            repository=route.repository, clone_url=self._target.clone_address(route.repository), base=route.base,
+            branch=branch_of(item.key, "triage", record.generation), engine=self._config.triage.model,
+            task=model_verdict.task_of(item, _given(record)), max_turns=MOST_TURNS,
+            max_duration=min(opinions.ANSWER_WITHIN, rules.max_duration), max_usd=effect.max_usd,
+            idle_after=rules.idle_after, answer_schema=model_verdict.ANSWER_SCHEMA,
+        )  # fmt: skip
 
     async def _route(self, record: InFlightRecord, item: WorkItem) -> Route | Undecided:
         """What people chose for the item's project is read only where the rules leave it open."""
@@ -445,6 +485,11 @@ class Performer:
     async def _forget_item(self, record: InFlightRecord, planned: Planned, effect: effects.ForgetItem) -> Outcome:
         await self._fleet.forget(record.work_item_id)
         return Outcome(forget=True)
+
+
+def _given(record: InFlightRecord) -> list[str]:
+    """What people answered to triage, in the order in which they wrote it."""
+    return [answer.text for answer in sorted(record.answers, key=attrgetter("at")) if not answer.to_agent]
 
 
 def _lost(record: InFlightRecord, run_id: str, why: str, now: datetime) -> RunReport:

@@ -10,15 +10,17 @@ from ..config import FactoryConfig
 from ..dispatch import budget, capacity, circuit, events
 from ..dispatch.batch import Batch, Circuit, QueueEntry
 from ..dispatch.capacity import Limits
-from ..dispatch.effects import Effect, PauseEngine, Planned, RememberRoute, ResumeEngine
+from ..dispatch.effects import Effect, PauseEngine, Planned, RememberRoute, ReserveOpinion, ResumeEngine
 from ..dispatch.queued_run import present
 from ..dispatch.records import InFlightRecord
 from ..dispatch.routing import RememberedRoute, remember
+from ..errors import Retryable
 from ..ports import Clock, Fleet, StateStore
 from ..run_queue import WorkerFleet
 from .drive import Finish, Notice, Outcome
 from .outcomes import about, routed
 
+ROOM_EVERY = 15.0  # seconds
 OVERDUE = timedelta(minutes=15)  # beyond its own cap, a run is stopped from here
 
 
@@ -45,6 +47,26 @@ class Slots:
             until = capacity.waits_for_day(served.batch, entry, self._limits, now)
             denied = events.SlotDenied(**known, reason=reason, until=until)
             return _outcome(denied, record, batch, served)
+
+        return finish
+
+    async def reserve_opinion(self, record: InFlightRecord, planned: Planned, effect: ReserveOpinion) -> Finish:
+        """→ OpinionGranted, or OpinionDenied with the reason. No more models are asked at once than agents may work."""
+        item, asks = record.work_item_id, budget.asked_for_opinion(record, self._config)
+
+        async def finish() -> Outcome:
+            batch, now = self._settled(await self._store.get_batch(), record, waits=True), self._clock()
+            known = about(record, planned, now)
+            reason = capacity.why_no_opinion(batch, self._config.triage.model, asks, self._config, now)
+            cap = batch.spending.cap(asks, self._config.budget, now)
+            if reason or cap is None:
+                return Outcome(events.OpinionDenied(**known, digest=effect.digest, reason=reason))
+            if batch.spending.asking >= self._config.capacity.agents:
+                why = f"{batch.spending.asking} tickets are being asked about"
+                raise Retryable("No model is asked yet", why=why, fix="factory status", after=ROOM_EVERY)
+            spending = batch.spending.granted_opinion(item, asks, cap, now)
+            granted = events.OpinionGranted(**known, digest=effect.digest, usd=cap)
+            return Outcome(granted, batch=batch.model_copy(update={"spending": spending}))
 
         return finish
 

@@ -192,7 +192,8 @@ def now_sentence(record: InFlightRecord, here: str, tries: str, now: datetime) -
     when = f" {at(record.since, now)}" if record.since else ""
     match record.state:
         case State.NEW | State.TRIAGING:
-            return f"In triage{for_time}."
+            asked = ": a model is asked about it" if record.consultation else ""
+            return f"In triage{for_time}{asked}."
         case State.QUEUED:
             return f"In line{for_time}{f': {record.waits_for}' if record.waits_for else ''}."
         case State.DISPATCHING:

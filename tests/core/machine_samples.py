@@ -9,9 +9,10 @@ from itertools import product
 from typing import Any, get_args
 
 from factory_core.dispatch import events
-from factory_core.dispatch.effects import ReadItem, StartAgent
+from factory_core.dispatch.effects import AskModel, ReadItem, ReserveOpinion, StartAgent, TriageItem
+from factory_core.dispatch.model_verdict import MOST_OPINIONS, Opinion
 from factory_core.dispatch.pull_request import Check, PullRequest, Review
-from factory_core.dispatch.records import Block, Clarification, InFlightRecord, State, Summary
+from factory_core.dispatch.records import Block, Clarification, Consultation, InFlightRecord, State, Summary
 from factory_core.dispatch.refusal import Refusal, RefusalKind, RefusedMerge
 from factory_core.dispatch.routing import Route, Undecided
 from factory_core.dispatch.run import ENDED, HeldChange, HeldChanges, Run, RunReport, RunStatus
@@ -24,6 +25,7 @@ from .world import START, config_of, ticket
 CONFIG = config_of(clarification={"whoMayAnswer": "reporter", "people": {"maya": "U1"}, "maxRounds": 2})
 CLOSING = CONFIG.model_copy(update={"clarification": CONFIG.clarification.model_copy(update={"on_refusal": "close"})})
 RUN = Run(run_id="ACME-1.b.0", engine="console", started_at=START)
+ASKED = Consultation(digest="0123456789abcdef", run_id="ACME-1.b.model-0123456789abcdef")
 ROUTE = Route(repository="acme/shop", engine="console", why="project Shop")
 ROUTES = (
     ROUTE, ROUTE.model_copy(update={"repository": "acme/api", "chosen": True}),
@@ -57,6 +59,7 @@ VERDICTS = (
     Verdict(),
     Verdict(missing=("goal",), question="What exactly?"),
 )
+UNSURE = Verdict(missing=("goal",), question="What exactly?", confidence="low")
 REPLIES = tuple(
     events.Reply(id=f"m-{author}-{text}", author=author, text=text, at=START)
     for author in ("maya", "U1", "U9")
@@ -67,9 +70,10 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.ItemChanged: (*({"item": item} for item in ITEMS), {"item": None, "session_id": "s1"}),
     events.ItemRead: tuple({"item": item} for item in ITEMS),
     events.ItemStranded: ({"item": ticket(state=ItemState.DISPATCHED)},),
-    events.StartRefused: tuple({"item": item} for item in ITEMS),
-    events.Triaged: tuple(
-        {"item": ticket(), "verdict": verdict, "route": route} for verdict, route in product(VERDICTS, ROUTES)
+    events.StartRefused: (*({"item": item} for item in ITEMS), {"item": ticket(), "run_id": ASKED.run_id}),
+    events.Triaged: (
+        *({"item": ticket(), "verdict": verdict, "route": route} for verdict, route in product(VERDICTS, ROUTES)),
+        *({"item": ticket(), "verdict": UNSURE, "route": ROUTE, "asks": asks} for asks in (ASKED.digest, "1", "other")),
     ),
     events.QuestionAsked: (
         {"thread_id": "C1:1.0"},
@@ -81,6 +85,8 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     ),
     events.CommentAdded: tuple({"reply": reply} for reply in REPLIES),
     events.ThreadMoved: ({"old": "C1", "new": "C2"}, {"old": "C7", "new": "C8"}),
+    events.OpinionGranted: tuple({"digest": digest, "usd": Decimal("0.15")} for digest in (ASKED.digest, "other")),
+    events.OpinionDenied: tuple({"digest": digest, "reason": "paused"} for digest in (ASKED.digest, "other")),
     events.SlotGranted: tuple({"repository": "acme/shop", "usd": 8, "probe": probe} for probe in (False, True)),
     events.SlotOffered: ({},),
     events.SlotDenied: ({"reason": "2 of 2 agents are busy"},),
@@ -94,13 +100,13 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     ),
     events.StartFailed: tuple(
         {"report": RunReport(run_id=run_id, work_item_id="ACME-1", status=RunStatus.LIMITED, fault="machine")}
-        for run_id in (RUN.run_id, "ACME-1.b.9")
+        for run_id in (RUN.run_id, "ACME-1.b.9", ASKED.run_id)
     ),
     events.AgentFinished: tuple(
         {"report": RunReport(run_id=run_id, work_item_id="ACME-1", status=status, words="Which one?", held=held)}
         for status in RunStatus
         if status in ENDED
-        for run_id in (RUN.run_id, "ACME-1.b.9", "a.zombie.1")
+        for run_id in (RUN.run_id, "ACME-1.b.9", "a.zombie.1", ASKED.run_id)
         for held in ((None, HELD) if status is RunStatus.HELD else (None,))
     ),
     events.PublishHeld: ({"held": HELD},),
@@ -112,7 +118,8 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
         for kind in get_args(RefusalKind)
     ),
     events.EffectFailed: tuple(
-        {"effect": effect, "why": "404", "fix": "factory check"} for effect in ("start_agent", "post_reply")
+        {"effect": effect, "why": "404", "fix": "factory check"}
+        for effect in ("start_agent", "post_reply", "ask_model")
     ),
     events.CheckedIn: ({},),
     events.StopRequested: ({}, {"by": "maya"}, {"by": "maya", "session_id": "s1"}),
@@ -148,6 +155,13 @@ def records_in(state: State) -> Iterator[InFlightRecord]:
         refused = RefusedMerge(kind=kind, why="It says no.", head="a1", seen="", times=3, updates=3, enqueued=3)
         yield busy.but(refused=refused, armed=True, conflict_rounds=2)
     yield known.plan([ReadItem(), ReadItem(), StartAgent()])
+    if state is State.TRIAGING:
+        opinions = tuple(Opinion(digest=f"{n}", why="no answer") for n in range(MOST_OPINIONS - 1))
+        planned = known.but(consultation=ASKED, deadline=START).plan([ReserveOpinion(digest=ASKED.digest)])
+        ask = AskModel(run_id=ASKED.run_id, digest=ASKED.digest, max_usd=Decimal("0.15"))
+        granted = ASKED.model_copy(update={"granted": True})
+        yield from (planned, planned.plan([TriageItem()]))
+        yield busy.but(consultation=granted, deadline=START, opinions=opinions).plan([ask])
     yield from (busy.but(session_id=session, refresh_at=START + timedelta(days=1)) for session in ("s0", "s1"))
     for step, round_ in product(("asked", "reminded", "escalated"), (1, 2)):
         yield busy.but(clarification=asked.model_copy(update={"step": step, "round": round_}))

@@ -39,6 +39,7 @@ from .installed import program
 from .releases import Release
 from .wall import Reach
 
+READS = "Read,Glob,Grep,LS"
 TOOLS = "Bash,Edit,MultiEdit,Write,Read,Glob,Grep,LS,NotebookEdit,TodoWrite,Task"
 PLACEHOLDERS = (
     *("/.bash_profile", "/.bashrc", "/.claude/", "/.gitconfig", "/.gitmodules", "/.idea", "/.mcp.json", "/.profile"),
@@ -90,11 +91,14 @@ class Claude:
         --restricted keeps the file tools in the tree; settings of the tree and of the user are not read.
         """
         session = ["--resume", order.resume] if order.resume else ["--session-id", session_of(order.run_id)]
+        tools = READS if order.answer_schema else TOOLS
         return [
             program(self.binary, "claude-code-*/claude", f"In the shell: {RELEASE.install}"),
             *("-p", "--output-format", "stream-json", "--verbose", "--strict-mcp-config"),
             *("--restricted", "--setting-sources", "", "--permission-prompts", "none"),
-            *("--permission-mode", "acceptEdits", "--tools", TOOLS, "--allowedTools", TOOLS),
+            *("--permission-mode", "default" if order.answer_schema else "acceptEdits"),
+            *("--tools", tools, "--allowedTools", tools),
+            *(["--json-schema", order.answer_schema] if order.answer_schema else []),
             *settings,
             *("--max-turns", str(order.max_turns), "--max-budget-usd", f"{order.max_usd:f}"),
             *session,
@@ -242,7 +246,8 @@ def _result(event: dict[str, Any], seen: Seen) -> Seen:
         spent = spent.model_copy(update={"usd": cost, "cost_known": _is_money(total)})
     for denial in rows(event, "permission_denials"):
         seen = seen.denial(text(denial, "tool_name"))
-    words = text(event, "result")
+    answer = event.get("structured_output")
+    words = json.dumps(answer) if isinstance(answer, dict) else text(event, "result")
     if not words and event.get("is_error") is False:  # woken up again, with nothing to add
         words = text(seen.result, "result")
     return seen.closing(

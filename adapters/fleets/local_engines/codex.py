@@ -81,11 +81,12 @@ class Codex:
         return replace(self, binary=program)
 
     def command(self, order: RunOrder, memory: Path) -> list[str]:
-        return self._command(order, self._program(), 'sandbox_mode="danger-full-access"')
+        mode = "read-only" if order.answer_schema else "danger-full-access"
+        return self._command(order, self._program(), f'sandbox_mode="{mode}"')
 
     def sandboxed_command(self, order: RunOrder, memory: Path, sandbox: Sandbox) -> list[str]:
         native = self._program()
-        return self._command(order, native, *_profile(sandbox, Path(native)))
+        return self._command(order, native, *_profile(sandbox, Path(native), writes=not order.answer_schema))
 
     def _program(self) -> str:
         return program(self.binary, "codex-*/vendor/*/bin/codex", f"In the shell: {RELEASE.install}")
@@ -153,12 +154,13 @@ class Codex:
         return Ending(RunStatus.FAILED, short(seen.error, 300) or "it ended with an error")
 
 
-def _profile(sandbox: Sandbox, native: Path) -> list[str]:
+def _profile(sandbox: Sandbox, native: Path, *, writes: bool) -> list[str]:
     """What its commands reach, by a permission profile of our own; servers and programs of the user's are left out.
 
     https://developers.openai.com/codex/permissions
     """
-    files: dict[str, Any] = {":minimal": "read", ":workspace_roots": {".": "write", ".git": "write"}}
+    tree = "write" if writes else "read"
+    files: dict[str, Any] = {":minimal": "read", ":workspace_roots": {".": tree, ".git": tree}}
     files |= {str(path): "read" for path in (*Installations({}).of_program(str(native)), *sandbox.readable)}
     files |= {str(sandbox.home): "write"} if sandbox.home else {}
     files |= {"/proc": "read"} if os.getuid() == 0 else {}  # it cannot mount its own over what our wall has covered

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from factory_core.dispatch.run import RunOrder, RunStatus
 from factory_core.dispatch.run_checks import FixRounds, NextRound, next_round
 
+from .answers import paths_found
 from .commands import SetUp, Shell, run_checks, set_up, unpublished
 from .enclosure import command_of
 from .engine import Ending, Engine
@@ -18,6 +19,7 @@ from .errand import Errand
 from .examination import Examined, examine, left_behind
 from .faults import GIT, cause_of
 from .git import GitFailed
+from .git_directory import remove_tree
 from .proposal import keep
 from .protected_changes import held_changes
 from .run_files import RunFiles
@@ -48,6 +50,8 @@ class Rounds:
         if self.errand.credential >= 0:
             os.close(self.errand.credential)
         ignore(self.space, self.errand.enclosure.placeholders)
+        if self.order.answer_schema:
+            return self._answer()
         known = set_up(self.shell, self.order)
         if isinstance(known, Ending):
             return known
@@ -57,6 +61,17 @@ class Rounds:
             if cause_of(GIT, str(error)) is None:  # else the machine's failure: the work is kept
                 distrust(self.space)
             raise
+
+    def _answer(self) -> Ending:
+        """The engine reads, and its last words are the answer; the tree is of no use after that."""
+        try:
+            ending = self._call(self.order, "")
+            if ending.status not in (RunStatus.SUCCEEDED, RunStatus.ASKED):
+                return ending
+            self.watchdog.note_found(paths_found(self.watchdog.seen.words, self.space.tree))
+            return ending._replace(status=RunStatus.NO_CHANGE)
+        finally:
+            remove_tree(self.space.tree)
 
     def _rounds(self, start: Start, known: SetUp) -> Ending:
         order, words, done = self.order, "", 0

@@ -121,7 +121,7 @@ def supervise(run: RunFiles, order: RunOrder, errand: Errand, watchdog: Watchdog
         out = way_out(outer.wall, outer.network, watchdog, secrets.token_urlsafe(16))
         with space.alone(space.tree), _home(run, errand) as home, out as network:
             own = Reach(home=home) if isinstance(outer.wall, Bubblewrap) else Reach()
-            reach = space.reach.plus(outer.reach).plus(own).plus(network)
+            reach = space.engine_reach.plus(outer.reach).plus(own).plus(network)
             shell = Shell(space, watchdog, errand, home)
             ending = Rounds(run, order, errand, engine, watchdog, space, shell, reach, said).play()
     except Ended as ended:

@@ -121,6 +121,10 @@ class Watchdog:
     def note_held(self, held: HeldChanges) -> None:
         self.report = self.report.model_copy(update={"held": held})
 
+    def note_found(self, paths: tuple[str, ...]) -> None:
+        """The paths of an answer that are in the tree."""
+        self.report = self.report.model_copy(update={"found": paths})
+
     def stop(self) -> None:
         """From a signal handler: the next look ends the run."""
         self._stopped = True

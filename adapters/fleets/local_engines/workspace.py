@@ -43,7 +43,9 @@ class Workspace:
 
     @property
     def tree(self) -> Path:
-        return self.home / "trees" / directory_name(self.order.work_item_id)
+        """A run that only reads has one of its own: the item's may hold work that is not published yet."""
+        item = self.order.work_item_id
+        return self.home / "trees" / directory_name(f"{item}/answer" if self.order.answer_schema else item)
 
     @property
     def setup_file(self) -> Path:
@@ -63,6 +65,13 @@ class Workspace:
     def reach(self) -> Reach:
         """What a walled command in the tree needs of it."""
         return Reach(writable=(self.tree,), readable=(self.mirror / "objects",))
+
+    @property
+    def engine_reach(self) -> Reach:
+        """What the engine needs of it: one that only answers writes nothing."""
+        if not self.order.answer_schema:
+            return self.reach
+        return Reach(readable=(self.tree, self.mirror / "objects"))
 
     @property
     def agents_settings(self) -> Path:

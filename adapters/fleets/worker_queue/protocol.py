@@ -20,7 +20,7 @@ SCHEMA: Literal["factory.worker/1"] = "factory.worker/1"
 LARGEST = 1024 * 1024  # bytes of a worker's request: the longest texts in it, were each character escaped
 SAFE = r"^[\w.-]*$"  # lengths stand beside it: a counted class of Unicode takes tenths of a second to compile
 
-CAN = ("checks", "protected-paths")
+CAN = ("checks", "protected-paths", "answers")
 """What a worker of this release can beyond starting an engine; a run that needs more is left to others."""
 
 Epoch = Annotated[int, Field(strict=True, ge=1, le=2**53)]
