@@ -89,8 +89,8 @@ Rules:
 class Evidence(StoredModel):
     """A quotation of the ticket, and the path that it is about. `found`: that path is in the tree."""
 
-    quote: Annotated[str, Field(max_length=MOST_EVIDENCE_TEXT)]
-    path: Annotated[str, Field(max_length=MOST_EVIDENCE_PATH)] = ""
+    quote: str
+    path: str = ""
     found: bool = False
 
 
@@ -102,17 +102,22 @@ class Opinion(StoredModel):
 
     digest: str
     says: Says | None = None
-    question: Annotated[str, Field(max_length=1_000)] = ""
-    evidence: Annotated[tuple[Evidence, ...], Field(max_length=MOST_EVIDENCE)] = ()
+    question: str = ""
+    evidence: tuple[Evidence, ...] = ()
     why: str = ""  # there is none
 
 
+class _Quotation(Frozen):
+    quote: Annotated[str, Field(max_length=MOST_EVIDENCE_TEXT)]
+    path: Annotated[str, Field(max_length=MOST_EVIDENCE_PATH)] = ""
+
+
 class _Answer(Frozen):
-    """Of ANSWER_SCHEMA; what is more than that is passed over."""
+    """Of ANSWER_SCHEMA; what is more than that is passed over, and not kept."""
 
     verdict: Says
     question: Annotated[str, Field(max_length=1_000)] = ""
-    evidence: Annotated[tuple[Evidence, ...], Field(max_length=MOST_EVIDENCE)] = ()
+    evidence: Annotated[tuple[_Quotation, ...], Field(max_length=MOST_EVIDENCE)] = ()
 
 
 def is_asked(verdict: Verdict, answers: Sequence[str]) -> bool:
@@ -151,7 +156,7 @@ def opinion_in(digest: str, report: RunReport) -> Opinion:
     except ValidationError as error:
         return Opinion(digest=digest, why=f"its answer is not of the schema: {_where(error)}"[:MOST_WHY])
     found = set(report.found)
-    evidence = tuple(one.model_copy(update={"found": one.path in found}) for one in answer.evidence)
+    evidence = tuple(Evidence(quote=one.quote, path=one.path, found=one.path in found) for one in answer.evidence)
     return Opinion(digest=digest, says=answer.verdict, question=answer.question, evidence=evidence)
 
 

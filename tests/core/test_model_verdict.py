@@ -89,6 +89,14 @@ def test_without_a_quotation_that_holds_the_rules_verdict_stands(words: str) -> 
     assert said(words) == triage(UNSURE, [], config_of())
 
 
+def test_nothing_is_kept_of_an_answer_but_what_its_schema_names() -> None:
+    quoted = {"quote": QUOTE, "path": "nowhere.py", "found": True, "more": "x" * 900}
+    words = json.dumps({"verdict": "start", "question": "", "evidence": [quoted], "repository": "acme/api"})
+    opinion = opinion_in("d", RunReport(run_id="r", work_item_id="i", status=RunStatus.NO_CHANGE, words=words))
+    assert "repository" not in opinion.model_dump_json() and "more" not in opinion.model_dump_json()
+    assert not opinion.evidence[0].found and not said(words).clear
+
+
 def test_a_path_counts_that_is_in_the_tree_or_in_the_ticket() -> None:
     assert said(answer("start", "", QUOTE, path="shop/cart.py")).clear
     assert said(answer("start", "", QUOTE, path="shop/tax.py"), found=("shop/tax.py",)).clear
