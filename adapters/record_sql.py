@@ -19,7 +19,7 @@ from pydantic_core import PydanticSerializationError
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.queued_run import QueuedRun, Worker
-from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
 from factory_core.dispatch.reported import is_of_newer_release
 from factory_core.errors import NewerRecord, UnreadableRecord
 from factory_core.intake.payload import parse_as, whole
@@ -28,6 +28,8 @@ from factory_core.work_item import Frozen
 from .damage import Damage
 
 SCHEMA_VERSION = 1
+STATE = "CASE WHEN json_valid(body) THEN json_extract(body, '$.state') END"
+"""Of a record's body; NULL where it is damaged, or where it is the default."""
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS factory_schema (version INTEGER NOT NULL)",
     "INSERT INTO factory_schema SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM factory_schema)",
@@ -38,6 +40,8 @@ SCHEMA = (
         PRIMARY KEY (tenant, work_item_id))""",
     """CREATE INDEX IF NOT EXISTS in_flight_due ON in_flight (tenant, wake_at, work_item_id)
         WHERE wake_at IS NOT NULL""",
+    # by what is in the body, so that an older release keeps it as well
+    f"CREATE INDEX IF NOT EXISTS in_flight_state ON in_flight (tenant, {STATE}, work_item_id)",
     """CREATE TABLE IF NOT EXISTS aliases (
         tenant TEXT NOT NULL, alias TEXT NOT NULL, work_item_id TEXT NOT NULL,
         PRIMARY KEY (tenant, alias)) WITHOUT ROWID""",
@@ -60,7 +64,7 @@ SCHEMA = (
 """Safe to run again, in one transaction: so a file of an older release gets the tables that are new, and that release
 can still use it. Times are microseconds since 1970 in UTC."""
 
-INDEXES_OF_FILES = ("in_flight_due", "clarifications_past", "runs_of_item")
+INDEXES_OF_FILES = ("in_flight_due", "in_flight_state", "clarifications_past", "runs_of_item")
 OBJECT_SCHEMA = tuple(
     f"{sql} WITHOUT ROWID" if sql.startswith("CREATE TABLE") and sql.endswith("))") else sql
     for sql in SCHEMA
@@ -115,6 +119,14 @@ def select_due(tenant: str, now: datetime, limit: int) -> Statement:
     return Statement(
         "SELECT work_item_id FROM in_flight WHERE tenant = ? AND wake_at <= ? ORDER BY wake_at LIMIT ?",
         (tenant, microseconds(now), limit),
+    )
+
+
+def select_in_state(tenant: str, state: State, after: str, limit: int) -> Statement:
+    return Statement(
+        f"SELECT work_item_id FROM in_flight WHERE tenant = ? AND {STATE} = ? AND work_item_id > ?"  # noqa: S608
+        " ORDER BY work_item_id LIMIT ?",
+        (tenant, state.value, after, limit),
     )
 
 

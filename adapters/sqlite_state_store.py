@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from factory_core.dispatch.batch import Batch
-from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
 from factory_core.ports import Clock
 
 from . import record_sql as sql
@@ -79,6 +79,10 @@ class SqliteStateStore:
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
         rows = await self._database.read(sql.select_due(self._tenant, now, limit))
+        return [work_item_id for (work_item_id,) in rows]
+
+    async def in_state(self, state: State, after: str, limit: int) -> Sequence[str]:
+        rows = await self._database.read(sql.select_in_state(self._tenant, state, after, limit))
         return [work_item_id for (work_item_id,) in rows]
 
     async def get_batch(self) -> Batch:

@@ -323,6 +323,7 @@ class Sweep(Section):
 
     every: Duration = timedelta(minutes=10)  # 0: never
     calls: int = Field(default=20, ge=2)  # questions to each source; what they do not reach is the next sweep's
+    looks_per_minute: int = Field(default=60, ge=1, le=600)  # after a gap in which events may have been lost
 
 
 class Linear(Section):

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from .config import FactoryConfig
 from .connections import ProviderConnection
-from .dispatch.batch import SweepReport
+from .dispatch.batch import Batch, SweepReport
+from .dispatch.catch_up import next_sort
 from .dispatch.events import Event, ReplyReceived, ThreadMoved
 from .dispatch.records import ClarificationRecord, InFlightRecord
 from .dispatch.replies import early, may_ever_answer
@@ -20,8 +21,10 @@ from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_lar
 from .intake.signatures import REMEMBERED
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
 from .redaction import Redact, redacted
+from .runner.catch_up import CatchUpStep
 from .runner.check_in import MEND_EVERY, claim_sweep, mend_slots, remember_sweep, wake_due
 from .runner.drive import Perform, Runner
+from .runner.gaps import is_silent_since
 from .runner.outcomes import begun, ended
 from .runner.sweep import Sources, Sweep
 
@@ -60,10 +63,12 @@ class Factory:
         wake: Callable[[InFlightRecord], None],
         redact: Redact,
         sources: Sources | None = None,
+        ticks: bool = False,
     ) -> None:
         self.redact = redact
         self.config, self.store, self.runner, self.clock = config, store, runner, clock
         self._webhooks, self._reader, self._wake, self._sources = webhooks, reader, wake, sources
+        self._ticks = ticks
         self.heard: dict[str, Heard] = {}
         self.organisations = configured_organisations(config)
         self.checked_in_at: datetime | None = None
@@ -71,7 +76,22 @@ class Factory:
         self._sweep_asked_at: datetime | None = None
 
     async def handle_webhook(self, provider: str, request: HttpRequest) -> HttpResponse:
-        """Verify, decide, save; the effects come later. 2xx only after everything in it is durably recorded."""
+        """Verify, decide, save; the effects come later. 2xx only after everything in it is durably recorded.
+
+        One that could not be recorded is not repeated by every sender.
+        """
+        try:
+            response = await self._handled(provider, request)
+        except Exception:
+            self.note_gap(f"a webhook of {provider} met a fault of the factory's own", request.received_at)
+            raise
+        if response.status >= 500:
+            self.note_gap(f"a webhook of {provider} could not be stored", request.received_at)
+        else:
+            await self.runner.gaps.save()
+        return response
+
+    async def _handled(self, provider: str, request: HttpRequest) -> HttpResponse:
         try:
             inbound = self._read(provider, request)
             said = {"action": "webhook", "provider": provider, "delivery": inbound.delivery_id, "what": inbound.what}
@@ -148,21 +168,49 @@ class Factory:
         return CheckIn(due, mended)
 
     async def sweep(self) -> SweepReport | None:
-        """Look for what nobody told us; None when it is not the time for it, or another process does it."""
+        """Look for what nobody told us; None when it is not the time for it, or another process does it.
+
+        After a gap the looks at what waits come first.
+        """
         every, now = self.config.sweep.every, self.clock()
-        asked = self._sweep_asked_at
-        if self._sources is None or not every or (asked and abs(now - asked) < min(every, SWEEP_ASK_EVERY)):
+        asked, gaps = self._sweep_asked_at, self.runner.gaps
+        await gaps.save()
+        soon = asked and abs(now - asked) < (min(every, SWEEP_ASK_EVERY) if every else SWEEP_ASK_EVERY)
+        if self._sources is None or (soon and not gaps.begun):
             return None
-        self._sweep_asked_at = now
-        begun = await claim_sweep(self.store, every, now)
+        batch = await self.store.get_batch()
+        if not soon:
+            self._sweep_asked_at = now
+        if await self._catch_up(batch, self._sources) or soon or not every:
+            return None
+        if self._ticks and (last := is_silent_since(batch, every, now)):
+            self.note_gap("nobody checked in", last)
+            await gaps.save()
+        begun = await claim_sweep(self.store, batch, every, now)
         if begun is None:
             return None
-        state, vendors = begun.sweep, self.runner.connections
-        look = Sweep(self._sources, self.store, self.config, self.clock, self.accept, vendors, begun)
+        state, look = begun.sweep, self._sweep_of(begun, self._sources)
         async for state in look.run():
             if not await remember_sweep(self.store, state):
                 break
         return state.report
+
+    async def _catch_up(self, batch: Batch, sources: Sources) -> bool:
+        """Make the looks that are due after a gap. False when there are none."""
+        state, now = batch.catch_up, self.clock()
+        self.runner.gaps.begun = state is not None and bool(state.laps)
+        if state is None or next_sort(state, now) is None:
+            return False
+        sweep, vendors = self._sweep_of(batch, sources), self.runner.connections
+        await CatchUpStep(sweep, self.store, self.config, self.clock, self.accept, vendors).run(batch)
+        return True
+
+    def _sweep_of(self, batch: Batch, sources: Sources) -> Sweep:
+        return Sweep(sources, self.store, self.config, self.clock, self.accept, self.runner.connections, batch)
+
+    def note_gap(self, cause: str, since: datetime | None = None) -> None:
+        """The host says that events may have been lost until now; what waits is looked at with the next check-ins."""
+        self.runner.gaps.note(cause, since)
 
     def connected_as(self, connections: Iterable[ProviderConnection]) -> None:
         """Learn from checked connections for which organisation each vendor's credential is."""
@@ -245,13 +293,15 @@ def build_factory(
     wake: Callable[[InFlightRecord], None],
     redact: Redact,
     is_gone: Callable[[str], bool] = lambda holder: False,
+    ticks: bool = False,
 ) -> Factory:
     """Put the parts together.
 
     `holder` names this process in leases; `wake` must see to it that perform() runs for the record it is given, soon
     and without making the caller wait.
     `redact` takes the secrets that the host knows out of all that is stored and shown. `sources` are asked for missed
-    events; without them nobody looks for any.
+    events; without them nobody looks for any. `ticks`: the platform's clock checks in every minute, so that a longer
+    silence is a gap in which events may have been lost; any other host notes its gaps itself.
     """
     runner = Runner(store, perform, config, clock, holder=holder, wake=wake, redact=redact, is_gone=is_gone)
-    return Factory(config, store, runner, clock, webhooks, reader, wake, redact, sources)
+    return Factory(config, store, runner, clock, webhooks, reader, wake, redact, sources, ticks)

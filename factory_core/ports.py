@@ -16,7 +16,7 @@ from .dispatch.activity import Activity, Link, PlanStep
 from .dispatch.batch import Batch
 from .dispatch.events import Event, ReplyReceived
 from .dispatch.pull_request import FileChange, PullRequest
-from .dispatch.records import ClarificationRecord, InFlightRecord, Summary
+from .dispatch.records import ClarificationRecord, InFlightRecord, State, Summary
 from .dispatch.refusal import Refusal
 from .dispatch.run import RunOrder, RunReport
 from .dispatch.triage import Verdict
@@ -283,6 +283,10 @@ class StateStore(Protocol):
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
         """Items whose `wake_at` has come, the longest overdue first. Costs what is due, not what exists."""
+        ...
+
+    async def in_state(self, state: State, after: str, limit: int) -> Sequence[str]:
+        """The first ids behind `after`, in order, of items in this state; a few others may be among them."""
         ...
 
     async def get_batch(self) -> Batch:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from factory_core.dispatch.batch import Batch
-from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
 
 from ..record_sql import encode, microseconds
 from .dynamo_body import pack
@@ -42,7 +42,7 @@ def get(table: str, tenant: str, sk: str) -> GetItemInputTypeDef:
 
 def put_in_flight(table: str, tenant: str, saved: InFlightRecord, now: datetime) -> PutItemInputTypeDef:
     """`saved` is what successor() made, here and below. `work` wakes a performer: not while one is at it."""
-    more: Attributes = {}
+    more: Attributes = {"state": {"S": saved.state.value}}
     if saved.wake_at:
         more["moment"] = _number(saved.wake_at)
         more["wake_at"] = more["moment"] if saved.wake_at > now + SOON else {"N": "0"}
@@ -99,6 +99,24 @@ def list_in_flight(table: str, tenant: str, after: Attributes) -> QueryInputType
         "ConsistentRead": True,
         "KeyConditionExpression": "pk = :tenant AND begins_with(sk, :item)",
         "ExpressionAttributeValues": {":tenant": {"S": tenant}, ":item": {"S": ITEM}},
+    }
+    return request | {"ExclusiveStartKey": after} if after else request
+
+
+def in_state(table: str, tenant: str, state: State, behind: str, after: Attributes) -> QueryInputTypeDef:
+    """The next page of the items behind that id; of those of an older release nobody knows the state."""
+    request: QueryInputTypeDef = {
+        "TableName": table,
+        "KeyConditionExpression": "pk = :tenant AND sk BETWEEN :first AND :last",
+        "FilterExpression": "attribute_not_exists(#state) OR #state = :state",
+        "ProjectionExpression": "sk",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": {
+            ":tenant": {"S": tenant},
+            ":first": {"S": f"{ITEM}{behind}\0"},  # the first string behind that one
+            ":last": {"S": f"{ITEM[:-1]}{chr(ord(ITEM[-1]) + 1)}"},
+            ":state": {"S": state.value},
+        },
     }
     return request | {"ExclusiveStartKey": after} if after else request
 

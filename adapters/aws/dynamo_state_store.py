@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from factory_core.dispatch.batch import Batch
-from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
 from factory_core.errors import UnreadableRecord, VersionConflict
 from factory_core.ports import Clock
 
@@ -107,6 +107,15 @@ class DynamoStateStore:
                 break
         come = late + [(moment, sk) for moment, sk in await self._moments(soon) if moment <= microseconds(now)]
         return [sk.removeprefix(items.ITEM) for _, sk in sorted(come)[:limit]]
+
+    async def in_state(self, state: State, after: str, limit: int) -> Sequence[str]:
+        """Reads the keys of all items behind that one, until there are enough: it is asked for only after a gap."""
+        found = list[str]()
+        async for page in self._pages(lambda key: items.in_state(self._table, self._tenant, state, after, key)):
+            found += [item["sk"]["S"].removeprefix(items.ITEM) for item in page]
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     async def get_batch(self) -> Batch:
         item = await self._get(items.BATCH)

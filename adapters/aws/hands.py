@@ -39,6 +39,7 @@ class Hands:
         self.factory = build_factory(
             tenant.config, tenant.store, self._counted, utc_now, webhooks={}, reader=tenant.ports.reader,
             sources=Sources(*tenant.ports), holder=tenant.holder, wake=self._wake, redact=tenant.secrets.redact,
+            ticks=True,
         )  # fmt: skip
         self._tasks: list[tuple[str, asyncio.Task[None]]] = []
 

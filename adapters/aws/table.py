@@ -1,7 +1,7 @@
 """The one table as data: what infra/ declares, what tests make, and what the store's requests count on.
 
 pk      sk           what
-tenant  item#<id>    a record: version, body; while it waits for a moment: moment, wake_at; while work is due: work
+tenant  item#<id>    a record: version, state, body; while it waits: moment, wake_at; while work is due: work
 tenant  alias#<name> another name of a record: item, its id
 tenant  thread#<id>  a clarification: version, body, deadline, expires_at
 tenant  batch        the batch: version, body

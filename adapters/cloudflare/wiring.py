@@ -53,6 +53,7 @@ class CloudflareTenant:
             config, self.store, performer_of(config, self.store, ports, self.fleet), utc_now,
             webhooks=webhooks_of(config, secrets), reader=ports.reader, sources=Sources(*ports),
             holder=holder, wake=self._hands.wake, redact=secrets.redact, is_gone=lambda other: other != holder,
+            ticks=True,
         )  # fmt: skip
         self.leases.began, self.leases.finished = self.factory.began, self.factory.finished
         self._ahead = config.runner.lease  # the first look finds what a dead predecessor held

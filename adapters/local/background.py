@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from factory_core.config import Runner
 from factory_core.errors import Problem
 from factory_core.factory import Factory
 
+from .clocks import Clocks, why_missed
 from .clockwork import Step
 
 logger = logging.getLogger("factory.local")
@@ -49,6 +50,21 @@ def check_in(factory: Factory, rules: Runner) -> Step:
         nonlocal ahead
         await factory.check_in(ahead=ahead, sweep=False)
         ahead = timedelta(0)
+
+    return look
+
+
+def watch_clocks(factory: Factory, read: Callable[[], Clocks], every: float) -> Step:
+    """Notes when this process or its machine stood still since the last call, or its clock was put: senders gave up
+    meanwhile."""
+    before = read()
+
+    async def look() -> None:
+        nonlocal before
+        after = read()
+        if cause := why_missed(before, after, timedelta(seconds=every)):
+            factory.note_gap(cause, before.wall)
+        before = after
 
     return look
 

@@ -35,7 +35,8 @@ from ..providers.http_call import RedactingClient, is_refusal, provider_of
 from ..registry import WORKERS, declared
 from ..sqlite_run_queue import SqliteRunQueue
 from ..sqlite_state_store import SqliteStateStore
-from .background import Background, check_in
+from .background import Background, check_in, watch_clocks
+from .clocks import read_clocks
 from .clockwork import Clockwork
 from .presence import Presence
 from .server_clocks import ServerClocks
@@ -138,6 +139,7 @@ class LocalTenant:
 
     async def __aenter__(self) -> LocalTenant:
         with of_tenant(self.config.tenant):
+            self.factory.note_gap("the factory was started")
             if self.here:
                 await self.here.adopt()
                 self.clockwork.start("runs", self.here.adopt, every=60, within=60)
@@ -145,6 +147,7 @@ class LocalTenant:
                 self.clockwork.start("leases", self.leases.settle_due, every=1, within=120)
             self.clockwork.start("check-in", check_in(self.factory, self.config.runner), every=0.5, within=120)
             self.clockwork.start("sweep", self.factory.sweep, every=0.5, within=1800)  # it waits for the vendors
+            self.clockwork.start("clocks", watch_clocks(self.factory, read_clocks, 0.5), every=0.5, within=60)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 from factory_core.dispatch.batch import Batch
-from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
 from factory_core.errors import StoreUnavailable, VersionConflict
 from factory_core.intake.payload import to_json
 from factory_core.ports import Clock
@@ -44,6 +44,8 @@ class InMemoryStateStore:
         self._clarifications: Shelf = {}
         self._batches: Shelf = {}  # one, under the empty key
         self._wakes: list[tuple[datetime, str]] = []  # sorted
+        self._states: dict[State, list[str]] = {}  # state → ids, sorted
+        self._state_of: dict[str, State] = {}
 
     async def get_in_flight(self, name: str) -> InFlightRecord | None:
         await self._turn()
@@ -65,6 +67,7 @@ class InMemoryStateStore:
         if clarification is not None:
             _write(self._clarifications, clarification.thread_id, clarification, clarification.deadline)
         self._wake(record.work_item_id, record.wake_at)
+        self._file(record.work_item_id, record.state)
         self._aliases |= dict.fromkeys(record.new_aliases, record.work_item_id)
         saved = _write(self._in_flight, record.work_item_id, record.but(new_aliases=()), record.wake_at)
         await asyncio.sleep(0)
@@ -75,6 +78,7 @@ class InMemoryStateStore:
         if version is not None and not _wins(self._in_flight.get(work_item_id), version):
             raise VersionConflict
         self._wake(work_item_id, None)
+        self._file(work_item_id, None)
         self._in_flight.pop(work_item_id, None)
         for alias in [alias for alias, item in self._aliases.items() if item == work_item_id]:
             del self._aliases[alias]
@@ -113,6 +117,11 @@ class InMemoryStateStore:
             come.append(work_item_id)
         return come
 
+    async def in_state(self, state: State, after: str, limit: int) -> Sequence[str]:
+        await self._turn()
+        here = self._states.get(state, [])
+        return here[bisect_right(here, after) :][:limit]
+
     async def get_batch(self) -> Batch:
         await self._turn()
         return _read(Batch, self._batches.get("")) or Batch()
@@ -142,6 +151,15 @@ class InMemoryStateStore:
             del self._wakes[bisect_left(self._wakes, (old.at, work_item_id))]
         if wake_at:
             insort(self._wakes, (wake_at, work_item_id))
+
+    def _file(self, work_item_id: str, state: State | None) -> None:
+        """Keep it in the list of its state."""
+        old = self._state_of.pop(work_item_id, None)
+        if old:
+            del self._states[old][bisect_left(self._states[old], work_item_id)]
+        if state:
+            self._state_of[work_item_id] = state
+            insort(self._states.setdefault(state, []), work_item_id)
 
 
 def _wins(entry: Entry | None, version: int) -> bool:

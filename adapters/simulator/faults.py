@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from factory_core.dispatch.batch import Batch
-from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
+from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
 from factory_core.dispatch.run import RunOrder
 from factory_core.errors import ConnectionLost, Retryable, StoreUnavailable, Terminal, VersionConflict
 from factory_core.ports import StateStore
@@ -272,6 +272,9 @@ class FaultyStore:
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
         return await self._do("due", lambda: at_once(self._store.due(now, limit)))
+
+    async def in_state(self, state: State, after: str, limit: int) -> Sequence[str]:
+        return await self._do("in_state", lambda: at_once(self._store.in_state(state, after, limit)))
 
     async def get_batch(self) -> Batch:
         return await self._do("get_batch", lambda: at_once(self._store.get_batch()))

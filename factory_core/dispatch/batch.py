@@ -1,5 +1,5 @@
 """What is stored once for a tenant: its slots, its line, what it spends today, and how far the search for missed events
-came."""
+and the looks after a gap came."""
 
 from __future__ import annotations
 
@@ -55,6 +55,33 @@ class SweepState(StoredModel):
     report: SweepReport | None = None  # None while it goes on
 
 
+class DeliveryGap(StoredModel):
+    """A span in which events may have been lost that their senders do not repeat. `since`: None where nobody knows."""
+
+    since: datetime | None = None
+    until: datetime
+    cause: str  # in words: "the factory was started"
+
+
+class Lap(StoredModel):
+    """One round through a list that changes meanwhile: from `place` to its end, then from its beginning to `ends`."""
+
+    place: str = ""
+    ends: str = ""
+    wrapped: bool = False
+    not_before: datetime | None = None  # it did not work, and is tried again then
+
+
+class CatchUp(StoredModel):
+    """The looks that follow the newest gap, and how far they came. It is kept when they are over: the pace holds on."""
+
+    gap: DeliveryGap
+    began: datetime  # when the looks that are not over yet were first due
+    paid_until: datetime  # each look takes its share of a minute; the next one is due when this has come
+    looks: int = 0
+    laps: dict[str, Lap] = Field(default_factory=dict)  # by sort of look; one that is over is not in it
+
+
 class LostConnection(StoredModel):
     """A vendor refuses our credential, or says that it ended. It counts for a while after it was `seen_at` last."""
 
@@ -91,6 +118,7 @@ class Batch(StoredModel):
     slots: dict[str, Slot] = Field(default_factory=dict)
     queue: tuple[QueueEntry, ...] = ()
     sweep: SweepState = SweepState()
+    catch_up: CatchUp | None = None  # None: no gap was ever noticed
     lost: dict[str, LostConnection] = Field(default_factory=dict)  # by vendor
     circuits: dict[str, Circuit] = Field(default_factory=dict)  # those that are open, by circuit.name_of()
     routes: dict[str, RememberedRoute] = Field(default_factory=dict)  # by routing.project_name(), the newest last

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import log
 from typing import NamedTuple
 
 from ..config import Budget, Capacity, FactoryConfig
@@ -101,6 +102,22 @@ def why_waiting(batch: Batch, entry: QueueEntry, limits: Limits, now: datetime) 
     if paused:
         return paused
     return _why_no_place(batch, entry, limits.capacity) or why_no_money(batch, entry, limits.budget, now)
+
+
+def holds_up(batch: Batch, limits: Limits, now: datetime) -> tuple[str, ...]:
+    """The items in review that somebody in line waits for, who could start if one of them left."""
+    places = {state: most for state, most in limits.capacity.per_state.items() if state != "in-review"}
+    roomy = limits._replace(capacity=limits.capacity.model_copy(update={"per_state": places}))
+    waits = any(
+        why_waiting(batch, entry, limits, now) and not why_waiting(batch, entry, roomy, now) for entry in batch.queue
+    )
+    return tuple(item for item, slot in batch.slots.items() if slot.state == "in-review") if waits else ()
+
+
+def recheck_number(since: datetime, now: datetime) -> int:
+    """How often an item that holds up others was due for a look since then: after a minute, and ever less often."""
+    minutes = (now - since) / timedelta(minutes=1)
+    return 0 if minutes < 1 else 1 + int(log(minutes, 1.25))
 
 
 def why_no_money(batch: Batch, entry: QueueEntry, budget: Budget, now: datetime) -> str:

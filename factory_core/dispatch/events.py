@@ -205,6 +205,12 @@ class CheckedIn(Event):
     """The state's deadline passed."""
 
 
+class RecheckRequested(Event):
+    """Something may have happened to the item of which no event will ever come: `cause` says why that may be."""
+
+    cause: str
+
+
 class StopRequested(Event):
     """A person pressed stop in the tracker."""
 
@@ -256,6 +262,7 @@ EVENTS: tuple[type[Event], ...] = (
     MergeRefused,
     EffectFailed,
     CheckedIn,
+    RecheckRequested,
     StopRequested,
     RetryRequested,
     AbortRequested,

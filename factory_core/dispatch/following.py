@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..config import FactoryConfig
 from ..work_item import ItemState, WorkItem
 from .effects import (
+    Effect,
+    LookAtRun,
     Planned,
     ReadItem,
     ReadPullRequest,
@@ -14,9 +16,12 @@ from .effects import (
     TriageItem,
 )
 from .ending import SLOTTED, cancel, reopen
-from .events import ItemChanged, ItemRead, StartRefused
+from .events import ItemChanged, ItemRead, RecheckRequested, StartRefused
 from .records import ENDED, InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
+
+READ_BY_EVENTS = frozenset({State.IN_REVIEW, State.MERGING, State.BLOCKED})
+"""States in which events say when the pull request is to be read."""
 
 OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
 
@@ -26,6 +31,18 @@ def read_if_news(record: InFlightRecord, event: ItemChanged, config: FactoryConf
     if event.item and event.item.state in OURS and not _edited(record, event) and not event.session_id:
         return None if event.item.key == record.key else _read(record, event)
     return _read(record, event)
+
+
+def recheck(record: InFlightRecord, event: RecheckRequested, config: FactoryConfig) -> Transition:
+    """Read afresh all that events tell of: the ticket, the run, the pull request. The deadline stays."""
+    effects: list[Effect] = []
+    if record.state is not State.MERGING:  # too late for the ticket
+        effects += record.afresh(ReadItem())
+    if record.state is State.RUNNING and record.run:
+        effects += record.once(LookAtRun(run_id=record.run.run_id))
+    if record.state in READ_BY_EVENTS and record.pull_request:
+        effects += record.afresh(ReadPullRequest())
+    return record.stay(*effects)
 
 
 def read_if_reopened(record: InFlightRecord, event: ItemChanged, config: FactoryConfig) -> Transition | None:
@@ -127,9 +144,7 @@ def _touched(record: InFlightRecord, item: WorkItem) -> bool:
 
 
 def _read(record: InFlightRecord, event: ItemChanged) -> Transition:
-    """One more read, unless two are planned already: one may be under way, the other has not begun."""
-    waiting = sum(isinstance(planned.effect, ReadItem) for planned in record.outbox)
-    return record.stay(*(() if waiting > 1 else (ReadItem(),)))
+    return record.stay(*record.afresh(ReadItem()))
 
 
 def _edited(record: InFlightRecord, event: ItemChanged) -> bool:

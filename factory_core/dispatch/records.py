@@ -356,6 +356,11 @@ class InFlightRecord(StoredModel):
         """The order, unless just this one is planned already: while it cannot be done, it does not pile up."""
         return () if any(planned.effect == effect for planned in self.outbox) else (effect,)
 
+    def afresh(self, read: Effect) -> tuple[Effect, ...]:
+        """One more read, unless two are planned already: one may be under way, the other has not begun."""
+        waiting = sum(planned.effect.kind == read.kind for planned in self.outbox)
+        return () if waiting > 1 else (read,)
+
     def without(self, *effects: type[Any]) -> InFlightRecord:
         """Without the orders of these kinds: they have lost their point."""
         return self._keeping(planned for planned in self.outbox if not isinstance(planned.effect, effects))

@@ -77,8 +77,7 @@ def read_it(record: InFlightRecord, event: PullRequestChanged, config: FactoryCo
     """Something happened to it; what, only a fresh read tells. One read not yet begun is enough."""
     if record.pull_request is None:
         return None
-    waiting = sum(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox)
-    return record.stay(*(() if waiting > 1 else (ReadPullRequest(),)))
+    return record.stay(*record.afresh(ReadPullRequest()))
 
 
 def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:

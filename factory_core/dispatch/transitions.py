@@ -69,6 +69,7 @@ from .events import (
     PullRequestOpened,
     PullRequestRead,
     QuestionAsked,
+    RecheckRequested,
     ReplyReceived,
     RetryRequested,
     RunSeen,
@@ -88,6 +89,7 @@ from .following import (
     follow_waiting,
     read_if_news,
     read_if_reopened,
+    recheck,
     reopen_if_ready,
 )
 from .merging import back_to_review, read_while_merging
@@ -226,6 +228,8 @@ TABLE: Mapping[tuple[State, type[Any]], Step] = table(
     *rows((*(state for state in ACTIVE if state is not QUEUED), *OVER), BudgetRaised, raise_budget),
     row(QUEUED, BudgetRaised, raise_and_ask_for_room),
     row(BLOCKED, BudgetRaised, raise_and_go_on),
+    # events may have been lost
+    *rows((WAITING, QUEUED, DISPATCHING, RUNNING, IN_REVIEW, MERGING, BLOCKED), RecheckRequested, recheck),
     # what was under way when the item left its state
     *rows((CANCELLED, BLOCKED, FAILED), AgentStarted, stop_late_agent),
     *rows((CANCELLED, BLOCKED), QuestionAsked, close_late_thread),
@@ -245,6 +249,8 @@ IGNORED = ignored(
         "nobody ever said that this item is ready",
     ),
     ((*ACTIVE, BLOCKED, *OVER), [ItemStranded], "it has a record"),
+    ((TRIAGING,), [RecheckRequested], "the triage that is planned reads the ticket afresh"),
+    (OVER, [RecheckRequested], "it is over, and what is ready again is found in the tracker's list"),
     ((TRIAGING,), _SLOT, "a slot of an earlier round"),
     ((WAITING,), [*_END, *_SLOT], "a run or slot of an earlier round; its end was already dealt with"),
     ((WAITING, *AT_WORK, IN_REVIEW, MERGING, BLOCKED, *OVER), _OPINION, "the item was decided without a model"),

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..dispatch import capacity
-from ..dispatch.batch import Batch, SweepState
+from ..dispatch.batch import Batch, Slot, SweepState
 from ..dispatch.ending import SLOTTED
-from ..dispatch.events import CheckedIn
+from ..dispatch.events import CheckedIn, RecheckRequested
 from ..dispatch.records import InFlightRecord, State
 from ..errors import Problem, VersionConflict
 from ..ports import Clock, StateStore
@@ -78,6 +78,7 @@ async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, c
             return mended  # the next tick looks again
         for item in served.granted:
             await runner.offer(item, batch)
+    held_up = frozenset(capacity.holds_up(batch, limits, clock()))
     for item in _looked_at(batch, clock()):
         try:
             record = await store.get_in_flight(item)
@@ -94,6 +95,8 @@ async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, c
             for other in served.granted:
                 await runner.offer(other, batch)
             mended += 1
+        elif slot and item in held_up:
+            await _recheck(runner, record, slot, clock())
         elif slot is None and (known := _settled(batch, item, record, config, clock())) is not batch:
             served = capacity.serve(known, limits, clock())
             try:
@@ -106,6 +109,15 @@ async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, c
             await runner.offer(item, batch)
             mended += 1
     return mended
+
+
+async def _recheck(runner: Runner, record: InFlightRecord, slot: Slot, now: datetime) -> None:
+    """Others wait for its place, and it may hold that only because an event was lost: then a look frees it."""
+    number = capacity.recheck_number(slot.since, now)
+    if number and record.state is State.IN_REVIEW:
+        seen = f"line:{slot.since.isoformat()}:{number}"
+        cause = "others wait for its place"
+        await runner.accept_and_wake(RecheckRequested(id=seen, work_item_id=record.work_item_id, at=now, cause=cause))
 
 
 def _log_trouble(error: Exception, action: str, item: str) -> None:
@@ -137,9 +149,9 @@ def _settled(batch: Batch, item: str, record: InFlightRecord | None, config: Fac
     return known.model_copy(update={"spending": known.spending.closed(item, now)})
 
 
-async def claim_sweep(store: StateStore, every: timedelta, now: datetime) -> Batch | None:
-    """Where to go on, if it is time and no other process was faster; one conditional write decides that."""
-    batch = await store.get_batch()
+async def claim_sweep(store: StateStore, batch: Batch, every: timedelta, now: datetime) -> Batch | None:
+    """Where to go on, if it is time and no other process was faster; one conditional write decides that. `batch` was
+    just read."""
     if batch.sweep.at and abs(now - batch.sweep.at) < every:
         return None
     begun = batch.sweep.model_copy(update={"at": now, "report": None})

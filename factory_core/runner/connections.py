@@ -10,6 +10,7 @@ from ..config import FactoryConfig
 from ..dispatch.batch import Batch, LostConnection
 from ..errors import ConnectionLost, Problem, VersionConflict
 from ..ports import Clock, StateStore
+from .gaps import Gaps
 
 logger = logging.getLogger("factory.connections")
 LASTS = timedelta(minutes=15)  # without being seen again: then nobody knows, and nobody is alarmed
@@ -21,8 +22,8 @@ Lost = Mapping[str, LostConnection]
 class Connections:
     """Never raises: while the store is away the effects wait all the same, and only the page does not say why."""
 
-    def __init__(self, store: StateStore, config: FactoryConfig, clock: Clock) -> None:
-        self._store, self._config, self._clock = store, config, clock
+    def __init__(self, store: StateStore, config: FactoryConfig, clock: Clock, gaps: Gaps) -> None:
+        self._store, self._config, self._clock, self._gaps = store, config, clock, gaps
         self._noted: dict[str, tuple[bool, datetime]] = {}  # by this process: is it lost, and when was that stored
 
     async def lost(self, provider: str, why: str, since: datetime | None = None) -> None:
@@ -57,6 +58,7 @@ class Connections:
         if before and provider in before.lost:
             said = f"{provider}: authorised again; it was not since {before.lost[provider].since:%Y-%m-%d %H:%M:%S} UTC"
             logger.warning(said, extra={"action": "connection_back", "provider": provider})
+            await self._gaps.note_outage(provider, before.lost[provider].since)
 
     def _is_noted(self, provider: str, lost: bool, now: datetime) -> bool:
         """By this process and lately; if not, it counts as noted from now on."""

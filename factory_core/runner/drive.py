@@ -10,14 +10,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from typing import NamedTuple, TypeVar
 
 from ..config import FactoryConfig
 from ..dispatch import budget, comments
 from ..dispatch.batch import Batch
-from ..dispatch.effects import COMPANION, Planned
+from ..dispatch.effects import COMPANION, LANE, Planned
 from ..dispatch.events import Event, SlotOffered
 from ..dispatch.following import performed
 from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
@@ -27,10 +27,19 @@ from ..ports import Clock, StateStore
 from ..redaction import Redact, redacted
 from .connections import Connections
 from .finding import record_of
+from .gaps import Gaps
 from .lease import claim, extended, extended_or_released, holds, released
 from .retries import after_problem, is_poison
 
 logger = logging.getLogger("factory.runner")
+
+
+OUTAGE = timedelta(minutes=1)  # of a vendor; what it did meanwhile it may not have told
+VENDORS = {
+    "session": "intent_provider", "ticket": "intent_provider", "comments": "intent_provider",
+    "thread": "clarification_channel", "pull request": "output_target",
+}  # fmt: skip
+"""By lane, the key of the configuration that names the vendor."""
 
 
 class Notice(NamedTuple):
@@ -88,7 +97,8 @@ class Runner:
         self._redact = redact
         self._store, self._perform, self._config, self._clock = store, perform, config, clock
         self._holder, self._wake, self._is_gone = holder, wake, is_gone
-        self.connections = Connections(store, config, clock)
+        self.gaps = Gaps(store, clock)
+        self.connections = Connections(store, config, clock, self.gaps)
         self._batch_turn = asyncio.Lock()  # the batch is one record: within a process we do not race for it
 
     async def accept(self, event: Event) -> Accepted:
@@ -261,6 +271,10 @@ class Runner:
         well = done[:-1] if isinstance(outcome, Problem) else done
         for provider in {planned.lost for planned in well if planned.lost}:
             await self.connections.works(provider)
+        for planned in well:
+            vendor = _vendor_of(planned, self._config)
+            if vendor and planned.failing_since and self._clock() - planned.failing_since >= OUTAGE:
+                await self.gaps.note_outage(vendor, planned.failing_since)
         if isinstance(outcome, ConnectionLost):
             since = done[-1].lost_since if done[-1].lost == outcome.provider else None
             await self.connections.lost(outcome.provider, outcome.why, since)
@@ -328,6 +342,13 @@ def _resumed(record: InFlightRecord, done: Sequence[Planned], now: datetime) -> 
     """What waited for a connection and was answered waits no more."""
     waited = [planned.key for planned in done if planned.lost]
     return record.resume(waited, now) if waited else record
+
+
+def _vendor_of(planned: Planned, config: FactoryConfig) -> str:
+    """Who performs it outside; empty for nobody, and for the fleet."""
+    kind = planned.effect.kind
+    key = "output_target" if kind == "open_pull_request" else VENDORS.get(LANE.get(kind, ""))
+    return getattr(config, key) if key else ""
 
 
 def _is_forgettable(record: InFlightRecord, planned: Planned) -> bool:

@@ -11,7 +11,7 @@ import logging
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -70,6 +70,15 @@ SOURCES = {
 """The key of the configuration that names the vendor, of the looks that surely ask it something."""
 
 
+class Asked(NamedTuple):
+    """What one look took. `ended`: it came to the end of its list; `began`: when the walk through that began."""
+
+    calls: int
+    ended: bool
+    began: datetime | None
+    cursors: Mapping[str, str]  # where the list is read on
+
+
 class Sweep:
     """One look at everything, from where the last one came to."""
 
@@ -103,6 +112,27 @@ class Sweep:
         report = SweepReport(**self._found, failed=self._failed)
         logger.info("sweep: %s", report_words(report), extra={"action": "sweep", **self._found})
         yield self._reached(report)
+
+    def lists(self) -> frozenset[str]:
+        """The names of the looks that these sources can serve."""
+        return frozenset(self._looks())
+
+    async def ask(self, name: str, calls: int) -> Asked:
+        """One look alone, with at most so many calls. Raises what the source raises."""
+        self._left = calls
+        async with asyncio.timeout(PATIENCE):
+            await self._looks()[name]()
+        mine = {key: value for key, value in self._cursors.items() if key.partition(" ")[0] == name}
+        began = mine.get(f"{name} begun") or mine.get(f"{name} looked")
+        ended = self._left > 0 or (bool(began) and not mine[name])
+        return Asked(calls - self._left, ended, datetime.fromisoformat(began) if began else None, mine)
+
+    async def read_thread(self, item_id: str) -> None:
+        """Find what was said in the item's thread, if an answer would move it. Raises what the channel raises."""
+        channel = self._sources.channel
+        if isinstance(channel, ThreadReplies):
+            async with asyncio.timeout(PATIENCE):
+                await self._read_thread(channel, item_id)
 
     def _reached(self, report: SweepReport | None) -> SweepState:
         reached = {"cursors": dict(self._cursors), "not_before": dict(self._not_before), "report": report}

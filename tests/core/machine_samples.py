@@ -122,6 +122,7 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
         for effect in ("start_agent", "post_reply", "ask_model")
     ),
     events.CheckedIn: ({},),
+    events.RecheckRequested: ({"cause": "the factory was started"},),
     events.StopRequested: ({}, {"by": "maya"}, {"by": "maya", "session_id": "s1"}),
     events.RetryRequested: ({}, {"by": "maya", "reason": "the server was down"}),
     events.AbortRequested: ({}, {"by": "maya", "reason": "not needed"}),

@@ -188,7 +188,7 @@ def test_each_loop_of_a_tenant_is_watched(tmp_path: Path) -> None:
         async with served(tmp_path) as (tenant, healthz):
             async with tenant:
                 loops = (await healthz()).json()["acme"]["loops"]
-            assert set(loops) == {"check-in", "sweep", "runs"}
+            assert set(loops) == {"check-in", "sweep", "runs", "clocks"}
 
     asyncio.run(story())
 

@@ -45,7 +45,7 @@ MUTATIONS = (
              RUNNER + "check_in:mend_slots",
              "record = await store.get_in_flight(item)", "record = None"),
     Mutation("an unreachable store is answered with 200", "acknowledged-is-kept",
-             "factory_core.factory:Factory.handle_webhook",
+             "factory_core.factory:Factory._handled",
              "return problem_response(problem)", "return HttpResponse()"),
     Mutation("200 is answered before the save", "acknowledged-is-kept",
              "factory_core.factory:Factory.accept",

@@ -34,7 +34,7 @@ MUTATIONS_OF_FAULTS = (
              RUNNER + "perform_dispatch:Performer._start_agent",
              " or not_eligible(item, self._config)", "", made.forbidden_unheard),
     Mutation("every problem is answered with 400", "answers-so-that-senders-repeat",
-             "factory_core.factory:Factory.handle_webhook",
+             "factory_core.factory:Factory._handled",
              "return problem_response(problem)", "return HttpResponse(status=400)", made.without_a_store),
     Mutation("a conflict with the base is nobody's matter", "every-item-rests-rightly",
              STEPS + "merge_gate:_conflict", "if pull_request.mergeable is not False", "if True", made.clashing),
