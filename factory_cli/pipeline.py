@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import re
 import sys
 import uuid
@@ -21,6 +20,7 @@ from factory_core.errors import StoppedByRule
 from factory_core.factory import Factory
 from factory_core.status_report.spelling import cost, money, retry
 
+from . import pipeline_all
 from .arguments import Usage, refuse_to_ask
 from .output import Output
 from .place import UnknownItem, config_argument, factory_at, place_of
@@ -39,14 +39,15 @@ class Plan(NamedTuple):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=tuple(EVENTS))
-    parser.add_argument("key", metavar="KEY", help="the ticket, as ACME-142")
+    parser.add_argument("key", metavar="KEY", nargs="?", default="", help="the ticket, as ACME-142")
     config_argument(parser)
     parser.add_argument("--reason", default="", help="said in the ticket's history; after a retry, told to the agent")
     parser.add_argument(
         "--budget", type=usd, metavar="USD", help="retry: the ticket may cost so much in all, and run again today"
     )
-    parser.add_argument("--yes", action="store_true", help="abort without asking")
+    parser.add_argument("--yes", action="store_true", help="abort, or retry many, without asking")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
+    pipeline_all.arguments(parser)
 
 
 def usd(value: str) -> Decimal:
@@ -58,6 +59,11 @@ def usd(value: str) -> Decimal:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
+    if args.all:
+        pipeline_all.refuse_contradictions(args)
+        with factory_at(place_of(args.config, out)) as factory:
+            return asyncio.run(pipeline_all.run(factory, args, out))
+    pipeline_all.refuse_selectors(args)
     if args.budget and args.action != "retry":
         raise Usage("--budget goes with retry.", why="nothing is spent after an abort", fix=f"{retry(args.key)}")
     if not KEY.fullmatch(args.key):
@@ -84,14 +90,14 @@ async def _run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
     if args.action == "abort" and not args.yes:
         _ask(before, plan, args, out)
     if args.budget:
-        before = await _raise(factory, before, args.budget, _who(out))
+        before = await _raise(factory, before, args.budget, pipeline_all.who(out))
         if (before.state, RetryRequested) not in TABLE:  # it goes on with that
             return _answer(before, args, out, changed=True, text=_raised(before, factory.config))
     event = EVENTS[args.action](
         id=f"{args.action}:{uuid.uuid4().hex}",
         work_item_id=before.work_item_id,
         at=utc_now(),
-        by=_who(out),
+        by=pipeline_all.who(out),
         reason=args.reason,
     )
     after = (await factory.runner.accept(event)).record
@@ -167,7 +173,3 @@ def _answer(record: InFlightRecord, args: argparse.Namespace, out: Output, *, ch
         "changed": changed,
     }  # fmt: skip
     return out.answer(document, text)
-
-
-def _who(out: Output) -> str:
-    return out.environment.get("USER", "") or f"user {os.getuid()}"

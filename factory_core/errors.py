@@ -88,6 +88,16 @@ class Retryable(Problem):
         self.after = after
 
 
+class VendorUnavailable(Retryable):
+    """A vendor does not answer, or asks for a pause. `provider` names it."""
+
+    code = "E-VENDOR"
+
+    def __init__(self, provider: str, what: str, *, why: str, fix: str, after: float | None = None) -> None:
+        super().__init__(what, why=why, fix=fix, after=after)
+        self.provider = provider
+
+
 class ConnectionLost(Retryable):
     """A vendor no longer accepts the credential: revoked, expired, or replaced.
 

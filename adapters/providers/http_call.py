@@ -1,30 +1,43 @@
-"""One HTTP call with a deadline, for every client. What may pass is raised as Retryable."""
+"""One HTTP call with a deadline, for every client. What may pass is raised as VendorUnavailable."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx2
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
-from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.errors import Problem, Terminal, VendorUnavailable
 from factory_core.intake.payload import object_in
 from factory_core.redaction import Redact, redacted
 
 PATIENCE = 5.0  # seconds that a check of a connection may take
 LONGEST_PAUSE = 30 * 86_400.0  # seconds; a longer pause is a fault of the header, and may be no date any more
 DEADLINE = httpx2.Timeout(20.0, connect=5.0)
+AT_ONCE = 8  # requests to one vendor: what waited for it does not come upon it all at once
 PROVIDER = "factory.provider"  # the extension of a request that names the vendor it was sent to
 
 
 class RedactingClient(httpx2.AsyncClient):
-    """The body of what is sent with it holds no secret, whoever wrote it; the headers hold those that are meant."""
+    """The body of what is sent with it holds no secret, whoever wrote it; the headers hold those that are meant.
+
+    Of the requests that send() makes, a few to each vendor are under way at once.
+    """
 
     def __init__(self, redact: Redact, **more: Any) -> None:
         super().__init__(**more)
         self._redact = redact
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        vendor = str(request.extensions.get(PROVIDER, ""))
+        if not vendor:
+            return await super().send(request, **how)
+        async with self._turns[vendor]:
+            return await super().send(request, **how)
 
     def build_request(self, method: str, url: httpx2.URL | str, **parts: Any) -> httpx2.Request:
         """`content` is text in UTF-8."""
@@ -50,7 +63,7 @@ async def send(
     *,
     delay: Callable[[httpx2.Response], float | None] = retry_after,
 ) -> httpx2.Response:
-    """Send, and return any response that the vendor's own client must read; raise Retryable for what may pass.
+    """Send, and return any response that the vendor's own client must read; raise VendorUnavailable for what may pass.
 
     No response, 5xx and 429 may pass; after a response that never came the outcome is unknown. `delay` finds the pause
     that the vendor asks for in such a response, in seconds.
@@ -76,9 +89,10 @@ def is_refusal(body: bytes) -> bool:
     return answer is not None and (answer.get("ok") is False or bool(answer.get("errors")))
 
 
-def later(vendor: str, why: str, *, after: float | None = None) -> Retryable:
+def later(vendor: str, why: str, *, after: float | None = None) -> VendorUnavailable:
     pause = None if after is None else min(after, LONGEST_PAUSE)
-    return Retryable(f"{vendor} cannot be reached", why=why, fix="factory check", after=pause)
+    what = f"{vendor} cannot be reached"
+    return VendorUnavailable(vendor.casefold(), what, why=why, fix="factory check", after=pause)
 
 
 def never(vendor: str, what: str, why: str, fix: str) -> Terminal:

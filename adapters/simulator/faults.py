@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
 from factory_core.dispatch.run import RunOrder
-from factory_core.errors import ConnectionLost, Retryable, StoreUnavailable, Terminal, VersionConflict
+from factory_core.errors import (
+    ConnectionLost,
+    Retryable,
+    StoreUnavailable,
+    Terminal,
+    VendorUnavailable,
+    VersionConflict,
+)
 from factory_core.ports import StateStore
 
 from .schedule import FaultKind
@@ -118,12 +125,12 @@ class FaultyPort:
                 return None
             if fault.kind == "busy":
                 simulation.pauses.asked(self._tenant, name, fault.seconds)
-                raise _later(name, BUSY, fault.seconds)
+                raise _later(self._provider, name, BUSY, fault.seconds)
             if fault.done:
                 await _call(self._process, name, TAKES, acting)
             if fault.kind == "hang":
                 await asyncio.sleep(fault.seconds)
-            raise _later(name, SILENT if fault.kind == "hang" else BROKEN, None)
+            raise _later(self._provider, name, SILENT if fault.kind == "hang" else BROKEN, None)
 
         return calling
 
@@ -141,7 +148,7 @@ class FaultyPort:
             await self._process.turn()
             self._process.simulation.deaths.over(self._tenant, name)
             self._process.die()
-        raise _later(name, BROKEN, None)
+        raise _later(self._provider, name, BROKEN, None)
 
     def _must_be_saved(self, name: str, args: tuple[Any, ...]) -> None:
         """Nothing is done before it is saved."""
@@ -169,8 +176,12 @@ class FaultyPort:
         return await _call(self._process, name, TAKES, read)
 
 
-def _later(call: str, why: str, after: float | None) -> Retryable:
-    return Retryable(f"{call} did not work", why=why, fix="factory check", after=after)
+def _later(provider: str, call: str, why: str, after: float | None) -> Retryable:
+    """A vendor's; the fleet is none."""
+    what = f"{call} did not work"
+    if not provider:
+        return Retryable(what, why=why, fix="factory check", after=after)
+    return VendorUnavailable(provider, what, why=why, fix="factory check", after=after)
 
 
 class FaultyStore:

@@ -32,6 +32,7 @@ def explained(simulation: Simulation, record: InFlightRecord | None) -> str:
         return ""
     by_fault = {
         "effect-failed": _failed(simulation, block.why),
+        "vendor-outage": not block.order and _failed(simulation, block.why),
         "budget-item": record is not None and _is_spent(record, simulation.schedule.rules.item),
         "pull-request-gone": any(fault.kind == "gone" for fault in faults),
     }

@@ -324,6 +324,13 @@ def outages_end(simulation: Simulation, tenant: int) -> Iterator[str]:
             yield f"the engine works again since {GOES_ON_WITHIN:.0f} s, and {waits[0]} still waits for it"
 
 
+def outages_of_vendors_end(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """When a vendor answers again, what its outage has blocked goes on by itself."""
+    for key, record in simulation.ledgers[tenant].records.items():
+        if record.state is State.BLOCKED and record.block and record.block.order:
+            yield f"{key} still waits for {record.block.provider}, which answers"
+
+
 def _waits_for_engine(simulation: Simulation, tenant: int, key: str, at: float) -> bool:
     known = [record for record, when in simulation.ledgers[tenant].seen(key) if when <= at]
     return bool(known) and known[-1].state is State.QUEUED and known[-1].waits_for.endswith(OUT)
@@ -334,6 +341,7 @@ REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     no_agent_is_left,
     money_is_counted,
     outages_end,
+    outages_of_vendors_end,
     every_item_rests_rightly,
     undisturbed_items_follow_their_plan,
     told_where_people_look,

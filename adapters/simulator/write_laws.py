@@ -165,7 +165,9 @@ def hopeless_is_given_up(write: Saved) -> str:
             return f"{planned.effect.kind} was refused, and stays planned"
         again = planned.attempts > known.get(planned.key, 0)
         since = write.ledger.failing.setdefault(planned.key, now) if again else now
-        limited = planned.effect.kind not in NEVER_GIVEN_UP
+        stopped = write.after.block if write.after.state is State.BLOCKED else None
+        waits = stopped is not None and stopped.order == planned.effect.kind
+        limited = planned.effect.kind not in NEVER_GIVEN_UP and not waits
         if again and limited and now - since > rules.give_up_after + STANDS_STILL:
             return f"{planned.effect.kind} has failed since {since}, and stays planned"
     return ""

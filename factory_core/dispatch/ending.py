@@ -19,6 +19,7 @@ from .effects import (
     Effect,
     ForgetItem,
     LinkPullRequest,
+    OpenPullRequest,
     Planned,
     PostComment,
     PostReply,
@@ -42,10 +43,12 @@ from .events import (
     StopRequested,
 )
 from .model_verdict import overruled
-from .records import Block, InFlightRecord, State, Transition, short
+from .records import REVIEW, Block, InFlightRecord, State, Transition, short
 
 KEEP_THREAD = timedelta(days=30)  # so long after it was given up, a late answer still counts
 FORGET_AGAIN = timedelta(days=1)  # when it did not work
+
+MOST_RETURNS = 3
 
 SLOTTED = frozenset({State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.MERGING})
 """States in which an item has, or stands in line for, a slot."""
@@ -139,22 +142,39 @@ def abort(record: InFlightRecord, event: AbortRequested, config: FactoryConfig) 
 
 def retry(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
     """A person takes it up again: attempts and questions start from nothing, the work and the answers stay."""
-    noted, reason = _taken_up(record, event), record.block.reason if record.block else ""
+    noted, reason = _taken_up(record.without_order(), event), record.block.reason if record.block else ""
     if reason == "withdrawn":  # who retries it wants it after all
         wanted = tuple(answer for answer in noted.answers if judge_answer(answer.text).kind != "refusal")
         noted = noted.but(answers=wanted)
     if event.reason and reason in ("still-unclear", "withdrawn"):  # what nobody had answered
         noted = noted.answered(Reply(id=event.id, author=event.by or "a person", text=event.reason, at=event.at))
     told = noted.tell(event.reason) if event.reason else noted
-    return told.to(State.TRIAGING, event.at, TriageItem())
+    return _begin_at(told.to(State.TRIAGING, event.at, TriageItem()), event)
 
 
 def retry_blocked(record: InFlightRecord, event: RetryRequested, config: FactoryConfig) -> Transition:
-    """The same; but what only the code host kept from being merged needs no agent: it is read, and merged as it is."""
-    if record.block is None or record.block.reason != "merge-refused":
+    """The same; but what only the code host kept from being merged needs no agent: it is read, and merged as it is.
+
+    Nor does what an outage kept from being published or read: that is tried now, as if it had never failed.
+    """
+    stopped = record.block
+    if stopped and stopped.order and stopped.back_to is not State.TRIAGING:
+        back = _back(_taken_up(record, event), stopped, event.at, config)
+        fresh = {"attempts": 0, "failing_since": None, "not_before": event.not_before, "why": ""}
+        return back.but(
+            outbox=tuple(
+                one.model_copy(update=fresh) if one.effect.kind == stopped.order else one for one in back.outbox
+            )
+        ).stay()
+    if stopped is None or stopped.reason != "merge-refused":
         return retry(record, event, config)
     within = config.runner.review_check_every
-    return _taken_up(record, event).to(State.IN_REVIEW, event.at, ReadPullRequest(), within=within)
+    return _begin_at(_taken_up(record, event).to(State.IN_REVIEW, event.at, ReadPullRequest(), within=within), event)
+
+
+def _begin_at(decided: Transition, event: RetryRequested) -> Transition:
+    """Its effects are planned for the moment that the event names."""
+    return Transition(decided.record.plan(decided.effects, event.not_before)) if event.not_before else decided
 
 
 def _taken_up(record: InFlightRecord, event: RetryRequested) -> InFlightRecord:
@@ -164,6 +184,7 @@ def _taken_up(record: InFlightRecord, event: RetryRequested) -> InFlightRecord:
     noted = record.note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
     return noted.but(
         block=None,
+        returns=0,
         attempt=0,
         interruptions=0,
         round=0,
@@ -255,9 +276,60 @@ def block_or_note(record: InFlightRecord, event: EffectFailed, config: FactoryCo
         return note_failure(record, event, config)
     runs = [event.run_id] if event.run_id else _runs(record)
     why = f"{event.effect.replace('_', ' ')} did not work: {event.why}"
+    if event.provider and event.planned:
+        return _block_by_outage(record, event, event.planned, why, config, *(StopAgent(run_id=run) for run in runs))
     lifts = event.effect in {"read_pull_request", "merge_pull_request", "update_branch", "enqueue_pull_request"}
     reason = Block(reason="effect-failed", why=why, fix=event.fix, gate_lifts=lifts)
     return block(record, event.at, reason, config, *(StopAgent(run_id=run) for run in runs))
+
+
+def _block_by_outage(
+    record: InFlightRecord, event: EffectFailed, failed: Planned, why: str, config: FactoryConfig, *stops: Effect
+) -> Transition:
+    """A person is told, and what the vendor did not do is tried for as long as that lasts.
+
+    A question keeps its key, so that it is asked once. Before the work, the ticket is read afresh; in review, the pull
+    request. Whose agent could not be started goes on by itself a few times only: each time may cost a run.
+    """
+    orders, kind = tuple[Effect, ...](), ""
+    if record.state is State.WAITING:
+        back, kind, record = State.WAITING, failed.effect.kind, record.but(outbox=(*record.outbox, failed))
+    elif record.state in REVIEW:
+        order = failed.effect if isinstance(failed.effect, OpenPullRequest) else ReadPullRequest()
+        back, kind, orders = State.IN_REVIEW, order.kind, (order,)
+    elif record.returns < MOST_RETURNS:
+        back, kind, orders = State.TRIAGING, "triage_item", (TriageItem(),)
+    else:
+        back = State.TRIAGING
+    reason = Block(
+        reason="vendor-outage", why=f"{why}.{' It goes on by itself when that answers.' if kind else ''}",
+        fix=comments.retry_fix(record), gate_lifts=back in REVIEW, provider=event.provider, order=kind, back_to=back,
+    )  # fmt: skip
+    decided = block(record, event.at, reason, config, *stops)
+    return Transition(decided.record, (*decided.effects, *orders))  # they come after the slot is given back
+
+
+def answered(record: InFlightRecord, planned: Planned, at: datetime, config: FactoryConfig) -> InFlightRecord:
+    """What the outage of a vendor had blocked is back where it was, once the vendor answers what was still tried.
+
+    What comes of `planned`, which is no longer in the outbox, is decided there.
+    """
+    stopped = record.block if record.state is State.BLOCKED else None
+    if stopped is None or stopped.order != planned.effect.kind:
+        return record
+    noted = record.note(at, "factory", "The vendor answers again: goes on.")
+    returns = record.returns + (stopped.back_to is State.TRIAGING)
+    return _back(noted.but(block=None, returns=returns), stopped, at, config)
+
+
+def _back(record: InFlightRecord, stopped: Block, at: datetime, config: FactoryConfig) -> InFlightRecord:
+    """Where it stood before the outage; if it is blocked for that again, that is said again."""
+    handled, asked = tuple(mark for mark in record.handled if not mark.startswith("block:")), record.clarification
+    limits = {State.IN_REVIEW: config.runner.review_check_every, State.WAITING: config.clarification.remind_after}
+    if asked and stopped.back_to is State.WAITING:
+        record = record.but(clarification=asked.model_copy(update={"asked_at": at, "step": "asked"}))
+    back = stopped.back_to or State.TRIAGING
+    return record.to(back, at, within=limits.get(back), handled=handled).record
 
 
 def note_failure(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:

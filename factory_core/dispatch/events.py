@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ..work_item import Frozen, StoredModel, WorkItem
+from .effects import Planned
 from .pull_request import PullRequest
 from .refusal import Refusal
 from .routing import Route, Undecided
@@ -199,6 +200,8 @@ class EffectFailed(Event):
     why: str
     fix: str
     run_id: str = ""  # of a start: the run that may have begun all the same
+    provider: str = ""  # the vendor that did not answer for so long; empty: that was not the cause
+    planned: Planned | None = None  # the order itself, where a vendor did not answer
 
 
 class CheckedIn(Event):
@@ -221,6 +224,7 @@ class StopRequested(Event):
 class RetryRequested(Event):
     by: str = ""
     reason: str = ""
+    not_before: datetime | None = None  # of many that are taken up at once, each begins at its own moment
 
 
 class AbortRequested(Event):

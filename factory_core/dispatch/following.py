@@ -155,7 +155,7 @@ def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:
     assert event.item is not None
     if record.item and Summary.of(event.item).digest == record.item.digest:
         return record.stay(tracker=event.item.state, item=Summary.of(event.item))
-    noted = record.but(block=None).without(TakeSlot).note(event.at, "person", "The ticket was edited.")
+    noted = record.without_order().but(block=None).without(TakeSlot).note(event.at, "person", "The ticket was edited.")
     freed = record.once(ReleaseSlot()) if record.state in SLOTTED else ()
     return noted.to(State.TRIAGING, event.at, *freed, TriageItem())
 

@@ -136,10 +136,13 @@ class Consultation(StoredModel):
 class Block(StoredModel):
     """Why an item needs a person, and what that person can do."""
 
-    reason: str  # held, withdrawn, ineligible, unroutable, attempts-exhausted, no-change, budget-run, ci-failed, …
+    reason: str  # one of causes.CAUSES
     why: str
     fix: str
     gate_lifts: bool = False  # nothing of the work is missing: a pull request that a person mended may be merged
+    provider: str = ""  # of a vendor's outage: which vendor does not answer
+    order: str = ""  # the kind of the effect that is still tried: at its first success the item goes on
+    back_to: State | None = None  # where it goes on then
 
 
 class InFlightRecord(StoredModel):
@@ -174,6 +177,7 @@ class InFlightRecord(StoredModel):
     generation: int = 1  # 2 after a person reopened the item
     attempt: int = 0
     probes: bool = False  # its engine was paused when it was given its slot, and nobody knows yet whether it works
+    returns: int = 0  # by itself to triage, after outages of vendors; a person's word begins anew
     interruptions: int = 0  # runs in a row that a fault ended while the engine worked for others
     round: int = 0  # follow-ups of this generation, but those that solve a conflict
     conflict_rounds: int = 0  # follow-ups for the conflict with the base that stands now
@@ -214,11 +218,16 @@ class InFlightRecord(StoredModel):
         self, state: State, at: datetime, *effects: Effect, within: timedelta | None = None, **changes: Any
     ) -> Transition:
         """Move to a state, with the deadline by which something must happen there. Who moves on is not forgotten."""
-        kept = self if state is self.state else self.without(ForgetItem)
+        kept = self if state is self.state else self.without(ForgetItem).without_order()
         goes_on = state is self.state or {state, self.state} == REVIEW
         since, paused = (self.since, self.paused) if goes_on else (at, timedelta(0))
         deadline = at + within if within is not None else None
         return Transition(kept.but(state=state, since=since, deadline=deadline, paused=paused, **changes), effects)
+
+    def without_order(self) -> InFlightRecord:
+        """Without what a block by an outage still tries: the item goes another way."""
+        order = self.block.order if self.block else ""
+        return self._keeping(planned for planned in self.outbox if planned.effect.kind != order)
 
     def stay(self, *effects: Effect, **changes: Any) -> Transition:
         """Stay where we are, deadline and all."""
@@ -319,14 +328,14 @@ class InFlightRecord(StoredModel):
     def remember(self, event: Event) -> InFlightRecord:
         return self.but(applied=(*self.applied, short(event.id))[-MOST_APPLIED:])
 
-    def plan(self, effects: Iterable[Effect]) -> InFlightRecord:
+    def plan(self, effects: Iterable[Effect], not_before: datetime | None = None) -> InFlightRecord:
         """Append to the outbox, each under the next key; what is urgent goes first. What a start may cost is open from
         now on."""
         new = tuple(
             Planned(
                 key=f"{self.work_item_id}:{self.born}:{n}",
                 effect=effect,
-                not_before=effect.not_before if isinstance(effect, StartAgent) else None,
+                not_before=effect.not_before if isinstance(effect, StartAgent) else not_before,
             )
             for n, effect in enumerate(effects, self.planned)
         )

@@ -17,7 +17,8 @@ from typing import NamedTuple, TypeVar
 from ..config import FactoryConfig
 from ..dispatch import budget, comments
 from ..dispatch.batch import Batch
-from ..dispatch.effects import COMPANION, LANE, Planned
+from ..dispatch.effects import COMPANION, Planned
+from ..dispatch.ending import answered
 from ..dispatch.events import Event, SlotOffered
 from ..dispatch.following import performed
 from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
@@ -29,17 +30,12 @@ from .connections import Connections
 from .finding import record_of
 from .gaps import Gaps
 from .lease import claim, extended, extended_or_released, holds, released
-from .retries import after_problem, is_poison
+from .retries import after_problem, is_poison, vendor_of
 
 logger = logging.getLogger("factory.runner")
 
 
 OUTAGE = timedelta(minutes=1)  # of a vendor; what it did meanwhile it may not have told
-VENDORS = {
-    "session": "intent_provider", "ticket": "intent_provider", "comments": "intent_provider",
-    "thread": "clarification_channel", "pull request": "output_target",
-}  # fmt: skip
-"""By lane, the key of the configuration that names the vendor."""
 
 
 class Notice(NamedTuple):
@@ -272,7 +268,7 @@ class Runner:
         for provider in {planned.lost for planned in well if planned.lost}:
             await self.connections.works(provider)
         for planned in well:
-            vendor = _vendor_of(planned, self._config)
+            vendor = vendor_of(planned, self._config)
             if vendor and planned.failing_since and self._clock() - planned.failing_since >= OUTAGE:
                 await self.gaps.note_outage(vendor, planned.failing_since)
         if isinstance(outcome, ConnectionLost):
@@ -286,7 +282,7 @@ class Runner:
     def _after(self, record: InFlightRecord, planned: Planned, outcome: Outcome) -> InFlightRecord:
         if outcome.event is None:
             return performed(record, planned)
-        settled = record.settle(planned.key)
+        settled = answered(record.settle(planned.key), planned, self._clock(), self._config)
         return decide(settled, redacted(outcome.event, self._redact), self._config) or settled
 
     async def _finished(
@@ -342,13 +338,6 @@ def _resumed(record: InFlightRecord, done: Sequence[Planned], now: datetime) -> 
     """What waited for a connection and was answered waits no more."""
     waited = [planned.key for planned in done if planned.lost]
     return record.resume(waited, now) if waited else record
-
-
-def _vendor_of(planned: Planned, config: FactoryConfig) -> str:
-    """Who performs it outside; empty for nobody, and for the fleet."""
-    kind = planned.effect.kind
-    key = "output_target" if kind == "open_pull_request" else VENDORS.get(LANE.get(kind, ""))
-    return getattr(config, key) if key else ""
 
 
 def _is_forgettable(record: InFlightRecord, planned: Planned) -> bool:

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 from ..config import FactoryConfig, Runner
 from ..dispatch.effects import NEVER_GIVEN_UP, Planned, StartAgent
+from ..dispatch.ending import answered
 from ..dispatch.events import EffectFailed
-from ..dispatch.records import InFlightRecord, short
+from ..dispatch.records import InFlightRecord, State, short
 from ..dispatch.transitions import decide
-from ..errors import ConnectionLost, OwnFault, Problem
+from ..errors import ConnectionLost, OwnFault, Problem, VendorUnavailable
 
+LONGEST_SPREAD = timedelta(minutes=10)
 SOONEST, LATEST = timedelta(seconds=5), timedelta(seconds=60)  # between two tries of what waits for a credential
 
 
@@ -21,7 +23,8 @@ def after_problem(
     record: InFlightRecord, planned: Planned, problem: Problem, now: datetime, config: FactoryConfig
 ) -> InFlightRecord:
     """Hopeless is what the vendor says is, what our own fault broke `max_attempts` times, and what no vendor's
-    recovery has mended in `give_up_after`: an outage of an hour parks nothing. What must be undone has no such limit.
+    recovery has mended in `give_up_after`: an outage of an hour parks nothing. What must be undone has no such limit,
+    nor what an outage has blocked already: that is tried until the vendor answers.
 
     What is not planned any more was taken back by the machine itself, and its failure is nobody's matter.
     """
@@ -30,19 +33,24 @@ def after_problem(
     if isinstance(problem, ConnectionLost):
         return _replaced(record, _waiting(planned, problem, now))
     tried = _tried(planned, problem, now, config.runner)
-    lasts = planned.effect.kind in NEVER_GIVEN_UP or not _is_overdue(tried, now, config.runner)
-    if problem.retryable and not is_poison(tried, config.runner) and lasts:
+    poison = is_poison(tried, config.runner)
+    lasts = planned.effect.kind in NEVER_GIVEN_UP or _waits_for_vendor(record, planned)
+    if problem.retryable and not poison and (lasts or not _is_overdue(tried, now, config.runner)):
         return _replaced(record, tried)
+    outage = "" if poison or not problem.retryable else _unavailable(planned, problem, config)
+    began = f":{tried.failing_since:%Y%m%dT%H%M%S}" if outage else ""  # the same order may meet another outage
     failed = EffectFailed(
-        id=f"{planned.key}:failed",
+        id=f"{planned.key}:failed{began}",
         work_item_id=record.work_item_id,
         at=now,
         effect=planned.effect.kind,
         run_id=planned.run_id if isinstance(planned.effect, StartAgent) else "",
         why=f"{problem.what}: {problem.why}"[:500],
         fix=problem.fix,
+        provider=outage,
+        planned=tried.model_copy(update={"failing_since": None}) if outage else None,
     )
-    settled = record.settle(planned.key)
+    settled = answered(record.settle(planned.key), planned, now, config)
     return decide(settled, failed, config) or settled
 
 
@@ -53,6 +61,21 @@ def _replaced(record: InFlightRecord, changed: Planned) -> InFlightRecord:
 def is_poison(planned: Planned, rules: Runner) -> bool:
     """Did it break by a fault of ours, or kill its worker, each time?"""
     return planned.faults >= rules.max_attempts
+
+
+def _waits_for_vendor(record: InFlightRecord, planned: Planned) -> bool:
+    """Is it what an outage has blocked, and still tried?"""
+    return record.state is State.BLOCKED and record.block is not None and record.block.order == planned.effect.kind
+
+
+def vendor_of(planned: Planned, config: FactoryConfig) -> str:
+    """Who performs it outside; empty for nobody, and for the fleet."""
+    return str(getattr(config, planned.role)) if planned.role else ""
+
+
+def _unavailable(planned: Planned, problem: Problem, config: FactoryConfig) -> str:
+    """The vendor that does not answer; empty where what fails is no vendor's."""
+    return problem.provider if isinstance(problem, VendorUnavailable) else vendor_of(planned, config)
 
 
 def _is_overdue(planned: Planned, now: datetime, rules: Runner) -> bool:
@@ -66,7 +89,7 @@ def _tried(planned: Planned, problem: Problem, now: datetime, rules: Runner) -> 
         "attempts": attempts,
         "faults": planned.faults + isinstance(problem, OwnFault),
         "failing_since": planned.failing_since or now,
-        "not_before": now + _delay(problem, attempts, rules),
+        "not_before": now + _delay(planned, problem, attempts, rules),
         "why": problem.why[:300],
         "lost": "",
         "lost_since": None,
@@ -80,7 +103,7 @@ def _waiting(planned: Planned, problem: ConnectionLost, now: datetime) -> Planne
     When it is tried again is spread by its key: what waits for one vendor does not go on all at once.
     """
     since = planned.lost_since or now
-    pause = min(max((now - since) / 4, SOONEST), LATEST) * (1 + int(short(planned.key), 16) / 16**12) / 2
+    pause = min(max((now - since) / 4, SOONEST), LATEST) * (1 + _share(planned)) / 2
     changes = {
         "lost": problem.provider, "lost_since": since, "failing_since": None,
         "not_before": now + pause, "why": problem.why[:300],
@@ -88,10 +111,17 @@ def _waiting(planned: Planned, problem: ConnectionLost, now: datetime) -> Planne
     return planned.model_copy(update=changes)
 
 
-def _delay(problem: Problem, attempts: int, rules: Runner) -> timedelta:
-    """The vendor's own delay, or ours: doubling, up to a limit."""
+def _delay(planned: Planned, problem: Problem, attempts: int, rules: Runner) -> timedelta:
+    """The vendor's own delay, or ours: doubling, up to a limit. Up to half of it is added, another part for each order:
+    what a vendor held up does not go on all at once."""
     doubled: timedelta = rules.first_delay * 2 ** min(attempts - 1, 20)
-    return wanted_pause(problem, rules) or min(doubled, rules.longest_delay)
+    pause = wanted_pause(problem, rules) or min(doubled, rules.longest_delay)
+    return pause + min(pause, LONGEST_SPREAD) * _share(planned, attempts) / 2
+
+
+def _share(planned: Planned, attempt: int = 0) -> float:
+    """A number from 0 to 1 that is the order's own, and another one at each attempt."""
+    return int(short(f"{planned.key}:{attempt}" if attempt else planned.key), 16) / 16**12
 
 
 def wanted_pause(problem: Problem, rules: Runner) -> timedelta | None:

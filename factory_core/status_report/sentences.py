@@ -103,7 +103,8 @@ def _block(record: InFlightRecord, spent: Usage, config: FactoryConfig) -> Need:
     where = f"The work is in {_pull_request(record)}." if record.pull_request else ""
     used = f"Spent {cost(spent.usd, spent.cost_known)}, cap {money(Decimal(str(config.agents.max_usd)))} a run."
     used = used if spent.usd or not spent.cost_known else ""
-    then = " ".join(part for part in (where, used, "It will not go on by itself.") if part)
+    goes_on = f"It goes on by itself when {vendor(block.provider)} answers." if block and block.order else ""
+    then = " ".join(part for part in (where, used, goes_on or "It will not go on by itself.") if part)
     return Need(reason, why, then, block.fix if block else retry(record.key))
 
 

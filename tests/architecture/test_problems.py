@@ -13,7 +13,7 @@ from adapters.aws.secrets import NoSecrets
 from adapters.credentials import Missing, MissingSecrets
 from adapters.registry import VENDORS
 from factory_core.connections import ConnectionStatus, NotReady, ProviderConnection
-from factory_core.errors import ConnectionLost, Problem
+from factory_core.errors import ConnectionLost, Problem, VendorUnavailable
 
 from .tree import import_all, modules, parsed, short
 
@@ -24,6 +24,7 @@ OWN_WORDS = {
     NotReady: lambda: NotReady([ProviderConnection(provider="slack", status=ConnectionStatus.NEEDS_AUTH)]),
     MissingSecrets: lambda: MissingSecrets([Missing("slack", VENDORS["slack"].token, "SLACK_BOT_TOKEN")]),
     ConnectionLost: lambda: ConnectionLost("slack", "token_revoked"),
+    VendorUnavailable: lambda: VendorUnavailable("slack", "Slack cannot be reached", why="500", fix="factory check"),
     NoSecrets: lambda: NoSecrets("factory/main/acme", "nobody has put a value in"),
 }
 """Problems that make their words of what they are given."""

@@ -193,3 +193,53 @@ def test_a_budget_is_raised_on_the_machine(home: Path) -> None:
     assert less.code == 2 and "ACME-1 may cost $60 already." in less.err
     for argv in (["retry", "ACME-1", "--budget", "-5"], ["abort", "ACME-1", "--budget", "90"]):
         assert factory("pipeline", *argv, cwd=home).code == 2
+
+
+def _outage(key: str, provider: str, hours: int, **changes: Any) -> InFlightRecord:
+    stopped = Block(reason="vendor-outage", why="it answered 500", fix="factory check", provider=provider)
+    since = datetime.now(UTC) - timedelta(hours=hours)
+    return _record(key, block=stopped, since=since, **changes)
+
+
+def test_retry_all_takes_up_what_one_cause_has_stopped_each_at_its_own_moment(home: Path) -> None:
+    for record in (
+        _outage("ACME-1", "github", 30),
+        _outage("ACME-2", "github", 3),
+        _outage("ACME-3", "linear", 30),
+        _record("ACME-4"),
+    ):
+        put(home, record)
+    select = ("pipeline", "retry", "--all", "--blocked-by", "vendor-outage")
+    before = {key: got(home, key) for key in ("ACME-1", "ACME-2", "ACME-3", "ACME-4")}
+    dry = factory(*select, "--dry-run", "--json", cwd=home)
+    assert dry.code == 0 and dry.document["schema"] == "factory.pipeline.all/1"
+    assert [(one["work_item"], one["vendor"], one["begins_in_s"]) for one in dry.document["work_items"]] == [
+        ("ACME-1", "github", 0), ("ACME-3", "linear", 2), ("ACME-2", "github", 4),
+    ]  # fmt: skip
+    assert not dry.document["changed"] and {key: got(home, key) for key in before} == before
+
+    asked = factory(*select, cwd=home)
+    assert asked.code == 2 and "--yes" in asked.err and {key: got(home, key) for key in before} == before
+    assert "Nothing was retried." in _typed(home, "no\n", *select)
+
+    done = factory(*select, "--vendor", "github", "--older-than", "2h", "--younger-than", "5h", "--yes", cwd=home)
+    assert done.code == 0 and done.out.startswith("1 ticket taken up again"), done
+    assert [got(home, key).state for key in before] == [State.BLOCKED, State.TRIAGING, State.BLOCKED, State.BLOCKED]
+    done = factory(*select, "--reason", "GitHub is back", "--yes", "--json", cwd=home, USER="maya")
+    assert done.code == 0 and done.document["selected"] == 2
+    moments = [got(home, key).outbox[0].not_before for key in ("ACME-1", "ACME-3")]
+    assert moments[0] and moments[1] and moments[1] - moments[0] == timedelta(seconds=2)
+    assert got(home, "ACME-4") == before["ACME-4"]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "abort --all", "retry --all ACME-1", "retry --all --budget 20", "retry ACME-1 --blocked-by limit",
+        "retry --all --blocked-by weather", "retry --all --vendor nobody", "retry --all --older-than soon", "retry",
+    ],
+)  # fmt: skip
+def test_what_retry_all_cannot_mean_is_said(home: Path, argv: str) -> None:
+    put(home, _record())
+    said = factory("pipeline", *argv.split(), cwd=home)
+    assert said.code == 2 and "Fix: factory" in said.err and not said.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_a_vendors_pause_is_no_shorter_than_ours_and_ends_when_a_person_is_calle
         world.tracker.faults["read_item"] = [limited(after=after)]
         await world.add(ticket())
         (waiting,) = (await world.record()).outbox
-        assert waiting.not_before == world.now + pause
+        assert waiting.not_before and pause <= waiting.not_before - world.now < pause * 1.5
 
     run(story())
 
@@ -57,12 +58,13 @@ def test_a_429_for_the_third_of_ten_keeps_the_rest_and_is_tried_again_after_its_
         assert [await world.state(key) for key in KEYS].count(State.RUNNING) == 9
         await world.later(timedelta(seconds=4.9))
         assert await world.state("ACME-3") is State.TRIAGING
-        await world.later(timedelta(seconds=0.2))
+        await world.later(timedelta(seconds=2.6))  # up to half of it is added, so that not all go on at once
         assert await world.state("ACME-3") is State.RUNNING
         world.tracker.faults["read_item"] = [limited()]
         await world.hear(world.changed(None, "ACME-3"))
         (again,) = (await world.record("ACME-3")).outbox
-        assert again.not_before == world.now + world.config.runner.first_delay
+        first = world.config.runner.first_delay
+        assert again.not_before and first <= again.not_before - world.now < first * 1.5
 
     run(story())
 
@@ -105,7 +107,7 @@ def test_an_hour_of_failing_calls_shows_in_health_and_on_the_item() -> None:
             await world.later(timedelta(minutes=1))
         assert (await health(world.factory)).last_success_at["linear"] == began
         (item,) = (await overview(world.factory, world.fleet, "1")).moving
-        assert item.then and item.then.startswith("Triage item failed 18 times: It answered 429.")
+        assert item.then and re.match(r"Triage item failed 1\d times: It answered 429\.", item.then)
 
     run(story())
 

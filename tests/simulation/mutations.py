@@ -272,7 +272,7 @@ MUTATIONS = (
     Mutation("an abort is passed over", "orders-are-followed",
              STEPS + "ending:abort", "return cancel(", "return None\n    return cancel("),
     Mutation("a retry is passed over", "orders-are-followed",
-             STEPS + "ending:retry", "return told.to(", "return None\n    return told.to("),
+             STEPS + "ending:retry", "return _begin_at(told.to(", "return None\n    return _begin_at(told.to("),
     Mutation("a question is planned twice", "asked-once",
              STEPS + "asking:ask", "noted.to(State.WAITING, at, effect,", "noted.to(State.WAITING, at, effect, effect,"),
     Mutation("people are reminded of a block for ever", "said-once",

@@ -15,7 +15,7 @@ MUTATIONS_OF_REST = (
     Mutation("an abort is noted and not followed", "orders-are-followed",
              STEPS + "ending:abort", "return cancel(", "return record.stay()\n    return cancel("),
     Mutation("a retry is noted and not followed", "orders-are-followed",
-             STEPS + "ending:retry", "return told.to(", "return record.stay()\n    return told.to("),
+             STEPS + "ending:retry", "return _begin_at(told.to(", "return record.stay()\n    return _begin_at(told.to("),
     Mutation("what a person makes ready again stays cancelled", "every-item-rests-rightly",
              STEPS + "following:reopen_if_ready",
              "reopen(record, event.at) if put_back else record.stay()", "record.stay()", made.taken_up),
