@@ -15,7 +15,7 @@ help:  ## this list
 demo: $(READY)  ## see tickets become merged pull requests, on this machine alone
 	@$(BIN)/factory demo
 
-test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser wall proxies  ## everything; with CI=true a skip is a failure
+test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser wall proxies promtool  ## everything; with CI=true a skip is a failure
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=25
 
 SEED := $(filter --seed=%,$(ARGS))
@@ -117,3 +117,9 @@ wall:
 	@{ command -v bwrap && command -v socat; } >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends bubblewrap socat; } >/dev/null \
 	  || echo "bubblewrap and socat cannot be had: the tests of the wall around agents will be skipped"
+
+.PHONY: promtool
+promtool:
+	@command -v promtool >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends prometheus; } >/dev/null \
+	  || echo "promtool cannot be had: the tests of the alerts will be skipped"

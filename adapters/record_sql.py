@@ -28,8 +28,9 @@ from factory_core.work_item import Frozen
 from .damage import Damage
 
 SCHEMA_VERSION = 1
-STATE = "CASE WHEN json_valid(body) THEN json_extract(body, '$.state') END"
-"""Of a record's body; NULL where it is damaged, or where it is the default."""
+STATE = "CASE WHEN json_valid(body) THEN coalesce(json_extract(body, '$.state'), 'new') END"
+SINCE = "CASE WHEN json_valid(body) THEN json_extract(body, '$.since') END"
+"""Of a record's body; NULL where it is damaged."""
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS factory_schema (version INTEGER NOT NULL)",
     "INSERT INTO factory_schema SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM factory_schema)",
@@ -40,8 +41,8 @@ SCHEMA = (
         PRIMARY KEY (tenant, work_item_id))""",
     """CREATE INDEX IF NOT EXISTS in_flight_due ON in_flight (tenant, wake_at, work_item_id)
         WHERE wake_at IS NOT NULL""",
-    # by what is in the body, so that an older release keeps it as well
-    f"CREATE INDEX IF NOT EXISTS in_flight_state ON in_flight (tenant, {STATE}, work_item_id)",
+    # by what is in the body, so that an older release keeps it as well; items are counted out of it alone
+    f"CREATE INDEX IF NOT EXISTS in_flight_state ON in_flight (tenant, {STATE}, work_item_id, {SINCE})",
     """CREATE TABLE IF NOT EXISTS aliases (
         tenant TEXT NOT NULL, alias TEXT NOT NULL, work_item_id TEXT NOT NULL,
         PRIMARY KEY (tenant, alias)) WITHOUT ROWID""",
@@ -128,6 +129,22 @@ def select_in_state(tenant: str, state: State, after: str, limit: int) -> Statem
         " ORDER BY work_item_id LIMIT ?",
         (tenant, state.value, after, limit),
     )
+
+
+def select_states(tenant: str) -> Statement:
+    """Each state, the number of its items, and since when, in ISO 8601, the oldest of them is in it; out of the index
+    alone. The state is null for items whose body is damaged."""
+    return Statement(
+        f"SELECT {STATE} AS state, count(*), min({SINCE}) FROM in_flight"  # noqa: S608 - no values
+        " WHERE tenant = ? GROUP BY state",
+        (tenant,),
+    )
+
+
+def select_overdue(tenant: str, now: datetime) -> Statement:
+    """How many records are due, and since when the first of them is; null where none is."""
+    sql = "SELECT count(*), min(wake_at) FROM in_flight WHERE tenant = ? AND wake_at <= ?"
+    return Statement(sql, (tenant, microseconds(now)))
 
 
 def select_clarification(tenant: str, thread_id: str, now: datetime) -> Statement:

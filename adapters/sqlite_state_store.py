@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
@@ -26,6 +26,18 @@ class Database(Protocol):
     async def write(self, change: sql.Change) -> None:
         """All of it or nothing, and durable; raise VersionConflict when somebody else saved first."""
         ...
+
+
+class Counts(NamedTuple):
+    """How many items there are in each state, and since when the oldest of them is; and what is due.
+
+    `unreadable`: items whose record is damaged.
+    """
+
+    states: dict[str, tuple[int, datetime | None]]
+    unreadable: int
+    due: int
+    due_since: datetime | None
 
 
 class SqliteStateStore:
@@ -84,6 +96,18 @@ class SqliteStateStore:
     async def in_state(self, state: State, after: str, limit: int) -> Sequence[str]:
         rows = await self._database.read(sql.select_in_state(self._tenant, state, after, limit))
         return [work_item_id for (work_item_id,) in rows]
+
+    async def counts(self) -> Counts:
+        """Read out of indexes: no record is decoded, however many there are."""
+        rows = await self._database.read(sql.select_states(self._tenant))
+        ((due, since),) = await self._database.read(sql.select_overdue(self._tenant, self._clock()))
+        states = {
+            state: (number, datetime.fromisoformat(oldest) if oldest else None)
+            for state, number, oldest in rows
+            if state is not None
+        }
+        unreadable = sum(number for state, number, _ in rows if state is None)
+        return Counts(states, unreadable, due, None if since is None else sql.EPOCH + timedelta(microseconds=since))
 
     async def get_batch(self) -> Batch:
         rows = await self._database.read(sql.select_batch(self._tenant))

@@ -27,6 +27,7 @@ from factory_core.ports import WallState
 
 from . import VERSION
 from .check import look
+from .log_writer import LineWriter
 from .output import Output, wall_lines
 from .place import Place, config_argument, engines_at, places_of, relative, wall_at, warn_of_open_secrets, with_roots
 from .serve_log import log_to
@@ -84,12 +85,12 @@ class Setup(NamedTuple):
 async def _run(args: argparse.Namespace, out: Output) -> int:
     """Serve until a signal. What cannot start after a reload gives way to what was served before it."""
     signals = Signals()
-    log_to(out, verbose=args.verbose, as_json=args.log_format == "json")
+    log = log_to(out, verbose=args.verbose, as_json=args.log_format == "json").writer
     setup, former = await _prepare(args, out, None), None
     try:
         while True:
             try:
-                result = await _serve(setup, former, signals, args, out)
+                result = await _serve(setup, former, signals, log, args, out)
             except Problem as problem:
                 if former is None or former is setup:
                     raise
@@ -110,7 +111,7 @@ async def _prepare(args: argparse.Namespace, out: Output, former: Setup | None) 
     refuse_missing_secrets([one for place in places for one in missing_secrets(place.config, place.secrets)])
     for file in dict.fromkeys(place.secrets_file for place in places):
         warn_of_open_secrets(file, out)
-    address = _address(places[0], args)
+    address = _address(places, args)
     with ExitStack() as undo:
         listening = former.listening if former and former.address == address else listen(address, undo)
         connections = {} if args.no_check else {place.config.tenant: await look(place) for place in places}
@@ -120,7 +121,7 @@ async def _prepare(args: argparse.Namespace, out: Output, former: Setup | None) 
 
 
 async def _serve(
-    setup: Setup, former: Setup | None, signals: Signals, args: argparse.Namespace, out: Output
+    setup: Setup, former: Setup | None, signals: Signals, log: LineWriter, args: argparse.Namespace, out: Output
 ) -> int | Setup:
     """Until the exit code is known, or until SIGHUP found another good setup. Raises Problem when it cannot start."""
     places, server = setup.places, setup.places[0].config.server
@@ -128,7 +129,8 @@ async def _serve(
         tenants = _tenants(places, stack)
         for name, found in setup.connections.items():
             tenants[name].factory.connected_as(found)
-        site = Site(tenants, VERSION, places[0].environment.get("FACTORY_STATUS_TOKEN", ""))
+        tokens = {place.config.tenant: place.environment.get(TOKEN.names[0], "") for place in places}
+        site = Site(tenants, VERSION, tokens, log)
         bounds = Bounds(connections=server.max_connections, trusted_proxies=server.trusted_proxies)
         listening = [one.dup() for one in setup.listening]  # the server closes these, and a reload goes on with those
         serving = served(site.app(), *listening, bounds=bounds, lifespan="on", access_log=False, log_level="warning")
@@ -169,11 +171,13 @@ def _log_refused(problem: Problem) -> None:
     logger.error("not reloaded, the former configuration stays: %s", lines, extra={"action": "reload"})
 
 
-def _address(place: Place, args: argparse.Namespace) -> Address:
-    server, token = place.config.server, place.environment.get(TOKEN.names[0], "")
+def _address(places: Sequence[Place], args: argparse.Namespace) -> Address:
+    server = places[0].config.server
     hosts = tuple(args.host) or (server.host,)
-    for host in hosts:
-        refuse_open_page(host, token)
+    tokens = [place.environment.get(TOKEN.names[0], "") for place in places]
+    for token in (tokens[0], *filter(None, tokens[1:])):
+        for host in hosts:
+            refuse_open_page(host, token)
     return Address(hosts, server.port if args.port is None else args.port)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -70,6 +71,7 @@ class Factory:
         self._webhooks, self._reader, self._wake, self._sources = webhooks, reader, wake, sources
         self._ticks = ticks
         self.heard: dict[str, Heard] = {}
+        self.refusals = Counter[tuple[str, str]]()  # webhooks by provider and by why: an error's code, or a word
         self.organisations = configured_organisations(config)
         self.checked_in_at: datetime | None = None
         self._mended_at: datetime | None = None
@@ -96,12 +98,14 @@ class Factory:
             inbound = self._read(provider, request)
             said = {"action": "webhook", "provider": provider, "delivery": inbound.delivery_id, "what": inbound.what}
             if self._is_foreign(provider, inbound.organisation):
+                self.refusals[provider, "another-organisation"] += 1
                 why = f"it is of organisation {inbound.organisation}, and this factory works for"
                 logger.warning(
                     "%s %s refused: %s %s", provider, inbound.what, why, self.organisations[provider], extra=said
                 )
                 return HttpResponse(body=b'{"ok": true, "ignored": "another organisation"}')
             if inbound.ignored:
+                self.refusals[provider, "ignored"] += 1
                 said = {**said, "action": "refused"}
                 logger.warning("%s %s refused: %s", provider, inbound.what, inbound.ignored, extra=said)
                 return HttpResponse(body=json.dumps({"ok": True, "ignored": inbound.ignored}).encode())
@@ -270,6 +274,7 @@ class Factory:
 
     def _note_refusal(self, provider: str, problem: Problem) -> None:
         logger.warning("%s refused: %s: %s", provider, problem.what, problem.why, extra={"action": "refused"})
+        self.refusals[provider if provider in self._webhooks else "unknown", problem.code] += 1
         if provider in self._webhooks:
             before = self.heard.get(provider, Heard())
             self.heard[provider] = before._replace(refused_at=self.clock(), why=f"{problem.what}: {problem.why}")

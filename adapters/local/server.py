@@ -8,11 +8,11 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
+from datetime import timedelta
+from importlib import import_module
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -37,9 +37,11 @@ from ..assembly import utc_now
 from ..credentials import MAKE_ONE, weakness
 from ..fleets.worker_queue.endpoint import nobody_here
 from ..fleets.worker_queue.protocol import LARGEST
+from ..log_lines import of_tenant
 from ..pages import TOKEN
 from ..visitors import page_response, visitor
 from .guesses import Guesses
+from .traffic import UNKNOWN
 from .wiring import LocalTenant
 
 logger = logging.getLogger("factory.server")
@@ -67,20 +69,33 @@ def refuse_open_page(host: str, token: str) -> None:
         )
 
 
-class Site:
-    """The tenants of this process, and the pages of the first of them."""
+class Log(Protocol):
+    """Where the process logs. `dropped`: lines that could not be written; `hangs`: does nobody read it?"""
 
-    def __init__(self, tenants: Mapping[str, LocalTenant], version: str, token: str = "") -> None:
-        self._tenants, self._version, self._token = dict(tenants), version, token
-        self._shown = next(iter(tenants.values()))
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def hangs(self) -> bool: ...
+
+
+class Site:
+    """The tenants of this process. Each of `tokens` opens what is shown of its tenant; without any, this machine sees
+    all of them. The pages are those of the first tenant that a visitor may see."""
+
+    def __init__(
+        self, tenants: Mapping[str, LocalTenant], version: str, tokens: Mapping[str, str] = {}, log: Log | None = None
+    ) -> None:
+        self._tenants, self._version, self._log = dict(tenants), version, log
+        self._tokens = {tenant: token for tenant, token in tokens.items() if token}
         self._guesses = Guesses(time.monotonic)
-        self._report: StatusReport | None = None
+        self._reports: dict[str, StatusReport] = {}
 
     def app(self) -> Starlette:
         routes = [
             Route("/hooks/{tenant}/{provider}", self.hook, methods=["POST"]),
             Route("/fleet/{tenant}/{rest:path}", self.door, methods=["POST"]),
             Route("/healthz", self.healthz),
+            Route("/metrics", self.metrics),
             Route("/status.json", self.status_json),
             Route("/items/{key:path}", self.item),
             Route("/", self.index),
@@ -104,13 +119,18 @@ class Site:
         except ClientDisconnect:
             return Response(status_code=400)  # it is not sent
         tenant, provider = request.path_params["tenant"], request.path_params["provider"]
-        if tenant in self._tenants:
-            response = await self._tenants[tenant].factory.handle_webhook(provider, read)
+        known = self._tenants.get(tenant)
+        if known:
+            with of_tenant(tenant):
+                response = await known.factory.handle_webhook(provider, read)
         else:
             logger.warning("webhook for the tenant %.63r, which is not here", tenant, extra={"action": "refused"})
             response = unknown_sender()
-        ms = round((utc_now() - read.received_at).total_seconds() * 1000)
-        extra = {"action": "answered", "status": response.status, "ms": ms}
+        seconds = (utc_now() - read.received_at).total_seconds()
+        if known:
+            known.traffic.note(provider if provider in known.vendors else UNKNOWN, response.status, seconds)
+        ms = round(seconds * 1000)
+        extra = {"action": "answered", "status": response.status, "ms": ms, "tenant": tenant if known else ""}
         logger.info("%s in %s ms", response.status, ms, extra=extra)
         return _response(response)
 
@@ -141,55 +161,77 @@ class Site:
     async def healthz(self, request: Request) -> Response:
         found = {name: await tenant.health() for name, tenant in self._tenants.items()}
         ok = all(one.ok for one in found.values())
-        seen = await self._may_see(request)
-        detail = {name: one.model_dump(mode="json") for name, one in found.items()} if seen else {}
+        seen = await self._visible(request)
+        detail: dict[str, Any] = {name: found[name].model_dump(mode="json") for name in seen}
+        if seen and self._log:
+            detail = {"log": {"dropped": self._log.dropped, "hangs": self._log.hangs}, **detail}
         body = json.dumps({"ok": ok, "version": self._version, **detail}).encode()
         return _response(HttpResponse(status=200 if ok else 503, body=body))
 
+    async def metrics(self, request: Request) -> Response:
+        """In the form of Prometheus, of the tenants whose token came along."""
+        tenants = [self._tenants[name] for name in await self._shown(request)]
+        await asyncio.to_thread(import_module, "prometheus_client")  # takes a while, once
+        from .metrics import metrics
+
+        return _response(
+            await metrics(tenants, request.headers.get("accept", ""), self._log.dropped if self._log else 0)
+        )
+
     async def status_json(self, request: Request) -> Response:
-        await self._refuse_strangers(request)
-        return _response(HttpResponse(body=(await self._fresh()).model_dump_json().encode()))
+        (tenant, *_) = await self._shown(request)
+        return _response(HttpResponse(body=(await self._fresh(tenant)).model_dump_json().encode()))
 
     async def index(self, request: Request) -> Response:
-        await self._refuse_strangers(request)
+        (tenant, *_) = await self._shown(request)
         try:
-            return _page(page(await self._fresh()), request)
+            return _page(page(await self._fresh(tenant)), request)
         except StoreUnavailable as problem:
-            return _page(stale_page(self._report, utc_now(), f"{problem.what}: {problem.why}"), request, status=503)
+            stale = stale_page(self._reports.get(tenant), utc_now(), f"{problem.what}: {problem.why}")
+            return _page(stale, request, status=503)
 
     async def item(self, request: Request) -> Response:
-        await self._refuse_strangers(request)
-        tenant, key = self._shown, request.path_params["key"]
+        (name, *_) = await self._shown(request)
+        tenant, key = self._tenants[name], request.path_params["key"]
         found = await item_overview(tenant.factory, tenant.fleet, key, self._version)
         if found is None:
             raise NotFound(f"no item {key}", why="the factory keeps no record of it", fix="factory status")
         return _page(item_page(found), request)
 
-    async def _fresh(self) -> StatusReport:
+    async def _fresh(self, tenant: str) -> StatusReport:
         """One query serves page, JSON and every reader for two seconds."""
-        now: datetime = utc_now()
-        if self._report is None or now - self._report.data_at > FRESH:
-            self._report = await self._shown.overview(self._version)
-        return self._report
+        now, known = utc_now(), self._reports.get(tenant)
+        if known is None or now - known.data_at > FRESH:
+            known = self._reports[tenant] = await self._tenants[tenant].overview(self._version)
+        return known
 
-    async def _refuse_strangers(self, request: Request) -> None:
-        if not await self._may_see(request):
-            raise BadSignature(
-                "the status page is private",
-                why="no valid token came with the request" if self._token else "this is not this machine's own address",
-                fix="In your environment: set FACTORY_STATUS_TOKEN, and sign in with it as the password",
-            )
+    async def _shown(self, request: Request) -> Sequence[str]:
+        """The tenants that the visitor may see, at least one. Raises BadSignature for everybody else."""
+        if seen := await self._visible(request):
+            return seen
+        raise BadSignature(
+            "the status page is private",
+            why="no valid token came with the request" if self._tokens else "this is not this machine's own address",
+            fix="In your environment: set FACTORY_STATUS_TOKEN, and sign in with it as the password",
+        )
 
-    async def _may_see(self, request: Request) -> bool:
-        """The token, where there is one: a proxy or a tunnel makes every request one of this machine. Else this machine
-        itself, by its address and by the name that it was called, with no proxy between."""
-        if self._token:
-            password = visitor(request.headers.get("authorization", "")).password
-            good = partial(hmac.compare_digest, password.encode(), self._token.encode())
-            return await self._is_good(request, good)
+    async def _visible(self, request: Request) -> Sequence[str]:
+        """The tenants whose token came along, where there is one: a proxy or a tunnel makes every request one of this
+        machine. Else this machine itself sees all, by its address and by the name that it was called, with no proxy
+        between."""
+        if self._tokens:
+            password = visitor(request.headers.get("authorization", "")).password.encode()
+            opened = list[str]()
+
+            def is_good() -> bool:
+                equal = {name: hmac.compare_digest(password, token.encode()) for name, token in self._tokens.items()}
+                opened[:] = [name for name in self._tenants if equal.get(name)]
+                return bool(opened)
+
+            return opened if await self._is_good(request, is_good) else ()
         from_here = request.client is not None and request.client.host in LOOPBACK  # a name alone anybody may send
         named_so = _OWN_NAME.fullmatch(request.headers.get("host", "")) is not None
-        return from_here and named_so and not _FORWARDED & set(request.headers)
+        return tuple(self._tenants) if from_here and named_so and not _FORWARDED & set(request.headers) else ()
 
     async def _is_good(self, request: Request, is_good: Callable[[], bool]) -> bool:
         """Is the token that came along good? None is a wrong one that nobody guessed. Raises TooManyGuesses."""

@@ -41,6 +41,7 @@ from .clockwork import Clockwork
 from .presence import Presence
 from .server_clocks import ServerClocks
 from .sqlite_file import SqliteFile, create_file
+from .traffic import Traffic
 
 HOLD = timedelta(seconds=25)  # a worker's claim, while nothing is in line; many proxies hang up after 30 s
 
@@ -136,6 +137,7 @@ class LocalTenant:
             self.leases.began = self.factory.began
         self.clockwork = Clockwork(utc_now)
         self.clocks = ServerClocks(utc_now)
+        self.traffic = Traffic()
 
     async def __aenter__(self) -> LocalTenant:
         with of_tenant(self.config.tenant):

@@ -164,7 +164,7 @@ async def _own(installed: Installed, token: str) -> AsyncIterator[str]:
         tenant = LocalTenant(config, installed.secrets, file, presence, home, installed.environment)
         try:
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            app = Site({config.tenant: tenant}, VERSION, token).app()
+            app = Site({config.tenant: tenant}, VERSION, {config.tenant: token}).app()
             async with served(app, listening, bounds=SMALL, lifespan="off", access_log=False, log_level="error") as url:
                 yield url
         finally:

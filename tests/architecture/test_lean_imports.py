@@ -20,6 +20,7 @@ HEAVY = {"starlette", "uvicorn", "httpx2", "sqlite3", "graphql", "yaml", "typer"
         ("factory_core.status_page", HEAVY),
         ("adapters.providers.linear.webhook", HEAVY | {"asyncio"}),
         ("adapters.providers.relayfile.webhook", HEAVY | {"asyncio"}),
+        ("adapters.local.server", {"prometheus_client"}),
         ("factory_cli.main", HEAVY | {"asyncio", "pydantic", "argparse", "typing"}),
     ],
 )

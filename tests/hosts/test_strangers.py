@@ -18,7 +18,7 @@ pytestmark = pytest.mark.pure
 def test_the_name_localhost_makes_no_stranger_local(path: str, peer: str) -> None:
     """A server that listens on every address is called by whatever name its caller chooses: the caller's counts."""
     nobody: Any = None
-    app = Site({"default": nobody}, "1", token="a-token").app()
+    app = Site({"default": nobody}, "1", tokens={"default": "a-token"}).app()
 
     async def asked() -> int:
         transport = httpx2.ASGITransport(app=app, client=(peer, 40_000))
