@@ -19,17 +19,25 @@ MADE_ONCE = (
     "aws/test_functions.py", "aws/test_package.py", "cloudflare", "fleets/test_real_engines.py", "hosts/test_pages.py",
     "scenarios/test_hostile_tickets.py",
 )  # fmt: skip
-LONGEST = ("simulation/test_simulation.py", "aws/test_simulated_dynamodb.py")
+LONGEST = (
+    "cloudflare", "simulation/test_hostile.py", "simulation/test_simulation.py", "aws/test_simulated_dynamodb.py",
+    "fleets/test_real_engines.py", "scenarios/test_hostile_tickets.py",
+)  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where what all tests share is costly to make, one process runs them all; what takes longest begins first."""
-    items.sort(key=lambda item: not any(item.path == TESTS / place for place in LONGEST))
+    items.sort(key=_order)
     for item in items:
         for place in MADE_ONCE:
             if item.path.is_relative_to(TESTS / place):
                 item.add_marker(pytest.mark.xdist_group(place))
+
+
+def _order(item: pytest.Item) -> int:
+    places = [n for n, place in enumerate(LONGEST) if item.path.is_relative_to(TESTS / place)]
+    return places[0] if places else len(LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -115,7 +115,7 @@ class Cloud:
             record = self.record(key, tenant)
             return record if record and holds(record) else None
 
-        return until(look, patience=60, every=0.1)
+        return until(look, patience=120, every=0.1)
 
     def dead_letters(self) -> list[dict[str, Any]]:
         got = self.client("sqs").receive_message(QueueUrl=self.deployment.dead_effects, MaxNumberOfMessages=10)
@@ -137,7 +137,7 @@ class Cloud:
             yield self
         finally:
             door.shutdown()
-            answering.join(60)
+            answering.join(120)
             door.server_close()
             for function in self.functions.values():
                 function.close()
@@ -157,7 +157,7 @@ class Cloud:
             finally:
                 self._over.set()
                 for thread in beside:
-                    thread.join(60)
+                    thread.join(120)
 
     def tick(self) -> None:
         """The schedule's target gets exactly its input; a function error is tried again by the next tick."""
@@ -274,7 +274,7 @@ def aws(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         moto.kill()
-        moto.wait(10)
+        moto.wait(60)
 
 
 def _listens(port: int) -> bool:

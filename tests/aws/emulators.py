@@ -27,7 +27,7 @@ KEYS = {"region_name": "us-east-1", "aws_access_key_id": "AKIATEST", "aws_secret
 
 
 def client_of(endpoint: str) -> Any:
-    return new_client(endpoint, patience=60, **KEYS)  # an emulator shares the machine with other tests
+    return new_client(endpoint, patience=120, **KEYS)  # an emulator shares the machine with other tests
 
 
 def new_table(client: Any) -> str:
@@ -74,11 +74,11 @@ def _serving(command: Sequence[str]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    until = monotonic() + 60
+    until = monotonic() + 120
     while monotonic() < until and server.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()

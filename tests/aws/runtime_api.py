@@ -95,7 +95,7 @@ class Function:
         """SIGKILL, as when Lambda takes the environment away."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(60)
 
     def close(self) -> None:
         self.kill()

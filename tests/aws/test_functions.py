@@ -238,10 +238,10 @@ def signed(secret: str, body: bytes) -> dict[str, Any]:
 
 def shown(c: Cloud, path: str, user: str, password: str) -> httpx2.Response:
     pair = b64encode(f"{user}:{password}".encode()).decode()
-    return httpx2.get(f"{c.url}{path}", headers={"Authorization": f"Basic {pair}"}, timeout=60, trust_env=False)
+    return httpx2.get(f"{c.url}{path}", headers={"Authorization": f"Basic {pair}"}, timeout=120, trust_env=False)
 
 
 def claim(c: Cloud, tenant: str, token: str) -> httpx2.Response:
     asked = {"schema": "factory.worker/1", "worker": {"id": "a-worker-of-acme", "engines": ["console"]}}
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx2.post(f"{c.url}/fleet/{tenant}/claim", json=asked, headers=headers, timeout=60, trust_env=False)
+    return httpx2.post(f"{c.url}/fleet/{tenant}/claim", json=asked, headers=headers, timeout=120, trust_env=False)

@@ -24,7 +24,10 @@ class Worker(threading.Thread):
     def __init__(self, url: str, tenant: str, token: str, repository: Path, folder: Path) -> None:
         super().__init__(daemon=True)
         self._http = httpx2.Client(
-            base_url=f"{url}/fleet/{tenant}/", headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
+            base_url=f"{url}/fleet/{tenant}/",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=120,
+            trust_env=False,
         )
         self._repository, self._folder = repository, folder
         self.over, self.runs, self.refused = threading.Event(), list[str](), list[int]()

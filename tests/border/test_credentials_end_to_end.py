@@ -32,7 +32,7 @@ def factory(home: Home, *arguments: str, typed: str = "") -> str:
     """A command as a person types it, beside the running server."""
     command = [sys.executable, "-m", "factory_cli", *arguments, f"--config={home.config}"]
     given = {"PATH": "/usr/bin:/bin", "HOME": str(home.path), **home.secrets}
-    done = subprocess.run(command, cwd=ROOT, env=given, input=typed, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=given, input=typed, capture_output=True, text=True, timeout=120)
     return done.stdout + done.stderr
 
 

@@ -55,7 +55,7 @@ def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
 def factory(*argv: str, cwd: Path, given: str = "", **more: str) -> Done:
     done = subprocess.run(
         [sys.executable, "-m", "factory_cli", *argv],
-        cwd=cwd, input=given, env=environment(cwd, more), capture_output=True, text=True, encoding="utf-8", timeout=60,
+        cwd=cwd, input=given, env=environment(cwd, more), capture_output=True, text=True, encoding="utf-8", timeout=300,
     )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -93,4 +93,4 @@ def running(*argv: str, cwd: Path, until: str, **more: str) -> Iterator[tuple[su
         yield process, "".join(said)
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)

@@ -26,9 +26,11 @@ def nothing_named(ready: Path) -> Path:
 def nothing_required(nothing_named: Path, sandbox: dict[str, Any]) -> Iterator[Path]:
     """Nor does the base require one."""
     url = f"{sandbox['address']}/_/github/rules"
-    httpx2.post(url, json={"repository": "acme/shop", "rules": {}}).raise_for_status()
+    httpx2.post(url, json={"repository": "acme/shop", "rules": {}}, timeout=60).raise_for_status()
     yield nothing_named
-    httpx2.post(url, json={"repository": "acme/shop", "rules": {"required_checks": ["ci"]}}).raise_for_status()
+    httpx2.post(
+        url, json={"repository": "acme/shop", "rules": {"required_checks": ["ci"]}}, timeout=60
+    ).raise_for_status()
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])

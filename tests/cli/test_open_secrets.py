@@ -26,5 +26,5 @@ def test_the_server_names_it(ready: Path) -> None:
     (ready / ".env").chmod(0o644)
     with running("serve", "--port", "0", cwd=ready, until="Ready.") as (process, _):
         process.terminate()
-        process.wait(20)
+        process.wait(120)
         assert process.stderr and "chmod 600 .env" in process.stderr.read()

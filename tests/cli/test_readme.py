@@ -24,6 +24,6 @@ def test_the_demo_in_the_readme_is_the_demos_real_output() -> None:
     assert shown, "README.md has no demo block"
     command = [sys.executable, "-m", "factory_cli", "demo", "--port", "0"]
     environment = {**os.environ, "PYTHONUTF8": "1", "CI": "true"}
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, cwd=ROOT, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, cwd=ROOT, check=False)
     assert ran.returncode == 0, ran.stderr
     assert shape(shown[1]) == shape(ran.stdout)

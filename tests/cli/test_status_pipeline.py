@@ -133,7 +133,7 @@ def _typed(home: Path, keys: str, *argv: str) -> str:
         pass
     finally:
         os.close(ours)
-        process.wait(20)
+        process.wait(120)
     return said.decode()
 
 

@@ -73,7 +73,7 @@ def attach(pid: int) -> str:
 
 def shell(command: str) -> str:
     """What a command prints when it succeeds."""
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=10)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120)
     return done.stdout if done.returncode == 0 else ""
 
 

@@ -53,7 +53,7 @@ def order(bare: Path, **changes: Any) -> RunOrder:
         "run_id": "ACME-142:1", "work_item_id": "ACME-142", "title": "Rename the button", "repository": "acme/web",
         "clone_url": str(bare), "base": "main", "branch": "factory/ACME-142-rename",
         "engine": "console", "task": "Rename the button.",
-        "max_turns": 50, "max_duration": timedelta(seconds=60), "max_usd": Decimal(5),
+        "max_turns": 50, "max_duration": timedelta(seconds=600), "max_usd": Decimal(5),
     }  # fmt: skip
     return RunOrder.model_validate(given | changes)
 

@@ -73,7 +73,7 @@ async def play(form: str, folder: Path, server: int) -> dict[str, Any]:
         }  # fmt: skip
         commit(folder / "host", bare, targets)
         await played.start(one)
-        await until(lambda: reports, within=90)
+        await until(lambda: reports, within=300)
         await played.close()
     (report,) = reports
     tree = home / "trees/ACME-142"

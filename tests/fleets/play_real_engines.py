@@ -76,7 +76,7 @@ async def play(name: str, folder: Path) -> Mapping[str, Any]:
         if stop:
             await until(lambda: living("time.sleep(77)"))
             await made.stop(one.run_id)
-        await until(lambda: len(reports) > before, within=60)
+        await until(lambda: len(reports) > before, within=240)
         found[scenario] = json.loads(reports[-1].model_dump_json())
         return reports[-1]
 

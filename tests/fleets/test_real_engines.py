@@ -32,7 +32,7 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp(request.param)
     command = ["unshare", "-rn", sys.executable, str(HERE / "play_real_engines.py"), request.param, str(folder)]
     environment = {**os.environ, "PYTHONPATH": f"{HERE.parents[1]}:{HERE}"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return request.param, json.loads(done.stdout)
 

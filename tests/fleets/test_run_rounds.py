@@ -40,7 +40,7 @@ MADE = "commit('a.txt', 'a')\ndone('Made it.')"
 
 
 def check(command: str, name: str = "test", **changes: Any) -> RunCheck:
-    return RunCheck.model_validate({"name": name, "command": command, "within": timedelta(seconds=30)} | changes)
+    return RunCheck.model_validate({"name": name, "command": command, "within": timedelta(seconds=300)} | changes)
 
 
 def play(tmp_path: Path, body: str, bare: Path | None = None, wall: str = "required", **changes: Any) -> RunReport:

@@ -31,7 +31,7 @@ def inside(script: str, reach: Reach, cwd: Path, wall: Bubblewrap | None = None)
     """What the shell script prints, errors included."""
     wall = wall or Bubblewrap(home=Path("/home/agent"))
     argv = wall.command(["sh", "-c", script], reach, cwd)
-    done = subprocess.run(argv, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, timeout=30)
+    done = subprocess.run(argv, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, timeout=120)
     return done.stdout + done.stderr
 
 

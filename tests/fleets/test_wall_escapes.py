@@ -30,7 +30,7 @@ def play(form: str, folder: Path) -> dict[str, Any]:
     namespaces = "-n" if form == "container" else "-rn"
     command = ["unshare", namespaces, sys.executable, str(HERE / "play_escapes.py"), form, str(folder)]
     environment = {**os.environ, "PYTHONPATH": f"{HERE.parents[1]}:{HERE}"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert isinstance(found, dict)

@@ -68,7 +68,7 @@ def acknowledged(server: Server) -> int:
     """The status of a webhook that came over a connection of its own; httpx2 would need longer to make one."""
     body, home = b'{"zen": "Keep it simple."}', server.homes[0]
     headers = sign_github(home.secret("github"), Attempt(secrets.token_hex(8), "ping", body, now()))
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request("POST", f"/hooks/{home.tenant}/github", body, dict(headers))
         return connection.getresponse().status

@@ -96,7 +96,7 @@ def test_a_signed_webhook_comes_through_as_it_was_signed(proxy: str, behind: tup
     home, body = behind[1], '{"zen":  "Größe",\n"n": 1.0}'.encode()
     headers = dict(SIGN["github"](home.secret("github"), Attempt("d1", "ping", body, now())))
     sent = [
-        httpx2.post(f"{proxy}/hooks/acme/github", content=one, headers=headers, trust_env=False)
+        httpx2.post(f"{proxy}/hooks/acme/github", content=one, headers=headers, trust_env=False, timeout=60)
         for one in (body, body[:-1])
     ]
     assert [one.status_code for one in sent] == [200, 401]
@@ -125,7 +125,7 @@ def test_who_guesses_behind_a_proxy_slows_down_himself_alone(proxy: str, address
 
 def get(proxy: str, path: str, source: str = "127.0.0.1", **headers: str) -> httpx2.Response:
     transport = httpx2.HTTPTransport(local_address=source)
-    with httpx2.Client(transport=transport, timeout=20, trust_env=False) as client:
+    with httpx2.Client(transport=transport, timeout=60, trust_env=False) as client:
         return client.get(proxy + path, headers=headers)
 
 

@@ -38,7 +38,7 @@ class Post(httpx2.AsyncBaseTransport):
         self.file: SqliteFile | None = None
         self.stopped = False
         self._turn = asyncio.Lock()
-        self._http = httpx2.AsyncClient(trust_env=False, timeout=10)
+        self._http = httpx2.AsyncClient(trust_env=False, timeout=120)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
@@ -86,7 +86,7 @@ async def host() -> AsyncIterator[Host]:
         yield Host(sandbox, tenant, post.file, post)
 
 
-async def until(look: Callable[[], Awaitable[InFlightRecord | None]], patience: float = 20) -> InFlightRecord:
+async def until(look: Callable[[], Awaitable[InFlightRecord | None]], patience: float = 120) -> InFlightRecord:
     async with asyncio.timeout(patience):
         while not (found := await look()):  # noqa: ASYNC110 - the store has no event for it
             await asyncio.sleep(0.01)

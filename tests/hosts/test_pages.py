@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import socket
 import sqlite3
 import time
@@ -16,7 +15,7 @@ import pytest
 
 from factory_core.dispatch.records import State
 from tests.scenarios.counting import CLEAR, VAGUE
-from tests.scenarios.sandbox_thread import World, world
+from tests.scenarios.sandbox_thread import PATIENCE, World, world
 from tests.scenarios.server_process import Home, Server, config_of, factory, running, until
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -40,11 +39,14 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Home
             review = w.ticket("Waits for its checks", CLEAR)
             until(lambda: home.in_state(review, State.IN_REVIEW).waits_for)
             home.asked(w.ticket("The cart is confusing", VAGUE))
-            home.in_state(w.ticket("Works for a while", f"{CLEAR}\nconsole: sleep 60\n"), State.RUNNING)
+            works = w.ticket("Works for a while", f"{CLEAR}\nconsole: hang\n")
+            home.in_state(works, State.RUNNING)
             waits = w.ticket("Stands in line", CLEAR)
             until(lambda: home.in_state(waits, State.QUEUED).waits_for)
             until(lambda: len(server.get("/status.json", **SIGNED_IN).json()["queue"]) == 1, every=0.2)
             yield w, home, server
+            w.call(w.sandbox.linear.change_issue, works, state="Canceled")
+            home.rests(works)
 
 
 def test_the_page_shows_what_the_data_says(busy: tuple[World, Home, Server]) -> None:
@@ -71,7 +73,7 @@ def test_an_unchanged_page_is_304(busy: tuple[World, Home, Server]) -> None:
 @pytest.mark.parametrize("host", [b"Host: [::1", b"Host: \xff", b"Host: a b", b"Host: localhost:x", b"Host:", b"X: y"])
 def test_a_malformed_name_is_not_this_machines(busy: tuple[World, Home, Server], host: bytes) -> None:
     """Nothing falls back to the address that we listen on."""
-    with socket.create_connection(("127.0.0.1", busy[2].port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", busy[2].port), timeout=PATIENCE) as raw:
         raw.sendall(b"GET /status.json HTTP/1.0\r\n" + host + b"\r\n\r\n")
         assert raw.recv(4096).split()[1] in {b"400", b"401"}
 
@@ -113,7 +115,7 @@ def test_health_names_what_is_overdue_and_since_when(tmp_path: Path) -> None:
         assert server.get("/healthz").json()["ok"] is True
         with w.gate(lambda vendor, operation: operation == "issue", acted=False) as gate:
             key = w.ticket("Rename total to amount", CLEAR)
-            assert gate.reached.wait(10)
+            assert gate.reached.wait(PATIENCE)
             with closing(sqlite3.connect(home.store)) as other:  # as if its worker had stopped three minutes ago
                 other.execute("UPDATE in_flight SET wake_at = wake_at - ?", ((600 + 180) * 1_000_000,))
                 body = home.record(key)
@@ -125,7 +127,7 @@ def test_health_names_what_is_overdue_and_since_when(tmp_path: Path) -> None:
             answer = server.get("/healthz")
         sick = answer.json()[home.tenant]
         assert answer.status_code == 503 and sick["problems"] == [f"{key} has been due since {stamp[11:19]} UTC"]
-        assert 170 < sick["oldest_waiting_effect_s"] < 240
+        assert sick["oldest_waiting_effect_s"] > 170
 
 
 def test_the_page_in_a_browser(busy: tuple[World, Home, Server]) -> None:
@@ -147,7 +149,7 @@ def test_the_page_in_a_browser(busy: tuple[World, Home, Server]) -> None:
         text = tab.inner_text("body")
         for item in [*data["items"], *data["queue"], *data["finished"]]:
             assert item["key"] in text and item["title"] in text
-        assert re.search(r"1 of 1 busy", text)
+        assert f"{data['vitals']['agents_busy']} of 1 busy" in text
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
         tab.click("a[href='/items/DEMO-1']")
         tab.wait_for_load_state()

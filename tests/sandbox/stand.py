@@ -150,7 +150,10 @@ async def served() -> AsyncIterator[Served]:
     for vendor in ("linear", "slack", "github"):
         sandbox.webhooks.subscribe(vendor, HOOK + vendor, SECRET)
     headers = {"authorization": "Bearer a-token"}
-    async with serving(sandbox) as address, httpx2.AsyncClient(base_url=address, headers=headers) as client:
+    async with (
+        serving(sandbox) as address,
+        httpx2.AsyncClient(base_url=address, headers=headers, timeout=120) as client,
+    ):
         yield Served(sandbox, client, time, receiver)
 
 

@@ -40,7 +40,7 @@ HOOK = b'{"vendor": "linear", "url": "http://169.254.169.254/", "secret": "x"}'
 def test_only_programs_and_its_own_pages_are_answered(headers: dict[str, str], status: int) -> None:
     async def play() -> None:
         sandbox = await Sandbox.demo(time_scale=0.01)
-        async with serving(sandbox) as address, httpx2.AsyncClient(trust_env=False) as http:
+        async with serving(sandbox) as address, httpx2.AsyncClient(trust_env=False, timeout=120) as http:
             port = address.rpartition(":")[2]
             sent = {name: address if value == "own" else value.format(port=port) for name, value in headers.items()}
             orders = {"/_/linear/issues": TICKET, "/_/subscribe": HOOK}
@@ -60,7 +60,7 @@ def test_connections_that_send_nothing_do_not_fill_it() -> None:
 
     async def play() -> None:
         sandbox = await Sandbox.demo(time_scale=0.01)
-        async with serving(sandbox) as address, httpx2.AsyncClient(trust_env=False) as http:
+        async with serving(sandbox) as address, httpx2.AsyncClient(trust_env=False, timeout=120) as http:
             port = int(address.rpartition(":")[2])
             silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(Bounds().connections + 20)]
             assert (await http.get(f"{address}/_/state")).status_code == 200

@@ -23,7 +23,10 @@ COMMENT = 'mutation { commentCreate(input: { issueId: "DEMO-1", body: "Hello" })
 async def served() -> AsyncIterator[httpx2.AsyncClient]:
     sandbox = await Sandbox.demo(clock=Clock(scale=0.001))
     headers = {"authorization": "Bearer a-token"}
-    async with serving(sandbox) as address, httpx2.AsyncClient(base_url=address, headers=headers) as client:
+    async with (
+        serving(sandbox) as address,
+        httpx2.AsyncClient(base_url=address, headers=headers, timeout=120) as client,
+    ):
         yield client
 
 

@@ -53,7 +53,10 @@ def test_git_clones_pushes_and_a_pull_request_is_merged(tmp_path: Path) -> None:
     async def run() -> None:
         sandbox = await Sandbox.demo(clock=Clock(scale=0.001))
         headers = {"authorization": "Bearer a-token"}
-        async with serving(sandbox) as address, httpx2.AsyncClient(base_url=address, headers=headers) as client:
+        async with (
+            serving(sandbox) as address,
+            httpx2.AsyncClient(base_url=address, headers=headers, timeout=120) as client,
+        ):
             await _clone_and_push(f"{address}/git/acme/shop.git", tmp_path)
             pull = await open_pull(sandbox, client)
             assert pull["head"]["sha"] == await git(tmp_path / "shop", "rev-parse", "HEAD")

@@ -49,7 +49,7 @@ class BadPostman(httpx2.AsyncBaseTransport):
     async def _brought(self, letter: httpx2.Request) -> int:
         if self._http is None:
             limits = httpx2.Limits(max_connections=CONNECTIONS)
-            self._http = httpx2.AsyncClient(limits=limits, trust_env=False, timeout=30)
+            self._http = httpx2.AsyncClient(limits=limits, trust_env=False, timeout=120)
         answer = await self._http.post(letter.url, content=letter.content, headers=dict(letter.headers))
         return answer.status_code
 

@@ -32,6 +32,11 @@ class Gate:
     held: tuple[str, str] = ("", "")
 
 
+def at_push(vendor: str, operation: str) -> bool:
+    """A run that is held here runs for as long as the test wants, and pushes once more after it."""
+    return (vendor, operation) == ("git", "push")
+
+
 class Gates(Faults):
     """The sandbox's faults, and gates. A request that was held is never answered: whoever asked is dead by then."""
 

@@ -20,7 +20,7 @@ from factory_core.dispatch.records import State
 from factory_core.intake.http import LARGEST_BODY
 
 from .counting import CLEAR, DONE_CLEAR, counted
-from .sandbox_thread import World, world
+from .sandbox_thread import PATIENCE, World, world
 from .server_process import HOOKS, ROOT, Home, Server, config_of, factory, now, until
 
 VENDORS: tuple[Vendor, ...] = ("linear", "slack", "github", "relayfile")
@@ -65,11 +65,16 @@ def test_a_wrong_a_missing_and_a_garbage_signature_are_401(stage: tuple[World, H
     tried = [{**good, name: given} for given in wrong] + [{key: value for key, value in good.items() if key != name}]
     for headers in tried:
         raw = [(key.encode(), value.encode()) for key, value in headers.items()]
-        answer = httpx2.post(server.hook(vendor), content=body, headers=raw, trust_env=False)
+        answer = httpx2.post(server.hook(vendor), content=body, headers=raw, trust_env=False, timeout=PATIENCE)
         assert answer.status_code == 401, (headers.get(name), answer.text)
         assert home.secret(vendor) not in answer.text and good[name] not in answer.text
         assert answer.json()["fix"] == ["factory", "doctor"]
-    assert httpx2.post(server.hook(vendor), content=body + b" ", headers=good, trust_env=False).status_code == 401
+    assert (
+        httpx2.post(
+            server.hook(vendor), content=body + b" ", headers=good, trust_env=False, timeout=PATIENCE
+        ).status_code
+        == 401
+    )
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -103,12 +108,12 @@ def test_a_signed_body_of_a_strange_shape_is_never_a_fault_of_ours(
 def test_more_than_five_megabytes_is_413(stage: tuple[World, Home, Server]) -> None:
     """Declared: nothing of it is read. In chunks: not more than the limit is."""
     server = stage[2]
-    answer = httpx2.post(server.hook("linear"), content=b"x" * (LARGEST_BODY + 1), trust_env=False)
+    answer = httpx2.post(server.hook("linear"), content=b"x" * (LARGEST_BODY + 1), trust_env=False, timeout=PATIENCE)
     assert (answer.status_code, answer.json()["code"]) == (413, "E-TOO-LARGE")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as raw:
         raw.sendall(b"POST /hooks/acme/linear HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999999\r\n\r\n")
         assert raw.recv(4096).startswith(b"HTTP/1.1 413")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as raw:
         raw.sendall(b"POST /hooks/acme/linear HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         for _ in range(6):
             raw.sendall(b"100000\r\n" + b"x" * 0x100000 + b"\r\n")
@@ -121,7 +126,7 @@ def test_a_sender_that_goes_away_costs_nothing(stage: tuple[World, Home, Server]
     """Half a body, then nothing: no fault of ours is noted, and the others are answered meanwhile."""
     server = stage[2]
     head = b"POST /hooks/acme/linear HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
-    slow = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(60)]
+    slow = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(60)]
     for raw in slow:
         raw.sendall(head)
     assert server.get("/healthz").status_code == 200
@@ -137,11 +142,16 @@ def test_nobody_learns_which_tenants_and_providers_there_are(stage: tuple[World,
     for headers in ({}, SIGN["linear"]("another secret", Attempt("d1", "Issue", b"{}", now()))):
         for body in (b"{}", b'{"type": "url_verification", "challenge": "x"}', b"a" * (5 * 1024 * 1024 + 1)):
             paths = [f"/hooks/{tenant}/{name}" for tenant in ("acme", "nobody") for name in (*HOOKS, "jira")]
-            tried = [httpx2.post(server.url + path, content=body, headers=headers, trust_env=False) for path in paths]
+            tried = [
+                httpx2.post(server.url + path, content=body, headers=headers, trust_env=False, timeout=PATIENCE)
+                for path in paths
+            ]
             assert len({(one.status_code, one.content) for one in tried}) == 1, tried
             assert tried[0].status_code == (401 if len(body) < 100 else 413)
     claims = [
-        httpx2.post(f"{server.url}/fleet/{tenant}/claim", content=b"{}", headers=headers, trust_env=False)
+        httpx2.post(
+            f"{server.url}/fleet/{tenant}/claim", content=b"{}", headers=headers, trust_env=False, timeout=PATIENCE
+        )
         for tenant in ("acme", "nobody") for headers in ({}, {"authorization": "Bearer x"})
     ]  # fmt: skip
     assert {(one.status_code, one.content) for one in claims} == {(401, claims[0].content)}
@@ -158,7 +168,7 @@ def test_a_worker_is_known_before_its_body_is_read(stage: tuple[World, Home, Ser
     """A stranger's claim is answered at its head; a body that the endpoint would not take is refused by its length."""
     server = stage[2]
     for token, status in (("", b"401"), ("Authorization: Bearer wrong\r\n", b"401")):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as raw:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as raw:
             raw.sendall(f"POST /fleet/acme/claim HTTP/1.1\r\nHost: x\r\n{token}Content-Length: 200000\r\n\r\n".encode())
             assert raw.recv(4096).split()[1] == status
 
@@ -166,9 +176,9 @@ def test_a_worker_is_known_before_its_body_is_read(stage: tuple[World, Home, Ser
 def test_unknown_addresses_are_404_and_other_methods_405(stage: tuple[World, Home, Server]) -> None:
     server = stage[2]
     for path in ("/hooks/acme/", "/hooks/acme", "/hooks/acme/linear/more"):
-        assert httpx2.post(server.url + path, content=b"{}", trust_env=False).status_code == 404
+        assert httpx2.post(server.url + path, content=b"{}", trust_env=False, timeout=PATIENCE).status_code == 404
     for method in ("GET", "PUT", "DELETE"):
-        assert httpx2.request(method, server.hook("linear"), trust_env=False).status_code == 405
+        assert httpx2.request(method, server.hook("linear"), trust_env=False, timeout=PATIENCE).status_code == 405
     for path in ("/items/NOPE-1", "/items/%2e%2e%2fetc%2fpasswd", "/nothing", "/.env", "/factory.db"):
         assert server.get(path).status_code == 404
 
@@ -220,7 +230,9 @@ def test_a_store_that_was_taken_away_is_503_until_it_is_back(tmp_path: Path, ins
 def serve(home: Home, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "factory_cli", "serve", f"--config={home.config}", "--port=0", "--format=json"]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home.path), **environment}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
 
 
 def test_without_its_secrets_the_server_does_not_start(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_what_an_agent_knows_of_the_factorys_secrets_is_neither_posted_nor_kept_
         asks = w.ticket("Ask", f"{CLEAR}console: ask is {secret} the right value, or {hidden}?")
         writes = w.ticket(f"Write {secret}", f"{CLEAR}console: write notes.txt = {secret}")
         home.asked(asks)
-        blocked = home.rests(writes, patience=60)[writes]
+        blocked = home.rests(writes)[writes]
         assert blocked.state is State.BLOCKED and blocked.block and "notes.txt:1;" in blocked.block.why
         assert not [branch for branch in branches(w) if writes in branch or secret[:8] in branch]
         state = w.state()

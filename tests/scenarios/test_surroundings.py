@@ -16,7 +16,7 @@ import yaml
 from factory_core.dispatch.records import State
 
 from .counting import CLEAR
-from .sandbox_thread import world
+from .sandbox_thread import PATIENCE, world
 from .server_process import Home, Server, config_of, running, until
 
 OWN_PIDS = ["unshare", *([] if os.getuid() == 0 else ["--user", "--map-root-user"]), "--pid", "--fork", "--mount-proc"]
@@ -85,8 +85,10 @@ def test_every_address_is_both_families(tmp_path: Path) -> None:
             with running(Server(home, arguments=hosts, FACTORY_STATUS_TOKEN=TOKEN)) as server:
                 for name in ("127.0.0.1", "[::1]"):
                     url = f"http://{name}:{server.port}/status.json"
-                    assert httpx2.get(url, trust_env=False).status_code == 401
-                    signed_in = httpx2.get(url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False)
+                    assert httpx2.get(url, trust_env=False, timeout=PATIENCE).status_code == 401
+                    signed_in = httpx2.get(
+                        url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False, timeout=PATIENCE
+                    )
                     assert signed_in.status_code == 200
 
 

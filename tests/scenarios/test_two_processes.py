@@ -81,4 +81,5 @@ def test_two_tenants_in_one_process_know_nothing_of_each_other(tmp_path: Path) -
             assert server.get(f"/items/{vague}").status_code == 404
             body = b'{"type": "Issue"}'
             headers = SIGN["linear"](acme.secret("linear"), Attempt("x", "Issue", body, now()))
-            assert httpx2.post(server.hook("linear", globex), content=body, headers=headers).status_code == 401
+            answer = httpx2.post(server.hook("linear", globex), content=body, headers=headers, timeout=PATIENCE)
+            assert answer.status_code == 401

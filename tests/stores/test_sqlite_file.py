@@ -60,7 +60,7 @@ def spawn(path: Path, program: str) -> subprocess.Popen[str]:
 
 def output_of(path: Path, program: str) -> str:
     with spawn(path, program) as process:
-        return process.communicate(timeout=60)[0]
+        return process.communicate(timeout=300)[0]
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ asyncio.run(main())
 """
     first, second = spawn(path, program), spawn(path, program)
     with first, second:
-        assert (first.communicate(timeout=60)[0], second.communicate(timeout=60)[0]) == ("", "")
+        assert (first.communicate(timeout=300)[0], second.communicate(timeout=300)[0]) == ("", "")
     record = asyncio.run(store.get_in_flight("A-1"))
     assert record is not None
     assert (record.attempt, record.version) == (400, 400)
@@ -173,7 +173,7 @@ def test_two_processes_may_make_the_file_at_once(tmp_path: Path) -> None:
     answers = []
     for process in processes:
         with process:
-            answers.append(process.communicate(timeout=60)[0])
+            answers.append(process.communicate(timeout=300)[0])
     assert answers == ["A-1\n"] * 4
 
 

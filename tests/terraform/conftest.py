@@ -100,6 +100,6 @@ def package(tmp_path: Path) -> Path:
 def terraform(environment: dict[str, str]) -> Terraform:
     def run(folder: Path, *words: str) -> Ran:
         line = ["terraform", f"-chdir={folder}", *words, "-no-color"]
-        return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=300)
+        return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=900)
 
     return run

@@ -132,7 +132,7 @@ def test_every_finding_has_its_answer_in_writing(checkov: Path, tmp_path: Path, 
     line = [checkov, "--directory", MODULES[cloud], "--framework", "terraform", "secrets", "--skip-download",
             "--output", "json"]  # fmt: skip
     ran = subprocess.run(
-        line, capture_output=True, text=True, timeout=300, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        line, capture_output=True, text=True, timeout=900, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     )
     told = json.loads(ran.stdout)
     reports = told if isinstance(told, list) else [told]

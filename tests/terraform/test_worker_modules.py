@@ -53,7 +53,7 @@ def test_terraform_uploads_what_wrangler_would(
         env={**os.environ, **QUIET, "HOME": str(tmp_path)},
         check=True,
         capture_output=True,
-        timeout=120,
+        timeout=600,
     )
     names = {path.relative_to(packed).as_posix() for path in packed.rglob("*") if path.is_file()} - {NOT_A_MODULE}
     assert len(names) > 300
