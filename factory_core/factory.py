@@ -22,6 +22,7 @@ from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_lar
 from .intake.signatures import REMEMBERED
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
 from .redaction import Redact, redacted
+from .runner.bounded_store import BoundedStore
 from .runner.catch_up import CatchUpStep
 from .runner.check_in import MEND_EVERY, claim_sweep, mend_slots, remember_sweep, wake_due
 from .runner.drive import Perform, Runner
@@ -67,7 +68,8 @@ class Factory:
         ticks: bool = False,
     ) -> None:
         self.redact = redact
-        self.config, self.store, self.runner, self.clock = config, store, runner, clock
+        self.config, self.runner, self.clock = config, runner, clock
+        self.store = BoundedStore(store, config, clock)
         self._webhooks, self._reader, self._wake, self._sources = webhooks, reader, wake, sources
         self._ticks = ticks
         self.heard: dict[str, Heard] = {}

@@ -141,6 +141,7 @@ class RunSeen(Event):
     """A run that has not ended, as its first heartbeat or a look at it shows it."""
 
     report: RunReport
+    overdue: str = ""  # why it is to be stopped, where it has had longer than it may
 
 
 class AgentFinished(Event):

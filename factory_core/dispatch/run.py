@@ -164,6 +164,7 @@ class Run(StoredModel):
     session: SessionId = ""  # the engine's own session id, to resume in
     told: tuple[str, ...] = ()  # marks of the words that it was told
     host: str = ""  # as in its report
+    stopped_because: str = ""  # why the factory itself has ordered its stop while its item goes on
 
 
 class RunReport(StoredModel):

@@ -22,6 +22,7 @@ from .effects import (
     ResumeEngine,
     SetItemState,
     StartAgent,
+    StopAgent,
     TakeSlot,
 )
 from .ending import block
@@ -78,7 +79,17 @@ def begin_or_wait(record: InFlightRecord, event: RunSeen, config: FactoryConfig)
     report = event.report
     if report.run_id != _awaited_run(record):
         return None
+    if event.overdue:
+        return _stop_overdue(record, event)
     return _resumed(record, report, _begin_or_wait(record, event, config), works=report.usage.turns > 0)
+
+
+def _stop_overdue(record: InFlightRecord, event: RunSeen) -> Transition:
+    """Its machine has not ended it in time, or a clock is wrong. Why it is stopped is kept, for its end to be said."""
+    run = record.run or _run_of(record, event.report, event.at)
+    noted = record.note(event.at, "factory", f"Stops the agent: {event.overdue}.")
+    kept = noted.but(run=run.model_copy(update={"stopped_because": event.overdue[:300]}))
+    return kept.stay(*kept.once(StopAgent(run_id=run.run_id)))
 
 
 def _begin_or_wait(record: InFlightRecord, event: RunSeen, config: FactoryConfig) -> Transition | None:
@@ -170,9 +181,10 @@ def _awaited_run(record: InFlightRecord) -> str:
 def _run_of(record: InFlightRecord, report: RunReport, at: datetime) -> Run:
     engine = record.route.engine if record.route else ""
     began, told = report.started_at or at, _told(record, report.run_id)
-    return Run(
-        run_id=report.run_id, engine=engine, started_at=began, session=report.session, told=told, host=report.host
-    )
+    same = record.run if record.run and record.run.run_id == report.run_id else None
+    known = same or Run(run_id=report.run_id, engine=engine, started_at=began)
+    seen = {"engine": engine, "started_at": began, "session": report.session, "told": told, "host": report.host}
+    return known.model_copy(update=seen)
 
 
 def _told(record: InFlightRecord, run_id: str) -> tuple[str, ...]:
@@ -321,12 +333,14 @@ def _capped(record: InFlightRecord, report: RunReport, at: datetime, config: Fac
 
 
 def _stopped(record: InFlightRecord, report: RunReport, at: datetime, config: FactoryConfig) -> Transition:
-    """By a person; but a run that never began was stopped by our own look at it, whose word may come later."""
+    """By the factory when it had run for too long, else where it ran: what a person orders moves the item first.
+    One that never began was stopped by our own look at it, whose word may come later."""
     if report.started_at is None:
         return _failed(record, report, at, config)
-    return block(
-        record, at, Block(reason="stopped", why="Somebody stopped the agent.", fix=comments.retry_fix(record)), config
-    )
+    because = record.run.stopped_because if record.run else ""
+    where_it_ran = f"where it ran, not by the factory: {report.why or 'no reason was given'}"
+    why = f"The agent was stopped {f'by the factory: {because}' if because else where_it_ran}."
+    return block(record, at, Block(reason="stopped", why=why, fix=comments.retry_fix(record)), config)
 
 
 _AFTER: dict[RunStatus, Callable[[InFlightRecord, RunReport, datetime, FactoryConfig], Transition]] = {

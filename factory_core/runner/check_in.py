@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
@@ -17,6 +18,7 @@ from ..dispatch.events import CheckedIn, RecheckRequested
 from ..dispatch.records import InFlightRecord, State
 from ..errors import Problem, VersionConflict
 from ..ports import Clock, StateStore
+from .bounded_store import BoundedStore
 from .drive import Runner
 from .slots import settled
 
@@ -27,7 +29,7 @@ PART = 50  # of those in line, who are looked at in one turn
 
 async def wake_due(
     runner: Runner,
-    store: StateStore,
+    store: BoundedStore,
     clock: Clock,
     wake: Callable[[InFlightRecord], None],
     limit: int,
@@ -36,19 +38,27 @@ async def wake_due(
     """Let every due item go on: a deadline that passed is an event, a due outbox is performed. How many there were.
 
     `ahead` looks that much further: a host that starts finds the leases of its dead predecessor in that window.
-    A record that cannot be read, or woken, keeps nobody else from being woken.
+    A record that cannot be read, or woken, keeps nobody else from being woken. Those that a wrong clock had put far
+    away are among them, as soon as anything has read them.
     """
-    due = await store.due(clock() + ahead, limit)
+    far = frozenset(store.take_far())
+    due = list(dict.fromkeys((*await store.due(clock() + ahead, limit), *far)))
     for item in due:
         try:
-            await _wake_one(runner, store, clock, wake, item)
+            await _wake_one(runner, store, clock, wake, item, stored_far=item in far)
         except Exception as error:
             _log_trouble(error, "check_in", item)
     return len(due)
 
 
 async def _wake_one(
-    runner: Runner, store: StateStore, clock: Clock, wake: Callable[[InFlightRecord], None], item: str
+    runner: Runner,
+    store: BoundedStore,
+    clock: Clock,
+    wake: Callable[[InFlightRecord], None],
+    item: str,
+    *,
+    stored_far: bool,
 ) -> None:
     record = await store.get_in_flight(item)
     moments = (record.deadline, record.refresh_at) if record else ()
@@ -60,6 +70,9 @@ async def _wake_one(
     claimed = await runner.claim(item)
     if claimed:
         wake(claimed)
+    elif stored_far and record:
+        with suppress(VersionConflict):  # who saved it first has read it as it is here
+            await store.put_in_flight(record.scheduled(clock()))
 
 
 async def mend_slots(runner: Runner, store: StateStore, config: FactoryConfig, clock: Clock) -> int:

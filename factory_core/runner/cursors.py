@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from datetime import datetime
 
+from ..dispatch.moments import SKEW
+
 Cursors = MutableMapping[str, str]
 
 
@@ -16,7 +18,8 @@ def begin(cursors: Cursors, name: str, now: datetime) -> tuple[str, datetime | N
     place, looked = cursors.get(name, ""), cursors.get(f"{name} looked")
     if not place:
         cursors[f"{name} begun"] = now.isoformat()
-    return place, datetime.fromisoformat(looked) if looked else None
+    last = datetime.fromisoformat(looked) if looked else None
+    return place, last if last and last <= now + SKEW else None  # a clock was ahead then: nobody knows when it was
 
 
 def is_walk(cursors: Cursors, name: str) -> bool:

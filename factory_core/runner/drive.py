@@ -26,6 +26,7 @@ from ..dispatch.transitions import decide
 from ..errors import ConnectionLost, OwnFault, Problem, Retryable, Terminal, VersionConflict
 from ..ports import Clock, StateStore
 from ..redaction import Redact, redacted
+from .bounded_store import BoundedStore
 from .connections import Connections
 from .finding import record_of
 from .gaps import Gaps
@@ -91,10 +92,11 @@ class Runner:
         is_gone: Callable[[str], bool] = lambda holder: False,
     ) -> None:
         self._redact = redact
-        self._store, self._perform, self._config, self._clock = store, perform, config, clock
+        self._store = BoundedStore(store, config, clock)
+        self._perform, self._config, self._clock = perform, config, clock
         self._holder, self._wake, self._is_gone = holder, wake, is_gone
-        self.gaps = Gaps(store, clock)
-        self.connections = Connections(store, config, clock, self.gaps)
+        self.gaps = Gaps(self._store, clock)
+        self.connections = Connections(self._store, config, clock, self.gaps)
         self._batch_turn = asyncio.Lock()  # the batch is one record: within a process we do not race for it
 
     async def accept(self, event: Event) -> Accepted:

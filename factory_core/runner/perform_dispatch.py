@@ -23,7 +23,7 @@ from ..dispatch.run import ENDED, HeldChanges, PublishRules, Run, RunOrder, RunR
 from ..dispatch.run_checks import checks_of
 from ..dispatch.triage import Verdict, not_eligible, triage
 from ..dispatch.weakened_tests import weakened_tests
-from ..errors import EngineUnavailable, Problem, Terminal
+from ..errors import EngineUnavailable, Problem, Retryable, Terminal
 from ..ports import (
     ClarificationChannel,
     Clock,
@@ -36,10 +36,12 @@ from ..ports import (
     WorkItemProvider,
 )
 from ..work_item import WorkItem
+from .bounded_store import BoundedStore
 from .drive import Finish, Outcome
 from .outcomes import about, ended, routed
 from .slots import OVERDUE, Slots
 
+SILENT_LOOKS = 3  # a minute apart, before a run that is not heard any more is stopped: a clock may have been wrong
 MOST_TURNS = 12  # of a model that is asked about a ticket
 
 
@@ -69,10 +71,11 @@ class Performer:
         triager: Triager,
         template: TaskTemplate,
     ) -> None:
-        self._config, self._store, self._clock = config, store, clock
+        self._config, self._clock = config, clock
+        self._store = BoundedStore(store, config, clock)
         self._tracker, self._channel, self._target, self._fleet = tracker, channel, target, fleet
         self._triager, self._template = triager, template
-        self._slots = Slots(config, store, clock, fleet)
+        self._slots = Slots(config, self._store, clock, fleet)
         self._how: dict[type[Any], Any] = {
             effects.AcknowledgeSession: self._post_activity,
             effects.PostActivity: self._post_activity,
@@ -385,9 +388,14 @@ class Performer:
             await self._fleet.stop(effect.run_id)
             report = _lost(record, effect.run_id, "it was accepted and never started", now)
         elif report.status not in ENDED:
-            if _since(record, report, now) > self._config.agents.max_duration + OVERDUE:
-                await self._fleet.stop(effect.run_id)
-            return self._seen(record, planned, report)
+            had = _since(record, report, now)
+            if had <= self._config.agents.max_duration + OVERDUE:
+                return self._seen(record, planned, report)
+            if planned.attempts < SILENT_LOOKS and report.alive_at and now - report.alive_at > OVERDUE:
+                why = f"its last heartbeat is {comments.duration(now - report.alive_at)} old by this clock"
+                raise Retryable(f"The run {effect.run_id}", why=why, fix="factory status", after=60)
+            long = f"by this machine's clock it has run for {comments.duration(had)}, longer than a run may"
+            return Outcome(events.RunSeen(**self._about(record, planned), report=report, overdue=long))
         return Outcome(ended(report, now))
 
     def _seen(self, record: InFlightRecord, planned: Planned, report: RunReport) -> Outcome:

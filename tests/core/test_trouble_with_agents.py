@@ -139,13 +139,72 @@ def test_an_agent_is_not_stopped_for_the_time_that_its_machine_slept() -> None:
 
 
 def test_an_agent_that_overruns_its_own_cap_is_stopped_from_here() -> None:
-    """Its supervisor should have: a heartbeat is no progress, and nothing runs for ever."""
+    """Its supervisor should have: a heartbeat is no progress, and nothing runs for ever. The ticket says who stopped
+    it, and why."""
 
     async def story() -> None:
         world = World(agents={"maxDuration": "1h"})
         await world.add(ticket())
-        for _ in range(9):
+        for _ in range(12):
             await world.later(timedelta(minutes=10))
         assert world.fleet.live == []
+        block = (await world.record()).block
+        assert block and block.why.startswith(
+            "The agent was stopped by the factory: by this machine's clock it has run"
+        )
+
+    run(story())
+
+
+def test_a_clock_that_jumps_ahead_stops_no_agent() -> None:
+    """Its last heartbeat seems weeks old. The next one shows that it lives, and that the clock was wrong."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        (run_id,) = world.fleet.live
+
+        def heartbeat() -> None:
+            beat = {"status": RunStatus.RUNNING, "alive_at": world.now, "awake_for": timedelta(minutes=5)}
+            world.fleet.reports[run_id] = world.fleet.reports[run_id].model_copy(update=beat)
+
+        heartbeat()
+        await world.later(timedelta(days=40))
+        assert world.fleet.live == [run_id]
+        heartbeat()
+        await world.later(timedelta(minutes=2))
+        assert world.fleet.live == [run_id]
+
+    run(story())
+
+
+def test_a_supervisor_that_stays_silent_is_stopped() -> None:
+    """Looks a minute apart find no newer heartbeat: its run is ended."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        (run_id,) = world.fleet.live
+        beat = {"status": RunStatus.RUNNING, "alive_at": world.now, "awake_for": timedelta(minutes=5)}
+        world.fleet.reports[run_id] = world.fleet.reports[run_id].model_copy(update=beat)
+        await world.later(timedelta(hours=4))
+        for _ in range(6):
+            await world.later(timedelta(minutes=2))
+        assert world.fleet.live == []
+
+    run(story())
+
+
+def test_a_run_that_was_stopped_where_it_ran_is_said_so() -> None:
+    """Nobody is named who did not do it."""
+
+    async def story() -> None:
+        world = World()
+        await world.add(ticket())
+        await world.agent_ends(RunStatus.STOPPED, started_at=world.now, why="its task was stopped in the console")
+        block = (await world.record()).block
+        assert block and block.why == (
+            "The agent was stopped where it ran, not by the factory: its task was stopped in the console."
+        )
 
     run(story())

@@ -12,7 +12,18 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from adapters.record_sql import Model, decode, encode
-from factory_core.dispatch.batch import Batch, Circuit, LostConnection, QueueEntry, Slot, SweepReport, SweepState
+from factory_core.dispatch.batch import (
+    Batch,
+    CatchUp,
+    Circuit,
+    DeliveryGap,
+    Lap,
+    LostConnection,
+    QueueEntry,
+    Slot,
+    SweepReport,
+    SweepState,
+)
 from factory_core.dispatch.effects import PostComment, StartAgent
 from factory_core.dispatch.events import Reply
 from factory_core.dispatch.queued_run import QueuedRun, RunState, Worker
@@ -54,6 +65,7 @@ SAMPLES: tuple[StoredModel, ...] = (
         slots={"ACME-1": Slot(repository="acme/shop", state="running", since=NOW)},
         queue=(QueueEntry(work_item_id="ACME-2", repository="acme/shop", since=NOW, asks=Grant(usd=Decimal(1))),),
         sweep=SweepState(at=NOW, cursors={"ready": "x"}, report=SweepReport(started=1)),
+        catch_up=CatchUp(gap=DeliveryGap(until=NOW, cause="a start"), began=NOW, paid_until=NOW, laps={"x": Lap()}),
         lost={"slack": LostConnection(since=NOW, seen_at=NOW, why="revoked")},
         circuits={"console": Circuit(engine="console", why="away", fix="factory doctor", since=NOW, retry_at=NOW)},
         routes={"shop": RememberedRoute(repository="acme/shop", key="ACME-1", at=NOW)},

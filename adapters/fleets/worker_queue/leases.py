@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from factory_core.config import Workers
 from factory_core.dispatch import queued_run as steps
+from factory_core.dispatch.moments import bounded_run
 from factory_core.dispatch.queued_run import QueuedRun, RunState, Worker
 from factory_core.dispatch.run import RunReport, RunStatus
 from factory_core.errors import Problem, Terminal, VersionConflict
@@ -128,7 +129,7 @@ class Leases:
     async def change(self, run_id: str, step: Callable[[QueuedRun], QueuedRun]) -> QueuedRun | None:
         """Apply the step to the newest version, however often somebody else saves first."""
         while (run := await self.queue.get_run(run_id)) is not None:
-            changed = step(run)
+            changed = step(bounded_run(run, self.clock(), self.rules))
             if changed == run:
                 return run
             try:
