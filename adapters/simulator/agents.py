@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ from factory_core.protected_paths import change_mark, protecting
 from factory_core.work_item import ItemState
 
 from .code_host import PROTECTED, SimulatedTarget
-from .schedule import HOUR, Fault, RunPlan
+from .schedule import HOUR, Fault, OpinionPlan, RunPlan
 from .vendors import OVERLAP
-from .world import BROKEN, HIDDEN, HOME, OF_TENANT, OURS, Truth, World
+from .world import BROKEN, HIDDEN, HOME, OF_TENANT, OURS, UNSURE, Truth, World
 
 ENDS: dict[RunPlan, tuple[float, RunStatus]] = {
     "succeeds": (600, RunStatus.SUCCEEDED),
@@ -36,6 +37,18 @@ ENDS: dict[RunPlan, tuple[float, RunStatus]] = {
     "protected": (600, RunStatus.SUCCEEDED),
 }
 COSTS = Decimal(3)  # dollars a run, or all that it may cost where that is less, or where its plan is to be capped
+OPINIONS: dict[OpinionPlan, tuple[float, RunStatus]] = {
+    "starts": (40, RunStatus.NO_CHANGE),
+    "lies": (40, RunStatus.NO_CHANGE),
+    "asks": (40, RunStatus.NO_CHANGE),
+    "person": (40, RunStatus.NO_CHANGE),
+    "garbles": (40, RunStatus.NO_CHANGE),
+    "fails": (20, RunStatus.FAILED),
+    "limited": (20, RunStatus.LIMITED),
+    "slow": (HOUR, RunStatus.NO_CHANGE),
+    "dies": (100, RunStatus.LOST),
+}
+ANSWER_COSTS = Decimal("0.1")
 NOT_BEGUN: dict[RunPlan, RunStatus] = {"never-starts": RunStatus.STARTING, "untaken": RunStatus.WAITING}
 UNTAKEN = 9 * HOUR  # seconds until a worker takes it: longer than any call is away
 
@@ -88,6 +101,7 @@ class SimulatedFleet:
         self.runs: dict[str, SimulatedRun] = {}
         self.day_began = 0.0  # when the factory began to count a new day
         self.late_by = 0.0  # seconds that the call under way was held up between its caller and us
+        self.questions: dict[str, SimulatedRun] = {}  # in which a model answers
         self._pushed: dict[str, str] = {}
         self._stopped: set[str] = set()  # before they began
         self._thrown_away: set[str] = set()
@@ -98,6 +112,13 @@ class SimulatedFleet:
     def live(self) -> list[SimulatedRun]:
         return [run for run in self.runs.values() if run.live]
 
+    def asking(self) -> list[SimulatedRun]:
+        return [run for run in self.questions.values() if run.live]
+
+    def paid(self) -> list[SimulatedRun]:
+        """All that cost money."""
+        return [*self.runs.values(), *self.questions.values()]
+
     async def start(self, order: RunOrder) -> RunReport:
         if order.run_id in self._stopped:
             return RunReport(
@@ -106,20 +127,27 @@ class SimulatedFleet:
                 status=RunStatus.STOPPED,
                 ended_at=self._world.clock(),
             )
+        if order.answer_schema:
+            if order.run_id not in self.questions:
+                self._ask(order)
+            return self.questions[order.run_id].report
         if order.run_id not in self.runs:
             self._begin(order)
         return self.runs[order.run_id].report
 
     async def look(self, run_id: str) -> RunReport | None:
-        return self.runs[run_id].report if run_id in self.runs else None
+        run = self.runs.get(run_id) or self.questions.get(run_id)
+        return run.report if run else None
 
     async def tail(self, run_id: str, lines: int = 20) -> tuple[str, ...]:
         return ()
 
     async def stop(self, run_id: str) -> None:
-        run = self.runs.get(run_id)
+        run = self.runs.get(run_id) or self.questions.get(run_id)
         if run is None:
             self._stopped.add(run_id)  # its start may be under way
+        elif run_id in self.questions:
+            self._answered(run, RunStatus.STOPPED, "", heard=True)
         elif run.live:
             self._end(run, RunStatus.STOPPED, heard=True)
 
@@ -138,7 +166,7 @@ class SimulatedFleet:
 
     async def forget(self, work_item_id: str) -> None:
         """Throw away what its runs left behind."""
-        mine = {run.order.run_id: run for run in self.runs.values() if run.order.work_item_id == work_item_id}
+        mine = {run.order.run_id: run for run in self.paid() if run.order.work_item_id == work_item_id}
         if any(run.live for run in mine.values()):
             raise Retryable(f"{work_item_id} cannot be thrown away", why=f"{BROKEN}, a run lives", fix="factory status")
         self._thrown_away |= set(mine)
@@ -230,16 +258,15 @@ class SimulatedFleet:
         if strange or f"of tenant-{1 - world.tenant}" in order.task:
             world.broken("tenants", f"the agent of {item} was told of another tenant's matters: {strange}")
         self._count(order)
-        kept = self._kept_by_people(world.truths[item])
-        if kept:
-            world.broken("starts-only-what-is-ours", f"an agent began for {item}, which {kept}")
+        self._check_owner(order, "an agent began")
+        self._check_grounds(order)
 
     def _count(self, order: RunOrder) -> None:
         """What is spent, and may be by those who run now."""
         world, limits, now = self._world, self._config.budget, self._world.now()
-        mine = [run for run in self.runs.values() if run.order.work_item_id == order.work_item_id]
-        live = [run for run in self.runs.values() if run.live]
-        over = [run for run in self.runs.values() if not run.live and run.ended > self.day_began]
+        mine = [run for run in self.paid() if run.order.work_item_id == order.work_item_id]
+        live = [run for run in self.paid() if run.live]
+        over = [run for run in self.paid() if not run.live and run.ended > self.day_began]
         item = sum((_may_cost(run) for run in mine), Decimal(0))
         today = sum((_may_cost(run) for run in (*live, *over)), Decimal(0))
         if item > Decimal(str(limits.item)):
@@ -249,6 +276,55 @@ class SimulatedFleet:
         soon = sum(run.begun > now - HOUR and not run.struck for run in self.runs.values())
         if soon > 2 * limits.starts_per_hour * self._config.agents.max_attempts:  # of two hours, with all their tries
             world.broken("starts-are-bounded", f"{soon} runs began within an hour")
+
+    def _check_owner(self, order: RunOrder, what: str) -> None:
+        item = order.work_item_id
+        if kept := self._kept_by_people(self._world.truths[item]):
+            self._world.broken("starts-only-what-is-ours", f"{what} for {item}, which {kept}")
+
+    def _check_grounds(self, order: RunOrder) -> None:
+        """By whose word an agent begins with what the rules are unsure of."""
+        item = order.work_item_id
+        truth = self._world.truths[item]
+        quoted = any(run.report.words == _answer("starts") for run in self.questions.values() if _is_of(run, item))
+        if truth.plan.kind == "unsure" and not (truth.told or quoted):
+            self._world.broken("unsure-starts-by-a-quotation", f"{order.run_id} begins, and nobody said what is to be")
+
+    def _ask(self, order: RunOrder) -> None:
+        """A model begins to read the ticket."""
+        world, item, now = self._world, order.work_item_id, self._world.now()
+        mine = [run for run in self.questions.values() if _is_of(run, item)]
+        plans = world.truths[item].plan.opinions
+        plan = plans[len(mine)] if len(mine) < len(plans) else "asks"
+        report = RunReport(run_id=order.run_id, work_item_id=item, status=RunStatus.RUNNING, started_at=world.clock())
+        run = self.questions[order.run_id] = SimulatedRun(order, "succeeds", report, now)
+        world.tell(item, f"a model is asked in {order.run_id}; it {plan}")
+        today = [run for run in self.questions.values() if run.begun >= self.day_began]
+        if any(one.order.task == order.task for one in mine) and world.truths[item].reopened == 0:
+            world.broken("asked-once-about-a-text", f"{order.run_id} asks what was asked before")
+        if len(today) > self._config.triage.max_per_day:
+            world.broken("asked-once-about-a-text", f"{len(today)} questions on one day")
+        if any(_is_of(one, item) for one in self.live()) or any(one.live for one in mine):
+            world.broken("one-live-run", f"a model is asked about {item} while a run of it lives")
+        if len(self.asking()) > self._config.capacity.agents:
+            world.broken("capacity", f"{len(self.asking())} models are asked at once")
+        self._count(order)
+        self._check_owner(order, "a model was asked")
+        if plan in OPINIONS:
+            after, status = OPINIONS[plan]
+            world.later(after, lambda: self._answered(run, status, _answer(plan), heard=plan != "dies"))
+
+    def _answered(self, run: SimulatedRun, status: RunStatus, words: str, *, heard: bool) -> None:
+        if not run.live:
+            return
+        world, item = self._world, run.order.work_item_id
+        run.ended = world.now()
+        usage = Usage(turns=2, usd=min(ANSWER_COSTS, run.order.max_usd))
+        ended = {"status": status, "ended_at": world.clock(), "words": words, "usage": usage, "why": f"it is {status}"}
+        run.report = run.report.model_copy(update=ended)
+        world.tell(item, f"the model of {run.order.run_id} ended: {status} {words[:60]}")
+        if heard:
+            self._report(world.tenant, run.report)
 
     def _kept_by_people(self, truth: Truth) -> str:
         """Why nobody may begin with it, if a person said so early enough to be seen."""
@@ -287,6 +363,20 @@ class SimulatedFleet:
         if run.plan == "twice" and not run.struck:
             again = run.report.model_copy(update={"status": RunStatus.FAILED, "why": "it says something else now"})
             world.later(120, lambda: self._report(world.tenant, again))
+
+
+def _is_of(run: SimulatedRun, item: str) -> bool:
+    return run.order.work_item_id == item
+
+
+def _answer(plan: OpinionPlan) -> str:
+    """The last words of a model."""
+    if plan == "garbles":
+        return '{"verdict": "start", "evidence": [{"quote": 7}], "repository": "acme/api"}'
+    says = {"asks": "ask", "person": "person"}.get(plan, "start")
+    quote = "It should be rounded to two digits." if plan == "lies" else UNSURE
+    question = "Is the tax missing in it?" if plan == "asks" else ""
+    return json.dumps({"verdict": says, "question": question, "evidence": [{"quote": quote, "path": ""}]})
 
 
 def _held(run: SimulatedRun) -> HeldChanges | None:

@@ -25,7 +25,7 @@ REVIEW_WAITS = "The pull request has waited"
 KEPT = {State.FAILED: timedelta(days=30)}
 LOOKS = {
     State.QUEUED: timedelta(hours=1), State.DISPATCHING: timedelta(minutes=10), State.RUNNING: timedelta(minutes=10),
-    State.IN_REVIEW: timedelta(minutes=1), State.MERGING: timedelta(minutes=30),
+    State.IN_REVIEW: timedelta(minutes=1), State.MERGING: timedelta(minutes=30), State.TRIAGING: timedelta(minutes=10),
 }  # fmt: skip
 """What no key of the configuration says, stated anew, as a promise."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from random import Random
+from typing import get_args
 
 from .schedule import (
     DAY,
@@ -16,6 +17,7 @@ from .schedule import (
     Fault,
     FaultKind,
     Kind,
+    OpinionPlan,
     Refused,
     Rules,
     RunPlan,
@@ -67,7 +69,22 @@ def draw(seed: int, store: str = "memory") -> Schedule:
     talked = _talking(checked, Random(f"talk {seed}"))  # noqa: S311
     interrupted = _interrupted(talked, Random(f"engine {seed}"))  # noqa: S311
     protecting = _protecting(interrupted, Random(f"protected {seed}"))  # noqa: S311
-    return _thrifty(protecting, Random(f"budget {seed}"))  # noqa: S311
+    thrifty = _thrifty(protecting, Random(f"budget {seed}"))  # noqa: S311
+    return _consulting(thrifty, Random(f"model {seed}"))  # noqa: S311
+
+
+def _consulting(drawn: Schedule, chance: Random) -> Schedule:
+    """With a model that is asked about some tickets, now and then, and says whatever it says."""
+    if chance.random() >= 0.2:
+        return drawn
+    plans: tuple[OpinionPlan, ...] = get_args(OpinionPlan)
+    tickets = list(drawn.tickets)
+    for n, ticket in enumerate(tickets):
+        if ticket.kind in ("clear", "vague") and chance.random() < 0.5:
+            opinions = tuple(chance.choice(plans) for _ in range(chance.choice((1, 1, 2, 3))))
+            tickets[n] = ticket.model_copy(update={"kind": "unsure", "opinions": opinions})
+    rules = drawn.rules.model_copy(update={"model": True, "opinions": chance.choice((1, 3, 50, 50))})
+    return drawn.model_copy(update={"tickets": tuple(tickets), "rules": rules})
 
 
 def _thrifty(drawn: Schedule, chance: Random) -> Schedule:

@@ -159,7 +159,7 @@ class FaultyPort:
     def _must_be_told(self, order: RunOrder) -> None:
         """Whatever people had said when the start was decided stands in the agent's task."""
         simulation = self._process.simulation
-        unsaid = simulation.ledgers[self._tenant].words.unsaid(order)
+        unsaid = [] if order.answer_schema else simulation.ledgers[self._tenant].words.unsaid(order)
         if unsaid:
             simulation.broken("words-reach-the-agent", f"{order.run_id} of {order.work_item_id} never hears {unsaid}")
 

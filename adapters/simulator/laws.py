@@ -27,6 +27,8 @@ OUTSIDE_LAWS: Mapping[str, str] = {
     "line-keeps-its-order": "Of those in line who have room, the first by priority, and then by age, is served first.",
     "people-win": "The factory never moves a ticket that a person has put out of its columns.",
     "starts-only-what-is-ours": "No agent is started for what a person took back, refused, or keeps for people.",
+    "unsure-starts-by-a-quotation": "What the rules are unsure of starts by a person's word, or by a true quotation.",
+    "asked-once-about-a-text": "A model is asked about each text of a ticket once, and no oftener in a day than may.",
     "runs-where-it-belongs": "An agent works in the repository that the rules name, or else a person did when asked.",
     "one-pull-request": "An item has at most one open pull request for each time a person made it ready.",
     "merges-green-heads": "Only a head whose checks passed is merged.",

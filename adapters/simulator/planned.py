@@ -25,6 +25,7 @@ def planned_end(plan: Ticket, config: FactoryConfig) -> End:
         "vague": left.ask,
         "empty": left.ask_in_vain,
         "unroutable": left.ask_where,
+        "unsure": left.ask_model if config.triage.model != "off" else left.ask,
     }
     end = asks[plan.kind]() if plan.kind in asks else None
     while end is None:
@@ -38,6 +39,7 @@ class _Left:
     def __init__(self, plan: Ticket, config: FactoryConfig) -> None:
         self._rules, self._most_questions = config.agents, config.clarification.max_rounds
         self._answers, self._asked = list(plan.answers), 0
+        self._opinions = list(plan.opinions)
         self._runs, self._tries = list(plan.runs), 0
         self._rounds = {True: 0, False: 0}  # conflicts with the base have rounds of their own
         self._flags = config.agents.exhausted == "publish-flagged"
@@ -67,6 +69,13 @@ class _Left:
             if enough or answer.useful or answer.twice:
                 return None
         return State.BLOCKED, "still-unclear"
+
+    def ask_model(self) -> End | None:
+        """A model is asked before people are."""
+        opinion = self._opinions.pop(0) if self._opinions else "asks"
+        if opinion == "person":
+            return State.BLOCKED, "ineligible"
+        return None if opinion == "starts" else self.ask()
 
     def ask_in_vain(self) -> End:
         """What nobody wrote into the ticket, no answer adds."""

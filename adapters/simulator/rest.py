@@ -14,7 +14,7 @@ from .agents import OUT
 from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
 from .hopeless import explained, is_hopeless
 from .planned import FAILING, planned_end
-from .schedule import DAY, FINAL, RunPlan
+from .schedule import DAY, FINAL, RunPlan, Ticket
 from .world import OURS, Truth
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def nothing_is_held(simulation: Simulation, tenant: int) -> Iterator[str]:
 
 def no_agent_is_left(simulation: Simulation, tenant: int) -> Iterator[str]:
     """No agent works for an item that has no use for it."""
-    for run in simulation.outside[tenant].fleet.live():
+    fleet = simulation.outside[tenant].fleet
+    for run in (*fleet.live(), *fleet.asking()):
         yield f"agent {run.order.run_id} of {run.order.work_item_id} is still at work"
 
 
@@ -85,7 +86,7 @@ def money_is_counted(simulation: Simulation, tenant: int) -> Iterator[str]:
     if ledger.batch.spending.accounts:
         yield f"{list(ledger.batch.spending.accounts)} have money reserved"
     for key, record in ledger.records.items():
-        cost = sum(run.report.usage.usd for run in outside.fleet.runs.values() if run.order.work_item_id == key)
+        cost = sum(run.report.usage.usd for run in outside.fleet.paid() if run.order.work_item_id == key)
         counted = record.spent.usd + record.spending.reserved
         if counted < cost and record.work_item_id == key:
             yield f"{key} has cost ${cost}, and ${counted} are counted"
@@ -98,6 +99,8 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, truth in outside.world.truths.items():
         if truth.plan.acts or truth.plan.again or truth.lied:
+            continue
+        if truth.plan.kind == "unsure" and not _is_foreseen(truth.plan, simulation):
             continue
         if "late" in truth.plan.runs and any(fault.kind == "away" for fault in simulation.schedule.faults):
             continue  # nobody could stop it in time, and it succeeded after all
@@ -119,6 +122,14 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
             continue  # words that come after the start cost a follow-up of their own
         if (found or state, why) != (state, reason) or (found is None and state is State.BLOCKED):
             yield f"{key} was to end {state} {reason}, and is {found} {why}"
+
+
+def _is_foreseen(plan: Ticket, simulation: Simulation) -> bool:
+    """Is the model asked when it is planned, and not once more after words that say nothing?"""
+    rules = simulation.schedule.rules
+    if not rules.model:
+        return True
+    return not simulation.schedule.faults and rules.opinions == 50 and all(one.useful for one in plan.answers)
 
 
 def told_where_people_look(simulation: Simulation, tenant: int) -> Iterator[str]:
@@ -289,7 +300,7 @@ def _wrong(
 def _needs_a_person(reason: str, truth: Truth, plans: set[RunPlan], acts: set[str]) -> bool:
     """Did something happen that this block names?"""
     causes: dict[str, bool] = {
-        "ineligible": truth.plan.kind == "ineligible" or "forbid" in acts,
+        "ineligible": truth.plan.kind == "ineligible" or "forbid" in acts or "person" in truth.plan.opinions,
         "still-unclear": truth.questions >= 3,
         "held": truth.plan.kind == "held",
         "withdrawn": any(

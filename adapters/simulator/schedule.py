@@ -14,8 +14,12 @@ from factory_core.work_item import Frozen
 
 HOUR, DAY = 3_600.0, 86_400.0
 
-Kind = Literal["clear", "vague", "unroutable", "ineligible", "held", "empty"]
-"""held: its description hides an order. empty: it has nothing but a title, so that no answer alone clears it."""
+Kind = Literal["clear", "vague", "unroutable", "ineligible", "held", "empty", "unsure"]
+"""held: its description hides an order. empty: it has nothing but a title, so that no answer alone clears it. unsure:
+it says where and not what, so that a model may be asked."""
+OpinionPlan = Literal["starts", "lies", "asks", "person", "garbles", "fails", "limited", "silent", "slow", "dies"]
+"""What a model that is asked about a ticket says. starts: by a quotation; lies: by one that is not in the ticket.
+silent: nothing, until it is stopped. slow: `start`, when nobody waits for that any more. dies: nobody is told."""
 Before = Literal["", "shrug", "promise", "refusal"]
 RunPlan = Literal[
     "succeeds", "slow", "twice", "fails", "asks", "no-change", "limited", "capped", "never-starts", "dies", "late",
@@ -84,6 +88,7 @@ class Ticket(Frozen):
     answers: tuple[Answer, ...] = ()
     red: int = 0  # heads whose check fails
     clashes: int = 0  # heads of the factory's that conflict with the base, before those whose check fails
+    opinions: tuple[OpinionPlan, ...] = ()  # of a model, each time it is asked; beyond them it asks
     requested: int = 0  # green heads for which a reviewer asks for changes
     acts: tuple[Act, ...] = ()
     ignored: bool = False  # nobody ever reviews its pull request
@@ -137,6 +142,8 @@ class Rules(Frozen):
     daily: float = 1_000_000.0  # that all may in a day
     runs: int = 1_000  # that one ticket may have in a day
     starts: int = 10_000  # of all in an hour
+    model: bool = False  # is one asked where the rules are unsure?
+    opinions: int = 50  # of it in a day
     invocation: float = 0.0  # so long may a performance take before the host ends it; 0: for ever
 
     @property
@@ -200,4 +207,6 @@ class Schedule(Frozen):
             },
             "sweep": {"every": rules.sweeps, "calls": rules.calls},
         }
+        if rules.model:
+            document["triage"] = {"model": "claude", "maxPerDay": rules.opinions}
         return FactoryConfig.model_validate(document)

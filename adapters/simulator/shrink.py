@@ -59,7 +59,7 @@ def _smaller(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _simpler(ticket: Ticket) -> Iterator[Ticket]:
-    for name in ("acts", "runs", "answers"):
+    for name in ("acts", "runs", "answers", "opinions"):
         listed = getattr(ticket, name)
         for n in range(len(listed)):
             yield ticket.model_copy(update={name: _without(listed, n)})

@@ -120,7 +120,7 @@ def waits_with_a_deadline(write: Saved) -> str:
         return "effects are planned and nobody will wake"
     if after.state in WAITS and after.deadline is None:
         return f"it is {after.state} without a deadline"
-    if after.state is State.TRIAGING and not after.outbox:
+    if after.state is State.TRIAGING and not after.outbox and not (after.consultation and after.deadline):
         return "it is being triaged, and no triage is planned"
     if after.state is State.BLOCKED and after.block is None:
         return "it is blocked without a reason"

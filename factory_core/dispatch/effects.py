@@ -448,5 +448,5 @@ class Planned(StoredModel):
 
     @property
     def run_id(self) -> str:
-        """The run that a StartAgent under this key starts; safe as a file name."""
-        return self.key.replace(":", ".")
+        """The run that a StartAgent under this key starts, or that an AskModel names; safe as a file name."""
+        return self.effect.run_id if isinstance(self.effect, AskModel) else self.key.replace(":", ".")

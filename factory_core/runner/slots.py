@@ -20,6 +20,7 @@ from ..run_queue import WorkerFleet
 from .drive import Finish, Notice, Outcome
 from .outcomes import about, routed
 
+NO_ROOM = "as many tickets are asked about as agents may work"
 ROOM_EVERY = 15.0  # seconds
 OVERDUE = timedelta(minutes=15)  # beyond its own cap, a run is stopped from here
 
@@ -62,8 +63,7 @@ class Slots:
             if reason or cap is None:
                 return Outcome(events.OpinionDenied(**known, digest=effect.digest, reason=reason))
             if batch.spending.asking >= self._config.capacity.agents:
-                why = f"{batch.spending.asking} tickets are being asked about"
-                raise Retryable("No model is asked yet", why=why, fix="factory status", after=ROOM_EVERY)
+                raise Retryable("No model is asked yet", why=NO_ROOM, fix="factory status", after=ROOM_EVERY)
             spending = batch.spending.granted_opinion(item, asks, cap, now)
             granted = events.OpinionGranted(**known, digest=effect.digest, usd=cap)
             return Outcome(granted, batch=batch.model_copy(update={"spending": spending}))

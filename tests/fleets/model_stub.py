@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 SHELL = "echo hi > made.txt"
+ANSWERS = "StructuredOutput"
+"""The tool by which Claude Code takes an answer of a schema."""
 
 
 class ModelStub(ThreadingHTTPServer):
@@ -76,6 +78,10 @@ def _message(request: dict[str, Any], command: str, words: str) -> list[dict[str
         block, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": words}
     else:
         block = {"type": "tool_use", "id": f"toolu_{len(request['messages'])}", "name": "Bash", "input": {}}
+    if answered and any(tool.get("name") == ANSWERS for tool in request.get("tools") or ()):
+        block = {"type": "tool_use", "id": f"toolu_{len(request['messages'])}", "name": ANSWERS, "input": {}}
+        delta = {"type": "input_json_delta", "partial_json": words}
+    elif block["type"] == "tool_use":
         delta = {
             "type": "input_json_delta",
             "partial_json": json.dumps({"command": command, "description": "make file"}),

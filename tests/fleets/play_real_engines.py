@@ -22,6 +22,7 @@ from model_stub import ModelStub
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.codex import Codex
 from adapters.fleets.local_engines.engine import Engine
+from factory_core.dispatch.model_verdict import ANSWER_SCHEMA
 from factory_core.dispatch.run import RunReport
 
 BIN = Path(__file__).with_name("real_engines") / "node_modules/.bin"
@@ -61,7 +62,7 @@ def engine(name: str, url: str, folder: Path) -> Engine:
 
 
 async def play(name: str, folder: Path) -> Mapping[str, Any]:
-    """Six runs of one item, one after the other."""
+    """Seven runs, one after the other; all but the one that answers are of one item."""
     stub, bare, found = ModelStub(), code_host(folder), dict[str, Any]()
     home, engines = folder / "home", {name: engine(name, stub.url, folder)}
     made, reports = fleet(home, engines=engines, idle_after=timedelta(minutes=2))  # a first start may be slow
@@ -85,6 +86,10 @@ async def play(name: str, folder: Path) -> Mapping[str, Any]:
     found["files"] = git(folder / "home/trees/ACME-142", "show", "--name-only", "--format=", "HEAD").split()
     stub.words = "QUESTION: Which colour?"
     await run("asked in the same session", previous_run=first.run_id, resume=first.session)
+    stub.words = json.dumps({"verdict": "ask", "question": "Which?", "evidence": [{"quote": "q", "path": "README.md"}]})
+    await run("answers", answer_schema=ANSWER_SCHEMA, work_item_id="ACME-143")
+    found["refused"] = stub.asked[-1:]
+    found["pushed"] = git(bare, "for-each-ref", "--format=%(refname)").split()
     stub.mood = "limited"
     await run("limited")
     stub.limit = 6 * 24

@@ -23,7 +23,7 @@ PACKAGES = {"claude": "@anthropic-ai/claude-code", "codex": "@openai/codex"}
 
 @pytest.fixture(scope="module", params=sorted(PACKAGES))
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
-    """What one engine's six runs came to; skipped by name where the engine or the private network is missing."""
+    """What one engine's runs came to; skipped by name where the engine or the private network is missing."""
     package = PACKAGES[request.param]
     if not (HERE / "real_engines/node_modules" / package).is_dir():
         pytest.skip(f"npm package {package}")
@@ -58,6 +58,16 @@ def test_a_real_engine_goes_on_in_its_session_and_is_counted_once(played: tuple[
     first, second = found["work"], found["asked in the same session"]
     assert (second["status"], second["words"]) == ("asked", "Which colour?")
     assert (second["session"], second["usage"]) == (first["session"], first["usage"])
+
+
+def test_a_real_engine_answers_by_a_schema_and_writes_nothing(played: tuple[str, dict[str, Any]]) -> None:
+    """Its command to write a file fails, its last words are the answer, and nothing is pushed."""
+    _, found = played
+    answers = found["answers"]
+    assert (answers["status"], json.loads(answers["words"])["verdict"]) == ("no-change", "ask")
+    assert answers["found"] == ["README.md"]
+    assert found["pushed"] == ["refs/heads/main"]
+    assert any(refusal in body for body in found["refused"] for refusal in ("No such tool", "Read-only file system"))
 
 
 def test_a_real_engines_limit_is_told(played: tuple[str, dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ from .mutations_of_border import MUTATIONS_OF_BORDER
 from .mutations_of_budgets import MUTATIONS_OF_BUDGETS
 from .mutations_of_faults import MUTATIONS_OF_FAULTS
 from .mutations_of_identity import MUTATIONS_OF_IDENTITY
+from .mutations_of_opinions import MUTATIONS_OF_OPINIONS
 from .mutations_of_rest import MUTATIONS_OF_REST
 
 __all__ = ["MUTATIONS", "Mutation", "mutated"]
@@ -290,4 +291,5 @@ MUTATIONS = (
     *MUTATIONS_OF_FAULTS,
     *MUTATIONS_OF_BORDER,
     *MUTATIONS_OF_BUDGETS,
+    *MUTATIONS_OF_OPINIONS,
 )  # fmt: skip
