@@ -99,7 +99,7 @@ async def _running(place: Place) -> list[Finding]:
         for line in loop_lines(health.loops)
         if line.status == "ok"
     ]
-    return found or [Finding(section, "ok", "health", f"{len(health.loops)} loops go round")]
+    return found or [Finding(section, "ok", "health", f"every loop goes round: {', '.join(health.loops)}")]
 
 
 async def _git() -> Finding:

@@ -25,6 +25,8 @@ def redacted(text: str, environment: Mapping[str, str]) -> str:
 
 MOST_FAULTS = 20
 """Files that are kept; a fault that repeats has one."""
+MOST_FAULT_TEXT = 256_000
+"""Characters of one: the end, where the fault is named."""
 
 
 def keep(text: str, environment: Mapping[str, str]) -> str:
@@ -32,7 +34,7 @@ def keep(text: str, environment: Mapping[str, str]) -> str:
 
     The same text again gives the same file, and of many the newest are kept: a fault that repeats fills no disk.
     """
-    directory = state_directory(environment)
+    directory, text = state_directory(environment), text[-MOST_FAULT_TEXT:]
     digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:12]
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factory_cli.redact import MOST_FAULTS, keep
+from factory_cli.redact import MOST_FAULT_TEXT, MOST_FAULTS, keep
 
 pytestmark = pytest.mark.pure
 
@@ -33,3 +33,8 @@ def test_a_fault_that_cannot_be_kept_is_no_other_fault(tmp_path: Path) -> None:
     """The directory is a file: the path is empty."""
     (tmp_path / "factory").write_text("")
     assert keep("one", {"XDG_STATE_HOME": str(tmp_path)}) == ""
+
+
+def test_a_long_fault_is_kept_by_its_end(tmp_path: Path) -> None:
+    path = Path(keep(f"{'frame ' * 100_000}ValueError", {"XDG_STATE_HOME": str(tmp_path)}))
+    assert path.stat().st_size == MOST_FAULT_TEXT and path.read_text().endswith("ValueError")
