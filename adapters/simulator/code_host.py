@@ -58,6 +58,7 @@ class SimulatedTarget:
 
     def __init__(self, world: World, policy: str, again: Callable[[int], None]) -> None:
         self._world, self._policy, self._again = world, policy, again
+        self.read_at: dict[int, float] = {}  # by number, when somebody last read it
         self.failed: list[tuple[datetime, int]] = []  # deliveries that never got through
         self.armed: dict[int, str] = {}  # pull request → the head that it was armed for
         self.queued: dict[int, str] = {}  # pull request → the head that is in the merge queue
@@ -107,6 +108,7 @@ class SimulatedTarget:
 
     async def read_pull_request(self, repository: str, number: int) -> PullRequest | None:
         pull = self.pulls.get(number)
+        self.read_at[number] = self._world.now()
         shown = self._shown(pull) if pull else None
         if shown and self.stale:  # the host has not computed it yet
             self._unsure += 1

@@ -15,6 +15,7 @@ from factory_core.dispatch.events import AbortRequested, Event, ReplyReceived, S
 from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 
 from .batch_laws import exceeded, overtaken
+from .gaps import too_many_looks
 from .words import REST, Words
 from .world import BUSY
 from .write_laws import WRITE_LAWS, Saved
@@ -41,6 +42,7 @@ class Ledger:
         self.owners: dict[str, str] = {}  # thread → the item whose thread it is, or was until it was closed
         self.ended_at: dict[str, float] = {}  # by item, in seconds since the schedule began
         self.batch = Batch()
+        self._looks: list[tuple[float, int]] = []  # after a gap: when how many were stored in the last minute
         self.torn: set[str] = set()  # items of which a save was lost whose batch was stored
         self.planned: set[str] = set()  # every key that was ever stored
         self.failing: dict[str, datetime] = {}  # key of an effect → when its first failure was stored
@@ -143,6 +145,9 @@ class Ledger:
         for why in overtaken(self.batch, batch, Limits.of(self.config), self._priorities, self._simulation.clock()):
             self._simulation.broken("line-keeps-its-order", why)
         self._count_money(batch)
+        now, most = self._simulation.loop.time(), self.config.sweep.looks_per_minute
+        if why := too_many_looks(self.batch.catch_up, batch.catch_up, most, self._looks, now):
+            self._simulation.broken("looks-keep-their-pace", why)
         self.batch = batch
         self._simulation.batched(batch)
         if batch.sweep.not_before:

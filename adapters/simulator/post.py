@@ -116,6 +116,9 @@ class Post:
     def _arrive(self, tenant: int, number: int, tries: int) -> None:
         simulation = self._simulation
         process = simulation.alive()
+        if process is None and isinstance(self.events[number], PullRequestChanged):
+            self._drop(tenant, number, letter=True)  # its sender does not come again
+            return
         if process is None:
             simulation.later(NOBODY_THERE, lambda: self._arrive(tenant, number, tries))
             return

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .simulation import Simulation
 
 
+NOTED = 10.0  # seconds that a process stands still, until its host takes note of it
+
+
 class Process:
     """`number` is its place on the schedule; each life of it has a name of its own."""
 
@@ -84,7 +87,12 @@ class Process:
         """The whole process stands still; true when its caller gave up meanwhile."""
         self.simulation.tell(None, "", f"{self.name} is paused for {seconds} s")
         self.paused_until = self.simulation.loop.time() + seconds
-        return await self._resumed()
+        cancelled = await self._resumed()
+        if seconds > NOTED:
+            self.simulation.gap(self, "the process stood still")
+            for tenant in self.factories:
+                self.check_in(tenant)
+        return cancelled
 
     async def _resumed(self) -> bool:
         """Goes on when the pause is over; what was cancelled in it is told afterwards."""

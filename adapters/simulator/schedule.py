@@ -136,6 +136,7 @@ class Rules(Frozen):
     auto: bool = False
     sweeps: float = HOUR  # between two looks for missed events
     calls: int = 20  # to each source in one of them
+    looks: int = 60  # a minute, after a gap in which events may have been lost
     gives_up: float = DAY  # after which nobody asks a vendor again that does not answer
     relay: bool = False  # what was missed is read from a relay, and not from lists of the vendors
     item: float = 100_000.0  # dollars that one ticket may cost
@@ -205,7 +206,7 @@ class Schedule(Frozen):
                 "runsPerDay": rules.runs,
                 "startsPerHour": rules.starts,
             },
-            "sweep": {"every": rules.sweeps, "calls": rules.calls},
+            "sweep": {"every": rules.sweeps, "calls": rules.calls, "looksPerMinute": rules.looks},
         }
         if rules.model:
             document["triage"] = {"model": "claude", "maxPerDay": rules.opinions}

@@ -17,6 +17,7 @@ from factory_core.dispatch.run import RunReport
 
 from .agents import SimulatedFleet
 from .code_host import SimulatedTarget
+from .gaps import Gap
 from .history import Happening, Violation, quiet
 from .hopeless import is_hopeless
 from .ledger import Ledger
@@ -66,6 +67,7 @@ class Simulation:
         self.loop = SimulatedLoop(order)  # type: ignore[abstract]
         self.post = Post(self)
         self.down_until = 0.0
+        self.struck_at = 0.0  # when the schedule's last fault so far was over
         self._lasting: dict[str, tuple[float, FaultKind]] = {}  # call, or vendor → what each meets, and until when
         self._expired: list[tuple[str, float, float]] = []  # vendor, and from when until when it refused our token
         expired = sum(fault.seconds for fault in schedule.faults if fault.kind == "expired")
@@ -128,13 +130,16 @@ class Simulation:
             self._tick_by((after.wake_at - START).total_seconds())
 
     def batched(self, batch: Batch) -> None:
-        """Somebody looks when a probe may be let through."""
-        for moment in _probes(batch):
+        """Somebody looks when a probe may be let through, or a look after a gap is due."""
+        for moment in (*_probes(batch), *_looks(batch)):
             self._tick_by((moment - START).total_seconds())
 
     def next_fault(self, sort: str) -> Fault | None:
         self._nth[sort] += 1
-        return self._faults.get((sort, self._nth[sort]))
+        fault = self._faults.get((sort, self._nth[sort]))
+        if fault:
+            self.struck_at = max(self.struck_at, self.loop.time() + fault.seconds)
+        return fault
 
     def store_down(self, seconds: float) -> None:
         self.tell(None, "", f"the store is down for {seconds} s")
@@ -172,10 +177,18 @@ class Simulation:
         def restart() -> None:
             born = self.processes[process.number] = Process(self, process.number, process.life + 1)
             self.tell(None, "", f"{born.name} starts")
+            self.struck_at = max(self.struck_at, self.loop.time())
+            self.gap(born, "the factory was started")
             for tenant in born.factories:
                 born.check_in(tenant, ahead=self.configs[tenant].runner.lease)
 
         self.later(RESTARTS_AFTER, restart)
+
+    def gap(self, process: Process, cause: str) -> None:
+        """The host of this process knows that events may have been lost."""
+        for tenant, factory in process.factories.items():
+            factory.note_gap(cause)
+            Gap(self, tenant).look()
 
     # the world's time
 
@@ -229,7 +242,9 @@ class Simulation:
         wakes = [
             record.wake_at for ledger in self.ledgers.values() for record in ledger.records.values() if record.wake_at
         ]
-        wakes += [moment for ledger in self.ledgers.values() for moment in _probes(ledger.batch)]
+        wakes += [
+            moment for ledger in self.ledgers.values() for moment in (*_probes(ledger.batch), *_looks(ledger.batch))
+        ]
         if wakes:
             self._tick_by((min(wakes) - START).total_seconds())
 
@@ -290,6 +305,12 @@ class Simulation:
 def _probes(batch: Batch) -> list[datetime]:
     """When those in line may be let through as probes."""
     return [circuit.retry_at for circuit in batch.circuits.values()] if batch.queue else []
+
+
+def _looks(batch: Batch) -> list[datetime]:
+    """When the next look after a gap is due."""
+    state = batch.catch_up
+    return [max(state.paid_until, lap.not_before or state.paid_until) for lap in state.laps.values()] if state else []
 
 
 def _sort(fault: Fault) -> str:

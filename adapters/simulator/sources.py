@@ -41,14 +41,17 @@ class Searcher:
     def __init__(self, process: Process, tenant: int) -> None:
         self._simulation, self._tenant = process.simulation, tenant
         self._calls = process.simulation.configs[tenant].sweep.calls
+        self._looks = process.simulation.configs[tenant].sweep.looks_per_minute
 
     def asks(self, source: str, calls: int = 1) -> None:
         look = LOOK.get()
         if look is None:
             return
         look.asked[source] += calls
-        if look.asked[source] > self._calls:
-            why = f"{source} was asked {look.asked[source]} times in one look, and may be {self._calls} times"
+        state = self._simulation.ledgers[self._tenant].batch.catch_up
+        most = max(self._calls, self._looks) if state and state.laps else self._calls
+        if look.asked[source] > most:
+            why = f"{source} was asked {look.asked[source]} times in one look, and may be {most} times"
             self._simulation.broken("search-keeps-its-budget", why)
 
     async def give(self, accept: Callable[[Event], Any], event: Event) -> None:

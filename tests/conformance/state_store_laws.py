@@ -271,6 +271,22 @@ class StateStoreLaws:
         assert await store.due(NOW + timedelta(days=9), 2) == ["ACME-0", "ACME-1"]
 
     @law
+    async def test_an_item_is_listed_by_the_state_in_which_it_is_now(self, world: World) -> None:
+        """In the order of their ids, page by page, and only those of this tenant."""
+        store, other = await world.open("acme"), await world.open("globex")
+        for n in (3, 1, 2):
+            await store.put_in_flight(a_record(f"ACME-{n}", state=State.IN_REVIEW))
+        moves = await store.put_in_flight(a_record("ACME-4", state=State.IN_REVIEW))
+        await store.put_in_flight(moves.but(state=State.DONE))
+        await other.put_in_flight(a_record("ACME-0", state=State.IN_REVIEW))
+        assert list(await store.in_state(State.IN_REVIEW, "", 2)) == ["ACME-1", "ACME-2"]
+        assert list(await store.in_state(State.IN_REVIEW, "ACME-2", 2)) == ["ACME-3"]
+        assert list(await store.in_state(State.DONE, "", 9)) == ["ACME-4"]
+        assert list(await store.in_state(State.WAITING, "", 9)) == []
+        await store.delete_in_flight("ACME-3")
+        assert list(await store.in_state(State.IN_REVIEW, "ACME-2", 9)) == []
+
+    @law
     async def test_a_record_is_due_by_its_newest_moment(self, world: World) -> None:
         """Moving `wake_at` later, to None and back again moves the item, without a trace of the old moment."""
         store = await world.open("acme")

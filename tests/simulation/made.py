@@ -194,6 +194,14 @@ def unheard(n: int) -> Schedule:
     return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), rules=rules, faults=faults)
 
 
+def restarted(n: int) -> Schedule:
+    """The process dies while reviews wait that nobody else would read for hours, and few may be looked at at once."""
+    tickets = tuple(Ticket(key=f"ACME-{k}", begins=700.0 * k, ignored=True) for k in range(1, 6))
+    rules = Rules(policy="on-green-with-review", per_repository=2, sweeps=8 * HOUR, calls=2, looks=2)
+    fault = Fault(kind="crash", nth=60 + 4 * n)
+    return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), rules=rules, faults=(fault,))
+
+
 def armed(n: int) -> Schedule:
     """The code host merges by itself, unless a person takes the ticket back before its checks have passed."""
     acts = (Act(kind="cancel", after=1_000.0 + 40 * n),) if n % 2 else ()

@@ -1,0 +1,64 @@
+"""After a gap in which events may have been lost, what waits in review is read again soon, and not all at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from factory_core.dispatch.batch import CatchUp
+from factory_core.dispatch.effects import ReadPullRequest
+from factory_core.dispatch.records import InFlightRecord, State
+
+if TYPE_CHECKING:
+    from .simulation import Simulation
+
+MINUTE = 60.0
+MOST_LOOKS = 40  # that come before the last review of a schedule's few tickets
+
+
+class Gap:
+    """A process of the tenant heard nothing, and hears again from now on."""
+
+    def __init__(self, simulation: Simulation, tenant: int) -> None:
+        self._simulation, self._tenant = simulation, tenant
+        self._within = 2 * MINUTE + MOST_LOOKS * MINUTE / simulation.schedule.rules.looks
+        self._began = simulation.loop.time()
+        records = simulation.ledgers[tenant].records
+        self._reviews = {key: record for key, record in records.items() if record.state is State.IN_REVIEW}
+
+    def look(self) -> None:
+        """Were they all read within that time in which nothing else went wrong?"""
+        if self._reviews:
+            self._simulation.later(self._within, self._see)
+
+    def _see(self) -> None:
+        simulation = self._simulation
+        if simulation.loop.time() - simulation.struck_at < self._within or not simulation.is_everybody_there():
+            self.look()
+            return
+        records = simulation.ledgers[self._tenant].records
+        for key, before in self._reviews.items():
+            now = records.get(key)
+            if now and (now.state, now.since) == (before.state, before.since) and not self._is_read(now):
+                simulation.broken("looked-at-after-a-gap", f"{key} is in review, and nobody read its pull request")
+
+    def _is_read(self, record: InFlightRecord) -> bool:
+        """Since then, or it is to be."""
+        if record.pull_request is None:
+            return True
+        read_at = self._simulation.outside[self._tenant].target.read_at.get(record.pull_request.number, -1.0)
+        waits = any(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox)
+        return waits or read_at >= self._began
+
+
+def too_many_looks(
+    before: CatchUp | None, after: CatchUp | None, per_minute: int, spent: list[tuple[float, int]], now: float
+) -> str:
+    """Why this write tells of more looks than a minute may have; `spent`: when how many were stored, oldest first."""
+    if after is None or before is None or after.looks == before.looks:
+        return ""
+    more = after.looks - before.looks if after.began == before.began else after.looks
+    spent.append((now, more))
+    while spent[0][0] <= now - MINUTE:
+        spent.pop(0)
+    looks = sum(count for _, count in spent)
+    return f"{looks} looks in a minute, and {per_minute} may be" if looks > 2 * per_minute else ""

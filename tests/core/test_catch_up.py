@@ -1,0 +1,290 @@
+"""After a gap in which events may have been lost, what waits is looked at: in order, spread out, on after a crash."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factory_core.dispatch import capacity, catch_up
+from factory_core.dispatch.batch import Batch, CatchUp, DeliveryGap, Slot
+from factory_core.dispatch.records import State
+from factory_core.errors import ConnectionLost, Retryable, StoreUnavailable
+from factory_core.intake.http import HttpRequest
+from factory_core.ports import Inbound
+from factory_core.work_item import ItemState
+
+from .swept_world import SweptWorld, versions
+from .world import START, run, ticket
+
+pytestmark = pytest.mark.pure
+SECOND = timedelta(seconds=1)
+STARTED = "the factory was started"
+BIG = {"capacity": {"agents": 50, "perRepository": 50, "perState": {"in-review": 50}}}
+
+
+class GappedWorld(SweptWorld):
+    """A world in which events are lost, and whose reads are counted."""
+
+    async def in_review(self, *keys: str) -> None:
+        """Each has a pull request that waits for its checks."""
+        for key in keys:
+            await self.add(ticket(key))
+            await self.agent_ends()
+            assert await self.state(key) is State.IN_REVIEW
+
+    async def ticks(self, seconds: int) -> None:
+        """The host's clock, once a second."""
+        for _ in range(seconds):
+            await self.later(SECOND)
+
+    async def looks(self) -> CatchUp:
+        state = (await self.store.get_batch()).catch_up
+        assert state is not None
+        return state
+
+
+def test_a_review_whose_checks_turned_green_unheard_is_merged_after_a_start() -> None:
+    """Not half an hour later: the new process looks at once."""
+
+    async def story() -> None:
+        world = GappedWorld()
+        await world.in_review("ACME-1")
+        world.target.green(1)
+        world.factory = world.new_factory("worker-2")
+        world.factory.note_gap(STARTED)
+        await world.ticks(3)
+        assert await world.state() is State.DONE
+
+    run(story())
+
+
+@pytest.mark.parametrize("how", ["answer", "ready", "cancelled", "merged by a person"])
+def test_whatever_was_lost_in_a_gap_is_found(how: str) -> None:
+    async def story() -> None:
+        world = GappedWorld()
+        await world.later(SECOND)  # the ordinary search was just made
+        if how == "answer":
+            await world.ask()
+            world.channel.people.append(world.reply("Show `amount` in the cart page.", ts="said"))
+        elif how == "cancelled":
+            await world.in_review("ACME-1")
+            world.tracker.items["ACME-1"] = ticket(state=ItemState.OTHER)
+        elif how == "merged by a person":
+            await world.in_review("ACME-1")
+            world.target.change(1, merged=True, state="closed")
+        else:
+            world.tracker.items["ACME-1"] = ticket()
+        world.factory.note_gap(STARTED)
+        await world.ticks(8)
+        ends = {"answer": State.RUNNING, "ready": State.RUNNING, "cancelled": State.CANCELLED}
+        assert await world.state() is ends.get(how, State.DONE)
+
+    run(story())
+
+
+def test_reviews_come_first_and_no_more_than_so_many_a_minute() -> None:
+    """Thirty items and a pace of ten a minute: at no moment more were looked at than the time that passed allows."""
+
+    async def story() -> None:
+        world = GappedWorld(sweep={"looksPerMinute": 10}, **BIG)
+        waiting = [f"ACME-{n}" for n in range(100, 110)]
+        for key in waiting:
+            await world.ask(key)
+        reviews = [f"ACME-{n}" for n in range(200, 205)]
+        await world.in_review(*reviews)
+        world.factory.note_gap(STARTED)
+        before, seen = await versions(world), list[str]()
+        for second in range(120):
+            await world.later(SECOND)
+            changed = [key for key, version in (await versions(world)).items() if version > before[key]]
+            seen += [key for key in sorted(changed) if key not in seen]
+            assert len(seen) <= 1 + second / 6 + 1
+        assert seen == [*reviews, *waiting]
+        assert (await world.looks()).laps == {}
+
+    run(story())
+
+
+def test_a_process_that_is_killed_every_few_seconds_gets_round_all_the_same() -> None:
+    """Each life notes a gap; whoever comes after a minute is looked at as well as the first of the order."""
+
+    async def story() -> None:
+        world = GappedWorld(**BIG)
+        reviews, waiting = [f"ACME-{n}" for n in range(100, 109)], [f"ACME-{n}" for n in range(200, 206)]
+        await world.in_review(*reviews)
+        for key in waiting:
+            await world.ask(key)
+        before = await versions(world)
+        for life in range(40):
+            world.factory = world.new_factory(f"life-{life}")
+            world.factory.note_gap(STARTED)
+            await world.ticks(5)
+        after = await versions(world)
+        assert [key for key in (*reviews, *waiting) if after[key] == before[key]] == []
+        assert (await world.looks()).laps
+
+    run(story())
+
+
+def test_a_look_that_is_repeated_for_one_gap_changes_nothing() -> None:
+    """The process died before it stored how far it came."""
+
+    async def story() -> None:
+        world = GappedWorld()
+        await world.in_review("ACME-1")
+        world.factory.note_gap(STARTED)
+        await world.ticks(2)
+        seen, batch = await versions(world), await world.store.get_batch()
+        assert batch.catch_up
+        laps = catch_up.begin(None, batch.catch_up.gap, world.now).laps
+        again = batch.catch_up.model_copy(update={"laps": {State.IN_REVIEW.value: laps[State.IN_REVIEW]}})
+        await world.store.put_batch(batch.model_copy(update={"catch_up": again}))
+        world.factory = world.new_factory("worker-2")
+        await world.ticks(2)
+        assert await versions(world) == seen
+
+    run(story())
+
+
+def test_a_vendor_that_is_away_keeps_no_other_look_waiting_and_is_asked_again() -> None:
+    """The channel cannot be read: the tracker's list is, and the answer is found when the channel is back."""
+
+    async def story() -> None:
+        world = GappedWorld()
+        await world.later(SECOND)
+        await world.ask()
+        world.channel.people.append(world.reply("Show `amount` in the cart page.", ts="said"))
+        world.tracker.items["ACME-2"] = ticket("ACME-2")
+        away = Retryable("no answer", why="it is down", fix="factory check")
+        world.channel.faults["replies"] = [away, ConnectionLost("slack", "token_revoked")]
+        world.factory.note_gap(STARTED)
+        await world.ticks(10)
+        assert (await world.state("ACME-1"), await world.state("ACME-2")) == (State.WAITING, State.RUNNING)
+        await world.ticks(70)
+        assert await world.state("ACME-1") is State.QUEUED or await world.state("ACME-1") is State.RUNNING
+
+    run(story())
+
+
+def test_a_webhook_that_could_not_be_stored_is_a_gap() -> None:
+    """GitHub does not send it again; when the store is back, what waits is looked at."""
+
+    class Fails:
+        def events_in(self, request: HttpRequest) -> Inbound:
+            return Inbound(delivery_id="1", events=(world.pull(),))
+
+    world = GappedWorld()
+
+    async def story() -> None:
+        await world.in_review("ACME-1")
+        await world.later(SECOND)
+        world.factory._webhooks = {"github": Fails()}
+        world.target.green(1)
+        world.store.reachable = False
+        answer = await world.factory.handle_webhook("github", HttpRequest(body=b"{}", received_at=world.now))
+        with pytest.raises(StoreUnavailable):
+            await world.factory.check_in()
+        world.store.reachable = True
+        assert answer.status == 503
+        await world.ticks(3)
+        assert await world.state() is State.DONE
+
+    run(story())
+
+
+def test_a_vendor_that_answers_again_after_minutes_is_a_gap_once() -> None:
+    """What it did meanwhile it may not have told."""
+
+    async def story() -> None:
+        world = GappedWorld()
+        await world.in_review("ACME-1", "ACME-2")
+        away = Retryable("no answer", why="it is down", fix="factory check")
+        world.target.faults["read_pull_request"] = [away] * 14
+        await world.hear(world.pull("ACME-1"), world.pull("ACME-2"))
+        gaps = set()
+        for _ in range(40):
+            await world.later(timedelta(seconds=20))
+            state = (await world.store.get_batch()).catch_up
+            gaps |= {state.gap.cause} if state else set()
+        assert gaps == {"github did not answer"}
+
+    run(story())
+
+
+@pytest.mark.parametrize(("after", "found"), [(timedelta(minutes=12), False), (timedelta(minutes=40), True)])
+def test_a_platforms_clock_that_stood_still_is_a_gap(after: timedelta, found: bool) -> None:
+    """A start of a process alone is none there, and nor is a tick that comes a little late."""
+
+    async def story() -> None:
+        world = GappedWorld()
+        world.factory._ticks = True
+        await world.later(SECOND)
+        await world.later(after)
+        assert ((await world.store.get_batch()).catch_up is not None) is found
+
+    run(story())
+
+
+def test_a_line_that_reviews_hold_up_makes_their_looks_due() -> None:
+    """One event was lost, without any gap: the review is read again within minutes, and the next ticket starts."""
+
+    async def story() -> None:
+        world = GappedWorld(capacity={"agents": 1, "perState": {"in-review": 1}})
+        await world.in_review("ACME-1")
+        await world.add(ticket("ACME-2"))
+        world.target.green(1)
+        await world.ticks(59)
+        assert (await world.state("ACME-1"), await world.state("ACME-2")) == (State.IN_REVIEW, State.QUEUED)
+        await world.later(timedelta(seconds=35))
+        await world.ticks(2)
+        assert (await world.state("ACME-1"), await world.state("ACME-2")) == (State.DONE, State.RUNNING)
+
+    run(story())
+
+
+def test_a_review_that_holds_up_others_is_read_ever_less_often() -> None:
+    """It waits for people: some twenty reads in a day, not one a minute."""
+    numbers = {capacity.recheck_number(START, START + timedelta(seconds=30 * n)) for n in range(2 * 60 * 24)}
+    assert 20 <= len(numbers) <= 40
+
+
+def test_reviews_hold_up_nobody_who_waits_for_something_else() -> None:
+    slots = {"ACME-1": Slot(repository="acme/shop", state="in-review", since=START)}
+    limits = capacity.Limits(SweptWorld(capacity={"agents": 1, "perState": {"in-review": 1}}).config.capacity)
+    assert capacity.holds_up(Batch(slots=slots), limits, START) == ()
+
+
+@given(st.lists(st.sampled_from(["gap", "tick", "look", "minute", "back"]), max_size=80))
+def test_no_sequence_of_gaps_makes_more_looks_due_than_time_allows(happenings: list[str]) -> None:
+    """Each minute has at most its share, however often there is a gap, and whatever the clock does."""
+    now, made = START, list[int]()
+    state = catch_up.begin(None, DeliveryGap(until=now, cause=STARTED), now)
+    for happening in happenings:
+        made.append(0)
+        if happening == "gap":
+            state = catch_up.begin(state, DeliveryGap(until=now, cause=STARTED), now)
+        elif happening == "look":
+            due = catch_up.allowed(state, 60, now)
+            assert due <= 60
+            state, made[-1] = catch_up.paid(state, due, 60, now), due
+        else:
+            now += {"tick": SECOND, "minute": timedelta(minutes=2), "back": timedelta(hours=-1)}[happening]
+    allowed = 1 + sum({"tick": 1, "minute": 60, "back": 61}.get(happening, 0) for happening in happenings)
+    assert sum(made) <= allowed
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), unique=True), st.integers(0, 8))
+def test_a_lap_that_begins_anywhere_comes_round_to_everybody_once(ids: list[str], begins: int) -> None:
+    there = sorted(ids)
+    place = there[min(begins, len(there)) - 1] if there and begins else ""
+    known = catch_up.begin(None, DeliveryGap(until=START, cause=STARTED), START)
+    known = catch_up.moved(known, State.IN_REVIEW, known.laps[State.IN_REVIEW].model_copy(update={"place": place}))
+    again = catch_up.begin(known, DeliveryGap(until=START, cause=STARTED), START)
+    lap, seen = again.laps.get(State.IN_REVIEW), list[str]()
+    while lap is not None:
+        lap, one = catch_up.step(lap, next((name for name in there if name > lap.place), None))
+        seen += [one] if one else []
+    assert sorted(seen) == there
