@@ -15,7 +15,7 @@ help:  ## this list
 demo: $(READY)  ## see tickets become merged pull requests, on this machine alone
 	@$(BIN)/factory demo
 
-test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser wall proxies promtool  ## everything; with CI=true a skip is a failure
+test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser wall proxies promtool faketime  ## everything; with CI=true a skip is a failure
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=25
 
 SEED := $(filter --seed=%,$(ARGS))
@@ -111,6 +111,12 @@ proxies:
 	@{ command -v nginx && command -v caddy; } >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends nginx caddy; } >/dev/null \
 	  || echo "nginx and Caddy cannot be had: the tests behind them will be skipped"
+
+.PHONY: faketime
+faketime:
+	@{ ls /usr/lib/*/faketime/libfaketimeMT.so.1; } >/dev/null 2>&1 || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { apt-get update -qq && apt-get install -qq -y --no-install-recommends libfaketime; } >/dev/null \
+	  || echo "libfaketime cannot be had: the test of a server whose clock is wrong will be skipped"
 
 .PHONY: wall
 wall:

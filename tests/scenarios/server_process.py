@@ -160,10 +160,11 @@ class Server:
         port: int = 0,
         arguments: Sequence[str] = (),
         under: Sequence[str] = (),
+        release: Path = ROOT,
         **environment: str,
     ) -> None:
-        """`under`: a command that runs the server's, as `prlimit --nofile=64`."""
-        self.homes, self.port, self._under = homes, port or free_port(), under
+        """`under`: a command that runs the server's, as `prlimit --nofile=64`; `release`: where its code lies."""
+        self.homes, self.port, self._under, self._release = homes, port or free_port(), under, release
         self.url = f"http://127.0.0.1:{self.port}"
         self._arguments = [*(f"--config={home.config}" for home in homes), f"--port={self.port}", *arguments]
         self.environment = {
@@ -183,7 +184,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._under, sys.executable, "-m", "factory_cli", "serve", *self._arguments],
-                cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
+                cwd=self._release, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log if stderr is None else stderr,
             )  # fmt: skip
         until(self._answers)
