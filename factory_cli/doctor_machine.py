@@ -21,10 +21,11 @@ from factory_core.dispatch.queued_run import present
 from factory_core.errors import Problem
 from factory_core.intake.payload import parse
 from factory_core.overview import Health, loop_lines
+from factory_core.ports import DiskFleet
 from factory_core.status_report.spelling import one_line
 
 from .check import workers_connection
-from .place import Place, engines_at, relative, wall_at, workers_at
+from .place import Place, engines_at, fleet_at, relative, wall_at, workers_at
 
 PATIENCE = 5.0  # seconds that any one look may take
 
@@ -39,8 +40,8 @@ class Finding(NamedTuple):
 
 async def machine(place: Place) -> list[Finding]:
     agents = [await _workers(place)] if place.config.agents.fleet == "workers" else await _engines(place)
-    near = [_config(place), await clock(place), await _git(), *agents, *_secrets_file(place), await _store(place)]
-    return [*near, *await _running(place)]
+    near = [_config(place), await clock(place), await _git(), *agents, *_secrets_file(place), *await _disk(place)]
+    return [*near, await _store(place), *await _running(place)]
 
 
 def _config(place: Place) -> Finding:
@@ -131,6 +132,15 @@ async def _workers(place: Place) -> Finding:
     there = present(await workers_at(place), utc_now(), place.config.workers)
     fix = "" if there else "In the shell of another machine: factory worker --url … --tenant … (docs/workers.md)"
     return Finding("Workers", "ok" if there else "warn", "heard", found.account, fix)
+
+
+async def _disk(place: Place) -> list[Finding]:
+    """Where runs keep their files on this machine."""
+    with fleet_at(place) as fleet:
+        if not isinstance(fleet, DiskFleet):
+            return []
+        state = await fleet.disk()
+    return [Finding("This machine", "fail" if state.fix else "ok", "disk", state.note, state.fix)]
 
 
 async def _first_line(*command: str) -> str:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "routes": ("routes", "which repository people chose for a project; forget it", "See"),
     "triage": ("triage", "would this ticket start, and why? Starts nothing", "See"),
     "pipeline": ("pipeline", "retry or abort a ticket", "Act"),
+    "forget": ("forget", "keep nothing of a ticket that is over", "Act"),
     "simulate": ("simulate", "try to break every law in a simulated world", "Try out"),
     "help": ("help", "this page, or: exit-codes, environment, states, money", "Try out"),
 }

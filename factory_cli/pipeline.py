@@ -66,12 +66,17 @@ def run(args: argparse.Namespace, out: Output) -> int:
     pipeline_all.refuse_selectors(args)
     if args.budget and args.action != "retry":
         raise Usage("--budget goes with retry.", why="nothing is spent after an abort", fix=f"{retry(args.key)}")
-    if not KEY.fullmatch(args.key):
-        raise Usage(
-            "That is no ticket's key.", why="a key has a number and no spaces, as ACME-142", fix="factory status --all"
-        )
+    checked_key(args.key)
     with factory_at(place_of(args.config, out)) as factory:
         return asyncio.run(_run(factory, args, out))
+
+
+def checked_key(key: str) -> str:
+    """Raise Usage for what no tracker calls a ticket."""
+    if not KEY.fullmatch(key):
+        why = "a key has a number and no spaces, as ACME-142"
+        raise Usage("That is no ticket's key.", why=why, fix="factory status --all")
+    return key
 
 
 async def _run(factory: Factory, args: argparse.Namespace, out: Output) -> int:

@@ -157,7 +157,7 @@ def fleet_at(place: Place) -> Iterator[Fleet]:
     """What is known here of runs and workers; nothing is started by it."""
     if place.config.agents.fleet == "local":
         home, policy = place.home / "fleet" / place.config.tenant, place.config.agents.wall
-        yield LocalFleet(home, environment=os.environ, clock=utc_now, wall=policy)
+        yield LocalFleet(home, environment=os.environ, clock=utc_now, wall=policy, disk=place.config.disk)
         return
     create_file(place.store)  # one of an older release has no room for runs yet
     with closing(SqliteFile(place.store)) as file:
@@ -200,5 +200,8 @@ def _nobody(record: InFlightRecord) -> None:
 
 
 def relative(path: Path) -> str:
-    """As a person here would write it."""
-    return os.path.relpath(path)
+    """As a person here would write it; whole where the current directory is gone."""
+    try:
+        return os.path.relpath(path)
+    except OSError:
+        return str(path)

@@ -372,6 +372,13 @@ class Store(Section):
     path: str = "factory.db"
 
 
+class Disk(Section):
+    """What runs may leave on this machine. Files of what is over go first, those of what is alive never."""
+
+    budget: Size = 20_000_000_000  # bytes, or 500MB, 20GB; more than that, and no new run starts
+    keep_free: Size = 500_000_000  # on the disk, whoever fills it
+
+
 class Server(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8787, ge=0, le=65535)
@@ -408,6 +415,7 @@ class FactoryConfig(Section):
     github: Github = Github()
     relayfile: Relayfile = Relayfile()
     store: Store = Store()
+    disk: Disk = Disk()
     server: Server = Server()
 
     def runs_a_day(self) -> int:

@@ -16,7 +16,7 @@ from .dispatch.records import InFlightRecord, State
 from .dispatch.run import RunReport
 from .errors import Problem, UnreadableRecord
 from .factory import Factory, Heard
-from .ports import Fleet, StateStore, WalledFleet
+from .ports import DiskFleet, Fleet, StateStore, WalledFleet
 from .redaction import redacted
 from .run_queue import WorkerFleet
 from .runner.connections import lost_connections
@@ -102,6 +102,9 @@ async def overview(
         lines.append(workers_line(await fleet.workers(), factory.clock(), factory.config.workers))
     if isinstance(fleet, WalledFleet) and (wall := await fleet.wall(factory.config.engines())):
         lines.append(Line(name="wall", status="down" if wall.fix else "ok", note=wall.note, fix=wall.fix))
+    if isinstance(fleet, DiskFleet):
+        disk = await fleet.disk()
+        lines.append(Line(name="disk", status="down" if disk.fix else "ok", note=disk.note, fix=disk.fix))
     lines += more
     known = [record for record in records if record.state is not State.NEW]
     found = report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)

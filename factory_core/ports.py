@@ -236,6 +236,33 @@ class WalledFleet(Protocol):
         ...
 
 
+class DiskState(NamedTuple):
+    """What runs have left on the machine, in bytes: `fix` when no new one starts until there is room."""
+
+    used: int
+    budget: int
+    free: int  # on the disk
+    keep_free: int
+    fix: str = ""
+
+    @property
+    def note(self) -> str:
+        """In words."""
+        used, budget, free, least = (f"{size / 1e9:.1f}" for size in self[:4])
+        return f"{used} of {budget} GB used, {free} GB free" + (
+            f" of at least {least}" if self.free < self.keep_free else ""
+        )
+
+
+@runtime_checkable
+class DiskFleet(Protocol):
+    """A fleet that keeps files of runs on this machine."""
+
+    async def disk(self) -> DiskState:
+        """By what was measured when runs ended."""
+        ...
+
+
 class StateStore(Protocol):
     """The factory's memory; one instance serves one tenant. All implementations pass tests/conformance unchanged.
 

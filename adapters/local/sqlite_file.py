@@ -23,6 +23,7 @@ from ..record_sql import READ_SCHEMA, SCHEMA, SCHEMA_VERSION, TOUCH, Change, Sta
 PAUSE = 0.003  # seconds between two looks at a lock that another process holds
 OTHERS_MAKE_IT = 10.0  # seconds to wait while other processes make the same file
 LOOK = 0.02  # seconds between two looks at whether the file is still in its place: SQLite itself would not notice
+FORGETS = "DELETE FROM in_flight"
 FAULTS = (sqlite3.Error, OSError, ValueError, OverflowError)  # the last two: values that SQLite cannot hold
 BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -55,6 +56,7 @@ class SqliteFile:
         self._identity = (0, 0)  # device and inode
         self._look_at = 0.0
         self._waiting: list[Write] = []
+        self._holds_forgotten = False  # is what was deleted still in the log of writes?
 
     async def read(self, statement: Statement) -> list[Any]:
         """The rows, as of the last commit."""
@@ -128,6 +130,10 @@ class SqliteFile:
         self.commits += any(outcomes)
         for write, stored in zip(group, outcomes, strict=True):
             write.stored = stored
+        self._holds_forgotten |= any(sql.startswith(FORGETS) for write in group for sql, _, _ in write.change)
+        if self._holds_forgotten:  # while another process reads, it stays: the next write tries again
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._holds_forgotten = bool(busy)
 
     def _open(self) -> sqlite3.Connection:
         """The connection, made anew when the file at the path is not the one that it was."""
@@ -180,6 +186,7 @@ def _connect(path: Path, timeout: float = 0) -> sqlite3.Connection:
             raise _other_schema(path, versions)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
     except (sqlite3.Error, StoreUnavailable):
         connection.close()
         raise

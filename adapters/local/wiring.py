@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 
 from factory_core.config import FactoryConfig
-from factory_core.dispatch.records import InFlightRecord
+from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.errors import ConfigProblem, StoreUnavailable
 from factory_core.factory import build_factory
 from factory_core.overview import Health, health, loop_lines, overview
@@ -133,6 +133,8 @@ class LocalTenant:
         for told in (self.here, self.leases):
             if told:
                 told.finished = self.factory.finished
+        if self.here:
+            self.here.is_over = self._is_over
         if self.leases:
             self.leases.began = self.factory.began
         self.clockwork = Clockwork(utc_now)
@@ -181,7 +183,12 @@ class LocalTenant:
             secrets=self.secrets.redact,
             wall=self.config.agents.wall,
             push_within=self.config.runner.effect_timeout * 0.9,  # the rest is for ending git
+            disk=self.config.disk,
         )
+
+    async def _is_over(self, work_item_id: str) -> bool:
+        record = await self.store.get_in_flight(work_item_id)
+        return record is None or record.state in ENDED | {State.NEW}
 
     def _workers(self, file: SqliteFile) -> WorkerQueueFleet:
         self.leases = leases_of(self.config, file)

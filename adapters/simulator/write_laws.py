@@ -140,7 +140,9 @@ def tenants_are_apart(write: Saved) -> str:
     """Nothing of one tenant is in another's records."""
     item = write.after.item
     own = f"of tenant-{write.ledger.tenant})"
-    return "" if item is None or item.title.endswith(own) else f"it holds the ticket {item.title!r}"
+    if item is None or item.title.endswith(own) or item == item.nameless():  # what is forgotten has no words
+        return ""
+    return f"it holds the ticket {item.title!r}"
 
 
 def only_what_rests_is_forgotten(write: Saved) -> str:

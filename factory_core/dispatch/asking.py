@@ -12,7 +12,7 @@ from .answers import Answer, is_only_refusal, is_yes, judge_answer
 from .choices import MOST_SHOWN
 from .comments import words_needed
 from .effects import AskQuestion, Effect, MoveThread, PostComment, PostReply, ReleaseSlot, TakeSlot, TriageItem
-from .ending import SLOTTED, block, cancel, disarm, give_up, say
+from .ending import SLOTTED, TICKET_GONE, block, cancel, disarm, give_up, say
 from .events import (
     CheckedIn,
     ItemChanged,
@@ -414,4 +414,4 @@ def _in_thread(record: InFlightRecord, event: QuestionAsked) -> InFlightRecord:
 
 
 def _where(event: ItemRead) -> str:
-    return "the ticket is gone" if event.item is None else f"the ticket is {event.item.state}"
+    return TICKET_GONE if event.item is None else f"the ticket is {event.item.state}"

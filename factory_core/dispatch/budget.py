@@ -180,7 +180,7 @@ def remembrance(record: InFlightRecord, now: datetime) -> InFlightRecord | None:
     kept = InFlightRecord(
         work_item_id=record.work_item_id, aliases=record.aliases, version=record.version, born=record.born,
         planned=record.planned, lease=record.lease, spent=record.spent, spending=left_open, state=State.NEW,
-        item=record.item, handled=tuple(filter(is_said_of_day, record.handled)),
+        item=record.item and record.item.nameless(), handled=tuple(filter(is_said_of_day, record.handled)),
     )  # fmt: skip
     return kept.to(State.NEW, now, within=timedelta(days=(day - now.date()).days) + REMEMBERED).record
 

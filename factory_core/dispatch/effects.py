@@ -265,9 +265,10 @@ class PostComment(StoredModel):
 
 
 class ForgetItem(StoredModel):
-    """Delete the record: nothing about the item is worth keeping any more."""
+    """Delete the record: nothing about the item is worth keeping any more, but what it has spent, unless `wholly`."""
 
     kind: Literal["forget_item"] = "forget_item"
+    wholly: bool = False
 
 
 Effect = Annotated[

@@ -37,6 +37,7 @@ from .events import (
     BudgetRaised,
     CheckedIn,
     EffectFailed,
+    ForgetRequested,
     QuestionAsked,
     Reply,
     RetryRequested,
@@ -46,6 +47,7 @@ from .model_verdict import overruled
 from .records import REVIEW, Block, InFlightRecord, State, Transition, short
 
 KEEP_THREAD = timedelta(days=30)  # so long after it was given up, a late answer still counts
+TICKET_GONE = "the ticket is gone"
 FORGET_AGAIN = timedelta(days=1)  # when it did not work
 
 MOST_RETURNS = 3
@@ -254,7 +256,16 @@ def forget(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> T
         return None
     if record.deadline and event.at - record.deadline > FORGET_AGAIN:
         return record.to(record.state, event.at, within=FORGET_AGAIN)
-    return record.to(record.state, event.at, *record.once(ForgetItem()), within=FORGET_AGAIN)
+    is_gone = record.ended_because == TICKET_GONE
+    return record.to(record.state, event.at, *record.once(ForgetItem(wholly=is_gone)), within=FORGET_AGAIN)
+
+
+def forget_wholly(record: InFlightRecord, event: ForgetRequested, config: FactoryConfig) -> Transition | None:
+    """A person asks for it: at once, with what it has spent."""
+    if not record.version:
+        return None
+    order = ForgetItem(wholly=True)
+    return record.without(ForgetItem).to(record.state, event.at, order, within=FORGET_AGAIN)
 
 
 def stop_late_agent(record: InFlightRecord, event: AgentStarted, config: FactoryConfig) -> Transition:

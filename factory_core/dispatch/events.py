@@ -233,6 +233,12 @@ class AbortRequested(Event):
     reason: str = ""
 
 
+class ForgetRequested(Event):
+    """A person wants nothing to be kept of an item that is over."""
+
+    by: str = ""
+
+
 class BudgetRaised(Event):
     """A person wants the item to be allowed `usd` in all, and more runs today."""
 
@@ -271,5 +277,6 @@ EVENTS: tuple[type[Event], ...] = (
     StopRequested,
     RetryRequested,
     AbortRequested,
+    ForgetRequested,
     BudgetRaised,
 )

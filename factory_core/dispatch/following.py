@@ -15,7 +15,7 @@ from .effects import (
     TakeSlot,
     TriageItem,
 )
-from .ending import SLOTTED, cancel, reopen
+from .ending import SLOTTED, TICKET_GONE, cancel, reopen
 from .events import ItemChanged, ItemRead, RecheckRequested, StartRefused
 from .records import ENDED, InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
@@ -166,4 +166,4 @@ def _taken_back(record: InFlightRecord, event: ItemRead | StartRefused, config: 
 
 
 def _where(event: ItemRead | StartRefused) -> str:
-    return "the ticket is gone" if event.item is None else f"a person moved the ticket to {event.item.state}"
+    return TICKET_GONE if event.item is None else f"a person moved the ticket to {event.item.state}"

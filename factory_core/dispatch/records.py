@@ -88,6 +88,10 @@ class Summary(StoredModel):
     reporter_id: str = ""
     digest: str = ""
 
+    def nameless(self) -> Summary:
+        """Without anybody's words and names: what tells which ticket it is."""
+        return Summary(key=self.key, title="", identity=self.identity, former_keys=self.former_keys)
+
     @classmethod
     def of(cls, item: WorkItem) -> Summary:
         read = "\x1f".join((item.title, item.description, item.project, *sorted(item.labels)))

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from ..config import FactoryConfig
 from ..dispatch import budget, comments
 from ..dispatch.batch import Batch
-from ..dispatch.effects import COMPANION, Planned
+from ..dispatch.effects import COMPANION, ForgetItem, Planned
 from ..dispatch.ending import answered
 from ..dispatch.events import Event, SlotOffered
 from ..dispatch.following import performed
@@ -241,7 +241,8 @@ class Runner:
         if isinstance(outcome, Problem):
             after, kept = after_problem(before, last, outcome, now, self._config), Outcome()
         elif outcome.forget and _is_forgettable(before, last):
-            spending = budget.remembrance(before, now)
+            is_wholly = isinstance(last.effect, ForgetItem) and last.effect.wholly
+            spending = None if is_wholly else budget.remembrance(before, now)
             if spending:
                 await self._store.put_in_flight(spending.but(lease=released(before).lease).scheduled(now))
                 return None

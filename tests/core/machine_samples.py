@@ -126,6 +126,7 @@ FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.StopRequested: ({}, {"by": "maya"}, {"by": "maya", "session_id": "s1"}),
     events.RetryRequested: ({}, {"by": "maya", "reason": "the server was down"}),
     events.AbortRequested: ({}, {"by": "maya", "reason": "not needed"}),
+    events.ForgetRequested: ({}, {"by": "maya"}),
     events.BudgetRaised: ({"usd": 20}, {"usd": 80, "by": "maya"}, {"usd": 80, "by": "eve", "allowed": False}),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_stand import DONE, code_host, commit_to, git, order, program, run_all
+from fleet_stand import DONE, QUIET, code_host, commit_to, fleet, git, order, program, run_all, until
 
 from adapters.fleets.local_engines.claude import Claude
 from factory_core.dispatch.run import RunReport, RunStatus
@@ -298,3 +299,47 @@ def test_read_only_folders_are_removed_with_the_item(tmp_path: Path) -> None:
     )
     subprocess.run([*drop, str(python)], check=True)
     assert not tree.exists()
+
+
+def test_the_words_of_a_forgotten_item_stay_nowhere(tmp_path: Path) -> None:
+    """Not in names of refs or files, and not in commits of the mirror, which go when no agent works there any more.
+
+    Commits that only another item's clone still leads to stay: it borrows them.
+    """
+    bare, home = code_host(tmp_path), tmp_path / "home"
+
+    async def play() -> None:
+        made, reports = fleet(home)
+        await made.start(order(bare, run_id="B:1", work_item_id="B", branch="factory/B", task="Write it."))
+        await until(lambda: len(reports) == 1)
+        git(bare, "update-ref", "-d", "refs/heads/main")  # the base is made anew: B's clone alone leads to the old one
+        tree = tmp_path / "anew"
+        git(tmp_path, "init", "-q", "-b", "main", str(tree))
+        (tree / "README.md").write_text("Made anew\n")
+        commit_to(bare, tree, "main", "made anew")
+        forgotten = {"title": "Zebulonine", "branch": "factory/A-zebulonine", "task": "Write zebulonine."}
+        await made.start(order(bare, run_id="A:1", work_item_id="A", **forgotten))
+        await until(lambda: len(reports) == 2)
+        await made.publish("A:1")
+        await made.start(order(bare, run_id="C:1", work_item_id="C", branch="factory/C", task="console: sleep 60"))
+        await until(lambda: (home / "trees/C/.git/index").exists())
+        mirror = next(home.glob("repos/*.mirror"))
+        await made.forget("A")
+        assert "zebulonine" in words_in(mirror), "C works in a clone that borrows from there"
+        await made.stop("C:1")
+        await until(lambda: "zebulonine" not in words_in(mirror))
+        await made.close()
+
+    asyncio.run(play())
+    names = [str(path).lower() for path in home.rglob("*")]
+    contents = [path.read_bytes().lower() for path in home.rglob("*") if path.is_file()]
+    assert not [name for name in names if "zebulonine" in name]
+    assert not [content for content in contents if b"zebulonine" in content]
+    assert git(home / "trees/B", "fsck", "--connectivity-only", "--no-dangling") == ""
+
+
+def words_in(mirror: Path) -> str:
+    """Everything that its objects and refs say; another process may be at work in it."""
+    commands = (["for-each-ref"], ["cat-file", "--batch-all-objects", "--batch"])
+    said = [subprocess.run(["git", *one], cwd=mirror, env=QUIET, check=False, capture_output=True) for one in commands]
+    return b"".join(one.stdout for one in said).decode(errors="replace").lower()

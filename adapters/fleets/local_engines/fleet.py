@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import shutil
@@ -16,12 +17,14 @@ from types import MappingProxyType
 
 from adapters.redaction import Redactor
 from factory_core.addresses import credential_in
+from factory_core.config import Disk
 from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import ConnectionLost, EngineUnavailable, Problem, Retryable, Terminal
-from factory_core.ports import Clock, WallState
+from factory_core.ports import Clock, DiskState, WallState
 
 from . import workspace
 from .code_host import SignIn, Unwatched
+from .disk import DiskBudget, ended_at
 from .durable_files import cannot_write
 from .enclosure import Enclosures, command_of
 from .engine import Engine, Seen, factory_progress
@@ -35,6 +38,7 @@ from .proxy import proxy_of
 from .publish import publish
 from .run_files import RunFiles, directory_name
 from .supervise import spawn
+from .wall import AnyWall
 from .wall_probe import Policy
 from .watchdog import HEARTBEAT
 
@@ -44,6 +48,7 @@ Credentials = Callable[[str], Headers] | SignIn
 """Clone address → the headers for the git calls that speak with that host (see git.http_credential)."""
 STALE = timedelta(seconds=6 * HEARTBEAT)
 _NO_SECRETS = Redactor()
+_DEFAULT_DISK = Disk()
 REACH = 20.0  # seconds, for asking the code host whether it accepts the credential
 
 
@@ -70,6 +75,7 @@ class LocalFleet:
         wall: Policy = "required",
         checkouts: Mapping[str, Path] = MappingProxyType({}),
         secrets: Redactor = _NO_SECRETS,
+        disk: Disk = _DEFAULT_DISK,
     ) -> None:
         """Raise ConfigProblem when `pass_environment` names a secret. `environment` is usually os.environ.
 
@@ -80,6 +86,7 @@ class LocalFleet:
         passed = tuple(pass_environment)
         check_names(passed)
         self.finished: Callable[[RunReport], Awaitable[None]] = _nobody
+        self.is_over: Callable[[str], Awaitable[bool]] = _not_known  # has this item ended? Its files go first
         self._home, self._clock, self._engines = home.resolve(), clock, engines
         self._code_host = Unwatched(credentials) if callable(credentials) else credentials
         self._refused = False  # the credential, when git spoke with the code host last
@@ -89,6 +96,7 @@ class LocalFleet:
         self._enclosures = Enclosures(wall, self._engine_environment, proxy_of(environment), (self._home,))
         self._idle_after, self._grace, self._push_within, self._poll = idle_after, grace, push_within, poll
         self._checkouts, self._secrets = checkouts, secrets
+        self._disk = DiskBudget(self._home, disk)
         self._followed: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, order: RunOrder) -> RunReport:
@@ -110,6 +118,7 @@ class LocalFleet:
 
     async def _start(self, run: RunFiles, order: RunOrder) -> None:
         if not run.begun:
+            await self._refuse_without_room()
             errand = await asyncio.to_thread(self._errand, order)
             await asyncio.to_thread(self._write_settings)
 
@@ -179,8 +188,14 @@ class LocalFleet:
 
         return await self._code_host.signed_in(order.clone_url, push)
 
+    async def disk(self) -> DiskState:
+        return await asyncio.to_thread(self._disk.state)
+
     async def adopt(self) -> None:
         """Call once when the server starts: every run that was not reported is followed again."""
+        measuring = asyncio.create_task(self._measure(), name="measure the disk")
+        self._followed[measuring.get_name()] = measuring
+        measuring.add_done_callback(lambda task: self._followed.pop(task.get_name(), None))
         for run in self._runs():
             try:
                 if run.begun and not run.reported and (run_id := run.run_id()):
@@ -216,15 +231,19 @@ class LocalFleet:
             report = await self.look(run.run_id())
             if report and not report.ended_at:
                 raise Retryable(f"{work_item_id} still has a run", why=f"it is {report.status}", fix="factory status")
+        spaces = {run.path: self._workspace(order) for run in runs if (order := run.order())}
         for run in runs:
-            if order := run.order():
+            if space := spaces.get(run.path):
                 try:
-                    await asyncio.to_thread(workspace.remove, self._workspace(order))
+                    await asyncio.to_thread(workspace.remove, space)
                 except OSError as error:
-                    what, fix = f"The work tree of {order.name} cannot be removed", "In your shell: remove it by hand"
-                    raise Retryable(what, why=str(error), fix=fix) from None
+                    what = f"The work tree of {space.order.name} cannot be removed"
+                    raise Retryable(what, why=str(error), fix="In your shell: remove it by hand") from None
             shutil.rmtree(run.path, ignore_errors=True)
         shutil.rmtree(self._memory(work_item_id), ignore_errors=True)
+        if runs:
+            await self._collect_garbage(*spaces.values())
+            await self._measure()
 
     async def forget_old(self, age: timedelta) -> None:
         """Forget items whose runs have all ended, and been reported, so long ago: where nobody tells that an item has
@@ -391,9 +410,53 @@ class LocalFleet:
                     log.exception("the end of a run could not be reported", extra={"action": "report", "run": run_id})
                 said = str(error)
             else:
+                await self._measure(run)
                 return
             await asyncio.sleep(delay)
             delay = min(delay * 2, 60.0)
+
+    async def _measure(self, *ended: RunFiles) -> None:
+        """Note what these runs have left, and remove what is too much. That it cannot be done costs no run."""
+        changed = [run.path for run in ended]
+        try:
+            for order in filter(None, (run.order() for run in ended)):
+                space = self._workspace(order)
+                changed += [space.tree, space.aside, space.mirror, self._memory(order.work_item_id)]
+                await self._collect_garbage(space)
+            with cannot_write(self._home):
+                if (await asyncio.to_thread(self._disk.measured, *changed)).fix:
+                    await self._make_room()
+        except Problem as problem:
+            log.warning("the disk is not measured: %s: %s", problem.what, problem.why)
+
+    async def _collect_garbage(self, *spaces: workspace.Workspace) -> None:
+        """In the mirrors of these; what cannot be done now is done when a later run has ended."""
+        for space in {space.mirror: space for space in spaces if space.garbage.exists()}.values():
+            try:
+                others = [dataclasses.replace(one, wall=self._wall(one.order)) for one in self._newest().values()]
+                await asyncio.to_thread(workspace.collect_garbage, space, others)
+            except (GitFailed, OSError, Problem) as error:
+                log.warning("what forgotten tickets left in %s stays for now: %s", space.mirror.name, error)
+
+    def _wall(self, order: RunOrder) -> AnyWall:
+        return self._enclosures.wall(self._engine(order))
+
+    def _newest(self) -> dict[str, workspace.Workspace]:
+        """Of the newest run of each item."""
+        orders = [order for run in sorted(self._runs(), key=ended_at) if (order := run.order())]
+        return {order.work_item_id: self._workspace(order) for order in orders}
+
+    async def _make_room(self) -> DiskState:
+        """Raises Retryable."""
+        newest = self._newest()
+        over = [item for item in newest if await self.is_over(item)]
+        with cannot_write(self._home):
+            return await asyncio.to_thread(self._disk.make_room, over, newest)
+
+    async def _refuse_without_room(self) -> None:
+        """Raise EngineUnavailable where another run would pass the disk budget, even without what may be removed."""
+        if (await self.disk()).fix and (state := await self._make_room()).fix:
+            raise EngineUnavailable("There is no room for another run", why=state.note, fix=state.fix)
 
     async def _ended(self, run_id: str) -> RunReport:
         while (report := await self.look(run_id)) is None or report.ended_at is None:  # noqa: ASYNC110 - files, not events
@@ -411,6 +474,10 @@ async def _begin(run: RunFiles, order: RunOrder, errand: Errand, credential: Hea
         held = run.lock()
     if held is not None:
         await asyncio.to_thread(spawn, run, held, errand, order.clone_url, credential)
+
+
+async def _not_known(work_item_id: str) -> bool:
+    return False
 
 
 async def _nobody(report: RunReport) -> None:

@@ -11,6 +11,7 @@ Writing raises OSError.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import math
@@ -83,6 +84,14 @@ class RunFiles:
             return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
         except OSError:
             return datetime.fromtimestamp(0, UTC)
+
+    def remove_outputs(self) -> bool:
+        """Remove what the engine and the supervisor wrote for people to read; False when there is nothing of it."""
+        there = [path for path in (self.output, self.errors, self.log) if path.exists()]
+        for path in there:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        return any(not path.exists() for path in there)
 
     def create(self) -> None:
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -62,6 +62,11 @@ class Workspace:
         return self.home / "repos" / (directory_name(f"{self.order.repository} {self.order.clone_url}") + ".mirror")
 
     @property
+    def garbage(self) -> Path:
+        """Is there while the mirror may hold commits of items that were removed."""
+        return self.mirror.with_name(f"{self.mirror.name}.garbage")
+
+    @property
     def reach(self) -> Reach:
         """What a walled command in the tree needs of it."""
         return Reach(writable=(self.tree,), readable=(self.mirror / "objects",))
@@ -229,14 +234,69 @@ def heads_at_host(space: Workspace) -> tuple[str, str]:
 
 
 def remove(space: Workspace) -> None:
-    """Take the item's clone away; its branch at the code host stays. Raises OSError, which names what stays."""
+    """Take the item's clone away, and the names of its commits in the mirror; its branch at the code host stays.
+
+    Raises OSError, which names what stays.
+    """
     with space.alone(space.mirror):
-        remove_tree(space.tree)
-        remove_tree(space.aside)
-        if space.mirror.is_dir():
-            restore(space.mirror, bare=True)
-            space.in_mirror("update-ref", "-d", space.finished)
-        space.setup_file.unlink(missing_ok=True)
+        remove_clone(space)
+        if not space.mirror.is_dir():
+            return
+        restore(space.mirror, bare=True)
+        pattern = f"refs/remotes/origin/{space.order.branch}"
+        branches = space.in_mirror("for-each-ref", "--format=%(refname)", pattern, f"{pattern}*").splitlines()
+        for ref in {space.finished, space.published, *branches} - {f"refs/remotes/origin/{space.order.base}"}:
+            space.in_mirror("update-ref", "-d", ref)
+        (space.mirror / "FETCH_HEAD").unlink(missing_ok=True)
+        space.garbage.touch()
+
+
+def collect_garbage(space: Workspace, others: Iterable[Workspace]) -> None:
+    """Drop what no name in the mirror and no clone of `others` leads to, if an item was removed since the last time.
+
+    Not while a run is at work in such a clone: it is done after a later one. Raises GitFailed and OSError.
+    """
+    with contextlib.ExitStack() as held, space.alone(space.mirror):
+        if not space.garbage.exists() or not space.mirror.is_dir():
+            return
+        clones = [other for other in others if other.mirror == space.mirror and (other.tree / ".git").is_dir()]
+        for clone in clones:
+            if (descriptor := lock(clone.tree.with_name(clone.tree.name + ".lock"))) is None:
+                return
+            held.callback(os.close, descriptor)
+        restore(space.mirror, bare=True)
+        for number, commit in enumerate(_borrowed(space, clones)):
+            space.in_mirror("update-ref", f"refs/borrowed/{number}", commit)
+        space.in_mirror("repack", "-a", "-d", "--quiet")
+        space.in_mirror("prune", "--expire=now")
+        for ref in space.in_mirror("for-each-ref", "--format=%(refname)", "refs/borrowed").splitlines():
+            space.in_mirror("update-ref", "-d", ref)
+        space.garbage.unlink()
+
+
+def _borrowed(space: Workspace, clones: Iterable[Workspace]) -> list[str]:
+    """Commits of the mirror that only a clone still leads to."""
+    known = set[str]()
+    for clone in clones:
+        clone.restore_tree()
+        known.update(clone.text_in_tree("rev-list", "--all", "--reflog").split())
+    asked = command("rev-list", "--ignore-missing", "--stdin", "--not", "--all")
+    environment = space._named(space.mirror)
+    given = "".join(f"{commit}\n" for commit in sorted(known)).encode()
+    return run(asked, space.mirror, environment=environment, tick=space.tick, given=given).decode().split()
+
+
+def remove_clone(space: Workspace) -> None:
+    """Take the clone away, and leave what the mirror keeps of the item. Raises OSError, which names what stays."""
+    space.setup_file.unlink(missing_ok=True)
+    remove_tree(space.tree)
+    remove_tree(space.aside)
+
+
+def is_published(space: Workspace) -> bool:
+    """Is what the run came to at the code host, so that its clone can be made anew from there?"""
+    finished = space.commit_in_mirror(space.finished) if space.mirror.is_dir() else ""
+    return bool(finished) and finished == space.commit_in_mirror(space.published)
 
 
 def _branches(space: Workspace) -> tuple[str, str]:

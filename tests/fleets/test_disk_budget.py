@@ -1,0 +1,101 @@
+"""The disk budget: what is over goes first, then what can be made anew, never what is alive; then no run starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from fleet_stand import code_host, fleet, order, until
+
+from adapters.fleets.local_engines.disk import size_of
+from factory_core.config import Disk
+from factory_core.errors import EngineUnavailable
+
+ITEMS = {"OVER": "over", "PUBLISHED": "published", "ASKED": "asked"}
+
+
+async def left(tmp_path: Path, budget: int, over: Iterable[str]) -> tuple[Path, str]:
+    """After three items at rest, and with such a budget: the fleet's home, and why nothing starts (if so)."""
+    bare, home = code_host(tmp_path), tmp_path / "home"
+    made, reports = fleet(home)
+    for count, item in enumerate(ITEMS, 1):
+        task = "console: ask which one" if item == "ASKED" else "Write it."
+        await made.start(order(bare, run_id=f"{item}:1", work_item_id=item, branch=f"factory/{item}", task=task))
+        await until(lambda wanted=count: len(reports) == wanted)
+        if item == "PUBLISHED":
+            await made.publish(f"{item}:1")
+    await until(lambda: not made._followed)  # every end is reported, and what it left is measured
+    await made.close()
+
+    small, reports = fleet(home, disk=Disk(budget=budget))
+    ended = set(over)
+
+    async def is_over(item: str) -> bool:
+        return item in ended
+
+    small.is_over = is_over
+    why = ""
+    try:
+        await small.start(order(bare, run_id="NEXT:1", work_item_id="NEXT", branch="factory/NEXT"))
+        await until(lambda: reports)
+    except EngineUnavailable as problem:
+        why = f"{problem.what} {problem.why} {problem.fix}"
+    await small.close()
+    return home, why
+
+
+def clones(home: Path) -> set[str]:
+    return {path.name for path in (home / "trees").iterdir() if path.is_dir()}
+
+
+def test_within_the_budget_nothing_goes(tmp_path: Path) -> None:
+    home, why = asyncio.run(left(tmp_path, 10**9, ["OVER"]))
+    assert (clones(home), why) == ({*ITEMS, "NEXT"}, "")
+
+
+def test_over_the_budget_all_goes_but_what_cannot_be_made_anew(tmp_path: Path) -> None:
+    """Outputs and clones of what is over, clones of what is published; then no run starts, and says why."""
+    home, why = asyncio.run(left(tmp_path, 1, ["OVER"]))
+    assert clones(home) == {"ASKED"}
+    assert not (home / "runs/OVER-1").exists() or not list(home.glob("runs/OVER*/output.jsonl"))
+    assert list(home.glob("runs/ASKED*/output.jsonl")) and list(home.glob("runs/PUBLISHED*/output.jsonl"))
+    assert len(list(home.glob("runs/*/result.json"))) == 3, "no run may begin a second time"
+    assert "There is no room for another run" in why and "0.0 GB used" in why and "raise disk.budget" in why
+
+
+def test_a_full_disk_starts_nothing(tmp_path: Path) -> None:
+    bare = code_host(tmp_path)
+
+    async def play() -> None:
+        made, _ = fleet(tmp_path / "home", disk=Disk(keep_free=10**18))
+        with pytest.raises(EngineUnavailable, match="no room") as raised:
+            await made.start(order(bare))
+        assert "df -h" in raised.value.fix and "of at least 1000000000.0" in raised.value.why
+        await made.close()
+
+    asyncio.run(play())
+
+
+def test_what_a_run_leaves_is_measured_when_it_ends(tmp_path: Path) -> None:
+    """And forgetting gives it back; a server that starts measures what nobody has."""
+    bare, home = code_host(tmp_path), tmp_path / "home"
+
+    async def play() -> None:
+        made, reports = fleet(home)
+        await made.start(order(bare))
+        await until(lambda: reports)
+        await until(lambda: (home / "disk.json").exists())
+        parts = [part for kind in ("repos", "trees", "runs", "memory") for part in (home / kind).glob("*")]
+        await until(lambda: made._disk.state().used > 0)
+        assert (await made.disk()).used <= sum(map(size_of, parts)) + 10**6
+        before = (await made.disk()).used
+        await made.forget("ACME-142")
+        assert (await made.disk()).used < before
+        (home / "disk.json").unlink()
+        await made.adopt()
+        await until(lambda: (home / "disk.json").exists())
+        await made.close()
+
+    asyncio.run(play())
