@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +35,21 @@ def git(place: Path, *arguments: str) -> str:
 
 def code_host(folder: Path) -> Path:
     """A bare repository with one commit on main."""
+    shutil.copytree(_code_host(), folder, dirs_exist_ok=True)
+    return folder / "acme-web.git"
+
+
+@cache
+def _code_host() -> Path:
+    """Made once: the tests need hundreds of them, and each takes nine calls of git."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     bare, tree = folder / "acme-web.git", folder / "first"
-    folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "-q", "--bare", "-b", "main", str(bare))
     git(folder, "init", "-q", "-b", "main", str(tree))
     (tree / "README.md").write_text("Acme\n")
     commit_to(bare, tree, "main", "first")
-    return bare
+    return folder
 
 
 def commit_to(bare: Path, tree: Path, branch: str, message: str) -> str:

@@ -33,7 +33,7 @@ class Gate:
 
 
 def at_push(vendor: str, operation: str) -> bool:
-    """A run that is held here runs for as long as the test wants, and pushes once more after it."""
+    """What is held here is running for as long as the test wants; afterwards it is pushed once more."""
     return (vendor, operation) == ("git", "push")
 
 

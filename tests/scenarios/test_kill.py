@@ -11,7 +11,7 @@ import pytest
 from factory_core.dispatch.records import State
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, branches, counted, runs_begin
-from .sandbox_thread import PATIENCE, World, world
+from .sandbox_thread import PATIENCE, World, at_push, world
 from .server_process import Home, Server, factory, until
 
 CALLS = {
@@ -128,14 +128,15 @@ def test_killed_while_a_question_stands(stage: tuple[World, Home, Server]) -> No
 def test_killed_in_line_and_beside_a_running_agent(tmp_path: Path) -> None:
     """One item has the only slot and its agent works on; the other waits. Neither is lost, and no run is repeated."""
     with world() as w, factory(w, tmp_path, capacity={"agents": 1}) as (home, server):
-        first = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: sleep 3\n")
-        home.in_state(first, State.RUNNING)
-        second, thread = ask(w, home)
-        w.reply(thread, ANSWER)
-        until(lambda: home.in_state(second, State.QUEUED).waits_for == "1 of 1 agents are busy")
-        server.kill()
-        states = {key: record.state for key, record in home.records().items()}
-        assert states == {first: State.RUNNING, second: State.QUEUED}
+        with w.gate(at_push, acted=False):
+            first = w.ticket("Rename total to amount", CLEAR)
+            home.in_state(first, State.RUNNING)
+            second, thread = ask(w, home)
+            w.reply(thread, ANSWER)
+            until(lambda: home.in_state(second, State.QUEUED).waits_for == "1 of 1 agents are busy")
+            server.kill()
+            states = {key: record.state for key, record in home.records().items()}
+            assert states == {first: State.RUNNING, second: State.QUEUED}
         server.start()
         rested = home.rests(first, second)
         assert [rested[key].state for key in (first, second)] == [State.DONE, State.DONE]
@@ -147,9 +148,10 @@ def test_killed_in_line_and_beside_a_running_agent(tmp_path: Path) -> None:
 def test_a_run_that_ends_while_nobody_is_there_is_adopted(stage: tuple[World, Home, Server]) -> None:
     """The agent goes on without the server, and the next server takes its work over as it is."""
     w, home, server = stage
-    key = w.ticket("Rename total to amount", f"{CLEAR}\nconsole: sleep 1\n")
-    home.in_state(key, State.RUNNING)
-    server.kill()
+    with w.gate(at_push, acted=False):
+        key = w.ticket("Rename total to amount", CLEAR)
+        home.in_state(key, State.RUNNING)
+        server.kill()
     (run,) = [path for path in home.run_directories() if path.name.startswith(runs_begin(home, key))]
     until(lambda: (run / "result.json").exists())
     server.start()
