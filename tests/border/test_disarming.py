@@ -45,7 +45,7 @@ def test_an_outage_of_days_is_outlasted() -> None:
     """Longer than vendors are waited for, and past the day on which the item is forgotten."""
 
     async def story() -> None:
-        world = await taken_back(*away(2500))
+        world = await taken_back(*away(1200))
         for _ in range(9 * 24 * 12):
             await world.later(timedelta(minutes=5))
         assert world.target.armed == set() and len(world.said()) == 1  # what was ready for review

@@ -12,7 +12,7 @@ import pytest
 from adapters.providers.github.refusals import CONNECT, MERGE, TABLE
 from adapters.providers.refusal_table import Known, Read
 from factory_core.dispatch.pull_request import PullRequest
-from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal, VendorUnavailable
 
 from .canned import NOW, SHA, Vendor, github, pull, response, target
 
@@ -209,7 +209,7 @@ def test_a_refusal_meets_its_row_with_its_delay_and_its_fix(example: Example) ->
     problem = found.problem("it was not done")
     assert (found.row.name, found.after) == (example.row, example.after)
     assert example.fix in (found.fix or problem.fix)
-    kinds = {"passing": Retryable, "later": Retryable, "lost": ConnectionLost}
+    kinds = {"passing": VendorUnavailable, "later": VendorUnavailable, "lost": ConnectionLost}
     assert type(problem) is kinds.get(found.row.kind, Terminal)
     assert isinstance(problem, ConnectionLost) or getattr(problem, "after", None) == example.after
 
@@ -227,7 +227,7 @@ def test_a_mutation_raises_what_may_pass_and_gives_back_what_was_refused(example
         return str(refused.row.name)
 
     row = next(row for row in TABLE.rows if row.name == example.row)
-    expected = {"passing": "Retryable", "lost": "ConnectionLost"}.get(row.kind, example.row)
+    expected = {"passing": "VendorUnavailable", "lost": "ConnectionLost"}.get(row.kind, example.row)
     assert github(vendor, use) == expected
 
 
@@ -275,11 +275,11 @@ async def _refusal(output: Any, words: str) -> Any:
     ("answer", "kind"),
     [
         (response(401, {"message": "Bad credentials"}), ConnectionLost),
-        (response(403, {"message": "You have exceeded a secondary rate limit."}), Retryable),
+        (response(403, {"message": "You have exceeded a secondary rate limit."}), VendorUnavailable),
         (response(403, {"message": "Resource not accessible by integration"}), Terminal),
         (response(404, {"message": "Not Found"}), Terminal),
-        (response(429, {"message": "Too many"}), Retryable),
-        (response(502, b"<html>"), Retryable),
+        (response(429, {"message": "Too many"}), VendorUnavailable),
+        (response(502, b"<html>"), VendorUnavailable),
     ],
 )
 def test_what_says_nothing_about_the_pull_request_is_no_refusal_to_merge_it(answer: Any, kind: type[Problem]) -> None:

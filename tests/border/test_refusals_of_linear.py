@@ -9,7 +9,7 @@ import pytest
 
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.refusals import CONNECT, DOCTOR, TABLE, read, unsuccessful
-from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal, VendorUnavailable
 
 from .canned import NOW, Vendor, over, response
 
@@ -85,7 +85,7 @@ def test_a_refusal_meets_its_row_with_its_fix(name: str, answer: httpx2.Response
     document = answer.json() if answer.content[:1] == b"{" else None
     known = unsuccessful() if answer is FAILED else read(answer.status_code, document, None)
     assert known.row == row
-    assert type(problem) is {"passing": Retryable, "lost": ConnectionLost}.get(row.kind, Terminal)
+    assert type(problem) is {"passing": VendorUnavailable, "lost": ConnectionLost}.get(row.kind, Terminal)
     assert problem.fix.startswith(fix)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.providers.relayfile.client import RelayfileClient
 from adapters.providers.relayfile.refusals import CONNECT, DOCTOR, TABLE
-from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Terminal, VendorUnavailable
 
 from .canned import Vendor, over, response
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.pure
 ROWS: list[tuple[str, httpx2.Response, type[Problem], str]] = [
     ("token", response(401, {"code": "unauthorized"}), ConnectionLost, CONNECT),
     ("scopes", response(403, {"code": "forbidden"}), Terminal, CONNECT),
-    ("unavailable", response(408, b""), Retryable, "factory check"),
+    ("unavailable", response(408, b""), VendorUnavailable, "factory check"),
     ("missing", response(404, {"code": "not_found"}), Terminal, DOCTOR),
     ("cursor", response(410, {"code": "gone"}), Terminal, DOCTOR),
     ("refused", response(422, b"<html>"), Terminal, DOCTOR),

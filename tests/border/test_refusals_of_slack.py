@@ -9,7 +9,7 @@ import pytest
 
 from adapters.providers.slack.client import SlackClient
 from adapters.providers.slack.refusals import TABLE
-from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal, VendorUnavailable
 
 from .canned import Vendor, over, response
 
@@ -51,7 +51,7 @@ def test_an_error_string_has_a_kind_and_a_fix(name: str, code: str) -> None:
     """Limits and faults pass, an ended credential is the connection's, everything else names its fix."""
     row = next(row for row in TABLE.rows if row.name == name)
     problem = met(no(code, needed="chat:write"))
-    assert type(problem) is {"passing": Retryable, "lost": ConnectionLost}.get(row.kind, Terminal)
+    assert type(problem) is {"passing": VendorUnavailable, "lost": ConnectionLost}.get(row.kind, Terminal)
     assert row.kind in ("passing", "lost") or problem.fix.startswith(FIXES[name])
     assert getattr(problem, "after", None) == row.after
 
@@ -68,8 +68,8 @@ def test_retry_after_is_kept_in_either_status(error: str, status: int) -> None:
     ("answer", "kind"),
     [
         (response(401, b"no"), ConnectionLost),
-        (response(408, b""), Retryable),
-        (response(503, b""), Retryable),
+        (response(408, b""), VendorUnavailable),
+        (response(503, b""), VendorUnavailable),
         (response(404, b"no"), Terminal),
         (no("an_error_of_next_year"), Terminal),
         (no(""), Terminal),

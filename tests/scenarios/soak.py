@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
+import logging
 import random
 import secrets
 import sys
@@ -309,8 +309,8 @@ def is_as_expected(ticket: Ticket, record: InFlightRecord | None) -> bool:
 
 def why_restless(record: InFlightRecord) -> str:
     doing = ", ".join(f"{one.effect.kind}×{one.attempts} {one.why}".strip() for one in record.outbox)
-    when = f"since {record.since:%H:%M:%S}, next look {record.wake_at:%H:%M:%S}"
-    return f"{record.state} {when} ({doing or record.waits_for})"
+    since, wakes = (f"{moment:%H:%M:%S}" if moment else "never" for moment in (record.since, record.wake_at))
+    return f"{record.state} since {since}, next look {wakes} ({doing or record.waits_for})"
 
 
 def _end(record: InFlightRecord | None) -> str:
@@ -374,14 +374,14 @@ def main() -> int:
     parser.add_argument("--tickets", type=int, default=150)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**9))
     given = parser.parse_args()
+    logging.disable(logging.CRITICAL)  # the sandbox's, whose clients are killed
     seconds = given.minutes * 60
     kills = max(1, round(seconds / 7))
-    print(f"python -m tests.scenarios.soak --minutes {given.minutes:g} --tickets {given.tickets} --seed {given.seed}")
-    sys.stdout.flush()
+    again = f"python -m tests.scenarios.soak --minutes {given.minutes:g} --tickets {given.tickets} --seed {given.seed}"
+    print(again, flush=True)
     acts = plan(given.seed, seconds, given.tickets, kills)
     with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as folder:
-        path = Path(os.environ.get("SOAK_FOLDER") or folder)
-        found = soak(path, acts, seconds, LONGEST_REST * MACHINE, lambda w: as_shipped(w, given.tickets))
+        found = soak(Path(folder), acts, seconds, LONGEST_REST * MACHINE, lambda w: as_shipped(w, given.tickets))
     print(found)
     return 1 if found.wrong else 0
 
