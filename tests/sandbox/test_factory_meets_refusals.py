@@ -16,10 +16,10 @@ from adapters.providers.slack.client import SlackClient
 from adapters.sandbox.refusals import GITHUB, LINEAR
 from factory_core.config import FactoryConfig, read_config
 from factory_core.dispatch.pull_request import PullRequest
-from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal, VendorUnavailable
 from tests.sandbox.stand import HEAD, Served, open_pull, push_branch, served
 
-PASSES, LOST, FINAL = Retryable, ConnectionLost, Terminal
+PASSES, LOST, FINAL = VendorUnavailable, ConnectionLost, Terminal
 CONNECT = "factory connect"
 
 OF_GITHUB: dict[str, tuple[type[Problem], float | None, str]] = {
