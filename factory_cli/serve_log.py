@@ -98,8 +98,8 @@ class LogHandler(logging.Handler):
 
 
 def _arrow_line(record: logging.LogRecord) -> str:
-    """`16:02:11  -->  linear  Issue.update ACME-142  7c1e40  signed`."""
-    at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+    """`16:02:11Z  -->  linear  Issue.update ACME-142  7c1e40  signed`."""
+    at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%SZ")
     said = record.__dict__
     match said.get("action"):
         case "webhook" if "repeated" not in said:

@@ -100,7 +100,7 @@ def _last(report: StatusReport) -> str:
     agents = f"{vitals.agents_busy} of {vitals.agents_max} agents busy"
     today = f"today {money(vitals.today.spent_usd)} of {money(vitals.budget_usd)}"
     spent = f"spent {cost(vitals.spent_usd, vitals.cost_known)}"
-    return " · ".join((f"In line {vitals.queue}", agents, spent, today, *lines))
+    return " · ".join((f"In line {vitals.queue}", agents, spent, today, *lines, "all times UTC"))
 
 
 def _since(item: ItemSummary) -> str:
@@ -154,6 +154,7 @@ def item_words(report: ItemReport) -> str:
     blocks = ["\n".join(line for line in head if line), "\n".join(f"  {line}" for line in report.commands)]
     blocks += ["\n".join(facts), _list(f"What happened {len(report.log)}, newest first", happened) if happened else ""]
     blocks.append(_list("What the agent did, last line newest", report.output) if report.output else "")
+    blocks.append("All times UTC")
     return "\n\n".join(block for block in blocks if block)
 
 
