@@ -12,14 +12,13 @@ from factory_core.dispatch.effects import PostComment, StartAgent
 from factory_core.dispatch.moments import SKEW, bounded, bounded_batch, bounded_run, longest_wait
 from factory_core.dispatch.records import Lease, State
 from factory_core.dispatch.run import RunStatus
-from tests.stores.test_newer_releases import SAMPLES
 
 from .machine_samples import CONFIG, records_in
+from .stored_samples import NOW, SAMPLES
 from .swept_world import SweptWorld, busy
 from .world import run, ticket
 
 pytestmark = pytest.mark.pure
-NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(days=31)
 AHEAD = (timedelta(days=40), timedelta(days=20), timedelta(hours=30), FAR - NOW)
