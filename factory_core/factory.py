@@ -208,7 +208,7 @@ class Factory:
         if state is None or next_sort(state, now) is None:
             return False
         sweep, vendors = self._sweep_of(batch, sources), self.runner.connections
-        await CatchUpStep(sweep, self.store, self.config, self.clock, self.accept, vendors).run(batch)
+        await CatchUpStep(sweep, self.store, self.config, self.clock, self.accept, vendors, batch).run()
         return True
 
     def _sweep_of(self, batch: Batch, sources: Sources) -> Sweep:

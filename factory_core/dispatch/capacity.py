@@ -106,6 +106,8 @@ def why_waiting(batch: Batch, entry: QueueEntry, limits: Limits, now: datetime) 
 
 def holds_up(batch: Batch, limits: Limits, now: datetime) -> tuple[str, ...]:
     """The items in review that somebody in line waits for, who could start if one of them left."""
+    if len(batch.slots) < limits.capacity.per_state.get("in-review", len(batch.slots) + 1):
+        return ()
     places = {state: most for state, most in limits.capacity.per_state.items() if state != "in-review"}
     roomy = limits._replace(capacity=limits.capacity.model_copy(update={"per_state": places}))
     waits = any(

@@ -20,6 +20,7 @@ the search for missed events."""
 
 MINUTE = timedelta(minutes=1)
 AGAIN = timedelta(seconds=30)  # after a look that did not work
+LONGEST_PAUSE = timedelta(days=2)  # that a vendor may ask for; what is later was set by a wrong clock
 
 
 def begin(known: CatchUp | None, gap: DeliveryGap, now: datetime) -> CatchUp:
@@ -83,10 +84,10 @@ def step(lap: Lap, listed: str | None) -> tuple[Lap | None, str | None]:
     return lap.model_copy(update={"place": listed, "not_before": None}), listed
 
 
-def postponed(lap: Lap, now: datetime) -> Lap:
+def postponed(lap: Lap, until: datetime) -> Lap:
     """It did not work: once more from the same place, a while later."""
-    return lap.model_copy(update={"not_before": now + AGAIN})
+    return lap.model_copy(update={"not_before": until})
 
 
 def _waits(lap: Lap, now: datetime) -> bool:
-    return lap.not_before is not None and now < lap.not_before <= now + AGAIN
+    return lap.not_before is not None and now < lap.not_before <= now + LONGEST_PAUSE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import NamedTuple
 
 from ..config import FactoryConfig
@@ -18,6 +19,7 @@ from ..dispatch.records import State
 from ..errors import ConnectionLost, Problem, UnreadableRecord, VersionConflict
 from ..ports import Clock, StateStore
 from .connections import Connections
+from .retries import wanted_pause
 from .sweep import Sweep
 from .visits import ANSWERABLE
 
@@ -39,15 +41,16 @@ class CatchUpStep:
 
     def __init__(
         self, sweep: Sweep, store: StateStore, config: FactoryConfig, clock: Clock,
-        accept: Callable[[Event], Awaitable[None]], connections: Connections,
+        accept: Callable[[Event], Awaitable[None]], connections: Connections, begun: Batch,
     ) -> None:  # fmt: skip
         self._sweep, self._store, self._config, self._clock = sweep, store, config, clock
-        self._accept, self._connections = accept, connections
+        self._accept, self._connections, self._begun = accept, connections, begun
         self._lists, self._cursors = sweep.lists(), dict[str, str]()
+        self._pauses = dict[str, datetime]()  # by look of the sweep: the vendor's wish binds that as well
 
-    async def run(self, batch: Batch) -> None:
-        """Do what is due of the batch's looks, and store how far they came; `batch` was just read."""
-        state = batch.catch_up
+    async def run(self) -> None:
+        """Do what is due of the looks that have begun, and store how far they came."""
+        state = self._begun.catch_up
         if state is None:
             return
         left = catch_up.allowed(state, self._config.sweep.looks_per_minute, self._clock())
@@ -57,13 +60,18 @@ class CatchUpStep:
             if looked.cost:
                 state = catch_up.paid(state, looked.cost, self._config.sweep.looks_per_minute, self._clock())
             left -= looked.cost
-        await self._keep(batch, state)
+        await self._keep(state)
 
-    async def _keep(self, before: Batch, state: CatchUp) -> None:
+    async def _keep(self, state: CatchUp) -> None:
         """Unless another process came further meanwhile, or noticed another gap: then these looks are repeated."""
-        batch = before
-        while batch.catch_up == before.catch_up and state != before.catch_up:
-            sweep = batch.sweep.model_copy(update={"cursors": {**batch.sweep.cursors, **self._cursors}})
+        batch = before = self._begun
+        while batch.catch_up == before.catch_up and (state != before.catch_up or self._pauses):
+            sweep = batch.sweep.model_copy(
+                update={
+                    "cursors": {**batch.sweep.cursors, **self._cursors},
+                    "not_before": {**batch.sweep.not_before, **self._pauses},
+                }
+            )
             try:
                 await self._store.put_batch(batch.model_copy(update={"catch_up": state, "sweep": sweep}))
             except VersionConflict:
@@ -78,15 +86,19 @@ class CatchUpStep:
             return await self._at_next_item(State(sort), lap, state)
         if sort not in self._lists:
             return Looked(None, 0)
+        if until := self._pause_of(sort):
+            return Looked(catch_up.postponed(lap, until), 0)
         try:
             asked = await self._sweep.ask(sort, self._config.sweep.calls if sort in WALKS else 1)
         except Exception as error:  # a fault of ours is this list's alone
-            return Looked(await self._after_trouble(sort, error, lap, None), 1)
+            return Looked(await self._after_trouble(sort, sort, error, lap, None), 1)
         self._cursors |= asked.cursors
         over = asked.ended and (asked.began is None or asked.began >= state.gap.until)
         return Looked(None if over else lap, max(asked.calls, 1))
 
     async def _at_next_item(self, sort: State, lap: Lap, state: CatchUp) -> Looked:
+        if sort in ANSWERABLE and (until := self._pause_of("threads")):
+            return Looked(catch_up.postponed(lap, until), 0)
         listed = await self._store.in_state(sort, lap.place, 1)
         after, item = catch_up.step(lap, listed[0] if listed else None)
         if item is None:
@@ -94,7 +106,7 @@ class CatchUpStep:
         try:
             await self._look_at(item, sort, state)
         except Exception as error:  # as above
-            after = await self._after_trouble(item, error, lap, after)
+            after = await self._after_trouble("threads", item, error, lap, after)
         return Looked(after, 1)
 
     async def _look_at(self, item: str, sort: State, state: CatchUp) -> None:
@@ -105,7 +117,12 @@ class CatchUpStep:
         if sort in ANSWERABLE:
             await self._sweep.read_thread(item)
 
-    async def _after_trouble(self, of: str, error: Exception, lap: Lap, passed: Lap | None) -> Lap | None:
+    def _pause_of(self, look: str) -> datetime | None:
+        """Until when its vendor wants to be left alone, if that is still to come."""
+        until = self._pauses.get(look) or self._begun.sweep.not_before.get(look)
+        return until if until and until > self._clock() else None
+
+    async def _after_trouble(self, look: str, of: str, error: Exception, lap: Lap, passed: Lap | None) -> Lap | None:
         """What is away is asked again from the same place; what will never work is passed over. Raises what is away for
         all."""
         extra = {"action": "catch_up"}
@@ -122,4 +139,7 @@ class CatchUpStep:
             return passed
         if isinstance(error, Problem) and (isinstance(error, UnreadableRecord) or not error.retryable):
             return passed
-        return catch_up.postponed(lap, self._clock())
+        pause = wanted_pause(error, self._config.runner) if isinstance(error, Problem) else None
+        if pause:
+            self._pauses[look] = self._clock() + pause
+        return catch_up.postponed(lap, self._clock() + (pause or catch_up.AGAIN))

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import reduce
 
 from ..config import FactoryConfig
+from ..dispatch import capacity
 from ..dispatch.batch import Batch
 from ..dispatch.records import ENDED, InFlightRecord, State
 from ..dispatch.run import RunReport, Usage
@@ -43,7 +44,9 @@ def report(
     finished = finished_of(records, config, now)
     shown = (*(_line(line, now) for line in lines), _agents(batch, config))
     vitals = _vitals(records, runs, batch, queue, config, now)
-    judged = verdict((*needs, *moving), queue, shown, vitals, config, now)
+    holding = capacity.holds_up(batch, capacity.Limits.of(config), now)
+    held_up_by = [record.key for record in records if record.work_item_id in holding]
+    judged = verdict((*needs, *moving), queue, shown, vitals, config, now, held_up_by)
     return StatusReport(
         generated_at=now, data_at=data_at, tenant=config.tenant, environment=config.environment, version=version,
         verdict=judged, lines=shown, vitals=vitals, items=(*needs, *moving), queue=queue,

@@ -9,6 +9,8 @@ from ..config import FactoryConfig
 from .shapes import Item, LineReport, Longest, Queued, Verdict, Vitals
 from .spelling import ago, arguments, count, duration, money, sentence, vendor
 
+MOST_NAMED = 5
+
 
 def verdict(
     items: Sequence[Item],
@@ -17,7 +19,9 @@ def verdict(
     vitals: Vitals,
     config: FactoryConfig,
     now: datetime,
+    held_up_by: Sequence[str] = (),
 ) -> Verdict:
+    """`held_up_by`: the keys of the items in review for whose places the line waits."""
     needs = [item for item in items if item.reason]
     longest = Longest(key=needs[0].key, seconds=needs[0].since_s) if needs and needs[0].since_s is not None else None
     return (
@@ -26,6 +30,7 @@ def verdict(
         or _engine_paused(lines, needs, longest)
         or _needs_person(items, needs, queue, lines, longest)
         or _budget(vitals, queue)
+        or _held_up(queue, lines, held_up_by)
         or _moving(items, queue, lines)
         or _idle(lines, config, now)
     )
@@ -107,6 +112,19 @@ def _budget(vitals: Vitals, queue: Sequence[Queued]) -> Verdict | None:
     return Verdict(
         level="budget", count=0, sentence="New work is stopped: budget reached.",
         detail=" ".join(part for part in said if part),
+    )  # fmt: skip
+
+
+def _held_up(queue: Sequence[Queued], lines: Sequence[LineReport], by: Sequence[str]) -> Verdict | None:
+    """Agents are free, and nothing starts: the review column is full. Its pull requests are read again for that."""
+    if not by:
+        return None
+    shown = f"{', '.join(by[:MOST_NAMED])}{', …' if len(by) > MOST_NAMED else ''}"
+    more = "It goes on when one of them is merged or closed, or with a larger capacity.perState.in-review."
+    said = [f"In review: {shown}.", _in_line(queue), more, _troubled(lines)]
+    fill = f"{count(len(by), 'review')} {'fills' if len(by) == 1 else 'fill'} the review column"
+    return Verdict(
+        level="moving", count=0, sentence=f"Nothing starts: {fill}.", detail=" ".join(part for part in said if part)
     )  # fmt: skip
 
 

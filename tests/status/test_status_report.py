@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from factory_core.dispatch.batch import Batch
+from factory_core.dispatch.batch import Batch, QueueEntry, Slot
 from factory_core.dispatch.pull_request import Check
 from factory_core.dispatch.records import Block, InFlightRecord, State, Summary
 from factory_core.dispatch.spending import next_day
@@ -90,6 +90,26 @@ def test_the_first_sentence_that_fits_is_the_verdict() -> None:
     assert [(status.verdict.level, status.verdict.sentence) for status in given] == VERDICTS
     assert given[0].verdict.fix == ("factory", "doctor", "linear")
     assert given[1].verdict.detail == "The other one is moving. The longest wait is 2 h 00: ACME-143."
+
+
+def test_a_line_that_waits_for_a_place_in_review_does_not_move() -> None:
+    """The page names what holds it up; it says that all is moving where nobody in line could start anyway."""
+    reviewing = sample.record(153, State.IN_REVIEW, before(hours=1), pull_request=sample.pull_request(491))
+    queued = sample.record(154, State.QUEUED, before(minutes=9))
+    slot = Slot(repository="acme/shop", state="in-review", since=before(hours=1))
+    entry = QueueEntry(work_item_id=queued.work_item_id, repository="acme/shop", since=before(minutes=9))
+    batch = Batch(slots={reviewing.work_item_id: slot}, queue=(entry,))
+
+    def judged(places: int) -> str:
+        config = sample.config(capacity={"perState": {"in-review": places}})
+        told = report((reviewing, queued), batch, {}, [], config, NOW, NOW, sample.VERSION).verdict
+        return f"{told.sentence} {told.detail}"
+
+    assert judged(1) == (
+        f"Nothing starts: 1 review fills the review column. In review: {reviewing.key}. 1 in line. It goes on when one"
+        " of them is merged or closed, or with a larger capacity.perState.in-review."
+    )
+    assert judged(2).startswith("All is moving.")
 
 
 def test_new_work_is_stopped_when_the_budget_is_spent() -> None:
