@@ -25,6 +25,9 @@ class Damage:
             self._passed_over[name] = problem
             return None
 
+    def add(self, name: str, problem: UnreadableRecord) -> None:
+        self._passed_over[name] = problem
+
     def tell(self) -> None:
         for first in self._passed_over.values():
             names = sorted(self._passed_over)

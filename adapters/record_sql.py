@@ -83,11 +83,12 @@ Versioned = TypeVar("Versioned", InFlightRecord, ClarificationRecord, Batch, Que
 
 
 class Statement(NamedTuple):
-    """One statement, with its values in order; `swaps`: it must change a row."""
+    """One statement, with its values in order; `swaps`: it must change a row; `housekeeping`: it may be left out."""
 
     sql: str
     values: tuple[str | int | None, ...] = ()
     swaps: bool = False
+    housekeeping: bool = False
 
 
 Change = tuple[Statement, ...]
@@ -114,6 +115,27 @@ def select_page(tenant: str, after: str) -> Statement:
         "SELECT work_item_id, body FROM in_flight WHERE tenant = ? AND work_item_id > ? ORDER BY work_item_id LIMIT ?",
         (tenant, after, PAGE),
     )
+
+
+FROM_ROWID = {
+    "in_flight": "SELECT rowid, tenant, work_item_id, wake_at, body FROM in_flight NOT INDEXED"
+    " WHERE rowid >= ? ORDER BY rowid LIMIT 1",
+    "runs": "SELECT rowid, tenant, run_id, due_at, body FROM runs NOT INDEXED WHERE rowid >= ? ORDER BY rowid LIMIT 1",
+}
+
+
+def select_from(table: str, rowid: int) -> Statement:
+    """The first row of `in_flight` or `runs` from this rowid on: its rowid, tenant, name, moment of waking and body.
+
+    No index is used, so a damaged page of one hides nothing.
+    """
+    return Statement(FROM_ROWID[table], (rowid,))
+
+
+def select_names(tenant: str, after: str) -> Statement:
+    """As select_page(), without the bodies: the index alone is read."""
+    sql = "SELECT work_item_id FROM in_flight WHERE tenant = ? AND work_item_id > ? ORDER BY work_item_id LIMIT ?"
+    return Statement(sql, (tenant, after, PAGE))
 
 
 def select_due(tenant: str, now: datetime, limit: int) -> Statement:
@@ -182,7 +204,8 @@ def select_wakes(tenant: str) -> Statement:
 
 def sweep_clarifications(tenant: str, now: datetime) -> Change:
     """Those past their deadline are absent: nobody needs their rows."""
-    return (Statement("DELETE FROM clarifications WHERE tenant = ? AND deadline < ?", (tenant, microseconds(now))),)
+    sql = "DELETE FROM clarifications WHERE tenant = ? AND deadline < ?"
+    return (Statement(sql, (tenant, microseconds(now)), housekeeping=True),)
 
 
 def put_clarification(tenant: str, saved: ClarificationRecord, now: datetime) -> Change:
@@ -266,7 +289,7 @@ def put_worker(tenant: str, worker: Worker) -> Change:
     """Sweeps first: a worker that was not seen for so long is not coming back under this id."""
     seen = worker.seen_at or EPOCH
     old = microseconds(seen - timedelta(days=30)) if seen > EPOCH else 0
-    sweep = Statement("DELETE FROM workers WHERE tenant = ? AND seen_at < ?", (tenant, old))
+    sweep = Statement("DELETE FROM workers WHERE tenant = ? AND seen_at < ?", (tenant, old), housekeeping=True)
     sql = "INSERT OR REPLACE INTO workers (tenant, id, seen_at, body) VALUES (?, ?, ?, ?)"
     return (sweep, Statement(sql, (tenant, worker.id, microseconds(seen), encode(worker))))
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from factory_core.dispatch.queued_run import QueuedRun, Worker
 
 from . import record_sql as sql
-from .sqlite_state_store import Database
+from .sqlite_state_store import Database, due_in
 
 
 class SqliteRunQueue:
@@ -30,7 +30,7 @@ class SqliteRunQueue:
         await self._database.write(sql.delete_run(self._tenant, run_id))
 
     async def due_runs(self, now: datetime, limit: int) -> Sequence[str]:
-        return [run_id for (run_id,) in await self._database.read(sql.select_due_runs(self._tenant, now, limit))]
+        return await due_in(self._database, "runs", self._tenant, sql.select_due_runs(self._tenant, now, limit))
 
     async def runs_of(self, work_item_id: str) -> Sequence[QueuedRun]:
         rows = await self._database.read(sql.select_runs_of(self._tenant, work_item_id))

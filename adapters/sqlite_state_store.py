@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
+from factory_core.errors import UnreadableRecord
 from factory_core.ports import Clock
 
 from . import record_sql as sql
 from .damage import Damage
+from .rows_around_damage import rows_around_damage
+
+
+@runtime_checkable
+class Damageable(Protocol):
+    """A database in which a part can be damaged while the rest is well."""
+
+    async def damage(self) -> UnreadableRecord | None: ...
 
 
 class Database(Protocol):
@@ -38,6 +48,19 @@ class Counts(NamedTuple):
     unreadable: int
     due: int
     due_since: datetime | None
+
+
+async def due_in(database: Database, table: str, tenant: str, due: sql.Statement) -> list[str]:
+    """The names that `due` selects, with the tenant, a moment and a limit as its values: by the table itself where its
+    index is damaged."""
+    try:
+        return [name for (name,) in await database.read(due)]
+    except UnreadableRecord:
+        _, moment, limit = due.values
+        assert isinstance(moment, int) and isinstance(limit, int)
+        rows = [row async for row in rows_around_damage(database.read, table) if row.tenant == tenant]
+        come = sorted((row.wake_at, row.name) for row in rows if row.wake_at is not None and row.wake_at <= moment)
+        return [name for _, name in come[:limit]]
 
 
 class SqliteStateStore:
@@ -70,12 +93,42 @@ class SqliteStateStore:
         after, more, damage = "", True, Damage()
         while more:
             await asyncio.sleep(0)  # a long list keeps nobody else waiting
-            rows = await self._database.read(sql.select_page(self._tenant, after))
-            for after, body in rows:
-                if record := damage.read(after, partial(sql.decode, InFlightRecord, body)):
+            try:
+                rows = await self._database.read(sql.select_page(self._tenant, after))
+            except UnreadableRecord as problem:
+                async for record in self._list_around_damage(after, damage, problem):
                     yield record
+                break
+            for after, body in rows:
+                if known := damage.read(after, partial(sql.decode, InFlightRecord, body)):
+                    yield known
             more = len(rows) == sql.PAGE
         damage.tell()
+
+    async def _list_around_damage(
+        self, after: str, damage: Damage, problem: UnreadableRecord
+    ) -> AsyncIterator[InFlightRecord]:
+        """Those whose ids follow `after`, in the order in which they were made; `damage` gets the names of the rest."""
+        left = await self._names(after)
+        async for row in rows_around_damage(self._database.read, "in_flight"):
+            if row.tenant == self._tenant and row.name > after:
+                left.discard(row.name)
+                if record := damage.read(row.name, partial(sql.decode, InFlightRecord, row.body)):
+                    yield record
+        for name in left or {"a part of the store's file"}:
+            damage.add(name, problem)
+
+    async def _names(self, after: str) -> set[str]:
+        """As far as the index can be read."""
+        names = set[str]()
+        with suppress(UnreadableRecord):
+            while rows := await self._database.read(sql.select_names(self._tenant, after)):
+                names.update(name for (name,) in rows)
+                after = rows[-1][0]
+        return names
+
+    async def damage(self) -> UnreadableRecord | None:
+        return await self._database.damage() if isinstance(self._database, Damageable) else None
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
         rows = await self._database.read(sql.select_clarification(self._tenant, thread_id, self._clock()))
@@ -90,12 +143,18 @@ class SqliteStateStore:
         await self._database.write(sql.delete_clarification(self._tenant, thread_id))
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
-        rows = await self._database.read(sql.select_due(self._tenant, now, limit))
-        return [work_item_id for (work_item_id,) in rows]
+        return await due_in(self._database, "in_flight", self._tenant, sql.select_due(self._tenant, now, limit))
 
     async def in_state(self, state: State, after: str, limit: int) -> Sequence[str]:
-        rows = await self._database.read(sql.select_in_state(self._tenant, state, after, limit))
-        return [work_item_id for (work_item_id,) in rows]
+        try:
+            rows = await self._database.read(sql.select_in_state(self._tenant, state, after, limit))
+            return [work_item_id for (work_item_id,) in rows]
+        except UnreadableRecord:  # without the index
+            found = list[str]()
+            with suppress(UnreadableRecord):
+                async for record in self.list_in_flight():
+                    found += [record.work_item_id] if record.state is state and record.work_item_id > after else []
+            return sorted(found)[:limit]
 
     async def counts(self) -> Counts:
         """Read out of indexes: no record is decoded, however many there are."""

@@ -16,6 +16,7 @@ from adapters.local.credentials import open_to_others
 from adapters.local.server_clocks import FIX as CLOCK_FIX
 from adapters.local.server_clocks import clock_offset, offset_words
 from adapters.local.sqlite_file import SqliteFile
+from adapters.local.store_identity import Marks
 from adapters.pages import TOKEN
 from factory_core.dispatch.queued_run import present
 from factory_core.errors import Problem
@@ -166,11 +167,15 @@ async def _first_line(*command: str) -> str:
 
 async def _store(place: Place) -> Finding:
     where = relative(place.store)
-    if not place.store.exists():
-        return Finding("Store", "skip", place.config.store.kind, f"{where} is not there yet; factory serve makes it")
-    with closing(SqliteFile(place.store)) as file:
-        try:
+    try:
+        Marks(place.store, place.home).refuse_gone()
+        if not place.store.exists():
+            made = f"{where} is not there yet; factory serve makes it"
+            return Finding("Store", "skip", place.config.store.kind, made)
+        with closing(SqliteFile(place.store, home=place.home)) as file:
+            if damage := await file.damage():
+                raise damage
             took = await file.ping()
-        except Problem as problem:
-            return Finding("Store", "fail", place.config.store.kind, f"{where}: {problem.why}", problem.fix)
+    except Problem as problem:
+        return Finding("Store", "fail", place.config.store.kind, f"{where}: {problem.why}", problem.fix)
     return Finding("Store", "ok", place.config.store.kind, f"{where}, WAL, write {took:.0f} ms")

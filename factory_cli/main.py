@@ -30,6 +30,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "triage": ("triage", "would this ticket start, and why? Starts nothing", "See"),
     "pipeline": ("pipeline", "retry or abort a ticket", "Act"),
     "forget": ("forget", "keep nothing of a ticket that is over", "Act"),
+    "backup": ("backup", "copy the state store whole, while it runs", "Act"),
+    "restore": ("restore", "put a copy in its place, and keep what was there", "Act"),
+    "salvage": ("salvage", "what can be read of a damaged store", "Act"),
     "simulate": ("simulate", "try to break every law in a simulated world", "Try out"),
     "help": ("help", "this page, or: exit-codes, environment, states, money", "Try out"),
 }

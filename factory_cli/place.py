@@ -20,6 +20,7 @@ from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
 from adapters.local.credentials import environment_with_file, open_to_others, secrets_here
 from adapters.local.sqlite_file import SqliteFile, create_file
+from adapters.local.store_identity import Marks
 from adapters.local.wiring import check_roots, leases_of, load_config
 from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.config import FactoryConfig
@@ -143,10 +144,11 @@ def factory_at(place: Place) -> Iterator[Factory]:
 
     Its runner holds leases in nobody's name, and so leaves them free for whoever performs.
     """
+    Marks(place.store, place.home).refuse_gone()
     if not place.store.exists():
         why = f"there is no state store {relative(place.store)}"
         raise StoreUnavailable("No factory has run here yet.", why=why, fix="factory serve")
-    with closing(SqliteFile(place.store)) as file:
+    with closing(SqliteFile(place.store, home=place.home)) as file:
         store, redact = SqliteStateStore(file, place.config.tenant, utc_now), place.secrets.redact
         runner = Runner(store, _leave, place.config, utc_now, holder="", wake=_nobody, redact=redact)
         yield Factory(place.config, store, runner, utc_now, {}, None, _nobody, redact)
@@ -159,8 +161,8 @@ def fleet_at(place: Place) -> Iterator[Fleet]:
         home, policy = place.home / "fleet" / place.config.tenant, place.config.agents.wall
         yield LocalFleet(home, environment=os.environ, clock=utc_now, wall=policy, disk=place.config.disk)
         return
-    create_file(place.store)  # one of an older release has no room for runs yet
-    with closing(SqliteFile(place.store)) as file:
+    create_file(place.store, place.home)  # one of an older release has no room for runs yet
+    with closing(SqliteFile(place.store, home=place.home)) as file:
         yield WorkerQueueFleet(leases_of(place.config, file), _untold)
 
 

@@ -151,6 +151,12 @@ class Terminal(Problem):
     code = "E-TERMINAL"
 
 
+class RecordTooLarge(Terminal):
+    """The store takes no record of this size, now or later, and nothing was stored. `why` says the sizes in bytes."""
+
+    code = "E-RECORD-SIZE"
+
+
 class PlaceUnknown(Terminal):
     """The other side no longer knows our place in its feed: reading begins anew."""
 

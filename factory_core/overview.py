@@ -16,7 +16,7 @@ from .dispatch.records import InFlightRecord, State
 from .dispatch.run import RunReport
 from .errors import Problem, UnreadableRecord
 from .factory import Factory, Heard
-from .ports import DiskFleet, Fleet, StateStore, WalledFleet
+from .ports import DamageReport, DiskFleet, Fleet, StateStore, WalledFleet
 from .redaction import redacted
 from .run_queue import WorkerFleet
 from .runner.connections import lost_connections
@@ -73,10 +73,11 @@ async def overview(
     factory: Factory, fleet: Fleet, version: str, store_kind: str = "", more: Sequence[Line] = ()
 ) -> StatusReport:
     """The status report of now, with what the host knows beyond the factory in `more`; raises StoreUnavailable, for
-    without the store there is no report."""
+    without the store there is no report. What of the store is damaged is named, and all the rest is shown."""
     begun = monotonic()
     records, unreadable = await _records(factory.store)
-    batch = await factory.store.get_batch()
+    batch, slots_unreadable = await _batch(factory.store)
+    unreadable = unreadable or slots_unreadable or await _damage(factory.store)
     read_in = round((monotonic() - begun) * 1000)
     runs = {run.run_id: run for run in [await _run(record, fleet) for record in records] if run}
     store = Line(name="store", status="ok", note=f"{read_in} ms{', ' if store_kind else ''}{store_kind}")
@@ -120,6 +121,18 @@ async def _records(store: StateStore) -> tuple[list[InFlightRecord], UnreadableR
     except UnreadableRecord as problem:
         return records, problem
     return records, None
+
+
+async def _batch(store: StateStore) -> tuple[Batch, UnreadableRecord | None]:
+    """An empty one in the place of one that cannot be read: to be shown beside that problem, never to be stored."""
+    try:
+        return await store.get_batch(), None
+    except UnreadableRecord as problem:
+        return Batch(), problem
+
+
+async def _damage(store: StateStore) -> UnreadableRecord | None:
+    return await store.damage() if isinstance(store, DamageReport) else None
 
 
 async def item_overview(factory: Factory, fleet: Fleet, key: str, version: str) -> ItemReport | None:
@@ -169,6 +182,7 @@ async def _health(factory: Factory) -> Health:
     last = {name: one.at for name, one in heard.items()}
     answered = {name: one.answered_at for name, one in heard.items()}
     try:
+        damage = await _damage(factory.store)
         record, unread = await _longest_overdue(factory.store, now)
         batch = await factory.store.get_batch()
         lost = lost_connections(batch, factory.config, now)
@@ -179,9 +193,10 @@ async def _health(factory: Factory) -> Health:
     waited = now - record.wake_at if record and record.wake_at else timedelta(0)
     late = (f"{record.key} has been due since {record.wake_at:%H:%M:%S} UTC",) if record and waited > LATE else ()
     waits = [*([waited] if record else []), *(now - one.since for one in lost.values())]
+    damaged = (f"{damage.what}: {damage.why}: {damage.fix}",) if damage else ()
     return Health(
-        ok=not late,
-        problems=late,
+        ok=not (damaged or late),
+        problems=(*damaged, *late),
         degraded=(
             *unread,
             *(_lost_words(*one) for one in sorted(lost.items())),

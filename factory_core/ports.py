@@ -20,6 +20,7 @@ from .dispatch.records import ClarificationRecord, InFlightRecord, State, Summar
 from .dispatch.refusal import Refusal
 from .dispatch.run import RunOrder, RunReport
 from .dispatch.triage import Verdict
+from .errors import UnreadableRecord
 from .intake.http import HttpRequest, HttpResponse
 from .work_item import Frozen, ItemState, WorkItem
 
@@ -268,7 +269,7 @@ class StateStore(Protocol):
 
     Compare-and-swap: a put wins only if `version` is the stored one (0: nothing is stored), and stores version + 1;
     otherwise it raises VersionConflict and stores nothing. Raises StoreUnavailable when it cannot be read or written,
-    and never answers "nothing" for that.
+    and never answers "nothing" for that. A put of what it can never hold raises RecordTooLarge and stores nothing.
     """
 
     async def get_in_flight(self, name: str) -> InFlightRecord | None:
@@ -321,6 +322,15 @@ class StateStore(Protocol):
         ...
 
     async def put_batch(self, batch: Batch) -> Batch: ...
+
+
+@runtime_checkable
+class DamageReport(Protocol):
+    """A state store of which a part can be damaged while the rest is well."""
+
+    async def damage(self) -> UnreadableRecord | None:
+        """What is damaged, with the fix; None for a sound store. The first call may read all of it."""
+        ...
 
 
 class Triager(Protocol):

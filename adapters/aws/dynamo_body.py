@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 
-from factory_core.errors import Terminal, UnreadableRecord
+from factory_core.errors import RecordTooLarge, UnreadableRecord
 
 from .dynamo_words import FIRST_WORDS, WORDS
 
@@ -18,11 +18,11 @@ MOST = 300_000  # bytes; DynamoDB refuses an item of 400 kB
 
 
 def pack(text: str, name: str) -> bytes:
-    """`name` is for the message of Terminal, when there is too much of it."""
+    """`name` is for the message of RecordTooLarge."""
     deflate = zlib.compressobj(level=9, wbits=RAW, memLevel=9, zdict=WORDS_OF[FORMAT])
     body = FORMAT + deflate.compress(text.encode()) + deflate.flush()
     if len(body) > MOST:
-        raise Terminal(
+        raise RecordTooLarge(
             f"{name} has become too large to be stored",
             why=f"{len(body)} bytes, and the factory stores up to {MOST} in one item of DynamoDB",
             fix=f"In the tracker: cancel {name} and open a new ticket for what is left to do",

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pyodide.ffi import JsException
 
-from factory_core.errors import StoreUnavailable, VersionConflict
+from factory_core.errors import RecordTooLarge, StoreUnavailable, VersionConflict
 
 from ..record_sql import OBJECT_SCHEMA, READ_SCHEMA, SCHEMA_VERSION, Change, Statement
 from .alarm import Alarm
@@ -77,5 +77,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except JsException as error:
+        if "SQLITE_TOOBIG" in str(error):  # a row of more than 2 MB
+            fix = "In the tracker: cancel the ticket and open a new one for what is left to do"
+            raise RecordTooLarge("a record is too large for the object's store", why=str(error), fix=fix) from None
         fix = "In the shell: `wrangler tail` shows more; the object's data can be set back to any minute of 30 days"
         raise StoreUnavailable("the object's store cannot be used", why=str(error), fix=fix) from None

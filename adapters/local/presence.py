@@ -26,20 +26,29 @@ class Presence:
         """Certainly dead: one of ours by name, and nobody holds its lock."""
         if holder == self.holder or not holder.startswith("local-"):
             return False
-        path = self._directory / holder
-        try:
-            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return True
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(file)
-        path.unlink(missing_ok=True)
-        return True
+        return _is_free(self._directory / holder)
 
     def close(self) -> None:
         os.close(self._file)
         (self._directory / self.holder).unlink(missing_ok=True)
+
+
+def is_held(directory: Path) -> bool:
+    """Does any process live whose mark lies there?"""
+    return not all(_is_free(path) for path in directory.glob("local-*"))
+
+
+def _is_free(path: Path) -> bool:
+    """Nobody holds its lock; then it is removed."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(file)
+    path.unlink(missing_ok=True)
+    return True

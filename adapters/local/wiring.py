@@ -41,6 +41,7 @@ from .clockwork import Clockwork
 from .presence import Presence
 from .server_clocks import ServerClocks
 from .sqlite_file import SqliteFile, create_file
+from .store_identity import Marks, holders_of
 from .traffic import Traffic
 
 HOLD = timedelta(seconds=25)  # a worker's claim, while nothing is in line; many proxies hang up after 30 s
@@ -220,18 +221,17 @@ def leases_of(config: FactoryConfig, file: SqliteFile) -> Leases:
 def open_store(config: FactoryConfig, beside: Path) -> tuple[SqliteFile, Presence]:
     """The store's file, made at the first start here, and this process's presence beside it.
 
-    A file that is gone though a factory has run here is never made anew: an empty store would begin everything again.
+    A file that is gone, empty or not the one that was there, though a factory has run here, is never begun anew and
+    never used: everything would begin again.
     """
-    path = beside / config.store.path
-    holders = path.with_name(f"{path.name}.holders")
-    if holders.exists() and not path.exists():
-        why = f"a factory has run here, as {holders.name} shows, and what it knew is not there"
-        fix = f"In {path.parent}: bring {path.name} back, or remove {holders.name} to begin with nothing"
-        raise StoreUnavailable(f"the state store {path.name} is gone", why=why, fix=fix)
+    path, home = beside / config.store.path, beside / ".factory"
+    marks = Marks(path, home)
+    marks.refuse_gone()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        create_file(path)
-        return SqliteFile(path), Presence(holders)
+        create_file(path, home)
+        marks.refuse_empty(home / "fleet" / config.tenant / "runs")
+        return SqliteFile(path, home=home), Presence(holders_of(path))
     except OSError as error:
         fix = "In factory.config.yaml: set store.path to a place where the factory may write"
         raise StoreUnavailable(f"no state store at {path}", why=error.strerror or str(error), fix=fix) from None

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
-from factory_core.errors import StoreUnavailable, VersionConflict
+from factory_core.errors import RecordTooLarge, StoreUnavailable, VersionConflict
 from factory_core.intake.payload import to_json
 from factory_core.ports import Clock
 
@@ -33,11 +33,13 @@ Shelf = dict[str, Entry]
 class InMemoryStateStore:
     """One tenant's memory. Others get a turn at the edges of each call, so that what can interleave does.
 
-    `reachable = False` makes every call raise StoreUnavailable until it is set back.
+    `reachable = False` makes every call raise StoreUnavailable until it is set back; `largest` is how many characters a
+    record may have as JSON.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.reachable = True
+        self.largest: int | None = None
         self._clock = clock
         self._in_flight: Shelf = {}
         self._aliases: dict[str, str] = {}
@@ -55,6 +57,7 @@ class InMemoryStateStore:
         self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
     ) -> InFlightRecord:
         await self._turn()
+        self._refuse_large(record)
         wins = [_wins(self._in_flight.get(record.work_item_id), record.version)]
         if batch is not None:
             wins.append(_wins(self._batches.get(""), batch.version))
@@ -138,6 +141,13 @@ class InMemoryStateStore:
         await asyncio.sleep(0)
         if not self.reachable:
             raise StoreUnavailable("the state store cannot be reached", why="it was cut off", fix="factory check")
+
+    def _refuse_large(self, record: InFlightRecord) -> None:
+        size = len(to_json(record)) if self.largest is not None else 0
+        if self.largest is not None and size > self.largest:
+            fix = "In the tracker: cancel the ticket and open a new one for what is left to do"
+            why = f"{size} characters, and this store takes {self.largest}"
+            raise RecordTooLarge("a record is too large for the state store", why=why, fix=fix)
 
     def _waiting(self, thread_id: str) -> Entry | None:
         """A thread past its deadline is absent."""

@@ -12,7 +12,7 @@ from .answers import Answer, is_only_refusal, is_yes, judge_answer
 from .choices import MOST_SHOWN
 from .comments import words_needed
 from .effects import AskQuestion, Effect, MoveThread, PostComment, PostReply, ReleaseSlot, TakeSlot, TriageItem
-from .ending import SLOTTED, TICKET_GONE, block, cancel, disarm, give_up, say
+from .ending import SLOTTED, TICKET_GONE, block, cancel, disarm, find_merged, give_up, say
 from .events import (
     CheckedIn,
     ItemChanged,
@@ -84,6 +84,8 @@ def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: Factory
     """
     if _triage_is_planned(record):
         return record.stay()
+    if event.merged:
+        return find_merged(record, event.at, event.merged, config)
     if record.run or record.clarification or record.generation > 1:
         seen = event.item.state if event.item else ItemState.OTHER
         return cancel(record.but(tracker=seen), event.at, _where(event), config)

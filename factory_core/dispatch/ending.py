@@ -44,6 +44,7 @@ from .events import (
     StopRequested,
 )
 from .model_verdict import overruled
+from .pull_request import PullRequest
 from .records import REVIEW, Block, InFlightRecord, State, Transition, short
 
 KEEP_THREAD = timedelta(days=30)  # so long after it was given up, a late answer still counts
@@ -67,6 +68,17 @@ def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Trans
     effects += _leave_thread(record, f"Merged. {record.pull_request.url if record.pull_request else ''}".strip())
     kept = lasting(record, LinkPullRequest)  # a ticket that is done shows by what, even if that could not be said yet
     noted = record.note(at, "factory", "Merged and done.").but(block=None, outbox=kept)
+    return noted.to(State.DONE, at, *effects, within=config.runner.keep_finished)
+
+
+def find_merged(record: InFlightRecord, at: datetime, merged: PullRequest, config: FactoryConfig) -> Transition:
+    """It was merged and closed, and nobody here knew, as after a restore: it rests as done, with nothing said again."""
+    thread = record.clarification.thread_id if record.clarification else ""
+    effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
+    effects += [ReleaseSlot(), *([CloseThread(thread_id=thread)] if thread else [])]
+    noted = record.note(at, "factory", "Found merged and done.").but(
+        block=None, armed=False, outbox=lasting(record), pull_request=merged.bounded(), tracker=ItemState.DONE
+    )
     return noted.to(State.DONE, at, *effects, within=config.runner.keep_finished)
 
 
@@ -341,6 +353,20 @@ def _back(record: InFlightRecord, stopped: Block, at: datetime, config: FactoryC
         record = record.but(clarification=asked.model_copy(update={"asked_at": at, "step": "asked"}))
     back = stopped.back_to or State.TRIAGING
     return record.to(back, at, within=limits.get(back), handled=handled).record
+
+
+def outgrown(record: InFlightRecord, at: datetime, why: str) -> tuple[InFlightRecord, EffectFailed]:
+    """What the store takes of a record that has become too large for it, and the event that says so to a person."""
+    small = record.shrunk(LASTING | {StartAgent.model_fields["kind"].default})
+    event = EffectFailed(
+        id=f"outgrown:{record.version}",
+        work_item_id=record.work_item_id,
+        at=at,
+        effect="save_record",
+        why=f"{why}. Its history and what people wrote to the factory are dropped; branch and pull request stay.",
+        fix=comments.retry_fix(record),
+    )
+    return small, event
 
 
 def note_failure(record: InFlightRecord, event: EffectFailed, config: FactoryConfig) -> Transition:

@@ -44,9 +44,11 @@ class ItemStranded(Event):
 
 
 class ItemRead(Event):
-    """The item as it stands now; None: it is gone."""
+    """The item as it stands now; None: it is gone. `merged`: it is done, and this pull request of its branch, which the
+    record may not know, is merged."""
 
     item: WorkItem | None
+    merged: PullRequest | None = None
 
 
 class Triaged(Event):
@@ -153,6 +155,7 @@ class StartRefused(Event):
     the run all the same, None when it knows nothing."""
 
     item: WorkItem | None
+    merged: PullRequest | None = None  # as of ItemRead
     run_id: str = ""
     report: RunReport | None = None
 

@@ -15,7 +15,7 @@ from .effects import (
     TakeSlot,
     TriageItem,
 )
-from .ending import SLOTTED, TICKET_GONE, cancel, reopen
+from .ending import SLOTTED, TICKET_GONE, cancel, find_merged, reopen
 from .events import ItemChanged, ItemRead, RecheckRequested, StartRefused
 from .records import ENDED, InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
@@ -73,7 +73,7 @@ def follow_running(record: InFlightRecord, event: ItemRead | StartRefused, confi
 
 def follow_review(record: InFlightRecord, event: ItemRead, config: FactoryConfig) -> Transition:
     """Done in the tracker may mean merged on the code host: look there before anything is cancelled."""
-    if event.item and event.item.state is ItemState.DONE:
+    if event.item and event.item.state is ItemState.DONE and not event.merged:
         return record.stay(ReadPullRequest(), tracker=ItemState.DONE)
     return follow_running(record, event, config)
 
@@ -161,6 +161,8 @@ def _retriage_if_edited(record: InFlightRecord, event: ItemRead) -> Transition:
 
 
 def _taken_back(record: InFlightRecord, event: ItemRead | StartRefused, config: FactoryConfig) -> Transition:
+    if event.merged:
+        return find_merged(record, event.at, event.merged, config)
     seen = event.item.state if event.item else ItemState.OTHER
     return cancel(record.but(tracker=seen), event.at, _where(event), config)
 

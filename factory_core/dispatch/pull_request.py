@@ -114,6 +114,15 @@ class PullRequest(StoredModel):
     read_at: datetime | None = None
     moved: bool = False  # its head or its base changed while it was read: it is no picture of one moment
 
+    def bounded(self) -> PullRequest:
+        """Without the long texts: the record keeps what is shown, the next read brings the rest."""
+        checks = tuple(check.model_copy(update={"summary": ""}) for check in self.checks or ())[:50]
+        judged = [one for one in self.reviews or () if one.state != "commented" or one.standing == "app"]
+        reviews = tuple(review.model_copy(update={"body": "", "comments": ()}) for review in judged)[-50:]
+        comments = None if self.comments is None else ()
+        files = None if self.files is None else ()
+        return self.model_copy(update={"checks": checks, "reviews": reviews, "comments": comments, "files": files})
+
 
 def branch_of(key: str, title: str, generation: int) -> str:
     """`factory/<KEY>-<slug>`; a reopened item gets `-v2` at the end: a bare number would make a key of the last word.

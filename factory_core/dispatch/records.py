@@ -296,6 +296,17 @@ class InFlightRecord(StoredModel):
             parts.append(tuple(sides[side]))
         return self.but(to_mend=parts[0], feedback=parts[1])
 
+    def shrunk(self, keep: Collection[str]) -> InFlightRecord:
+        """Without all that grows: words, history, snapshots, and orders but those of the kinds to keep.
+
+        Who it is, what was spent, its branch and its pull request stay.
+        """
+        seen = {"checks": None, "reviews": None, "comments": (), "files": None, "required": None}
+        return self._keeping(planned for planned in self.outbox if planned.effect.kind in keep).but(
+            answers=(), ignored=(), to_mend=(), feedback=(), log=(), verdict=None, held=None, publishes=False,
+            refused=None, pull_request=self.pull_request and self.pull_request.model_copy(update=seen),
+        )  # fmt: skip
+
     def named(self) -> InFlightRecord:
         """With every name that its fields give it among its aliases; a name that it had once still leads to it.
 

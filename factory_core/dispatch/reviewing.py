@@ -55,12 +55,12 @@ def remember_pull_request(record: InFlightRecord, event: PullRequestOpened, conf
     effects += [RequestReview(app=app) for app in config.merge.wait_for_review_by]
     words = f"Pull request #{pull_request.number} is open."
     noted = record.note(event.at, "factory", words) if _is_news(record, pull_request) else record
-    return noted.stay(*effects, ReadPullRequest(), pull_request=_small(pull_request))
+    return noted.stay(*effects, ReadPullRequest(), pull_request=pull_request.bounded())
 
 
 def note_pull_request(record: InFlightRecord, event: PullRequestOpened, config: FactoryConfig) -> Transition:
     """It was being opened when the item went elsewhere: it is known all the same."""
-    return record.stay(*_link(record, event.pull_request, config), pull_request=_small(event.pull_request))
+    return record.stay(*_link(record, event.pull_request, config), pull_request=event.pull_request.bounded())
 
 
 def finish_or_keep_comments(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig) -> Transition:
@@ -69,7 +69,7 @@ def finish_or_keep_comments(record: InFlightRecord, event: PullRequestRead, conf
     if pull_request is None:
         return record.stay()
     if pull_request.merged:
-        return finish(record.but(pull_request=_small(pull_request)), event.at, config)
+        return finish(record.but(pull_request=pull_request.bounded()), event.at, config)
     return take_comments(record, pull_request, event.at).stay()
 
 
@@ -100,7 +100,7 @@ def judge(record: InFlightRecord, event: PullRequestRead, config: FactoryConfig)
             ),
             config,
         )
-    record = record.but(pull_request=_small(pull_request))
+    record = record.but(pull_request=pull_request.bounded())
     if pull_request.merged:
         return finish(record, at, config)
     record = take_comments(record, pull_request, at)
@@ -124,11 +124,11 @@ def judge_blocked(record: InFlightRecord, event: PullRequestRead, config: Factor
     if pull_request is None:
         return record.stay()
     if pull_request.merged:
-        return finish(record.but(pull_request=_small(pull_request)), event.at, config)
+        return finish(record.but(pull_request=pull_request.bounded()), event.at, config)
     record = take_comments(record, pull_request, event.at)
     if pull_request.state == "closed":
         return record.stay()
-    record = record.but(pull_request=_small(pull_request))
+    record = record.but(pull_request=pull_request.bounded())
     passed = _judged(record, pull_request, config)
     if passed.verdict == "open" and stopped and stopped.gate_lifts and not still_refused(record, event.at, config):
         lifted = _by_gate(record.but(block=None), passed, pull_request, event.at, config)
@@ -143,7 +143,7 @@ def finish_or_look_again(record: InFlightRecord, event: PullRequestRead, config:
     if any(isinstance(planned.effect, MergePullRequest) for planned in record.outbox):
         return record.stay()
     if pull_request and pull_request.merged:
-        return finish(record.but(pull_request=_small(pull_request)), event.at, config)
+        return finish(record.but(pull_request=pull_request.bounded()), event.at, config)
     return record.to(State.IN_REVIEW, event.at, ReadPullRequest(), within=config.runner.review_check_every)
 
 
@@ -245,14 +245,3 @@ def _link(record: InFlightRecord, pull_request: PullRequest, config: FactoryConf
     """The ticket shows each pull request, wherever the item was when it was opened; a tracker moves what it links."""
     news = _is_news(record, pull_request) and pull_request.url and not comments.never_closes(record, config)
     return [LinkPullRequest(url=pull_request.url)] if news else []
-
-
-def _small(pull_request: PullRequest) -> PullRequest:
-    """Without the long texts: the record keeps what is shown, the next read brings the rest."""
-    checks = tuple(check.model_copy(update={"summary": ""}) for check in pull_request.checks or ())[:50]
-    judged = [one for one in pull_request.reviews or () if one.state != "commented" or one.standing == "app"]
-    reviews = tuple(review.model_copy(update={"body": "", "comments": ()}) for review in judged)[-50:]
-    comments = None if pull_request.comments is None else ()
-    files = None if pull_request.files is None else ()
-    shown = {"checks": checks, "reviews": reviews, "comments": comments, "files": files}
-    return pull_request.model_copy(update=shown)

@@ -9,7 +9,8 @@ from ..config import FactoryConfig
 from ..dispatch.batch import Batch
 from ..dispatch.moments import bounded, bounded_batch
 from ..dispatch.records import ClarificationRecord, InFlightRecord, State
-from ..ports import Clock, StateStore
+from ..errors import UnreadableRecord
+from ..ports import Clock, DamageReport, StateStore
 
 
 class BoundedStore:
@@ -55,6 +56,9 @@ class BoundedStore:
 
     async def in_state(self, state: State, after: str, limit: int) -> Sequence[str]:
         return await self._store.in_state(state, after, limit)
+
+    async def damage(self) -> UnreadableRecord | None:
+        return await self._store.damage() if isinstance(self._store, DamageReport) else None
 
     async def get_batch(self) -> Batch:
         return bounded_batch(await self._store.get_batch(), self._clock(), self._config)

@@ -18,12 +18,12 @@ from ..config import FactoryConfig
 from ..dispatch import budget, comments
 from ..dispatch.batch import Batch
 from ..dispatch.effects import COMPANION, ForgetItem, Planned
-from ..dispatch.ending import answered
-from ..dispatch.events import Event, SlotOffered
+from ..dispatch.ending import answered, outgrown
+from ..dispatch.events import Event, RetryRequested, SlotOffered
 from ..dispatch.following import performed
 from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 from ..dispatch.transitions import decide
-from ..errors import ConnectionLost, OwnFault, Problem, Retryable, Terminal, VersionConflict
+from ..errors import ConnectionLost, OwnFault, Problem, RecordTooLarge, Retryable, Terminal, VersionConflict
 from ..ports import Clock, StateStore
 from ..redaction import Redact, redacted
 from .bounded_store import BoundedStore
@@ -109,7 +109,7 @@ class Runner:
                 return Accepted(before, False)
             claimed = claim(decided, self._holder, self._clock(), self._config.runner.lease, self._is_gone)
             try:
-                saved = await self._store.put_in_flight((claimed or decided).scheduled(self._clock()))
+                saved = await self._put(claimed or decided, retried=isinstance(event, RetryRequested))
             except VersionConflict:
                 continue
             _log(event.id, before, saved)
@@ -122,6 +122,21 @@ class Runner:
             self._wake(record)
         return record
 
+    async def _put(self, record: InFlightRecord, *, retried: bool = False) -> InFlightRecord:
+        """Save it; who retries an item that outgrew the store was told what is dropped. Raises VersionConflict."""
+        try:
+            return await self._store.put_in_flight(record.scheduled(self._clock()))
+        except RecordTooLarge as problem:
+            if not retried:
+                return await self._put_small(record, problem)
+            return await self._put(record.shrunk({planned.effect.kind for planned in record.outbox}))
+
+    async def _put_small(self, record: InFlightRecord, problem: RecordTooLarge) -> InFlightRecord:
+        """Save what the store takes of it, blocked with that reason: trying again would be refused for ever."""
+        logger.error("%s: %s", problem.what, problem.why, extra={"action": "save", "item": record.key})
+        small, event = outgrown(record, self._clock(), f"{problem.what}: {problem.why}")
+        return await self._store.put_in_flight((decide(small, event, self._config) or small).scheduled(self._clock()))
+
     async def claim(self, work_item_id: str) -> InFlightRecord | None:
         """Take the item's lease for what is due; None when nothing is, or somebody else has it."""
         while True:
@@ -130,7 +145,7 @@ class Runner:
             if claimed is None:
                 return None
             try:
-                return await self._store.put_in_flight(claimed.scheduled(self._clock()))
+                return await self._put(claimed)
             except VersionConflict:
                 continue
 
@@ -184,7 +199,7 @@ class Runner:
         current: InFlightRecord | None = record
         while holds(current, record):
             try:
-                return await self._store.put_in_flight(change(current).scheduled(self._clock()))
+                return await self._put(change(current))
             except VersionConflict:
                 current = await self._store.get_in_flight(record.work_item_id)
         return None
@@ -254,6 +269,8 @@ class Runner:
         after = extended_or_released(after, now, self._config.runner.lease).scheduled(now)
         try:
             saved = await self._store.put_in_flight(after, batch=kept.batch, clarification=kept.clarification)
+        except RecordTooLarge as problem:
+            saved, kept = await self._put_small(after, problem), Outcome()
         except VersionConflict:  # a store without transactions may have saved the batch all the same
             await self._offer_slots(kept.granted, await self._store.get_batch() if kept.granted else None)
             raise

@@ -17,7 +17,7 @@ from ..dispatch.following import OURS
 from ..dispatch.protected import unallowed
 from ..dispatch.pull_request import FileChange, PullRequest, branch_of, paths_of
 from ..dispatch.records import ENDED as OVER
-from ..dispatch.records import ClarificationRecord, InFlightRecord, Summary
+from ..dispatch.records import ClarificationRecord, InFlightRecord, State, Summary
 from ..dispatch.routing import Route, Undecided, find_route
 from ..dispatch.run import ENDED, HeldChanges, PublishRules, Run, RunOrder, RunReport, RunStatus, unstarted
 from ..dispatch.run_checks import checks_of
@@ -35,7 +35,7 @@ from ..ports import (
     Triager,
     WorkItemProvider,
 )
-from ..work_item import WorkItem
+from ..work_item import ItemState, WorkItem
 from .bounded_store import BoundedStore
 from .drive import Finish, Outcome
 from .outcomes import about, ended, routed
@@ -43,6 +43,8 @@ from .slots import OVERDUE, Slots
 
 SILENT_LOOKS = 3  # a minute apart, before a run that is not heard any more is stopped: a clock may have been wrong
 MOST_TURNS = 12  # of a model that is asked about a ticket
+FINDS_ITSELF = OVER | {State.NEW, State.IN_REVIEW, State.MERGING}
+"""States in which nothing is to be found: it has ended or not begun, or reads its pull request anyway."""
 
 
 class RuleTriager:
@@ -157,7 +159,7 @@ class Performer:
         begun = record.run is not None or stranded
         ours = item is not None and (self._tracker.is_ready_for_dispatch(item) or (begun and item.state in OURS))
         if item is None or not ours:
-            return Outcome(events.ItemRead(**self._about(record, planned), item=item))
+            return await self._item_read(record, planned, item)
         if await self._begins_twice(record, item):
             return Outcome(events.ItemRead(**self._about(record, planned), item=None))
         if stranded:
@@ -236,13 +238,24 @@ class Performer:
         return twin.run is not None or first
 
     async def _read_item(self, record: InFlightRecord, planned: Planned, effect: effects.ReadItem) -> Outcome:
-        item = await self._tracker.read_item(record.work_item_id)
-        return Outcome(events.ItemRead(**self._about(record, planned), item=item))
+        return await self._item_read(record, planned, await self._tracker.read_item(record.work_item_id))
+
+    async def _item_read(self, record: InFlightRecord, planned: Planned, item: WorkItem | None) -> Outcome:
+        merged = await self._find_merged(record, item)
+        return Outcome(events.ItemRead(**self._about(record, planned), item=item, merged=merged))
+
+    async def _find_merged(self, record: InFlightRecord, item: WorkItem | None) -> PullRequest | None:
+        """The merged pull request of a ticket that is done, where the record, restored from a backup, may know none."""
+        if item is None or item.state is not ItemState.DONE or record.route is None or record.state in FINDS_ITSELF:
+            return None
+        branch = record.branch or branch_of(item.key, item.title, record.generation)
+        found = await self._target.find_pull_request(record.route.repository, branch)
+        return found if found and found.merged else None
 
     async def _set_item_state(self, record: InFlightRecord, planned: Planned, effect: effects.SetItemState) -> Outcome:
         item = await self._tracker.read_item(record.work_item_id)
         if item is None or item.state not in {*effect.expect, effect.to}:
-            return Outcome(events.ItemRead(**self._about(record, planned), item=item))
+            return await self._item_read(record, planned, item)
         if item.state is not effect.to:
             await self._tracker.set_state(item, effect.to)
         return Outcome()
@@ -315,8 +328,8 @@ class Performer:
         item = None if item and await self._runs_twice(record, item) else item
         if item is None or item.state not in OURS or not_eligible(item, self._config):
             await self._fleet.stop(planned.run_id)  # an earlier try, whose worker died, may have started it
-            known = await self._fleet.look(planned.run_id)
-            return Outcome(events.StartRefused(**about, item=item, run_id=planned.run_id, report=known))
+            known, merged = await self._fleet.look(planned.run_id), await self._find_merged(record, item)
+            return Outcome(events.StartRefused(**about, item=item, merged=merged, run_id=planned.run_id, report=known))
         order = self._order(record.told(effect.told), planned, item, effect.max_usd)
         try:
             report = await self._fleet.start(order)

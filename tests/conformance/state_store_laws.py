@@ -10,13 +10,14 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any, Protocol
 
 import pytest
 
 from factory_core.dispatch.batch import Batch, Circuit, QueueEntry, Slot
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, LogEntry, State
-from factory_core.errors import NewerRecord, StoreUnavailable, UnreadableRecord, VersionConflict
+from factory_core.errors import NewerRecord, RecordTooLarge, StoreUnavailable, UnreadableRecord, VersionConflict
 from factory_core.ports import StateStore
 
 from .state_store_model import check_against_model
@@ -366,6 +367,19 @@ class StateStoreLaws:
         saved = await store.put_in_flight(a_record(log=lines))
         assert len(saved.model_dump_json().encode()) > 300_000
         assert await store.get_in_flight("ACME-1") == saved
+
+    @law
+    async def test_what_a_store_can_never_hold_is_refused_as_that(self, world: World) -> None:
+        """3 MB that cannot be packed are stored whole, or refused for ever with nothing stored; the next put wins."""
+        store, noise = await world.open("acme"), Random(1)
+        large = a_record(branch=f"{noise.getrandbits(12_000_000):x}")
+        try:
+            kept = await store.put_in_flight(large)
+        except RecordTooLarge:
+            assert await store.get_in_flight("ACME-1") is None
+            kept = await store.put_in_flight(a_record())
+        assert await store.get_in_flight("ACME-1") == kept
+        assert (await store.put_in_flight(a_record("ACME-2"))).version == 1
 
     @law
     async def test_text_of_any_kind_comes_back(self, world: World) -> None:

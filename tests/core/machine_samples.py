@@ -51,6 +51,9 @@ ITEMS = (
     None, ticket(), ticket(title="Rename total to price"), ticket(labels=("exec:pair",)),
     *(ticket(state=state) for state in ItemState),
 )  # fmt: skip
+FOUND_MERGED = {
+    "item": ticket(state=ItemState.DONE), "merged": PULL.model_copy(update={"merged": True, "state": "closed"}),
+}  # fmt: skip
 VERDICTS = (
     Verdict(kind="spike", reasons=("its label spike calls it a spike",)),
     Verdict(kind="withdrawn", reasons=("somebody wrote that it is not to be done",)),
@@ -68,9 +71,13 @@ REPLIES = tuple(
 
 FIELDS: dict[type[events.Event], tuple[dict[str, Any], ...]] = {
     events.ItemChanged: (*({"item": item} for item in ITEMS), {"item": None, "session_id": "s1"}),
-    events.ItemRead: tuple({"item": item} for item in ITEMS),
+    events.ItemRead: (*({"item": item} for item in ITEMS), FOUND_MERGED),
     events.ItemStranded: ({"item": ticket(state=ItemState.DISPATCHED)},),
-    events.StartRefused: (*({"item": item} for item in ITEMS), {"item": ticket(), "run_id": ASKED.run_id}),
+    events.StartRefused: (
+        *({"item": item} for item in ITEMS),
+        FOUND_MERGED,
+        {"item": ticket(), "run_id": ASKED.run_id},
+    ),
     events.Triaged: (
         *({"item": ticket(), "verdict": verdict, "route": route} for verdict, route in product(VERDICTS, ROUTES)),
         *({"item": ticket(), "verdict": UNSURE, "route": ROUTE, "asks": asks} for asks in (ASKED.digest, "1", "other")),

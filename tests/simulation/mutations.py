@@ -249,7 +249,7 @@ MUTATIONS = (
              RUNNER + "drive:Runner.drive", "if self._has_time(current.lease.until)", "if True", made.overtaken),
     Mutation("an event settles what was planned", "lease-before-effect",
              RUNNER + "drive:Runner.accept",
-             "(claimed or decided).scheduled(", "(claimed or decided).settle(*(known.key for known in before.outbox)).scheduled("),
+             "self._put(claimed or decided, ", "self._put((claimed or decided).settle(*(known.key for known in before.outbox)), "),
     Mutation("an answer is noted twice", "words-count-once",
              STEPS + "replies:take_words", "line, reply.text)",
              "line, reply.text).note(event.at, \"person\", line, reply.text)"),

@@ -248,17 +248,6 @@ def test_a_file_that_vanished_is_unavailable_until_it_is_back(path: Path, store:
     assert asyncio.run(store.get_in_flight("A-1")) == saved
 
 
-def test_another_file_in_its_place_is_used(path: Path, store: SqliteStateStore) -> None:
-    """A backup put in the place of the file is read at once, not the file that is gone."""
-    asyncio.run(store.put_in_flight(a_record()))
-    for leftover in path.parent.iterdir():
-        leftover.unlink()
-    create_file(path)
-    time.sleep(2 * LOOK)
-    assert asyncio.run(store.get_in_flight("A-1")) is None
-    assert asyncio.run(store.put_in_flight(a_record())).version == 1
-
-
 def garbage(path: Path) -> None:
     path.write_bytes(b"This is not a database. " * 999)
 

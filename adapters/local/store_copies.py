@@ -1,0 +1,241 @@
+"""The store as one thing: a whole copy of it while it runs, and a copy put in its place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from factory_core.errors import Refused, StoreUnavailable, UnreadableRecord
+
+from ..record_sql import READ_SCHEMA, SCHEMA_VERSION
+from .presence import is_held
+from .sqlite_file import FAULTS, connect, damage_in
+from .store_identity import (
+    IDENTITY_SCHEMA,
+    Identity,
+    Mark,
+    Marks,
+    beside,
+    holders_of,
+    identity_in,
+)
+
+STAMP = "%Y%m%d-%H%M%S"
+
+
+class CannotRestore(Refused):
+    """The file cannot take the store's place, or the store cannot be replaced now. Nothing was changed."""
+
+    code = "E-RESTORE"
+
+
+class Copy(NamedTuple):
+    """A copy that was made, for `factory restore`."""
+
+    file: Path
+    size: int  # bytes
+    records: int
+
+
+class Restored(NamedTuple):
+    """`kept` is where the former store lies. `unknown` and `older`: the tickets that the former store knew and this one
+    does not, and those that have moved on since; None when the former store could not be read."""
+
+    copied_at: str
+    records: int
+    kept: Path | None
+    unknown: list[str] | None
+    older: list[str] | None
+
+
+def backup(path: Path, home: Path, to: Path, now: datetime) -> Copy:
+    """Copy the store whole while others read and write it.
+
+    Raises StoreUnavailable, CannotRestore, and UnreadableRecord for a store that is damaged.
+    """
+    with new_file(to) as new:
+        with (
+            readable(path),
+            closing(connect(path, Marks(path, home), timeout=5)) as source,
+            closing(sqlite3.connect(new, isolation_level=None)) as copy,
+        ):
+            source.backup(copy)  # in one step: a copy in several begins anew whenever somebody writes
+            records = seal(copy, now)
+        if found := damage_in(new, "integrity_check"):
+            what = f"no backup was made: the state store {path.name} is damaged"
+            raise UnreadableRecord(what, why=found, fix=f"factory salvage {path.stem}-salvaged{path.suffix}")
+    return Copy(to, to.stat().st_size, records)
+
+
+def restore(path: Path, home: Path, source: Path, now: datetime) -> Restored:
+    """Put a copy of `source` in the store's place. `source` is kept as it is, and so is what was there.
+
+    `source` may be the store's own file: then that is taken as it is, without a -wal that is not its own. Raises
+    CannotRestore.
+    """
+    if not source.is_file():
+        raise CannotRestore(f"{source} cannot be restored.", why="there is no such file", fix="factory restore --help")
+    if is_held(holders_of(path)):
+        why, fix = f"a factory runs on {path.name}, and would go on with what it knows", "stop it, and type this again"
+        raise CannotRestore(f"{source} was not restored.", why=why, fix=f"In the shell: {fix}")
+    marks = Marks(path, home)
+    itself = path.exists() and source.samefile(path)
+    with _working_copy(source, path, with_wal=not itself) as copy:
+        about = _examined(copy, source)
+        former = _known(path, marks)
+        if itself and former:
+            why = "it is the store's own file, and nothing is wrong with it"
+            raise CannotRestore(f"{source} was not restored.", why=why, fix="factory serve")
+        _refuse_another(about, former, marks, source, path)
+        known = [about.generation, *(mark.latest for mark in marks.written())]
+        mark, versions = _adopted(copy, max([*known, former[0].generation] if former else known) + 1)
+        kept = _set_aside(path, now)
+        copy.replace(path)
+        marks.write(mark)
+    unknown = older = None
+    if former:
+        unknown = sorted(name for name in former[1] if name not in versions)
+        older = sorted(name for name, version in former[1].items() if versions.get(name, version) < version)
+    return Restored(about.copied_at, len(versions), kept, unknown, older)
+
+
+def seal(copy: sqlite3.Connection, now: datetime) -> int:
+    """Make it one file, which nothing but a restore puts in a store's place. How many records it has."""
+    copy.execute("PRAGMA journal_mode = DELETE")
+    for statement in IDENTITY_SCHEMA:
+        copy.execute(statement)
+    copy.execute("UPDATE factory_store SET copied_at = ?", (now.isoformat(timespec="seconds"),))
+    [(records,)] = copy.execute("SELECT count(*) FROM in_flight").fetchall()
+    return int(records)
+
+
+def _examined(copy: Path, source: Path) -> Identity:
+    """Raise CannotRestore for what is no whole store of a release that this one can read."""
+    what, other = f"{source} cannot be restored.", "In the shell: type `factory restore` with another backup"
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            versions = [version for (version,) in connection.execute(READ_SCHEMA.sql)]
+            about = identity_in(connection)
+    except sqlite3.Error as error:
+        raise CannotRestore(what, why=f"it is no state store of a factory: {error}", fix=other) from None
+    if any(version > SCHEMA_VERSION for version in versions) or not versions:
+        why = f"its schema is {versions}, and this release knows {SCHEMA_VERSION}"
+        raise CannotRestore(
+            what, why=why, fix="In the shell: run the release of the factory that made it, or a newer one"
+        )
+    if found := damage_in(copy, "integrity_check"):
+        fix = f"factory salvage --from {source} {source.stem}-salvaged{source.suffix}"
+        raise CannotRestore(what, why=f"it is damaged: {found}", fix=fix)
+    return about
+
+
+def _refuse_another(
+    about: Identity, former: tuple[Identity, dict[str, int]] | None, marks: Marks, source: Path, path: Path
+) -> None:
+    """One of an older release has no id, and is taken for ours."""
+    known = {mark.store for mark in marks.written()} | ({former[0].store} if former else set())
+    known.discard("")
+    if about.store and known and about.store not in known:
+        raise CannotRestore(
+            f"{source} cannot be restored.",
+            why=f"it is of another factory: its id is {about.store[:8]}, and {min(known)[:8]} was here",
+            fix=f"In the shell: restore it in a folder of its own; {path.parent} keeps its own factory",
+        )
+
+
+def _known(path: Path, marks: Marks) -> tuple[Identity, dict[str, int]] | None:
+    """What the store says of itself, and its records' names with their versions; None when it cannot be used."""
+    try:
+        with closing(connect(path, marks)) as connection:
+            return identity_in(connection), _versions(connection)
+    except (StoreUnavailable, *FAULTS):
+        return None
+
+
+def _versions(connection: sqlite3.Connection) -> dict[str, int]:
+    """By the name that people use, where there is one."""
+    rows = connection.execute(
+        "SELECT CASE WHEN json_valid(body) THEN coalesce(json_extract(body, '$.item.key'), work_item_id)"
+        " ELSE work_item_id END, version FROM in_flight"
+    )
+    return dict(rows.fetchall())
+
+
+def _adopted(copy: Path, generation: int) -> tuple[Mark, dict[str, int]]:
+    """Make the copy the next generation of the store; its mark, and its records' names with their versions."""
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        for statement in IDENTITY_SCHEMA:
+            connection.execute(statement)
+        connection.execute("UPDATE factory_store SET generation = ?, copied_at = ''", (generation,))
+        about, versions = identity_in(connection), _versions(connection)
+    with copy.open("rb") as file:
+        os.fsync(file.fileno())
+    mark = Mark(store=about.store, main=generation, latest=generation, cookie=about.cookie)
+    return mark, versions
+
+
+def _set_aside(path: Path, now: datetime) -> Path | None:
+    """Keep what lies in the store's place under a name of its own, with its -wal; None when nothing does."""
+    kept = path.with_name(f"{path.name}.before-{now:{STAMP}}")
+    for suffix in ("", "-wal", "-shm"):
+        old = beside(path, suffix)
+        if old.exists():
+            old.rename(beside(kept, suffix))
+    return kept if kept.exists() else None
+
+
+@contextmanager
+def new_file(to: Path) -> Iterator[Path]:
+    """A file beside `to` that takes its name when all went well; readable by its owner alone."""
+    if to.exists() or not to.parent.is_dir():
+        why = "there is such a file already" if to.exists() else f"there is no directory {to.parent}"
+        raise CannotRestore(f"{to} cannot be written.", why=why, fix="In the shell: choose another name")
+    new = to.with_name(f".{to.name}.{os.getpid()}")
+    try:
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield new
+        with new.open("rb") as file:
+            os.fsync(file.fileno())
+        new.replace(to)
+    except OSError as error:
+        raise CannotRestore(
+            f"{to} cannot be written.", why=str(error), fix="In the shell: choose another place"
+        ) from None
+    finally:
+        new.unlink(missing_ok=True)
+
+
+@contextmanager
+def _working_copy(source: Path, path: Path, *, with_wal: bool) -> Iterator[Path]:
+    """A copy beside the store, with what the -wal beside the source holds."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        shutil.copyfile(source, new)
+        if with_wal and beside(source, "-wal").exists():
+            shutil.copyfile(beside(source, "-wal"), beside(new, "-wal"))
+        yield new
+    except OSError as error:
+        fix = "In the shell: `df -h` and `ls -l` show whether there is room and the right to write"
+        raise CannotRestore(f"{source} was not restored.", why=str(error), fix=fix) from None
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            beside(new, suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raises StoreUnavailable for what SQLite says of the file."""
+    try:
+        yield
+    except FAULTS as error:
+        fix = "In the shell: type `factory restore BACKUP` with the newest backup"
+        raise StoreUnavailable(f"the state store {path} cannot be read", why=str(error), fix=fix) from error
