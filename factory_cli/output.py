@@ -46,11 +46,13 @@ class Output:
 
     def answer(self, document: Mapping[str, Any], text: str, code: int = 0) -> int:
         """The command's one answer, in the form that was asked for."""
-        if self.as_json:
-            self.document(document)
-        elif text:
-            self._write(self.stdout, text)
+        if said := self.answered(document, text):
+            self._write(self.stdout, said)
         return code
+
+    def answered(self, document: Mapping[str, Any], text: str) -> str:
+        """What answer() would write."""
+        return self._spelled(document) if self.as_json else self.shown(text)
 
     def document(self, document: Mapping[str, Any]) -> None:
         """One JSON document; in one line unless a person looks."""

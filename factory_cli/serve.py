@@ -34,6 +34,7 @@ from .serve_log import log_to
 from .stopping import Signals
 
 logger = logging.getLogger("factory.serve")
+BANNER = 1.0  # seconds that the reader of standard output may take
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -224,10 +225,10 @@ def _banner(
     lines += [f"  Workers    factory worker --url {url} --tenant {tenant}" for tenant in remote]
     lines.append("Ready. (^C to quit; agents go on, and the next start finds them)")
     store = {"kind": first.store.kind, "path": str(places[0].store)}
-    out.answer(
-        {"schema": "factory.serve/1", "version": VERSION, "status": url, "webhooks": hooks, "store": store},
-        "\n".join(lines),
-    )
+    document = {"schema": "factory.serve/1", "version": VERSION, "status": url, "webhooks": hooks, "store": store}
+    banner = LineWriter(out.stdout)  # the server is up, whether anybody reads this or not
+    banner.put(out.answered(document, "\n".join(lines)))
+    banner.drain(BANNER)
 
 
 def _engine_line(state: EngineState, out: Output) -> str:

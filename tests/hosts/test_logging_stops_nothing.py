@@ -33,7 +33,7 @@ def test_webhooks_are_acknowledged_and_tickets_done(reader: str, form: str, tmp_
             os.close(reading)
         server = Server(home, arguments=["-v", f"--log-format={form}"])
         try:
-            server.start(stderr=writing)
+            server.start(writing)
             os.close(writing)
             server.subscribe(w)
             _ticket_is_done(w, home, server)

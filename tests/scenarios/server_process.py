@@ -179,13 +179,13 @@ class Server:
     def log(self) -> Path:
         return self.homes[0].path / f"server-{self.port}.log"
 
-    def start(self, stderr: int | None = None) -> Server:
-        """Start it and wait until it answers; `stderr`: instead of the log's file."""
+    def start(self, streams: int | None = None) -> Server:
+        """Start it and wait until it answers; `streams`: for its output instead of the log's file."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._under, sys.executable, "-m", "factory_cli", "serve", *self._arguments],
-                cwd=self._release, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log if stderr is None else stderr,
+                cwd=self._release, env=self.environment, stdin=subprocess.DEVNULL,
+                stdout=log if streams is None else streams, stderr=log if streams is None else streams,
             )  # fmt: skip
         until(self._answers)
         return self
