@@ -74,19 +74,19 @@ class _Server(ThreadingHTTPServer):
 class Function:
     """One execution environment of one function: at most one call at a time, a new process after one that died."""
 
-    def __init__(self, handler: str, environment: Mapping[str, str], log: Path, timeout: float = 60) -> None:
+    def __init__(self, handler: str, environment: Mapping[str, str], log: Path, timeout: float = 120) -> None:
         self.handler, self.environment, self.log, self.timeout = handler, dict(environment), log, timeout
         self.process: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
         self._server: _Server | None = None
 
     def invoke(self, event: Any, timeout: float | None = None) -> Any:
-        """What the handler returned. Raises Crashed."""
+        """What the handler returned. `timeout`: seconds that it is told to have. Raises Crashed."""
         with self._turn:
             server = self._running()
-            patience = timeout or self.timeout
-            server.waiting.put({"id": str(uuid.uuid4()), "event": event, "deadline": time.time() + patience})
-            kind, said = self._answer(server, time.monotonic() + patience)
+            deadline = time.time() + (timeout or self.timeout)
+            server.waiting.put({"id": str(uuid.uuid4()), "event": event, "deadline": deadline})
+            kind, said = self._answer(server, time.monotonic() + self.timeout)
         if kind != "response":
             raise Crashed(f"{self.handler}: {said}")
         return said
