@@ -8,6 +8,7 @@ import importlib
 import re
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NoReturn
 
 from factory_core.errors import Refused
@@ -40,6 +41,7 @@ class _Help(argparse.HelpFormatter):
 def call(given: list[str], commands: Mapping[str, tuple[str, str, str]], out: Output) -> int:
     """Find the command, parse its arguments, run it."""
     name = given[0]
+    _refuse_lost_directory()
     if name not in commands:
         raise unknown("command", name, list(commands), lambda near: f"factory {near} --help", "factory help")
     module = importlib.import_module(f"factory_cli.{commands[name][0]}")
@@ -59,6 +61,15 @@ def call(given: list[str], commands: Mapping[str, tuple[str, str, str]], out: Ou
     args.format = "json" if out.as_json else "text"
     code: int = module.run(args, out)
     return code
+
+
+def _refuse_lost_directory() -> None:
+    """Raise Refused where the current directory was deleted: no path could be told from another."""
+    try:
+        Path.cwd()
+    except OSError:
+        what, why = "The current directory is gone.", "it was deleted while the shell was in it"
+        raise Refused(what, why=why, fix="In the shell: cd to the directory of factory.config.yaml") from None
 
 
 def _shared(parser: argparse.ArgumentParser) -> None:

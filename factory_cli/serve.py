@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import resource
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
@@ -18,11 +19,12 @@ from adapters.local.listening import Address, listen
 from adapters.local.presence import Presence
 from adapters.local.server import Site, refuse_open_page
 from adapters.local.sqlite_file import SqliteFile
+from adapters.local.systemd import ServiceManager
 from adapters.local.wiring import LocalTenant, open_store
 from adapters.loopback import served
 from adapters.pages import TOKEN
 from factory_core.connections import NotReady, ProviderConnection, refuse_to_start
-from factory_core.errors import Problem
+from factory_core.errors import Problem, Refused
 from factory_core.ports import WallState
 
 from . import VERSION
@@ -35,6 +37,7 @@ from .stopping import Signals
 
 logger = logging.getLogger("factory.serve")
 BANNER = 1.0  # seconds that the reader of standard output may take
+LEAST_FILES = 64
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,6 +88,7 @@ class Setup(NamedTuple):
 
 async def _run(args: argparse.Namespace, out: Output) -> int:
     """Serve until a signal. What cannot start after a reload gives way to what was served before it."""
+    _refuse_few_files()
     signals = Signals()
     log = log_to(out, verbose=args.verbose, as_json=args.log_format == "json").writer
     setup, former = await _prepare(args, out, None), None
@@ -104,6 +108,14 @@ async def _run(args: argparse.Namespace, out: Output) -> int:
             former, setup = setup, result
     finally:
         setup.close_except(None)
+
+
+def _refuse_few_files() -> None:
+    """Raise Refused where the process may open fewer files than one ticket needs."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit < LEAST_FILES:
+        why = f"this process may open {limit} files, and {LEAST_FILES} are the least"
+        raise Refused("Not starting: too few files may be open.", why=why, fix="In the shell: ulimit -n 1024")
 
 
 async def _prepare(args: argparse.Namespace, out: Output, former: Setup | None) -> Setup:
@@ -144,27 +156,36 @@ async def _serve(
         else:
             former.close_except(setup)
             logger.warning("reloaded %s", ", ".join(relative(one.path) for one in places), extra={"action": "reload"})
-        fresh = asyncio.create_task(_reloaded(setup, signals, args, out))
+        manager = ServiceManager(out.environment)
+        manager.ready()
+        alive = asyncio.create_task(manager.watch(lambda: all(tenant.goes_round for tenant in tenants.values())))
+        fresh = asyncio.create_task(_reloaded(setup, signals, manager, args, out))
         ends: set[asyncio.Future[Any]] = {signals.stopped, fresh}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        alive.cancel()
         if not signals.stopped.done():
             return fresh.result()
+        manager.stopping()
         fresh.cancel()
         await asyncio.gather(fresh, return_exceptions=True)
         return signals.stopped.result()
 
 
-async def _reloaded(setup: Setup, signals: Signals, args: argparse.Namespace, out: Output) -> Setup:
+async def _reloaded(
+    setup: Setup, signals: Signals, manager: ServiceManager, args: argparse.Namespace, out: Output
+) -> Setup:
     """The setup that the next successful SIGHUP finds; each one that fails is logged."""
     while True:
         await signals.reload.wait()
         signals.reload.clear()
+        manager.reloading()
         try:
             return await _prepare(args, out, setup)
         except Problem as problem:
             _log_refused(problem)
         except Exception:  # the outermost frame of a reload: the server goes on
             logger.exception("not reloaded", extra={"action": "reload"})
+        manager.ready()
 
 
 def _log_refused(problem: Problem) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
 import logging
 import os
 import sqlite3
@@ -376,14 +377,14 @@ def _damaged(path: Path, why: str) -> DamagedPage:
 
 
 def _fix(path: Path, error: Exception) -> str:
-    code = _code(error)
+    code, read_only = _code(error), isinstance(error, OSError) and error.errno == errno.EROFS
     if code in BUSY:
         return f"In the shell: `fuser {path}` names the process that keeps the file locked; let it finish, or end it"
     if code in (DAMAGED, sqlite3.SQLITE_NOTADB):
         return "In the shell: stop the factory, and type `factory restore BACKUP` with the newest backup"
     if code in FULL:
         return f"In the shell: `df -h {path.parent}` shows whether the disk is full; make room, or repair the disk"
-    if code == sqlite3.SQLITE_READONLY or isinstance(error, PermissionError):
+    if code == sqlite3.SQLITE_READONLY or isinstance(error, PermissionError) or read_only:
         return f"In the shell: give the factory's user the right to write {path} and its directory"
     return f"In the shell: put {path} back where it was; only where there never was one, `factory init` makes it"
 

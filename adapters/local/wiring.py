@@ -168,6 +168,11 @@ class LocalTenant:
         off = self.clocks.words()
         return found.model_copy(update={"degraded": (*found.degraded, off)}) if off else found
 
+    @property
+    def goes_round(self) -> bool:
+        """Has each loop been round lately?"""
+        return not any(state.is_late for state in self.clockwork.states().values())
+
     async def overview(self, version: str) -> StatusReport:
         """Raises StoreUnavailable."""
         lines = [*loop_lines(self.clockwork.states()), *self.clocks.lines()]
