@@ -51,7 +51,8 @@ ELSEWHERE = "elsewhere"
 """Another organisation: its tickets have our keys and its own ids, and one app's secret signs for both."""
 
 OF_TENANT = 10_000
-OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
+AT_WORK = frozenset({ItemState.DISPATCHED, ItemState.IN_REVIEW})
+OURS = frozenset({ItemState.READY, *AT_WORK})
 
 
 @dataclass
@@ -219,12 +220,14 @@ class World:
         self.later(answer.after, say)
 
     def _reply(self, truth: Truth, thread_id: str, text: str) -> None:
+        stands = truth.asked_last > truth.answered_last
+        talks = truth.item is not None and truth.item.state in AT_WORK and not stands  # which stops nothing
         if thread_id == truth.thread and truth.asked_where <= (text == HOME):
             truth.answered_last = self.now()
         key, n = truth.plan.key, self.fresh()
         said = Reply(id=f"message-{n}", author="U1", text=text, at=self.clock())
         if text in (USELESS, *BEFORE.values()):
-            truth.refused_at = self.now() if text == REFUSAL else truth.refused_at
+            truth.refused_at = self.now() if text == REFUSAL and not talks else truth.refused_at
         else:
             truth.refused_at, truth.told = math.inf, True
         self.tell(key, f"a person answers in {thread_id}: {text}")

@@ -41,8 +41,11 @@ class Saved(NamedTuple):
         return self.after.work_item_id not in self.ledger.torn
 
 
-SUPERSEDED = frozenset({"acknowledge_session", "post_activity", "conclude_session", "look_at_run"})
-"""What a newer entry in the same session takes the place of; and the look at a run whose end is known."""
+SUPERSEDED = frozenset(
+    {"acknowledge_session", "post_activity", "conclude_session", "look_at_run", "reserve_opinion", "ask_model"}
+)
+"""What a newer entry in the same session takes the place of; the look at a run whose end is known; and a question to a
+model that is taken back, or answered before its start was stored."""
 
 
 def organisations_are_apart(write: Saved) -> str:

@@ -18,6 +18,7 @@ from .circuit import LONGEST_RESET
 from .effects import Planned
 from .ending import FORGET_AGAIN, KEEP_THREAD
 from .merging import MERGE_WITHIN
+from .opinions import ANSWER_WITHIN
 from .queued_run import SLACK, QueuedRun
 from .records import Clarification, InFlightRecord, State
 from .refusal import RefusedMerge
@@ -35,6 +36,8 @@ def longest_wait(record: InFlightRecord, config: FactoryConfig) -> timedelta:
     """How far the deadline of this state may lie ahead when it is set."""
     agents, rules, runner, asked = config.agents, config.clarification, config.runner, record.clarification
     match record.state:
+        case State.TRIAGING:
+            return ANSWER_WITHIN
         case State.WAITING:
             steps = {"asked": rules.remind_after, "reminded": rules.escalate_after, "escalated": rules.give_up_after}
             return max(steps[asked.step] if asked else rules.give_up_after, timedelta(minutes=1))

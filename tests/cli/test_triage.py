@@ -89,3 +89,33 @@ def test_what_people_chose_for_a_project_routes_it(home: Path) -> None:
         asyncio.run(store.put_batch(Batch(routes=remember({}, "Mobile", chosen))))
     document = json.loads(factory(*arguments, cwd=home)[1])
     assert document["repository"] == name and "ACME-7" in document["route_why"]
+
+
+UNSURE = "Cart total is wrong\n\nThe total in `shop/cart.py` is off since the last release.\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "asked"), [("claude", UNSURE, "claude"), ("off", UNSURE, None), ("codex", CLEAR, None)]
+)
+def test_it_says_whether_a_model_would_be_asked_and_asks_none(
+    home: Path, model: str, text: str, asked: str | None
+) -> None:
+    path = home / "factory.config.yaml"
+    path.write_text(path.read_text() + f"\ntriage:\n  model: {model}\n  maxUsd: 0.3\n")
+    (home / "ticket.md").write_text(text)
+    arguments = ("triage", "--file", "ticket.md", "--project", "Shop")
+    assert json.loads(factory(*arguments, "--format=json", cwd=home)[1])["asks"] == asked
+    said = factory(*arguments, cwd=home)[1]
+    assert ("would be asked first, for at most $0.30" in said) is (asked is not None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("model", "gpt"), ("maxUsd", "0"), ("maxUsd", "lots"), ("maxPerDay", "0"), ("maxPerDay", "1.5")]
+)
+def test_a_wrong_setting_of_the_model_is_named_with_its_line(home: Path, key: str, value: str) -> None:
+    path = home / "factory.config.yaml"
+    before = path.read_text() + "\ntriage:\n"
+    path.write_text(f"{before}  {key}: {value}\n")
+    code, _, problem = factory("check", cwd=home)
+    assert code == 2 and f"line {len(before.splitlines()) + 1}: triage.{key}" in problem
+    assert f"In factory.config.yaml: correct triage.{key}" in problem

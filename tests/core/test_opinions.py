@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from adapters.fleets.worker_queue.protocol import CAN
 from factory_core.dispatch.events import RetryRequested, StopRequested
 from factory_core.dispatch.model_verdict import MOST_OPINIONS
 from factory_core.dispatch.opinions import ANSWER_WITHIN
+from factory_core.dispatch.queued_run import Worker, can_take, queued
 from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunStatus, Usage
 from factory_core.errors import EngineUnavailable, Problem, Terminal
@@ -296,3 +298,24 @@ async def test_a_ticket_that_changes_again_and_again_is_left_to_the_rules() -> N
         if one.fleet.live:
             await says(one, answer("ask"))
     assert len(one.fleet.orders) == MOST_OPINIONS and one.fleet.live == []
+
+
+def test_a_worker_of_an_older_release_gets_no_such_run() -> None:
+    """It would give the engine tools that write, and push what comes of it."""
+
+    async def story() -> None:
+        one = world()
+        await one.add(unsure())
+        (order,) = one.fleet.orders.values()
+        old = Worker(id="w" * 8, engines=("claude",), can=("checks", "protected-paths"))
+        in_line, rules = queued(order, one.now), one.config.workers
+        assert not can_take(in_line, old, one.now, rules, sent=True)
+        assert can_take(in_line, old.model_copy(update={"can": CAN}), one.now, rules)
+
+    run(story())
+
+
+@played
+async def test_a_model_is_named_in_the_engines_that_are_looked_for() -> None:
+    assert world().config.engines() == ("console", "claude")
+    assert World().config.engines() == ("console",)
