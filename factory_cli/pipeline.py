@@ -41,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=tuple(EVENTS))
     parser.add_argument("key", metavar="KEY", nargs="?", default="", help="the ticket, as ACME-142")
     config_argument(parser)
-    parser.add_argument("--reason", default="", help="said in the ticket's history; after a retry, told to the agent")
+    parser.add_argument("--reason", default="", help="kept in the history; after a retry, for the agent")
     parser.add_argument(
         "--budget", type=usd, metavar="USD", help="retry: the ticket may cost so much in all, and run again today"
     )

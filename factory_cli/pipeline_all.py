@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from adapters.assembly import utc_now
 from adapters.registry import declared
-from factory_core.dispatch.causes import BLOCKED_BY, CAUSES, is_blocked_by
+from factory_core.dispatch.causes import CAUSE_NAMES, CAUSES, is_blocked_by
 from factory_core.dispatch.events import RetryRequested
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.transitions import TABLE
@@ -42,7 +42,7 @@ class Start(NamedTuple):
 def arguments(parser: argparse.ArgumentParser) -> None:
     many = parser.add_argument_group("retry of many tickets")
     many.add_argument("--all", action="store_true", help="every blocked ticket that fits, each at its own moment")
-    many.add_argument("--blocked-by", type=_cause, metavar="CAUSE", help=f"one of {', '.join(BLOCKED_BY)}")
+    many.add_argument("--blocked-by", type=_cause, metavar="CAUSE", help=f"one of {', '.join(CAUSE_NAMES)}; or a block's reason")
     many.add_argument("--state", choices=RETRIABLE, type=State, help="default: blocked")
     many.add_argument("--vendor", help="whose outage it was, as github")
     many.add_argument("--older-than", type=_span, metavar="AGE", help="stopped for longer than that, as 90m, 2h or 3d")
@@ -50,8 +50,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _cause(value: str) -> str:
-    if value not in BLOCKED_BY:
-        raise unknown("cause", value, list(BLOCKED_BY), None, "factory pipeline --help")
+    if value not in {*CAUSE_NAMES, *CAUSES}:
+        raise unknown("cause", value, list(CAUSE_NAMES), None, "factory pipeline --help")
     return value
 
 

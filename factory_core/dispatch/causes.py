@@ -24,8 +24,7 @@ CAUSES: Mapping[str, Cause] = MappingProxyType(
 )
 """Reason → cause."""
 
-BLOCKED_BY: tuple[str, ...] = tuple(sorted({*get_args(Cause), *CAUSES}))
-"""What blocks can be selected by: a cause, or one reason of it."""
+CAUSE_NAMES: tuple[Cause, ...] = get_args(Cause)
 
 
 def is_blocked_by(reason: str, selected: str) -> bool:
