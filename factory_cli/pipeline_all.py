@@ -42,7 +42,9 @@ class Start(NamedTuple):
 def arguments(parser: argparse.ArgumentParser) -> None:
     many = parser.add_argument_group("retry of many tickets")
     many.add_argument("--all", action="store_true", help="every blocked ticket that fits, each at its own moment")
-    many.add_argument("--blocked-by", type=_cause, metavar="CAUSE", help=f"one of {', '.join(CAUSE_NAMES)}; or a block's reason")
+    many.add_argument(
+        "--blocked-by", type=_cause, metavar="CAUSE", help=f"one of {', '.join(CAUSE_NAMES)}; or a block's reason"
+    )
     many.add_argument("--state", choices=RETRIABLE, type=State, help="default: blocked")
     many.add_argument("--vendor", help="whose outage it was, as github")
     many.add_argument("--older-than", type=_span, metavar="AGE", help="stopped for longer than that, as 90m, 2h or 3d")
