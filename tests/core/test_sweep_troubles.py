@@ -48,8 +48,9 @@ def test_a_record_that_cannot_be_read_hides_no_other_from_the_search_and_the_pag
         report = await world.sweep()
         assert report.closed == 1 and "ACME-1 cannot be read" in report.failed["records"]
         shown = await overview(world.factory, world.fleet, "1")
-        (line,) = [line for line in shown.lines if line.name == "store"]
-        assert (line.status, line.note.partition(":")[0]) == ("down", "ACME-1 cannot be read")
+        lines = {line.name: line for line in shown.lines}
+        assert (lines["store"].status, lines["records"].status) == ("ok", "down")
+        assert lines["records"].note.startswith("ACME-1 cannot be read: ")
         assert [item.key for item in shown.finished] == ["ACME-2"]
 
     run(main())
