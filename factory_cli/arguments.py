@@ -17,7 +17,7 @@ from .output import Output
 
 PUBLIC_WORD = re.compile(r"[a-z][a-z-]{0,19}")  # may be repeated on the terminal: no secret looks like that
 
-MOST_LISTED = 20
+MOST_LISTED = 24
 
 
 class Usage(Refused):

@@ -70,7 +70,7 @@ LOST_OVER = {
     "the code host has a merge queue": ("enqueue_pull_request",),
     "an app is asked for its review": ("request_review",),
 }  # fmt: skip
-NO_VENDOR = {*COMPANION, "look_at_run", "stop_agent", "forget_item"}
+NO_VENDOR = {*COMPANION, "ask_model", "look_at_run", "stop_agent", "forget_item"}
 CASES = [(life, kind) for life, kinds in LOST_OVER.items() for kind in kinds]
 
 

@@ -111,7 +111,7 @@ def test_doctor_goes_from_near_to_far(ready: Path) -> None:
     assert done.code == 0
     heads = [line for line in done.out.splitlines() if line and not line.startswith(" ")]
     near, far = ["This machine", "Store", "Running factory"], ["Linear", "Slack", "GitHub"]
-    assert heads == [*near, *far, "0 problems, 12 fine, 3 skipped."]
+    assert heads == [*near, *far, "0 problems, 13 fine, 3 skipped."]
     (ready / ".env").unlink()
     done = factory("doctor", "slack", cwd=ready)
     assert done.code == 1

@@ -21,7 +21,7 @@ from factory_cli.output import Output
 from factory_cli.place import UnknownItem
 from factory_cli.routes import UnknownProject
 from factory_core.connections import ConnectionStatus, NotReady, ProviderConnection
-from factory_core.errors import ConnectionLost, Problem
+from factory_core.errors import ConnectionLost, Problem, VendorUnavailable
 
 from ..architecture.tree import import_all
 
@@ -43,6 +43,7 @@ def _made(kind: type[Problem]) -> Problem:
         UnknownItem: UnknownItem,
         UnknownProject: UnknownProject,
         ConnectionLost: lambda: ConnectionLost("slack", "token_revoked"),
+        VendorUnavailable: lambda: VendorUnavailable("slack", "what", why="why", fix="factory check"),
         NoSecrets: lambda: NoSecrets("factory/acme", "it is not there"),
     }
     return special[kind]() if kind in special else kind("what", why="why", fix="factory check")
