@@ -70,7 +70,11 @@ async def _said(probed: Any, call: str, arguments: Any, more: Any) -> Any:
     except VersionConflict:
         return ("VersionConflict",)
     except Problem as problem:
-        return (type(problem).__name__, problem.what, problem.why, problem.fix)
+        return _words(problem)
+
+
+def _words(problem: Problem) -> tuple[str, ...]:
+    return type(problem).__name__, problem.what, problem.why, problem.fix
 
 
 def is_probe(request: Any) -> bool:
@@ -213,5 +217,5 @@ async def _listed(found: Any) -> Any:
         async for record in found:
             records.append(record)
     except UnreadableRecord as problem:
-        return records, ("UnreadableRecord", problem.what, problem.why, problem.fix)
+        return records, _words(problem)
     return records, ("result", None)
