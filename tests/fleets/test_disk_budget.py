@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from fleet_stand import code_host, fleet, order, until
 
-from adapters.fleets.local_engines.disk import size_of
+from adapters.fleets.local_engines.disk import DiskBudget, size_of
 from factory_core.config import Disk
 from factory_core.errors import EngineUnavailable
 
@@ -99,3 +100,16 @@ def test_what_a_run_leaves_is_measured_when_it_ends(tmp_path: Path) -> None:
         await made.close()
 
     asyncio.run(play())
+
+
+def test_runs_that_end_at_once_are_all_measured(tmp_path: Path) -> None:
+    """Each in a thread of its own: none fails over another's file, and none writes over what another has measured."""
+    budget = DiskBudget(tmp_path, Disk())
+    parts = [tmp_path / f"runs/A-{n}" for n in range(8)]
+    for size in (10_000, 200_000, 500_000):
+        for part in parts:
+            part.mkdir(parents=True, exist_ok=True)
+            (part / "output.jsonl").write_bytes(b"x" * size)
+        with ThreadPoolExecutor(len(parts)) as threads:
+            list(threads.map(budget.measured, parts))
+        assert budget.state().used == sum(map(size_of, parts))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Collection, Iterator, Mapping
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
@@ -36,10 +37,11 @@ class Sizes(Frozen):
 
 
 class DiskBudget:
-    """Calls block: make them in a thread. Only the process that follows the runs writes."""
+    """Calls block: make them in a thread. Only the process that follows the runs writes, one call after the other."""
 
     def __init__(self, home: Path, rules: Disk) -> None:
         self._home, self._rules, self._file = home, rules, home / "disk.json"
+        self._writing = threading.Lock()
 
     def state(self) -> DiskState:
         """By what was measured last."""
@@ -48,6 +50,10 @@ class DiskBudget:
 
     def measured(self, *changed: Path) -> DiskState:
         """Measure what changed, and what was never measured. Raises OSError, and Retryable as reading does."""
+        with self._writing:
+            return self._measured(changed)
+
+    def _measured(self, changed: Iterable[Path]) -> DiskState:
         known = (read_model(self._file, Sizes) or Sizes()).sizes
         again = {self._name(path) for path in changed}
         sizes = {}
