@@ -61,9 +61,9 @@ def test_it_reads_no_keyboard_and_starts_in_the_tree(tmp_path: Path) -> None:
 
 
 def test_at_its_time_limit_it_and_all_that_it_started_are_ended(tmp_path: Path) -> None:
-    """Also what ignores to be asked, and what went into a session of its own."""
+    """Also what ignores to be asked, and what went into a session of its own; no shell sees its child's end."""
     mark = str(tmp_path)
-    line = "setsid sh -c 'trap \"\" TERM; sleep 60' & echo begun; exec sleep 60"
+    line = "setsid sh -c 'trap \"\" TERM; sleep 60; echo next' & echo begun; exec sleep 60"
     finished = go(line, tmp_path, timedelta(seconds=0.4), **{MARK: mark})
     assert (finished.exit_code, finished.end) == (None, "it was not finished within 0 s")
     assert finished.output == "begun\n"

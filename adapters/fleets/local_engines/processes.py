@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,14 +43,18 @@ def keep_private() -> None:
 
 
 def end_descendants(grace: float) -> None:
-    """SIGTERM to every descendant of this process, SIGKILL to what is left after `grace` seconds; reaps them all."""
+    """SIGTERM to every descendant of this process, SIGKILL to what is left after `grace` seconds; reaps them all.
+
+    Parents first: a shell whose child ends before it says so, or begins its next command.
+    """
     deadline = time.monotonic() + grace
     asked: set[int] = set()
     while (victims := _descendants({os.getpid()})) and time.monotonic() < deadline + _GIVE_UP:
         late = time.monotonic() > deadline
-        for victim in victims if late else victims - asked - _walls(victims):
+        spared = set() if late else asked | _walls(victims)
+        for victim in (one for one in victims if one not in spared):
             _signal(victim, signal.SIGKILL if late else signal.SIGTERM)
-        asked |= victims
+        asked.update(victims)
         _reap()
         time.sleep(0.02)
     _reap()
@@ -61,7 +65,7 @@ def end_marked(mark: str) -> None:
     carried = f"{MARK}={mark}".encode()
     deadline = time.monotonic() + _GIVE_UP
     while (victims := _marked(carried)) and time.monotonic() < deadline:
-        for victim in victims | _descendants(victims):
+        for victim in victims.union(_descendants(victims)):
             _signal(victim, signal.SIGKILL)
         time.sleep(0.02)
 
@@ -72,7 +76,7 @@ def processor_time(root: int | None = None) -> float:
     return sum(table[pid].seconds for pid in _descendants({root or os.getpid()}, table))
 
 
-def _walls(processes: set[int]) -> set[int]:
+def _walls(processes: Iterable[int]) -> set[int]:
     """Those of them that are bubblewrap: when it ends, all inside is killed, without a moment to end well."""
     return {pid for pid in processes if _name(pid) == "bwrap"}
 
@@ -93,15 +97,15 @@ def _marked(mark: bytes) -> set[int]:
     return found - _zombies()
 
 
-def _descendants(roots: set[int], table: Mapping[int, _Process] | None = None) -> set[int]:
-    """Living processes below the roots, without them."""
+def _descendants(roots: set[int], table: Mapping[int, _Process] | None = None) -> list[int]:
+    """Living processes below the roots, without them, parents before their children."""
     table = _table() if table is None else table
-    found: set[int] = set()
+    found: dict[int, None] = {}
     fresh = set(roots)
     while fresh:
-        fresh = {pid for pid, process in table.items() if process.parent in fresh} - found
-        found |= fresh
-    return {pid for pid in found - roots if table[pid].state != "Z"}
+        fresh = {pid for pid, process in table.items() if process.parent in fresh and pid not in found}
+        found |= dict.fromkeys(fresh)
+    return [pid for pid in found if pid not in roots and table[pid].state != "Z"]
 
 
 def _zombies() -> set[int]:
