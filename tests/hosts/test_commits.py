@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import httpx2
 
@@ -24,9 +24,12 @@ from adapters.loopback import served
 from adapters.sandbox.app import serving
 from adapters.sandbox.world import Sandbox
 from factory_core.config import Sweep
+from factory_core.dispatch.batch import CatchUp
 from factory_core.dispatch.records import InFlightRecord, State
 from tests.scenarios.counting import ANSWER, CLEAR, VAGUE
 from tests.scenarios.server_process import HOOKS, TOKENS
+
+T = TypeVar("T")
 
 
 class Post(httpx2.AsyncBaseTransport):
@@ -72,7 +75,7 @@ async def host() -> AsyncIterator[Host]:
     async with contextlib.AsyncExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         described = demo_config(await stack.enter_async_context(serving(sandbox)))
-        config = described.model_copy(update={"sweep": Sweep(every=timedelta(0))})  # nothing but webhooks tells
+        config = described.model_copy(update={"sweep": Sweep(every=timedelta(0), looks_per_minute=600)})
         post.file, presence = open_store(config, home)
         stack.callback(post.file.close)
         stack.callback(presence.close)
@@ -83,10 +86,16 @@ async def host() -> AsyncIterator[Host]:
         url = await stack.enter_async_context(served(app, listening, lifespan="on"))
         for vendor, name in HOOKS.items():
             sandbox.webhooks.subscribe(vendor, f"{url}/hooks/{config.tenant}/{vendor}", given[name])
+
+        async def caught_up() -> CatchUp | None:
+            state = (await tenant.store.get_batch()).catch_up
+            return state if state and not state.laps else None
+
+        await until(caught_up)  # the looks that follow a start; from now on nothing but webhooks brings events
         yield Host(sandbox, tenant, post.file, post)
 
 
-async def until(look: Callable[[], Awaitable[InFlightRecord | None]], patience: float = 120) -> InFlightRecord:
+async def until(look: Callable[[], Awaitable[T | None]], patience: float = 120) -> T:
     async with asyncio.timeout(patience):
         while not (found := await look()):  # noqa: ASYNC110 - the store has no event for it
             await asyncio.sleep(0.01)
