@@ -77,10 +77,11 @@ def test_a_webhook_costs_two_round_trips_before_it_is_acknowledged(played: Playe
 
 def test_a_lifecycle_writes_no_more_than_this(played: Played) -> None:
     """All items but the fullest two writes are within a kilobyte. Of the index, only long waits are billed. Four of the
-    writes are aliases: the ticket's key, and the names of its pull request. Forgetting is 6 for what was said, which
-    leaves what was spent for the budget, and 8 for that and the aliases."""
+    writes are aliases: the ticket's key, and the names of its pull request. Forgetting is 8 for what was said, which
+    leaves what was spent for the budget, and 8 for that and the aliases. The first 8 are two writes of a record that
+    its state, beside the body for the looks after a gap, takes nine bytes past a kilobyte."""
     assert played.counted.writes + played.counted.moves <= 31
-    assert played.forgotten.written <= 6 + 8
+    assert played.forgotten.written <= 8 + 8
 
 
 def test_a_worker_that_takes_the_run_costs_little_more(client: Any, played: Played) -> None:
