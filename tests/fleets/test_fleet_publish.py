@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fleet_stand import DONE, code_host, commit_to, fleet, git, order, program, until
+from fleet_stand import DONE, code_host, commit_to, fleet, git, living, order, program, until
 
 from adapters.credentials import Secrets
 from adapters.demo.stage import demo_config
@@ -127,6 +127,30 @@ def test_a_host_that_is_down_may_be_back_and_one_that_refuses_is_believed(tmp_pa
         await made.close()
 
     asyncio.run(play())
+
+
+def test_a_fleet_that_is_closed_leaves_no_push_that_hangs(tmp_path: Path) -> None:
+    """Its process would wait for it and not end; the next one pushes."""
+    bare, home = code_host(tmp_path), tmp_path / "home"
+    hangs = bare / "hooks/pre-receive"
+    hangs.write_text("#!/bin/sh\ntouch began\nwhile [ ! -e go ]; do sleep 0.1; done\n")
+    hangs.chmod(0o755)
+
+    async def play() -> str:
+        made, reports = fleet(home, push_within=timedelta(hours=1))
+        await ended(made, reports, order(bare))
+        push = asyncio.create_task(made.publish("ACME-142:1"))
+        try:
+            await until((bare / "began").exists)
+            push.cancel()
+            await made.close()
+            await until(lambda: not living(str(bare)))
+        finally:
+            (bare / "go").touch()
+        assert BRANCH not in git(bare, "branch", "--list", BRANCH)
+        return await fleet(home)[0].publish("ACME-142:1")
+
+    assert asyncio.run(play()) == git(bare, "rev-parse", BRANCH)
 
 
 def test_a_push_ends_within_the_time_of_its_effect(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from factory_core.dispatch.queued_run import RunState
 from factory_core.dispatch.records import State
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted, runs_begin
-from .sandbox_thread import PATIENCE, World, world
+from .sandbox_thread import PATIENCE, World, at_push, world
 from .server_process import Home, Server, until
 from .worker_process import TOKEN, WorkerProcess, at_work, factory_with_workers, queued
 
@@ -72,6 +72,19 @@ def test_a_deploy_of_the_worker_costs_no_run(served: tuple[World, Home, Server])
         worker.start()
         assert home.rests(key)[key].state is State.DONE
         assert (counted(w, home, key), starts(home, worker, key)) == (DONE_CLEAR, [1])
+
+
+def test_a_worker_whose_push_hangs_leaves_too(served: tuple[World, Home, Server]) -> None:
+    """SIGTERM: with 0 as ever, though a push is given minutes; the next start pushes."""
+    w, home, server = served
+    with at_work(WorkerProcess(home, server)) as (worker,):
+        with w.gate(at_push, acted=False) as gate:
+            key = w.ticket("Rename total to amount", CLEAR)
+            until(gate.reached.is_set)
+            assert worker.stop() == 0
+        worker.start()
+        assert home.rests(key)[key].state is State.DONE
+        assert counted(w, home, key) == DONE_CLEAR
 
 
 def test_a_server_that_is_killed_hears_the_end_from_its_worker(served: tuple[World, Home, Server]) -> None:

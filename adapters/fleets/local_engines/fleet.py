@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -98,6 +99,7 @@ class LocalFleet:
         self._checkouts, self._secrets = checkouts, secrets
         self._disk = DiskBudget(self._home, disk)
         self._followed: dict[str, asyncio.Task[None]] = {}
+        self._closed = threading.Event()
 
     async def start(self, order: RunOrder) -> RunReport:
         """Raises Terminal for an engine that does not exist, and for a password in the address; EngineUnavailable where
@@ -204,7 +206,9 @@ class LocalFleet:
                 log.warning("a run is not followed: %s: %s", problem.what, problem.why)
 
     async def close(self) -> None:
-        """Stop following; the runs live on, and the next server adopts them."""
+        """Stop following, and end the git calls of this process, for which its end would wait; the runs live on, and
+        the next server adopts them."""
+        self._closed.set()
         tasks = tuple(self._followed.values())
         for task in tasks:
             task.cancel()
@@ -330,8 +334,20 @@ class LocalFleet:
     def _workspace(
         self, order: RunOrder, patience: timedelta = timedelta(minutes=5), credential: int = -1
     ) -> workspace.Workspace:
-        tick = _deadline(patience.total_seconds())
+        tick = self._deadline(patience.total_seconds())
         return workspace.Workspace(self._home, order, self._git_environment, tick, credential)
+
+    def _deadline(self, seconds: float) -> Callable[[], None]:
+        """A tick that gives up after so long, and when this fleet is closed."""
+        end = time.monotonic() + seconds
+
+        def tick() -> None:
+            if self._closed.is_set():
+                raise GitFailed("the factory is being stopped")
+            if time.monotonic() > end:
+                raise GitFailed("it took too long")
+
+        return tick
 
     def _write_settings(self) -> None:
         with cannot_write(self._home):
@@ -348,7 +364,7 @@ class LocalFleet:
         around = {**self._git_environment, "GIT_DIR": os.devnull}  # no repository: none above is looked for
         try:
             with credential_file(credential, order.clone_url) as secret:
-                await asyncio.to_thread(asked, environment=around, tick=_deadline(REACH), credential=secret)
+                await asyncio.to_thread(asked, environment=around, tick=self._deadline(REACH), credential=secret)
         except GitFailed as error:
             if error.unauthorised:
                 raise ConnectionLost(vendor, str(error)[-300:]) from None
@@ -486,14 +502,3 @@ async def _nobody(report: RunReport) -> None:
 
 def _starting(run_id: str, work_item_id: str) -> RunReport:
     return RunReport(run_id=run_id, work_item_id=work_item_id, status=RunStatus.STARTING)
-
-
-def _deadline(seconds: float) -> Callable[[], None]:
-    """A tick that gives up after so long."""
-    end = time.monotonic() + seconds
-
-    def tick() -> None:
-        if time.monotonic() > end:
-            raise GitFailed("it took too long")
-
-    return tick
