@@ -219,6 +219,7 @@ class SimulatedFleet:
         """A worker appears, and takes it if it is still in line."""
         if not run.live:
             return
+        self._check_owner(run.order, "a worker takes a run")
         world, now = self._world, self._world.clock()
         begun = {"status": RunStatus.RUNNING, "started_at": now, "alive_at": now}
         run.report, run.taken = run.report.model_copy(update=begun), True

@@ -11,8 +11,18 @@ from . import budget, comments, opinions, repository_question
 from .answers import Answer, is_only_refusal, is_yes, judge_answer
 from .choices import MOST_SHOWN
 from .comments import words_needed
-from .effects import AskQuestion, Effect, MoveThread, PostComment, PostReply, ReleaseSlot, TakeSlot, TriageItem
-from .ending import SLOTTED, TICKET_GONE, block, cancel, disarm, find_merged, give_up, say
+from .effects import (
+    AskQuestion,
+    Effect,
+    MoveThread,
+    PostComment,
+    PostReply,
+    ReleaseSlot,
+    StopAgent,
+    TakeSlot,
+    TriageItem,
+)
+from .ending import SLOTTED, TICKET_GONE, block, cancel, disarm, find_merged, give_up, live_runs, say
 from .events import (
     CheckedIn,
     ItemChanged,
@@ -122,7 +132,8 @@ def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryC
 
 
 def withdraw(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
-    """Somebody wrote that it is not to be done: nothing starts, and people say whether the ticket is to be closed."""
+    """Somebody wrote that it is not to be done: nothing starts, nor is taken by a worker, and people say whether the
+    ticket is to be closed."""
     if config.clarification.on_refusal == "close":
         return cancel(record, at, "somebody wrote that it is not to be done", config)
     asked = record.clarification
@@ -134,7 +145,8 @@ def withdraw(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Tra
     known = (
         record.but(clarification=asked.model_copy(update={"repositories": (), "by_agent": False})) if asked else record
     )
-    return block(known, at, Block(reason="withdrawn", why=why, fix=fix), config, *posted)
+    stops = (StopAgent(run_id=run) for run in live_runs(record))
+    return block(known, at, Block(reason="withdrawn", why=why, fix=fix), config, *stops, *posted)
 
 
 def ask_where(

@@ -59,7 +59,7 @@ SLOTTED = frozenset({State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_RE
 
 def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Transition:
     """Merged: the ticket is done, people are told so once, the slot is free."""
-    effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
+    effects: list[Effect] = [StopAgent(run_id=run) for run in live_runs(record)]
     effects.append(ReleaseSlot())  # before what is said: others start while a vendor does not answer
     if not comments.never_closes(record, config):
         ours = (ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW)
@@ -74,7 +74,7 @@ def finish(record: InFlightRecord, at: datetime, config: FactoryConfig) -> Trans
 def find_merged(record: InFlightRecord, at: datetime, merged: PullRequest, config: FactoryConfig) -> Transition:
     """It was merged and closed, and nobody here knew, as after a restore: it rests as done, with nothing said again."""
     thread = record.clarification.thread_id if record.clarification else ""
-    effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
+    effects: list[Effect] = [StopAgent(run_id=run) for run in live_runs(record)]
     effects += [ReleaseSlot(), *([CloseThread(thread_id=thread)] if thread else [])]
     noted = record.note(at, "factory", "Found merged and done.").but(
         block=None, armed=False, outbox=lasting(record), pull_request=merged.bounded(), tracker=ItemState.DONE
@@ -84,7 +84,7 @@ def find_merged(record: InFlightRecord, at: datetime, merged: PullRequest, confi
 
 def cancel(record: InFlightRecord, at: datetime, why: str, config: FactoryConfig) -> Transition:
     """A person took it back: whatever runs is stopped, the slot is free, nothing more is written to the ticket."""
-    effects: list[Effect] = [StopAgent(run_id=run) for run in _runs(record)]
+    effects: list[Effect] = [StopAgent(run_id=run) for run in live_runs(record)]
     effects += [ReleaseSlot(), *disarm(record), *_leave_thread(record, f"No longer needed: {why}")]
     noted = record.note(at, "person", f"Cancelled: {why}").but(block=None, armed=False, outbox=lasting(record))
     return noted.to(State.CANCELLED, at, *effects, within=config.runner.keep_finished, ended_because=why)
@@ -297,7 +297,7 @@ def block_or_note(record: InFlightRecord, event: EffectFailed, config: FactoryCo
     """
     if event.effect in SPEAKING or (event.effect == "ask_question" and record.state is not State.WAITING):
         return note_failure(record, event, config)
-    runs = [event.run_id] if event.run_id else _runs(record)
+    runs = [event.run_id] if event.run_id else live_runs(record)
     why = f"{event.effect.replace('_', ' ')} did not work: {event.why}"
     if event.provider and event.planned:
         return _block_by_outage(record, event, event.planned, why, config, *(StopAgent(run_id=run) for run in runs))
@@ -382,7 +382,7 @@ def lasting(record: InFlightRecord, *more: type[Any]) -> tuple[Planned, ...]:
     return tuple(one for one in record.outbox if one.effect.kind in LASTING or isinstance(one.effect, more))
 
 
-def _runs(record: InFlightRecord) -> list[str]:
+def live_runs(record: InFlightRecord) -> list[str]:
     """The runs that may be alive: those whose start is planned, for it may be under way, and the one at work."""
     at_work = record.run if record.state in {State.DISPATCHING, State.RUNNING} else None
     return list(dict.fromkeys((*_planned_runs(record), *([at_work.run_id] if at_work else []))))

@@ -12,6 +12,7 @@ from factory_core.errors import Retryable
 from factory_core.overview import overview
 from factory_core.work_item import ItemState
 
+from .test_answers import ANSWER, VAGUE
 from .test_worker_fleet import Elsewhere
 from .world import World, run, ticket
 
@@ -68,6 +69,23 @@ def test_a_run_that_nobody_takes_is_said_once_and_goes_on_with_the_worker_that_c
         assert (await overview(world.factory, world.line, "1")).needs == ()
         await world.ends(claim)
         assert await world.state() is State.IN_REVIEW and (await world.record()).attempt == 1
+
+    run(story())
+
+
+@pytest.mark.parametrize("where", ["reply", "comment"])
+def test_nobody_takes_a_run_that_somebody_does_not_want_any_more(where: str) -> None:
+    """It is in line for a worker while somebody writes that it is not to be done."""
+
+    async def story() -> None:
+        world = Elsewhere()
+        await world.add(ticket(**VAGUE))
+        await world.hear(world.reply(ANSWER))
+        assert await world.state() is State.DISPATCHING
+        await world.hear(world.reply("stop") if where == "reply" else world.comment("stop"))
+        record = await world.record()
+        assert record.block and record.block.reason == "withdrawn"
+        assert "run" not in await world.says("claim")
 
     run(story())
 

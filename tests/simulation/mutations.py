@@ -124,7 +124,7 @@ MUTATIONS = (
              RUNNER + "perform_dispatch:Performer._set_item_state",
              "if item is None or item.state not in {*effect.expect, effect.to}", "if item is None", made.taken_back),
     Mutation("the agent is not stopped at a cancel", "capacity",
-             STEPS + "ending:cancel", "for run in _runs(record)", "for run in ()"),
+             STEPS + "ending:cancel", "for run in live_runs(record)", "for run in ()"),
     Mutation("a refused start forgets the agent of the try before", "capacity",
              RUNNER + "perform_dispatch:Performer._start_agent",
              "await self._fleet.stop(planned.run_id)", "pass", made.interrupted),
