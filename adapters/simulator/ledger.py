@@ -17,7 +17,7 @@ from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRe
 from .batch_laws import exceeded, overtaken
 from .gaps import too_many_looks
 from .words import REST, Words
-from .world import BUSY
+from .world import BUSY, REFUSAL
 from .write_laws import WRITE_LAWS, Saved
 
 if TYPE_CHECKING:
@@ -112,10 +112,10 @@ class Ledger:
         )
 
     def was_stopped(self, item: str) -> bool:
-        """Was it a person's order by which it was cancelled last?"""
+        """Was it a person's order, or the answer that it is to be closed, by which it was cancelled last?"""
         pairs = pairwise([InFlightRecord(work_item_id=item), *self.versions.get(item, ())])
         ends = [pair for pair in pairs if pair[1].state is State.CANCELLED is not pair[0].state]
-        orders = [event for event in self._simulation.post.events.values() if isinstance(event, STOP_ORDERS)]
+        orders = [event for event in self._simulation.post.events.values() if _stops(event)]
         return bool(ends) and any(ends[-1][1].knows(event) and not ends[-1][0].knows(event) for event in orders)
 
     def became(self, item: str) -> Counter[State]:
@@ -176,3 +176,7 @@ def _is_remembrance(before: InFlightRecord, after: InFlightRecord, now: datetime
 
 def _name(law: Callable[[Saved], str]) -> str:
     return law.__name__.replace("_", "-")
+
+
+def _stops(event: Event) -> bool:
+    return isinstance(event, STOP_ORDERS) or (isinstance(event, ReplyReceived) and event.reply.text == REFUSAL)
