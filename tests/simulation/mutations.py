@@ -261,7 +261,7 @@ MUTATIONS = (
     Mutation("a pull request is not linked", "told-where-people-look",
              STEPS + "reviewing:_link", "if news else []", "if False else []"),
     Mutation("who is taken back leaves its agent at work", "no-agent-is-left",
-             STEPS + "ending:_runs", "return list(dict.fromkeys((", "return [] and list(dict.fromkeys((", made.abandoned),
+             STEPS + "ending:live_runs", "return list(dict.fromkeys((", "return [] and list(dict.fromkeys((", made.abandoned),
     Mutation("SQLite writes over another tenant's record", "tenants-are-apart",
              "adapters.record_sql:put_in_flight", "body = ? WHERE tenant = ?", "body = ? WHERE (tenant = ? OR TRUE)", made.namesakes),
     Mutation("SQLite writes over another tenant's thread", "tenants",
