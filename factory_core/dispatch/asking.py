@@ -281,14 +281,20 @@ def take_answer(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig
 
 def answer_blocked(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
     """Words to an item that waits for a person because nobody had answered well, or somebody did not want it: an answer
-    takes it up again, and a yes to closing it ends it."""
-    reason = record.block.reason if record.block else ""
+    takes it up again, and a yes to closing it ends it. What an outage alone holds up takes words as it did before."""
+    stopped = record.block
+    reason = stopped.reason if stopped else ""
+    held_up_in = stopped.back_to if stopped and stopped.order else None
+    if held_up_in is State.TRIAGING:
+        return another_answer(record, event, config)
     if reason == "withdrawn" and (is_yes(event.reply.text) or _judged(record, event).kind == "refusal"):
         why = "a person answered that it is to be closed"
         return take_words(
             record, event, config, "wrote", lambda noted: cancel(noted.take(event.reply), event.at, why, config)
         )
-    return take_answer(record, event, config) if reason in UNANSWERED else keep_for_the_agent(record, event, config)
+    if reason in UNANSWERED or held_up_in is State.WAITING:
+        return take_answer(record, event, config)
+    return keep_for_the_agent(record, event, config)
 
 
 def keep_or_withdraw(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:

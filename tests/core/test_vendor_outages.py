@@ -13,6 +13,7 @@ from factory_core.dispatch.events import RetryRequested
 from factory_core.dispatch.records import Block, InFlightRecord, State
 from factory_core.errors import Retryable, VendorUnavailable
 
+from .test_answers import ANSWER, VAGUE
 from .world import World, run, ticket
 
 pytestmark = pytest.mark.pure
@@ -144,6 +145,41 @@ def test_who_takes_the_ticket_elsewhere_meanwhile_leaves_nothing_behind() -> Non
         record = await world.record()
         assert [one.effect.kind for one in record.outbox].count("triage_item") == 1
         assert record.state is State.TRIAGING
+
+    run(story())
+
+
+def test_who_writes_stop_during_an_outage_stops_what_would_go_on_by_itself() -> None:
+    async def story() -> None:
+        world = World(runner={"giveUpAfter": "1h"})
+        await world.add(ticket(**VAGUE))
+        world.tracker.faults["read_item"] = [DOWN] * FOR_EVER
+        await world.hear(world.reply(ANSWER))
+        await pass_by(world, 2 * PATIENCE)
+        record = await world.record()
+        assert record.block and record.block.reason == "vendor-outage"
+        await world.hear(world.reply("please stop"))
+        world.tracker.faults.clear()
+        await pass_by(world, PATIENCE)
+        record = await world.record()
+        assert record.block and record.block.reason == "withdrawn" and not world.fleet.orders
+
+    run(story())
+
+
+def test_what_is_answered_while_the_question_cannot_be_asked_is_an_answer() -> None:
+    async def story() -> None:
+        world = World(runner={"giveUpAfter": "1h"})
+        world.channel.faults["ask"] = world.channel.faults["open_thread"] = [DOWN] * FOR_EVER
+        await world.add(ticket(**VAGUE))
+        await pass_by(world, 2 * PATIENCE)
+        record = await world.record()
+        assert record.block and record.block.reason == "vendor-outage"
+        await world.hear(world.comment(ANSWER))
+        assert await world.state() is State.RUNNING
+        world.channel.faults.clear()
+        await pass_by(world, PATIENCE)
+        assert world.channel.threads == {}
 
     run(story())
 
