@@ -184,11 +184,10 @@ class SqliteFile:
         the loop stands still only for the fsync that everybody in the group waits for anyway.
         """
         connection, wal = self._open(), wal_size(self.path)
-        begins = not wal and _has_identity(connection)
-        if begins or len(group) > 1 or len(group[0].change) > 1:
-            outcomes = _transact(connection, [write.change for write in group], begins)
+        if not wal or len(group) > 1 or len(group[0].change) > 1:
+            outcomes, begins = _transact(connection, self.path, [write.change for write in group])
         else:  # one statement is a transaction of its own
-            outcomes = [_apply(connection, group[0].change)]
+            outcomes, begins = [_apply(connection, group[0].change)], False
         self._waiting = [write for write in self._waiting if write not in group]
         self.commits += any(outcomes)
         for write, stored in zip(group, outcomes, strict=True):
@@ -267,7 +266,9 @@ def create_file(path: Path, home: Path | None = None) -> None:
             connection.execute("COMMIT")
         finally:
             connection.close()
-        connect(path, marks, OTHERS_MAKE_IT).close()
+        with closing(connect(path, marks, OTHERS_MAKE_IT)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            marks.follow(identity_in(connection))
 
 
 def connect(path: Path, marks: Marks, timeout: float = 0) -> sqlite3.Connection:
@@ -315,10 +316,13 @@ def damage_in(path: Path, check: str) -> str:
     return "" if found == "ok" else " ".join(found.split())
 
 
-def _transact(connection: sqlite3.Connection, changes: Sequence[Change], begins: bool) -> list[bool]:
-    """All changes in one transaction; which of them were stored. `begins`: it is the first of a new -wal."""
+def _transact(connection: sqlite3.Connection, path: Path, changes: Sequence[Change]) -> tuple[list[bool], bool]:
+    """All changes in one transaction: which of them were stored, and whether it counts as the first of a new -wal."""
     connection.execute("BEGIN IMMEDIATE")
     try:
+        begins = not wal_size(path) and _has_identity(
+            connection
+        )  # asked with the lock: no other process begins one now
         if begins:
             connection.execute(NEXT_GENERATION)
         outcomes = [_apply(connection, change) for change in changes]
@@ -327,7 +331,7 @@ def _transact(connection: sqlite3.Connection, changes: Sequence[Change], begins:
         with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             connection.execute("ROLLBACK")
         raise
-    return outcomes
+    return outcomes, begins
 
 
 def _apply(connection: sqlite3.Connection, change: Change) -> bool:

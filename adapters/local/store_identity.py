@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -72,10 +72,25 @@ class Marks:
         return [mark for mark in (_mark(self.beside), self.with_runs and _mark(self.with_runs)) if mark]
 
     def write(self, mark: Mark) -> None:
-        """Raises OSError."""
-        for path in (self.beside, self.with_runs):
-            if (path and path.parent.is_dir()) or path == self.beside:
-                _write(path, to_json(mark))
+        """Raises OSError, and then no mark is beside the file: one that stays behind would soon speak against it."""
+        try:
+            for path in (self.beside, self.with_runs):
+                if (path and path.parent.is_dir()) or path == self.beside:
+                    _write(path, to_json(mark))
+        except OSError:
+            with suppress(OSError):
+                self.beside.unlink()
+            raise
+
+    def follow(self, found: Identity) -> None:
+        """Let the mark say what a file without a -wal is, where it is behind: somebody died between commit and mark, or
+        the schema is a newer one. Call it with the file locked."""
+        exact = _mark(self.beside)
+        is_behind = exact and (exact.latest, exact.cookie) != (found.generation, found.cookie)
+        if is_behind and not wal_size(self.path):
+            generation = found.generation
+            with suppress(OSError):
+                self.write(Mark(store=found.store, main=generation, latest=generation, cookie=found.cookie))
 
     def refuse_empty(self, runs: Path) -> None:
         """Raise StoreExchanged for a file without a mark and a record, where runs lie: they were begun by somebody."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import sqlite3
 import subprocess
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.local import sqlite_file, store_identity
 from adapters.local.sqlite_file import LONGEST_WAL, LOOK, SqliteFile, create_file
-from adapters.local.store_identity import Marks, StoreExchanged, holders_of, main_of
+from adapters.local.store_identity import Marks, StoreExchanged, holders_of, main_of, wal_size
 from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.dispatch.records import InFlightRecord
 
@@ -40,6 +42,8 @@ async def main():
         if name == "copy":
             with sqlite3.connect(path) as source, sqlite3.connect(path.with_name("copy.db")) as copy:
                 source.backup(copy)
+        elif name == "unmarked":
+            SqliteFile._mark = lambda *_: None
         else:
             await store.put_in_flight(InFlightRecord(work_item_id=name))
     os.kill(os.getpid(), signal.SIGKILL)
@@ -55,7 +59,8 @@ class Folder:
         self.home.mkdir(parents=True)
 
     def killed_after(self, *names: str) -> None:
-        """A process stores these records and is killed; `copy` makes a copy by SQLite itself on the way."""
+        """A process stores these records and is killed; `copy` makes a copy by SQLite itself on the way, and after
+        `unmarked` it dies before the mark of its first commit."""
         subprocess.run([sys.executable, "-c", PROGRAM, str(self.db), *names], cwd=ROOT, check=False)
 
     def stored(self, *names: str) -> list[str]:
@@ -223,6 +228,58 @@ def test_what_is_whole_goes_on(folder: Folder, change: Callable[[Folder], None])
     folder.killed_after("A-1", "A-2")
     change(folder)
     assert folder.stored() == ["A-1", "A-2"]
+
+
+def test_deaths_before_each_mark_in_turn_are_no_exchange(folder: Folder) -> None:
+    folder.stored("A-1")
+    for name in ("A-2", "A-3", "A-4"):
+        folder.killed_after("unmarked", name)
+    assert folder.stored() == ["A-1", "A-2", "A-3", "A-4"]
+
+
+def test_a_death_before_the_mark_of_a_newer_schema_is_no_exchange(folder: Folder) -> None:
+    folder.stored("A-1")
+    with closing(sqlite3.connect(folder.db)) as connection:
+        connection.execute("CREATE TABLE newer (x)")
+    folder.killed_after("unmarked", "A-2")
+    assert folder.stored() == ["A-1", "A-2"]
+
+
+def test_a_wal_is_one_generation_although_two_begin_it(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process stores something after this one has found no -wal."""
+    create_file(folder.db, folder.home)
+    asked = wal_size
+
+    def late(path: Path) -> int:
+        monkeypatch.setattr(sqlite_file, "wal_size", asked)
+        size = asked(path)
+        folder.killed_after("A-1")
+        return size
+
+    with closing(SqliteFile(folder.db, home=folder.home)) as file:
+        store = SqliteStateStore(file, "acme", lambda: NOW)
+        asyncio.run(store.get_in_flight("A-2"))
+        monkeypatch.setattr(sqlite_file, "wal_size", late)
+        asyncio.run(store.put_in_flight(InFlightRecord(work_item_id="A-2")))
+        assert folder.stored() == ["A-1", "A-2"]
+    [beside, _] = Marks(folder.db, folder.home).written()
+    assert (beside.main, beside.latest) == (0, 1)
+
+
+def test_a_mark_that_cannot_follow_is_taken_away(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would speak against a store that went on without it."""
+    folder.stored("A-1")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(store_identity, "_write", full)
+    with closing(SqliteFile(folder.db, home=folder.home)) as file:
+        store = SqliteStateStore(file, "acme", lambda: NOW)
+        for name in ("A-2", "A-3"):
+            brought_in(folder)
+            asyncio.run(store.put_in_flight(InFlightRecord(work_item_id=name)))
+        assert folder.stored() == ["A-1", "A-2", "A-3"]
 
 
 def test_a_store_of_an_older_release_goes_on(folder: Folder) -> None:
