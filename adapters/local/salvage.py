@@ -101,7 +101,6 @@ async def salvage(path: Path, home: Path, to: Path, now: datetime) -> Salvaged:
             for statement in (*SCHEMA, *IDENTITY_SCHEMA):
                 copy.execute(statement)
             about = _identity(source, marks)
-            copy.execute("UPDATE factory_store SET id = ?, generation = ?", (about.store, about.generation))
             for table, rows in ROWS.items():
                 lost[table] = await _copy_rows(source, copy, table, rows)
             for table, keyed in KEYED.items():
@@ -111,7 +110,7 @@ async def salvage(path: Path, home: Path, to: Path, now: datetime) -> Salvaged:
             lost["aliases"] = []
             _restore_aliases(copy)
             copy.execute("COMMIT")
-            records = seal(copy, now)
+            records = seal(copy, about, now)
         size = new.stat().st_size
     return Salvaged(Copy(to, size, records), {table: names for table, names in lost.items() if names})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sqlite3
@@ -66,7 +67,7 @@ def backup(path: Path, home: Path, to: Path, now: datetime) -> Copy:
             closing(sqlite3.connect(new, isolation_level=None)) as copy,
         ):
             source.backup(copy)  # in one step: a copy in several begins anew whenever somebody writes
-            records = seal(copy, now)
+            records = seal(copy, identity_in(copy), now)
         if found := damage_in(new, "integrity_check"):
             what = f"no backup was made: the state store {path.name} is damaged"
             raise UnreadableRecord(what, why=found, fix=f"factory salvage {path.stem}-salvaged{path.suffix}")
@@ -105,12 +106,16 @@ def restore(path: Path, home: Path, source: Path, now: datetime) -> Restored:
     return Restored(about.copied_at, len(versions), kept, unknown, older)
 
 
-def seal(copy: sqlite3.Connection, now: datetime) -> int:
-    """Make it one file, which nothing but a restore puts in a store's place. How many records it has."""
+def seal(copy: sqlite3.Connection, about: Identity, now: datetime) -> int:
+    """Make it one file, which nothing but a restore puts in a store's place. How many records it has.
+
+    A copy of a store of an older release gets no id: the store itself will get another one.
+    """
     copy.execute("PRAGMA journal_mode = DELETE")
     for statement in IDENTITY_SCHEMA:
         copy.execute(statement)
-    copy.execute("UPDATE factory_store SET copied_at = ?", (now.isoformat(timespec="seconds"),))
+    said = (about.store, about.generation, now.isoformat(timespec="seconds"))
+    copy.execute("UPDATE factory_store SET id = ?, generation = ?, copied_at = ?", said)
     [(records,)] = copy.execute("SELECT count(*) FROM in_flight").fetchall()
     return int(records)
 
@@ -173,6 +178,7 @@ def _adopted(copy: Path, generation: int) -> tuple[Mark, dict[str, int]]:
         connection.execute("PRAGMA journal_mode = DELETE")
         for statement in IDENTITY_SCHEMA:
             connection.execute(statement)
+        connection.execute("UPDATE factory_store SET id = lower(hex(randomblob(16))) WHERE id = ''")
         connection.execute("UPDATE factory_store SET generation = ?, copied_at = ''", (generation,))
         about, versions = identity_in(connection), _versions(connection)
     with copy.open("rb") as file:
@@ -183,8 +189,12 @@ def _adopted(copy: Path, generation: int) -> tuple[Mark, dict[str, int]]:
 
 def _set_aside(path: Path, now: datetime) -> Path | None:
     """Keep what lies in the store's place under a name of its own, with its -wal; None when nothing does."""
-    kept = path.with_name(f"{path.name}.before-{now:{STAMP}}")
-    for suffix in ("", "-wal", "-shm"):
+    suffixes = ("", "-wal", "-shm")
+    for again in itertools.count(1):
+        kept = path.with_name(f"{path.name}.before-{now:{STAMP}}{f'-{again}' if again > 1 else ''}")
+        if not any(beside(kept, suffix).exists() for suffix in suffixes):
+            break
+    for suffix in suffixes:
         old = beside(path, suffix)
         if old.exists():
             old.rename(beside(kept, suffix))

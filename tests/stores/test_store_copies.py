@@ -15,7 +15,7 @@ import pytest
 from adapters.local.presence import Presence
 from adapters.local.sqlite_file import SqliteFile, create_file, damage_in
 from adapters.local.store_copies import CannotRestore, Restored, backup, restore
-from adapters.local.store_identity import StoreExchanged, holders_of
+from adapters.local.store_identity import StoreExchanged, holders_of, main_of
 from adapters.record_sql import SCHEMA_VERSION
 from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.dispatch.records import InFlightRecord
@@ -95,6 +95,33 @@ def test_what_was_refused_goes_on_as_the_fix_says(folder: Folder) -> None:
     assert (done.unknown, done.older) == (None, None)
     assert folder.stored("A-3") == ["A-1", "A-3"]
     assert done.kept and done.kept.with_name(f"{done.kept.name}-wal").exists()
+
+
+def test_restores_at_one_moment_keep_all_that_was_there(folder: Folder) -> None:
+    """The clock may have been set back, too."""
+    folder.stored("A-1")
+    copy = backed_up(folder)
+    folder.stored("A-2")
+    kept = [restored(folder, copy).kept for _ in range(2)]
+    assert None not in kept
+    assert len(set(kept)) == 2
+    folder.stored()
+    assert restored(folder, kept[0] or copy).records == 2
+
+
+def test_a_copy_from_before_an_update_is_restored(folder: Folder) -> None:
+    """The store had no id then, and gets one when this release starts on it."""
+    folder.stored("A-1")
+    shutil.rmtree(holders_of(folder.db))
+    shutil.rmtree(folder.home)
+    folder.home.mkdir()
+    with closing(sqlite3.connect(folder.db)) as connection, connection:
+        connection.execute("DROP TABLE factory_store")
+    copy = backed_up(folder)
+    folder.stored("A-2")
+    restored(folder, copy)
+    assert folder.stored() == ["A-1"]
+    assert main_of(folder.db).store
 
 
 def test_a_backup_cannot_be_used_as_it_is(folder: Folder) -> None:
