@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ..config import FactoryConfig, Workers
 from ..work_item import StoredModel
-from .batch import Batch, Circuit
+from .batch import Batch, CatchUp, Circuit
 from .budget import REMEMBERED
 from .circuit import LONGEST_RESET
 from .effects import Planned
@@ -92,6 +92,7 @@ def bounded_batch(batch: Batch, now: datetime, config: FactoryConfig) -> Batch:
         "slots": {item: _changed(slot, since=_happened(slot.since, now)) for item, slot in batch.slots.items()},
         "queue": tuple(_changed(entry, since=_happened(entry.since, now)) for entry in batch.queue),
         "lost": {name: _changed(one, since=_happened(one.since, now)) for name, one in batch.lost.items()},
+        "catch_up": batch.catch_up and _catch_up(batch.catch_up, now),
         "circuits": {name: _circuit(one, now) for name, one in batch.circuits.items()},
         "sweep": _changed(
             batch.sweep,
@@ -156,6 +157,16 @@ def _circuit(circuit: Circuit, now: datetime) -> Circuit:
     ahead = _is_beyond(circuit.since, now)
     retry_at = min(circuit.retry_at, now) if ahead else _to_come(circuit.retry_at, now + LONGEST_RESET)
     return _changed(circuit, since=_happened(circuit.since, now), retry_at=retry_at)
+
+
+def _catch_up(state: CatchUp, now: datetime) -> CatchUp:
+    """A list that is read to its end since the gap ended needs no further look."""
+    gap = state.gap
+    return _changed(
+        state,
+        began=_happened(state.began, now),
+        gap=_changed(gap, since=_happened(gap.since, now), until=_happened(gap.until, now)),
+    )
 
 
 def _account(account: Account, latest: datetime) -> Account:

@@ -169,6 +169,23 @@ def test_a_vendor_that_is_away_keeps_no_other_look_waiting_and_is_asked_again() 
     run(story())
 
 
+def test_the_looks_end_after_a_gap_that_was_noted_by_a_clock_that_was_ahead() -> None:
+    """By another process: no list is ever read to its end after that moment."""
+
+    async def story() -> None:
+        world = GappedWorld()
+        await world.later(SECOND)
+        right = world.now
+        world.now += timedelta(days=20)
+        world.factory.note_gap(STARTED)
+        await world.factory.runner.gaps.save()
+        world.now = right
+        await world.ticks(60)
+        assert (await world.looks()).laps == {}
+
+    run(story())
+
+
 def test_a_webhook_that_could_not_be_stored_is_a_gap() -> None:
     """GitHub does not send it again; when the store is back, what waits is looked at."""
 
