@@ -338,6 +338,37 @@ def test_the_words_of_a_forgotten_item_stay_nowhere(tmp_path: Path) -> None:
     assert git(home / "trees/B", "fsck", "--connectivity-only", "--no-dangling") == ""
 
 
+def test_what_two_items_have_in_common_stays_when_one_is_forgotten(tmp_path: Path) -> None:
+    """git writes no file into a clone that the mirror has already; B's run failed, so the mirror has not its commit."""
+    bare, home = code_host(tmp_path), tmp_path / "home"
+    body = f"""
+open("lock.json", "w").write("the same generated words")
+subprocess.run("git add -A", shell=True)
+if os.path.basename(os.getcwd()) == "B":
+    subprocess.run("git -c user.name=B -c user.email=b@acme.example commit -qm b", shell=True)
+    say(type="result", is_error=True, subtype="error_max_turns", result="no", num_turns=1)
+else:
+    {DONE}
+"""
+    binary = program(tmp_path / "bin/claude", body)
+
+    async def play() -> None:
+        made, reports = fleet(home, engines={"claude": Claude(binary=str(binary))}, wall="off")
+        orders = [claude(bare, key, branch=f"factory/{key}") for key in "AB"]
+        orders.append(claude(bare, "B", run=2, branch="factory/B", answer_schema="{}"))  # in a clone of its own
+        for count, one in enumerate(orders, 1):
+            await made.start(one)
+            await until(lambda wanted=count: len(reports) == wanted)
+        await until(lambda: not made._followed)
+        await made.forget("A")
+        await made.close()
+
+    asyncio.run(play())
+    assert not list(home.glob("repos/*.garbage"))
+    assert git(home / "trees/B", "fsck", "--no-dangling") == ""
+    assert git(mirror_of(home), "for-each-ref", "refs/borrowed") == ""
+
+
 def words_in(mirror: Path) -> str:
     """Everything that its objects and refs say; another process may be at work in it."""
     commands = (["for-each-ref"], ["cat-file", "--batch-all-objects", "--batch"])

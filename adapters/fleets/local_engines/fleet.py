@@ -446,10 +446,14 @@ class LocalFleet:
             log.warning("the disk is not measured: %s: %s", problem.what, problem.why)
 
     async def _collect_garbage(self, *spaces: workspace.Workspace) -> None:
-        """In the mirrors of these; what cannot be done now is done when a later run has ended."""
+        """In the mirrors of these; what cannot be done now is done when a later run has ended.
+
+        An item has more than one clone, where a run has only answered.
+        """
         for space in {space.mirror: space for space in spaces if space.garbage.exists()}.values():
             try:
-                others = [dataclasses.replace(one, wall=self._wall(one.order)) for one in self._newest().values()]
+                clones = {one.tree: one for one in self._spaces()}.values()
+                others = [dataclasses.replace(one, wall=self._wall(one.order)) for one in clones]
                 await asyncio.to_thread(workspace.collect_garbage, space, others)
             except (GitFailed, OSError, Problem) as error:
                 log.warning("what forgotten tickets left in %s stays for now: %s", space.mirror.name, error)
@@ -459,8 +463,11 @@ class LocalFleet:
 
     def _newest(self) -> dict[str, workspace.Workspace]:
         """Of the newest run of each item."""
-        orders = [order for run in sorted(self._runs(), key=ended_at) if (order := run.order())]
-        return {order.work_item_id: self._workspace(order) for order in orders}
+        return {space.order.work_item_id: space for space in self._spaces()}
+
+    def _spaces(self) -> list[workspace.Workspace]:
+        """Of all runs, the newest at the end."""
+        return [self._workspace(order) for run in sorted(self._runs(), key=ended_at) if (order := run.order())]
 
     async def _make_room(self) -> DiskState:
         """Raises Retryable."""

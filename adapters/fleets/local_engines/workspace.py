@@ -160,6 +160,8 @@ class Workspace:
 
 
 _MANY_PACKS = 50
+_OBJECTS = ("--objects", "--no-object-names", "--missing=allow-any")
+_OWN_COMMITS = ("--all", "--reflog", "--not", "--remotes")
 _COMMIT = ("rev-parse", "--verify", "--quiet", "--end-of-options")
 
 
@@ -265,25 +267,45 @@ def collect_garbage(space: Workspace, others: Iterable[Workspace]) -> None:
                 return
             held.callback(os.close, descriptor)
         restore(space.mirror, bare=True)
-        for number, commit in enumerate(_borrowed(space, clones)):
-            space.in_mirror("update-ref", f"refs/borrowed/{number}", commit)
+        _update_refs(space, (f"update refs/borrowed/{n} {name}\n" for n, name in enumerate(_borrowed(space, clones))))
         space.in_mirror("repack", "-a", "-d", "--quiet")
         space.in_mirror("prune", "--expire=now")
-        for ref in space.in_mirror("for-each-ref", "--format=%(refname)", "refs/borrowed").splitlines():
-            space.in_mirror("update-ref", "-d", ref)
+        names = space.in_mirror("for-each-ref", "--format=%(refname)", "refs/borrowed").splitlines()
+        _update_refs(space, (f"delete {name}\n" for name in names))
         space.garbage.unlink()
 
 
+def _update_refs(space: Workspace, commands: Iterable[str]) -> None:
+    """In the mirror, all at once."""
+    _fed(space, "".join(commands), "update-ref", "--stdin")
+
+
+def _fed(space: Workspace, given: str, *arguments: str) -> str:
+    """A call in the mirror that reads `given`."""
+    environment = space._named(space.mirror)
+    return run(
+        command(*arguments), space.mirror, environment=environment, tick=space.tick, given=given.encode()
+    ).decode()
+
+
 def _borrowed(space: Workspace, clones: Iterable[Workspace]) -> list[str]:
-    """Commits of the mirror that only a clone still leads to."""
-    known = set[str]()
+    """What of the mirror only a clone still leads to.
+
+    Commits, and trees and files of a clone's own commits and of its index: git writes none that the mirror has already,
+    also where another item's run made the same.
+    """
+    commits, others = set[str](), set[str]()
     for clone in clones:
         clone.restore_tree()
-        known.update(clone.text_in_tree("rev-list", "--all", "--reflog").split())
-    asked = command("rev-list", "--ignore-missing", "--stdin", "--not", "--all")
-    environment = space._named(space.mirror)
-    given = "".join(f"{commit}\n" for commit in sorted(known)).encode()
-    return run(asked, space.mirror, environment=environment, tick=space.tick, given=given).decode().split()
+        commits.update(clone.text_in_tree("rev-list", "--all", "--reflog").split())
+        others.update(clone.text_in_tree("rev-list", *_OBJECTS, "--indexed-objects", *_OWN_COMMITS).split())
+    return [*_only_named(space, commits), *_only_named(space, others - commits, *_OBJECTS)]
+
+
+def _only_named(space: Workspace, names: Iterable[str], *how: str) -> list[str]:
+    """Those of them that the mirror has and no ref of it leads to, and what they lead to."""
+    given = "".join(f"{name}\n" for name in sorted(names))
+    return _fed(space, given, "rev-list", *how, "--ignore-missing", "--stdin", "--not", "--all").split()
 
 
 def remove_clone(space: Workspace) -> None:
