@@ -197,6 +197,21 @@ def test_an_empty_file_beside_runs_is_refused(folder: Folder) -> None:
     Marks(folder.db, folder.home).refuse_empty(runs)
 
 
+def test_a_damaged_file_is_not_an_empty_one(folder: Folder) -> None:
+    """Nor does the start end in a fault of its own: damage hides what is on its page, and no more."""
+    folder.stored("A-1")
+    without_marks(folder)
+    (folder.home / "runs" / "r1").mkdir(parents=True)
+    with closing(sqlite3.connect(folder.db)) as connection:
+        [(size,)] = connection.execute("PRAGMA page_size")
+        pages = connection.execute("SELECT rootpage FROM sqlite_master WHERE tbl_name = 'in_flight'").fetchall()
+    with folder.db.open("r+b") as file:
+        for (page,) in pages:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+    Marks(folder.db, folder.home).refuse_empty(folder.home / "runs")
+
+
 def moved(folder: Folder) -> None:
     """The whole folder, copied elsewhere."""
     new = folder.path.with_name("new")
