@@ -43,19 +43,20 @@ def joined(known: DeliveryGap | None, new: DeliveryGap) -> DeliveryGap:
 
 def allowed(state: CatchUp, per_minute: int, now: datetime) -> int:
     """How many looks are due now: at most those of one minute, however long ago the last ones were."""
-    behind = now - _paid_until(state, now)
+    behind = now - _paid_until(state, per_minute, now)
     return 0 if behind < timedelta(0) else min(int(behind * per_minute / MINUTE) + 1, per_minute)
 
 
 def paid(state: CatchUp, looks: int, per_minute: int, now: datetime) -> CatchUp:
     """With so many looks more."""
-    paid_until = _paid_until(state, now) + min(looks, per_minute) * MINUTE / per_minute
+    paid_until = _paid_until(state, per_minute, now) + min(looks, per_minute) * MINUTE / per_minute
     return state.model_copy(update={"looks": state.looks + looks, "paid_until": paid_until})
 
 
-def _paid_until(state: CatchUp, now: datetime) -> datetime:
+def _paid_until(state: CatchUp, per_minute: int, now: datetime) -> datetime:
     """No more than one minute is saved up; and when a clock was put back, nobody waits until it has caught up."""
-    return max(state.paid_until, now - MINUTE) if state.paid_until < now + 2 * MINUTE else now
+    saved = MINUTE * (per_minute - 1) / per_minute  # the look of this moment is the last of the minute
+    return max(state.paid_until, now - saved) if state.paid_until < now + 2 * MINUTE else now
 
 
 def next_sort(state: CatchUp, now: datetime) -> str | None:
