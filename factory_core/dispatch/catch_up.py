@@ -12,8 +12,8 @@ from .batch import CatchUp, DeliveryGap, Lap
 from .records import State
 
 ORDER: tuple[str, ...] = (
-    State.IN_REVIEW, State.MERGING, State.WAITING, State.BLOCKED, "ready", State.QUEUED, State.DISPATCHING,
-    State.RUNNING, "deliveries", "dead-letters", "feed",
+    State.IN_REVIEW, State.MERGING, State.WAITING, State.BLOCKED, "ready", State.QUEUED, State.RUNNING, "deliveries",
+    "dead-letters", "feed",
 )  # fmt: skip
 """What others wait for comes first: a review holds a place. A state stands for its items, any other name for a list of
 the search for missed events."""
