@@ -62,11 +62,12 @@ class Connections:
     So a connection that sends its request at once is answered, however many others send nothing.
     """
 
-    def __init__(self, bounds: Bounds, clock: Callable[[], float]) -> None:
+    def __init__(self, bounds: Bounds, clock: Callable[[], float], unanswered: Unanswered) -> None:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.bounds = bounds
         self.most = max(1, min(bounds.connections, files - min(RESERVED_DESCRIPTORS, files // 2)))
         self.held = 0
+        self.unanswered = unanswered
         proxies = [ip_network(one) for one in bounds.trusted_proxies]
         self._is_proxy = lru_cache(1024)(lambda peer: any(ip_address(peer) in proxy for proxy in proxies))
         self._all: set[Connection] = set()
@@ -89,7 +90,7 @@ class Connections:
                 self._close(same[0], "too many connections from one address")
         if len(self._all) < self.most or self.close_longest_waiting("too many connections"):
             return True
-        self.note("too many requests at once")
+        self.refuse("", "too many requests at once")
         return False
 
     def close_longest_waiting(self, why: str) -> bool:
@@ -103,7 +104,7 @@ class Connections:
         begun = self._clock() - self.bounds.deadline
         while self._waiting and next(iter(self._waiting.values())) <= begun:
             late = next(iter(self._waiting))
-            self._close(late, f"no whole {late.owes} within {self.bounds.deadline:g} s")
+            self._close(late, f"no whole {late.owes} within {self.bounds.deadline:g} s", is_late=True)
 
     def add(self, one: Connection) -> None:
         self._all.add(one)
@@ -140,6 +141,11 @@ class Connections:
         for one in [one for one in self._all if isinstance(one, Arrival)]:
             one.abort()
 
+    def refuse(self, path: str, why: str) -> None:
+        """A request gets no answer, or none but 503."""
+        self.note(why)
+        self.unanswered(path, why)
+
     def note(self, why: str) -> None:
         """Log it once a minute, with how often it happened."""
         self._count[why] += 1
@@ -148,8 +154,12 @@ class Connections:
             logger.warning("connections closed: %s (%s times)", why, self._count.pop(why), extra={"action": "refused"})
             self._noted[why] = now
 
-    def _close(self, one: Connection, why: str) -> None:
-        self.note(why)
+    def _close(self, one: Connection, why: str, is_late: bool = False) -> None:
+        """What has sent nothing for so long sends no request; what only had no time to is one that gets no answer."""
+        if one.has_begun or (isinstance(one, Arrival) and not is_late):
+            self.refuse(one.path, why)
+        else:
+            self.note(why)
         self.forget(one)
         one.abort()
 
@@ -158,6 +168,7 @@ class Arrival:
     """A connection whose first head is incomplete: a socket, and what it sent. It costs no more than that."""
 
     owes = "head"
+    path = ""  # nobody knows it yet
 
     def __init__(
         self, accepted: socket.socket, peer: str, connections: Connections, complete: Callable[[Arrival], None]
@@ -167,6 +178,11 @@ class Arrival:
         accepted.setblocking(False)
         connections.add(self)
         asyncio.get_running_loop().add_reader(accepted, self._read)
+
+    @property
+    def has_begun(self) -> bool:
+        """Has it sent a part of a request?"""
+        return bool(self.received)
 
     def release(self) -> socket.socket:
         """The socket, for who goes on with it."""
@@ -210,6 +226,14 @@ class BoundedProtocol(H11Protocol):
         self._is_unread = False
         self._answer, self.app = self.app, self._bounded
         connections.add(self)
+
+    @property
+    def has_begun(self) -> bool:
+        return self.owes == "body" or (self.owes == "head" and self.held > 0)
+
+    @property
+    def path(self) -> str:
+        return self.scope["path"] if self.owes == "body" else ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -290,12 +314,14 @@ class BoundedProtocol(H11Protocol):
         if len(names) > HEADERS:
             return _closing(431, "Too many headers.")
         if self._shared.is_busy and scope["path"] != HEALTH:
-            self._shared.note("too many requests at once")
+            self._shared.refuse(scope["path"], "too many requests at once")
             return _closing(503, "Too many requests at once.", {"retry-after": "1"})
         return None
 
 
 Connection = Arrival | BoundedProtocol
+Unanswered = Callable[[str, str], None]
+"""Called with the path of a request that was not answered, "" where nobody knows it, and why."""
 
 
 def _closing(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
@@ -305,14 +331,14 @@ def _closing(status: int, text: str, headers: dict[str, str] | None = None) -> R
 class BoundedServer(uvicorn.Server):
     """Accepts by itself: as many connections as there is room for, and when no descriptor is left, closes."""
 
-    def __init__(self, config: uvicorn.Config, bounds: Bounds) -> None:
+    def __init__(self, config: uvicorn.Config, bounds: Bounds, unanswered: Unanswered = lambda path, why: None) -> None:
         super().__init__(config)
-        self._bounds = bounds
+        self._bounds, self._unanswered = bounds, unanswered
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])
         loop = asyncio.get_running_loop()
-        self._connections = Connections(self._bounds, loop.time)
+        self._connections = Connections(self._bounds, loop.time, self._unanswered)
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._opening: set[asyncio.Task[Any]] = set()
         for listening in sockets or []:
@@ -361,6 +387,7 @@ class BoundedServer(uvicorn.Server):
     def _opened(self, task: asyncio.Task[Any], protocol: BoundedProtocol, accepted: socket.socket) -> None:
         self._opening.discard(task)
         if task.cancelled() or task.exception():
+            self._connections.refuse("", "the connection could not be served")
             self._connections.forget(protocol)
             accepted.close()
 
@@ -369,7 +396,7 @@ class BoundedServer(uvicorn.Server):
 
         Else the kernel would report the same connection for ever. Some that are waited for are closed as well.
         """
-        self._connections.note(f"{error.strerror} at accept()")
+        self._connections.refuse("", f"{error.strerror} at accept()")
         for _ in range(BURST):
             self._connections.close_longest_waiting("descriptors are needed")
         os.close(self._spare)

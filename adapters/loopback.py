@@ -11,14 +11,14 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from .bounded_http import HEAD_BYTES, BoundedProtocol, BoundedServer, Bounds
+from .bounded_http import HEAD_BYTES, BoundedProtocol, BoundedServer, Bounds, Unanswered
 
 
 class GuestServer(BoundedServer):
     """Signals belong to the process that this server is a guest in; `up` is set when it answers."""
 
-    def __init__(self, config: uvicorn.Config, bounds: Bounds) -> None:
-        super().__init__(config, bounds)
+    def __init__(self, config: uvicorn.Config, bounds: Bounds, unanswered: Unanswered) -> None:
+        super().__init__(config, bounds, unanswered)
         self.up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -36,6 +36,7 @@ async def served(
     *listening: socket.socket,
     http: type[BoundedProtocol] = BoundedProtocol,
     bounds: Bounds | None = None,
+    unanswered: Unanswered = lambda path, why: None,
     **options: Any,
 ) -> AsyncIterator[str]:
     """Serve on sockets that already listen while the block runs, and give the first one's address; closes them.
@@ -56,7 +57,7 @@ async def served(
         forwarded_allow_ips=list(bounds.trusted_proxies),
         **options,
     )
-    server = GuestServer(config, bounds)
+    server = GuestServer(config, bounds, unanswered)
     running = asyncio.create_task(server.serve(sockets=[*listening]))
     up = asyncio.create_task(server.up.wait())
     await asyncio.wait({running, up}, return_when=asyncio.FIRST_COMPLETED)

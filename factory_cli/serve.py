@@ -146,7 +146,10 @@ async def _serve(
         site = Site(tenants, VERSION, tokens, log)
         bounds = Bounds(connections=server.max_connections, trusted_proxies=server.trusted_proxies)
         listening = [one.dup() for one in setup.listening]  # the server closes these, and a reload goes on with those
-        serving = served(site.app(), *listening, bounds=bounds, lifespan="on", access_log=False, log_level="warning")
+        serving = served(
+            site.app(), *listening, bounds=bounds, unanswered=site.unanswered, lifespan="on", access_log=False,
+            log_level="warning",
+        )  # fmt: skip
         await stack.enter_async_context(serving)
         stack.callback(site.hang_up)
         if former is None:

@@ -50,6 +50,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 _OWN_NAME = re.compile(
     r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE
 )  # what is malformed is nobody's name
+_HOOK = re.compile(r"/hooks/([^/]+)/")
 _FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "cf-connecting-ip"})
 
 
@@ -115,8 +116,10 @@ class Site:
         try:
             read = await _read(request)
         except Problem as problem:
+            self.unanswered(request.scope["path"], problem.what)
             return _response(problem_response(problem))
         except ClientDisconnect:
+            self.unanswered(request.scope["path"], "the sender hung up before its request was whole")
             return Response(status_code=400)  # it is not sent
         tenant, provider = request.path_params["tenant"], request.path_params["provider"]
         known = self._tenants.get(tenant)
@@ -133,6 +136,13 @@ class Site:
         extra = {"action": "answered", "status": response.status, "ms": ms, "tenant": tenant if known else ""}
         logger.info("%s in %s ms", response.status, ms, extra=extra)
         return _response(response)
+
+    def unanswered(self, path: str, why: str) -> None:
+        """A request did not reach hook(): it may have been a webhook. `path`: "" where nobody knows it."""
+        named = _HOOK.match(path)
+        for name, tenant in self._tenants.items():
+            if not path or (named and named[1] == name):
+                tenant.unanswered.note(why)
 
     async def door(self, request: Request) -> Response:
         """One request of a worker: its token first, then its body. Where no workers are let in, any token is wrong."""

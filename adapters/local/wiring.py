@@ -43,6 +43,7 @@ from .server_clocks import ServerClocks
 from .sqlite_file import SqliteFile, create_file
 from .store_identity import Marks, holders_of
 from .traffic import Traffic
+from .unanswered import UnansweredRequests
 
 HOLD = timedelta(seconds=25)  # a worker's claim, while nothing is in line; many proxies hang up after 30 s
 
@@ -141,6 +142,7 @@ class LocalTenant:
         self.clockwork = Clockwork(utc_now)
         self.clocks = ServerClocks(utc_now)
         self.traffic = Traffic()
+        self.unanswered = UnansweredRequests(self.factory.note_gap)
 
     async def __aenter__(self) -> LocalTenant:
         with of_tenant(self.config.tenant):

@@ -10,6 +10,7 @@ import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -75,10 +76,15 @@ async def answer(send: Send, body: bytes = b"ok") -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp = ok, **bounds: object) -> AsyncIterator[Connect]:
+async def serving(
+    app: ASGIApp = ok, unanswered: list[tuple[str, str]] | None = None, **bounds: object
+) -> AsyncIterator[Connect]:
+    """`unanswered` is given the path of each request that was not answered, and why."""
     clients: list[Client] = []
+    noted = [] if unanswered is None else unanswered
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        async with served(app, listening, bounds=Bounds(**bounds), lifespan="off") as url:
+        options: dict[str, Any] = {"unanswered": lambda *one: noted.append(one), "lifespan": "off"}
+        async with served(app, listening, bounds=Bounds(**bounds), **options) as url:
 
             async def connect(sent: bytes = b"", address: str = "127.0.0.1") -> Client:
                 port = int(url.rpartition(":")[2])
@@ -169,15 +175,51 @@ def test_health_answers_while_all_else_is_busy() -> None:
                 await done.wait()
             await answer(send)
 
-        async with serving(slow, connections=32) as connect:
+        unanswered = list[tuple[str, str]]()
+        async with serving(slow, unanswered, connections=32) as connect:
             busy = [await connect(GET) for _ in range(24)]
             await asyncio.wait_for(all_busy.wait(), PATIENCE)
             assert await (await connect(GET)).answer() == b"HTTP/1.1 503 Service Unavailable"
             assert await (await connect(HEALTH)).answer() == b"HTTP/1.1 200 OK"
             done.set()
             assert {await one.answer() for one in busy} == {b"HTTP/1.1 200 OK"}
+            assert unanswered == [("/", "too many requests at once")]
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("sent", "noted"),
+    [
+        (b"", []),
+        (GET, []),
+        (HALF_A_HEAD, [("", "no whole head within 0.3 s")]),
+        (GET + HALF_A_HEAD, [("", "no whole head within 0.3 s")]),
+        (HALF_A_BODY, [("/", "no whole body within 0.3 s")]),
+    ],
+)
+def test_a_request_that_is_given_up_is_said_to_be_unanswered(sent: bytes, noted: list[tuple[str, str]]) -> None:
+    """A connection that was only open, or had its answer, is none."""
+    unanswered = list[tuple[str, str]]()
+
+    async def play() -> None:
+        async with serving(ok, unanswered, deadline=0.3) as connect:
+            await (await connect(sent)).everything()
+
+    asyncio.run(play())
+    assert unanswered == noted
+
+
+def test_who_is_closed_for_others_before_his_time_is_unanswered() -> None:
+    unanswered = list[tuple[str, str]]()
+
+    async def play() -> None:
+        async with serving(ok, unanswered, connections=4) as connect:
+            held = [await connect() for _ in range(5)]
+            assert await held[0].everything() == b""
+
+    asyncio.run(play())
+    assert unanswered == [("", "too many connections")]
 
 
 def test_one_address_cannot_take_the_place_of_others() -> None:
@@ -275,8 +317,10 @@ def test_without_a_descriptor_connections_are_closed_and_one_line_is_logged(
 ) -> None:
     """asyncio would log a line for each, thousands a second, and accept none for a second."""
 
+    unanswered = list[tuple[str, str]]()
+
     async def play() -> None:
-        async with serving() as connect:
+        async with serving(ok, unanswered) as connect:
             clients = [socket.socket() for _ in range(20)]
             port = (await connect()).writer.get_extra_info("peername")[1]
             spent = []
@@ -295,6 +339,7 @@ def test_without_a_descriptor_connections_are_closed_and_one_line_is_logged(
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(play())
+    assert ("", "Too many open files at accept()") in unanswered
     said = [record for record in caplog.records if "accept()" in record.getMessage()]
     assert len(said) == 1 and not [record for record in caplog.records if record.name == "asyncio"]
 
