@@ -8,6 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 JAVASCRIPT := $(patsubst %/package.json,%/node_modules/.ready,$(wildcard tests/*/package.json tests/*/*/package.json infra/*/package.json))
 WORKERS ?= auto
+unexport PYTHONDONTWRITEBYTECODE  # the tests start many processes, which would compile the same modules each time
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,20 @@ LONGEST = (
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where what all tests share is costly to make, one process runs them all; what takes longest begins first."""
-    items.sort(key=_order)
+    items.sort(key=lambda item: _order(item.path))
     for item in items:
-        for place in MADE_ONCE:
-            if item.path.is_relative_to(TESTS / place):
-                item.add_marker(pytest.mark.xdist_group(place))
+        if group := _group(item.path):
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
-def _order(item: pytest.Item) -> int:
-    places = [n for n, place in enumerate(LONGEST) if item.path.is_relative_to(TESTS / place)]
-    return places[0] if places else len(LONGEST)
+@cache
+def _order(path: Path) -> int:
+    return next((n for n, place in enumerate(LONGEST) if path.is_relative_to(TESTS / place)), len(LONGEST))
+
+
+@cache
+def _group(path: Path) -> str:
+    return next((place for place in MADE_ONCE if path.is_relative_to(TESTS / place)), "")
 
 
 @pytest.hookimpl(wrapper=True)
