@@ -27,11 +27,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
     document = {
         "schema": "factory.restore/1", "file": str(source), "copied_at": done.copied_at or None,
         "records": done.records, "kept": str(done.kept) if done.kept else None,
+        "left_out": str(done.foreign) if done.foreign else None,
         "repeated": {"unknown": done.unknown, "older": done.older},
     }  # fmt: skip
     made = f", made {done.copied_at}" if done.copied_at else ""
     lines = [f"{out.mark('ok')} {relative(place.store)} is now {source}{made}: {tickets(done.records)}."]
     lines += [f"  Kept       what was there, as {relative(done.kept)}"] if done.kept else []
+    if done.foreign:
+        lines += [f"  Left out   {done.foreign.name}, which lay beside it and belongs to another file"]
     return out.answer(document, "\n".join([*lines, *_repeated(done), "  Next       factory serve"]))
 
 

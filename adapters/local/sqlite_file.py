@@ -56,7 +56,7 @@ class Seen(NamedTuple):
     """What the file system says of the file: another inode is another file, another time may be."""
 
     inode: tuple[int, int] = (0, 0)  # with its device
-    wal_inode: int = 0
+    wal: tuple[int, bool] = (0, False)  # its inode, and whether anything is in it
     changed: tuple[int, int] = (0, 0)  # nanoseconds and bytes
 
 
@@ -196,9 +196,7 @@ class SqliteFile:
             self._mark(connection)
         self._holds_forgotten |= any(one.sql.startswith(FORGETS) for write in group for one in write.change)
         if self._holds_forgotten or wal > LONGEST_WAL:
-            with suppress(sqlite3.Error):  # the write is stored; what is in the way now is tried again with the next
-                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                self._holds_forgotten &= bool(busy)
+            self._holds_forgotten &= not _bring_in(connection)
 
     def _mark(self, connection: sqlite3.Connection) -> None:
         """Write down what the file is from now on. Without it the next start knows less: that stops no write."""
@@ -223,10 +221,12 @@ class SqliteFile:
             except StoreExchanged:
                 self._abandon()
                 raise
-            if (seen.inode, seen.wal_inode) != (self._seen.inode, self._seen.wal_inode):
+            if (seen.inode, seen.wal[0]) != (self._seen.inode, self._seen.wal[0]):
                 self._drop()
         if self._connection is None:
             self._connection = connect(self.path, self._marks)
+        if seen != self._seen and self._marks.lacks_generation():
+            _bring_in(self._connection)
         self._seen = _look_at(self.path)
         self._look_at = now + LOOK
         return self._connection
@@ -292,6 +292,14 @@ def connect(path: Path, marks: Marks, timeout: float = 0) -> sqlite3.Connection:
     return connection
 
 
+def _bring_in(connection: sqlite3.Connection) -> bool:
+    """Bring the -wal into the file, so that a new one begins; False when another process is in the way."""
+    with suppress(sqlite3.Error):
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+    return False
+
+
 def _has_identity(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'factory_store'").fetchall())
 
@@ -300,10 +308,10 @@ def _look_at(path: Path) -> Seen:
     """Raises FileNotFoundError when it is gone."""
     about = path.stat()
     try:
-        wal = beside(path, "-wal").stat().st_ino
+        wal = beside(path, "-wal").stat()
     except FileNotFoundError:
-        wal = 0
-    return Seen((about.st_dev, about.st_ino), wal, (about.st_mtime_ns, about.st_size))
+        return Seen((about.st_dev, about.st_ino), (0, False), (about.st_mtime_ns, about.st_size))
+    return Seen((about.st_dev, about.st_ino), (wal.st_ino, wal.st_size > 0), (about.st_mtime_ns, about.st_size))
 
 
 def damage_in(path: Path, check: str) -> str:

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +22,11 @@ from .store_identity import (
     Identity,
     Mark,
     Marks,
+    belongs,
     beside,
     holders_of,
     identity_in,
+    wal_size,
 )
 
 STAMP = "%Y%m%d-%H%M%S"
@@ -46,13 +48,15 @@ class Copy(NamedTuple):
 
 class Restored(NamedTuple):
     """`kept` is where the former store lies. `unknown` and `older`: the tickets that the former store knew and this one
-    does not, and those that have moved on since; None when the former store could not be read."""
+    does not, and those that have moved on since; None when the former store could not be read. `foreign` is a -wal
+    beside the source that belongs to another file, and was left out."""
 
     copied_at: str
     records: int
     kept: Path | None
     unknown: list[str] | None
     older: list[str] | None
+    foreign: Path | None = None
 
 
 def backup(path: Path, home: Path, to: Path, now: datetime) -> Copy:
@@ -77,8 +81,8 @@ def backup(path: Path, home: Path, to: Path, now: datetime) -> Copy:
 def restore(path: Path, home: Path, source: Path, now: datetime) -> Restored:
     """Put a copy of `source` in the store's place. `source` is kept as it is, and so is what was there.
 
-    `source` may be the store's own file: then that is taken as it is, without a -wal that is not its own. Raises
-    CannotRestore.
+    `source` may be the store's own file: then that is taken as it is. A -wal beside it comes along where it is its own.
+    Raises CannotRestore.
     """
     if not source.is_file():
         raise CannotRestore(f"{source} cannot be restored.", why="there is no such file", fix="factory restore --help")
@@ -87,7 +91,8 @@ def restore(path: Path, home: Path, source: Path, now: datetime) -> Restored:
         raise CannotRestore(f"{source} was not restored.", why=why, fix=f"In the shell: {fix}")
     marks = Marks(path, home)
     itself = path.exists() and source.samefile(path)
-    with _working_copy(source, path, with_wal=not itself) as copy:
+    with _working_copy(source, path) as copy:
+        foreign = _take_wal(source, copy, marks)
         about = _examined(copy, source)
         former = _known(path, marks)
         if itself and former:
@@ -103,7 +108,7 @@ def restore(path: Path, home: Path, source: Path, now: datetime) -> Restored:
     if former:
         unknown = sorted(name for name in former[1] if name not in versions)
         older = sorted(name for name, version in former[1].items() if versions.get(name, version) < version)
-    return Restored(about.copied_at, len(versions), kept, unknown, older)
+    return Restored(about.copied_at, len(versions), kept, unknown, older, foreign)
 
 
 def seal(copy: sqlite3.Connection, about: Identity, now: datetime) -> int:
@@ -118,6 +123,20 @@ def seal(copy: sqlite3.Connection, about: Identity, now: datetime) -> int:
     copy.execute("UPDATE factory_store SET id = ?, generation = ?, copied_at = ?", said)
     [(records,)] = copy.execute("SELECT count(*) FROM in_flight").fetchall()
     return int(records)
+
+
+def _take_wal(source: Path, copy: Path, marks: Marks) -> Path | None:
+    """Bring the -wal beside the source into the copy; return it instead where it belongs to another file."""
+    wal = beside(source, "-wal")
+    if not wal_size(source):
+        return None
+    shutil.copyfile(wal, beside(copy, "-wal"))
+    with suppress(sqlite3.Error), closing(sqlite3.connect(copy)) as connection:
+        if belongs(source, identity_in(connection), marks):
+            return None
+    beside(copy, "-wal").unlink(missing_ok=True)
+    shutil.copyfile(source, copy)
+    return wal
 
 
 def _examined(copy: Path, source: Path) -> Identity:
@@ -223,15 +242,13 @@ def new_file(to: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _working_copy(source: Path, path: Path, *, with_wal: bool) -> Iterator[Path]:
-    """A copy beside the store, with what the -wal beside the source holds."""
+def _working_copy(source: Path, path: Path) -> Iterator[Path]:
+    """A copy beside the store, without a -wal."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         shutil.copyfile(source, new)
-        if with_wal and beside(source, "-wal").exists():
-            shutil.copyfile(beside(source, "-wal"), beside(new, "-wal"))
         yield new
     except OSError as error:
         fix = "In the shell: `df -h` and `ls -l` show whether there is room and the right to write"

@@ -3,7 +3,8 @@
 SQLite plays a `-wal` over whatever file has the right name, and takes a file without its `-wal` for whole. So the first
 transaction of each new `-wal` counts the generation up, and a mark says which generation the file alone has, and which
 it has with its `-wal`. By that an older copy, a missing part and another factory's file are known before SQLite opens
-anything. A file that is newer than a mark is accepted: a crash may come between the two.
+anything. A file that is newer than a mark is accepted: a crash may come between the two. Another program may have
+written to the store: its `-wal` shows that the file is still its own.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ IDENTITY_SCHEMA = (
 """`copied_at` is empty but in a backup, which is put in place by `factory restore` alone."""
 
 NEXT_GENERATION = "UPDATE factory_store SET generation = generation + 1"
+WAL_HEADER, FRAME_HEADER = 32, 24  # bytes, see https://sqlite.org/fileformat2.html#the_write_ahead_log
 ATTEMPTS, PAUSE = 3, 0.05  # before a refusal: another process may be between its commit and its mark
 
 
@@ -120,6 +122,12 @@ class Marks:
                 f" BACKUP`; to begin with nothing, remove {' and '.join(map(str, traces))}",
             )
 
+    def lacks_generation(self) -> bool:
+        """Was the -wal begun by another program, or brought into the file? Then it counts as no generation, and nobody
+        would miss it."""
+        exact = _mark(self.beside)
+        return bool(exact and wal_size(self.path) and main_of(self.path).generation == exact.latest)
+
     def refuse_exchanged(self) -> None:
         """Raise StoreExchanged for a file that must not be opened, for its -wal would be played over it."""
         self._refuse(lambda: self._why_not_open(main_of(self.path)))
@@ -155,7 +163,7 @@ class Marks:
                     f"it is of generation {main.generation}, and the {self.path.name}-wal beside it belongs to"
                     f" generation {exact.main}: another copy was put in its place"
                 )
-            if main.cookie != exact.cookie:
+            if main.cookie != exact.cookie and not _is_from_wal(self.path):
                 return f"a copy was put in its place, beside the {self.path.name}-wal of the former one"
         return ""
 
@@ -187,10 +195,45 @@ def identity_in(connection: sqlite3.Connection) -> Identity:
 def main_of(path: Path) -> Identity:
     """What the file says without its -wal. One that cannot be read says nothing: opening it will say why."""
     try:
-        with closing(sqlite3.connect(f"{uri_of(path)}&immutable=1", uri=True)) as connection:
+        with closing(_alone(path)) as connection:
             return identity_in(connection)
     except sqlite3.Error:
         return Identity()
+
+
+def _is_from_wal(path: Path) -> bool:
+    """Has the file's first page come out of its -wal? Then whatever changed its schema wrote to both, as VACUUM does.
+
+    A copy that SQLite makes has another first page than anything that was ever written to the -wal.
+    """
+    with suppress(OSError, sqlite3.Error), beside(path, "-wal").open("rb") as wal, closing(_alone(path)) as connection:
+        size = int.from_bytes(wal.read(WAL_HEADER)[8:12])
+        first = connection.serialize()[:size]  # by SQLite: to open and close the file drops this process's locks on it
+        while frame := wal.read(FRAME_HEADER + size):
+            if int.from_bytes(frame[:4]) == 1 and frame[FRAME_HEADER:] == first:
+                return True
+    return False
+
+
+def belongs(path: Path, whole: Identity, marks: Marks) -> bool:
+    """Is the -wal beside this file its own? `whole` is what the two say together.
+
+    A -wal is one generation more than its file, or none where another program began it or brought it in.
+    """
+    main, known = main_of(path), marks.written()
+    if main.copied_at or main.store not in ("", whole.store):
+        return False
+    here = [mark for mark in known if (mark.store, mark.latest) == (whole.store, whole.generation)]
+    if any(mark.cookie == main.cookie for mark in here) or _is_from_wal(path):
+        return whole.generation - main.generation in (0, 1)
+    return (
+        not here and main.cookie == whole.cookie and whole.generation - main.generation in ((1,) if known else (0, 1))
+    )
+
+
+def _alone(path: Path) -> sqlite3.Connection:
+    """The file without its -wal. Raises sqlite3.Error."""
+    return sqlite3.connect(f"{uri_of(path)}&immutable=1", uri=True)
 
 
 def uri_of(path: Path) -> str:

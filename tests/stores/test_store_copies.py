@@ -97,6 +97,54 @@ def test_what_was_refused_goes_on_as_the_fix_says(folder: Folder) -> None:
     assert done.kept and done.kept.with_name(f"{done.kept.name}-wal").exists()
 
 
+@pytest.mark.parametrize("marks", ["of a later store", "gone"])
+@pytest.mark.parametrize("where", ["in place", "elsewhere"])
+def test_a_snapshot_is_restored_with_its_own_wal(folder: Folder, where: str, marks: str) -> None:
+    """What a killed or running factory has written lies in its -wal, whose copy belongs to the file's."""
+    folder.stored("A-1")
+    folder.killed_after("A-2")
+    snapshot = folder.path / "snapshot"
+    snapshot.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(folder.wal(suffix), snapshot)
+    folder.stored("A-3")
+    folder.killed_after("A-4")
+    source = snapshot / "factory.db"
+    if where == "in place":
+        for suffix in ("", "-wal"):
+            shutil.copy(snapshot / f"factory.db{suffix}", folder.wal(suffix))
+        source = folder.db
+    if marks == "gone":
+        shutil.rmtree(holders_of(folder.db))
+        next(folder.home.glob("store-*.json")).unlink()
+    if (where, marks) != ("in place", "gone"):
+        assert restored(folder, source).foreign is None
+    assert folder.stored() == ["A-1", "A-2"]
+
+
+@pytest.mark.parametrize("where", ["in place", "elsewhere"])
+@pytest.mark.parametrize("file", ["old.db", "copy.db"])
+def test_the_wal_of_another_file_is_left_out_of_a_restore(folder: Folder, file: str, where: str) -> None:
+    """An older file that was closed, or a copy that SQLite made, under the -wal of a killed factory."""
+    folder.stored("A-1")
+    shutil.copy(folder.db, folder.path / "old.db")
+    folder.stored("A-2")
+    folder.killed_after("A-3", "copy", "A-4")
+    expected = ["A-1"] if file == "old.db" else ["A-1", "A-2", "A-3"]
+    source, wal = folder.db, folder.wal()
+    if where == "elsewhere":
+        source, wal = folder.path / file, folder.path / f"{file}-wal"
+        shutil.copy(folder.wal(), wal)
+    else:
+        shutil.copy(folder.path / file, folder.db)
+    held = wal.read_bytes()
+    done = restored(folder, source)
+    assert (done.foreign, done.records) == (wal, len(expected))
+    assert folder.stored() == expected
+    kept = done.kept.with_name(f"{done.kept.name}-wal") if done.kept and where == "in place" else wal
+    assert kept.read_bytes() == held
+
+
 def test_restores_at_one_moment_keep_all_that_was_there(folder: Folder) -> None:
     """The clock may have been set back, too."""
     folder.stored("A-1")

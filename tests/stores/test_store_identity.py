@@ -238,7 +238,28 @@ def marks_of_before(folder: Folder) -> None:
         mark.write_text(mark.read_text().replace('"main":0,"latest":1', '"main":-1,"latest":0'))
 
 
-@pytest.mark.parametrize("change", [moved, brought_in, without_marks, marks_of_before])
+def vacuumed(folder: Folder) -> None:
+    by_another_program(folder, "VACUUM")
+
+
+def analyzed(folder: Folder) -> None:
+    by_another_program(folder, "ANALYZE")
+
+
+def by_another_program(folder: Folder, *statements: str, brought_in: bool = False, killed: bool = False) -> None:
+    """A process of its own does this; `brought_in`: as a large VACUUM does, which copies the -wal into the file."""
+    last = [*statements, *(["PRAGMA wal_checkpoint(PASSIVE)"] if brought_in else [])]
+    program = (
+        "import os, sqlite3, sys; connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "for statement in sys.argv[3:]: connection.execute(statement).fetchall()\n"
+        "if sys.argv[2]: os.kill(os.getpid(), 9)\n"
+        "connection.close()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(folder.db), "k" if killed else "", *last], check=False)
+    assert ended.returncode == (-9 if killed else 0)
+
+
+@pytest.mark.parametrize("change", [vacuumed, analyzed, moved, brought_in, without_marks, marks_of_before])
 def test_what_is_whole_goes_on(folder: Folder, change: Callable[[Folder], None]) -> None:
     folder.killed_after("A-1", "A-2")
     change(folder)
@@ -339,3 +360,57 @@ def test_a_file_exchanged_under_a_running_factory_is_refused(
             with pytest.raises(StoreExchanged):
                 asyncio.run(store.put_in_flight(saved))
     assert folder.db.read_bytes() == old.read_bytes()
+
+
+@pytest.mark.parametrize("brought_in", [False, True], ids=["in the -wal", "brought in"])
+@pytest.mark.parametrize("statement", ["VACUUM", "ANALYZE", "CREATE INDEX own ON in_flight (version)"])
+@pytest.mark.parametrize("before", [(), ("A-2",)], ids=["no -wal", "its own -wal"])
+def test_another_program_may_write_to_the_store_while_the_factory_runs(
+    folder: Folder, before: tuple[str, ...], statement: str, brought_in: bool
+) -> None:
+    """The factory goes on, its -wal stays where it is, and from then on it is missed again when it is gone."""
+    folder.stored("A-1")
+    with closing(SqliteFile(folder.db, home=folder.home)) as file:
+        store = SqliteStateStore(file, "acme", lambda: NOW)
+
+        def put(*names: str) -> None:
+            for name in names:
+                asyncio.run(store.put_in_flight(InFlightRecord(work_item_id=name)))
+            time.sleep(2 * LOOK)
+
+        asyncio.run(store.get_batch())
+        put(*before)
+        by_another_program(folder, statement, brought_in=brought_in)
+        put("B-1", "B-2")
+        by_another_program(folder, "SELECT 1 FROM in_flight")
+        put("B-3")
+        copy = folder.path.with_name("killed")
+        shutil.copytree(folder.path, copy)  # as a kill leaves it
+        [beside, _] = Marks(folder.db, folder.home).written()
+        assert beside.latest == beside.main + 1 and beside.cookie == main_of(folder.db).cookie
+    expected = sorted(["A-1", *before, "B-1", "B-2", "B-3"])
+    assert folder.stored() == expected
+    shutil.rmtree(folder.path)
+    shutil.copytree(copy, folder.path)
+    assert folder.stored() == expected
+    shutil.rmtree(folder.path)
+    copy.rename(folder.path)
+    folder.wal().unlink()
+    assert "or its factory.db-wal is missing" in folder.refusal()
+
+
+@pytest.mark.parametrize("statement", ["VACUUM", "ANALYZE"])
+def test_another_program_that_is_killed_beside_a_killed_factory_is_no_exchange(folder: Folder, statement: str) -> None:
+    """Nobody was there to take note of it."""
+    folder.killed_after("A-1", "A-2")
+    by_another_program(folder, statement, brought_in=True, killed=True)
+    assert wal_size(folder.db)
+    assert folder.stored() == ["A-1", "A-2"]
+
+
+def test_a_copy_is_refused_under_a_wal_that_another_program_wrote_to(folder: Folder) -> None:
+    """What may explain another schema is the file's own history alone."""
+    folder.killed_after("A-1", "copy", "A-2")
+    by_another_program(folder, "ANALYZE", brought_in=True, killed=True)
+    shutil.copy(folder.path / "copy.db", folder.db)
+    assert "beside the factory.db-wal of the former one" in folder.refusal()
