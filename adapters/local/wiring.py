@@ -194,9 +194,10 @@ class LocalTenant:
             disk=self.config.disk,
         )
 
-    async def _is_over(self, work_item_id: str) -> bool:
+    async def _is_over(self, work_item_id: str) -> bool | None:
+        """None where its work is not known: the store may be an older one, and the work go on when it is found."""
         record = await self.store.get_in_flight(work_item_id)
-        return record is None or record.state in ENDED | {State.NEW}
+        return None if record is None or record.state is State.NEW else record.state in ENDED
 
     def _workers(self, file: SqliteFile) -> WorkerQueueFleet:
         self.leases = leases_of(self.config, file)

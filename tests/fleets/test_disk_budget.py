@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from fleet_stand import code_host, fleet, order, until
 
+from adapters.credentials import Secrets
+from adapters.demo.stage import demo_config
 from adapters.fleets.local_engines.disk import DiskBudget, size_of
+from adapters.local.wiring import LocalTenant, open_store
 from factory_core.config import Disk
+from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.errors import EngineUnavailable
+from tests.scenarios.server_process import HOOKS, TOKENS
 
 ITEMS = {"OVER": "over", "PUBLISHED": "published", "ASKED": "asked"}
 
 
-async def left(tmp_path: Path, budget: int, over: Iterable[str]) -> tuple[Path, str]:
+async def left(tmp_path: Path, budget: int, over: Iterable[str], unknown: Iterable[str] = ()) -> tuple[Path, str]:
     """After three items at rest, and with such a budget: the fleet's home, and why nothing starts (if so)."""
     bare, home = code_host(tmp_path), tmp_path / "home"
     made, reports = fleet(home)
@@ -33,8 +39,8 @@ async def left(tmp_path: Path, budget: int, over: Iterable[str]) -> tuple[Path, 
     small, reports = fleet(home, disk=Disk(budget=budget))
     ended = set(over)
 
-    async def is_over(item: str) -> bool:
-        return item in ended
+    async def is_over(item: str) -> bool | None:
+        return None if item in unknown else item in ended
 
     small.is_over = is_over
     why = ""
@@ -64,6 +70,35 @@ def test_over_the_budget_all_goes_but_what_cannot_be_made_anew(tmp_path: Path) -
     assert list(home.glob("runs/ASKED*/output.jsonl")) and list(home.glob("runs/PUBLISHED*/output.jsonl"))
     assert len(list(home.glob("runs/*/result.json"))) == 3, "no run may begin a second time"
     assert "There is no room for another run" in why and "0.0 GB used" in why and "raise disk.budget" in why
+
+
+def test_what_the_store_does_not_know_is_kept_while_it_is_not_published(tmp_path: Path) -> None:
+    """As after a restore of an older store: clones, and outputs; and the reason why nothing starts names them."""
+    home, why = asyncio.run(left(tmp_path, 1, [], ["OVER", "PUBLISHED"]))
+    assert clones(home) == {"OVER", "ASKED"}
+    assert all(list(home.glob(f"runs/{item}*/output.jsonl")) for item in ITEMS)
+    assert f"In {home}/trees: look for commits that were never published in OVER, of tickets" in why
+
+
+def test_only_the_record_says_that_an_item_is_over(tmp_path: Path) -> None:
+    """Without one, or with one from before its work began, nobody knows: the store may be an older one."""
+    config = demo_config("http://127.0.0.1:1")
+    secrets = Secrets(dict.fromkeys((*HOOKS.values(), *TOKENS.values()), "one-secret-for-all"))
+    file, presence = open_store(config, tmp_path)
+
+    async def play() -> dict[str, bool | None]:
+        tenant = LocalTenant(config, secrets, file, presence, tmp_path, {})
+        assert tenant.here
+        for state in State:
+            await tenant.store.put_in_flight(InFlightRecord(work_item_id=state, state=state))
+        known = {state: await tenant.here.is_over(state) for state in (*State, "nobody")}
+        await tenant.here.close()
+        await tenant.http.aclose()
+        return known
+
+    with closing(file), closing(presence):
+        expected: dict[str, bool | None] = {state: state in ENDED for state in State}
+        assert asyncio.run(play()) == expected | {State.NEW: None, "nobody": None}
 
 
 def test_a_full_disk_starts_nothing(tmp_path: Path) -> None:

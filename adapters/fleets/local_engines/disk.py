@@ -65,14 +65,20 @@ class DiskBudget:
             write_model(self._file, Sizes(sizes=sizes))
         return self._state(sum(sizes.values()))
 
-    def make_room(self, over: Collection[str], newest: Mapping[str, Workspace]) -> DiskState:
-        """Remove what may go, oldest first, until there is room. `over`: ids of items that have ended; `newest`: each
-        item's newest run, of which nothing is removed while one of the item's runs is not reported."""
+    def make_room(self, over: Collection[str], unknown: Collection[str], newest: Mapping[str, Workspace]) -> DiskState:
+        """Remove what may go, oldest first, until there is room. `over`: ids of items that have ended; `unknown`: of
+        those whose end nobody knows; `newest`: each item's newest run, of which nothing is removed while one of the
+        item's runs is not reported."""
         state = self.measured()
         steps = self._removals(set(over), newest)
         while state.fix and (part := next(steps, None)):
             log.info("removed to keep within the disk budget: %s", part)
             state = self.measured(part)
+        kept = [space.tree.name for item, space in newest.items() if item in unknown and space.tree.is_dir()]
+        if state.fix and kept:
+            fix = f"In {self._home / 'trees'}: look for commits that were never published in {', '.join(sorted(kept))},"
+            fix += " of tickets that the store does not know; remove what nobody needs, or make room elsewhere"
+            return state._replace(fix=fix)
         return state
 
     def _removals(self, over: set[str], newest: Mapping[str, Workspace]) -> Iterator[Path]:

@@ -87,7 +87,8 @@ class LocalFleet:
         passed = tuple(pass_environment)
         check_names(passed)
         self.finished: Callable[[RunReport], Awaitable[None]] = _nobody
-        self.is_over: Callable[[str], Awaitable[bool]] = _not_known  # has this item ended? Its files go first
+        # Has this item ended? Its files go first. None: nobody knows, and what was not published stays.
+        self.is_over: Callable[[str], Awaitable[bool | None]] = _not_known
         self._home, self._clock, self._engines = home.resolve(), clock, engines
         self._code_host = Unwatched(credentials) if callable(credentials) else credentials
         self._refused = False  # the credential, when git spoke with the code host last
@@ -472,9 +473,11 @@ class LocalFleet:
     async def _make_room(self) -> DiskState:
         """Raises Retryable."""
         newest = self._newest()
-        over = [item for item in newest if await self.is_over(item)]
+        known = {item: await self.is_over(item) for item in newest}
+        over = [item for item, ended in known.items() if ended]
+        unknown = [item for item, ended in known.items() if ended is None]
         with cannot_write(self._home):
-            return await asyncio.to_thread(self._disk.make_room, over, newest)
+            return await asyncio.to_thread(self._disk.make_room, over, unknown, newest)
 
     async def _refuse_without_room(self) -> None:
         """Raise EngineUnavailable where another run would pass the disk budget, even without what may be removed."""
@@ -499,7 +502,7 @@ async def _begin(run: RunFiles, order: RunOrder, errand: Errand, credential: Hea
         await asyncio.to_thread(spawn, run, held, errand, order.clone_url, credential)
 
 
-async def _not_known(work_item_id: str) -> bool:
+async def _not_known(work_item_id: str) -> bool | None:
     return False
 
 
