@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.simulator import many
 from adapters.simulator.draw import draw
 from adapters.simulator.many import Played, failure_of, play_many, playing
 from adapters.simulator.schedule import Schedule
@@ -20,12 +21,13 @@ from .found import FOUND, broken
 from .mutations import MUTATIONS, mutated
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEDULES = 180
+SCHEDULES = 60
 HALVES = 2  # one for each worker of the test run
 DIGESTS = """
 from adapters.simulator.draw import draw
 from adapters.simulator.simulation import Simulation
-for seed in range(60):
+import sys
+for seed in range(int(sys.argv[1])):
     print(Simulation(draw(seed)).play().digest())
 """
 
@@ -38,10 +40,16 @@ def test_no_law_is_broken_by_drawn_schedules(half: int) -> None:
     assert not played.failures, _told(played)
 
 
-@pytest.mark.parametrize("store", STORES)
-def test_no_law_is_broken_by_what_broke_one_before(store: str) -> None:
-    """Every schedule that ever failed, whole, so that it plays the same when other ones are drawn."""
-    assert broken([schedule for _, schedule in FOUND], store) == []
+@pytest.mark.parametrize("stores", [1, pytest.param(len(STORES), marks=pytest.mark.soak)])
+@pytest.mark.parametrize("first", range(len(STORES)), ids=list(STORES))
+def test_no_law_is_broken_by_what_broke_one_before(first: int, stores: int) -> None:
+    """Every schedule that ever failed, whole, so that it plays the same when other ones are drawn.
+
+    Each over one store; `make soak` plays each over all.
+    """
+    for n in range(stores):
+        store = list(STORES)[(first + n) % len(STORES)]
+        assert broken([schedule for _, schedule in FOUND[first :: len(STORES)]], store) == []
 
 
 def test_what_broke_a_law_is_kept_once() -> None:
@@ -50,16 +58,17 @@ def test_what_broke_a_law_is_kept_once() -> None:
     assert all(found for found, _ in FOUND)
 
 
-def test_the_same_seed_tells_the_same_history_to_the_byte() -> None:
-    """Two processes, whose sets have another order, play sixty schedules: not a byte differs."""
+@pytest.mark.parametrize("schedules", [10, pytest.param(60, marks=pytest.mark.soak)])
+def test_the_same_seed_tells_the_same_history_to_the_byte(schedules: int) -> None:
+    """Two processes, whose sets have another order, play the same schedules: not a byte differs."""
     told = [
         subprocess.run(
-            [sys.executable, "-c", DIGESTS], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": number},
+            [sys.executable, "-c", DIGESTS, str(schedules)], cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": number},
             capture_output=True, text=True, check=True,
         ).stdout
         for number in ("1", "2")
     ]  # fmt: skip
-    assert len(told[0].split()) == 60 and told[0] == told[1]
+    assert len(told[0].split()) == schedules and told[0] == told[1]
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -69,10 +78,11 @@ def test_every_store_tells_the_same_history(seed: int) -> None:
     assert len({Simulation(draw(seed, store)).play().digest() for store in whole}) == 1 < len(whole)
 
 
-def test_a_long_run_says_how_far_it_is() -> None:
+def test_a_long_run_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """One process or two: the totals grow to the same end."""
-    totals = [[total.schedules for total in playing(range(60), ("memory",), jobs)] for jobs in (1, 2)]
-    assert totals == [[25, 50, 60]] * 2
+    monkeypatch.setattr(many, "CHUNK", 2)
+    totals = [[total.schedules for total in playing(range(5), ("memory",), jobs)] for jobs in (1, 2)]
+    assert totals == [[2, 4, 5]] * 2
 
 
 def test_a_schedule_read_back_from_its_json_plays_the_same_history() -> None:
