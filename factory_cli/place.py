@@ -20,7 +20,7 @@ from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
 from adapters.local.credentials import environment_with_file, open_to_others, secrets_here
 from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.local.store_identity import Marks
+from adapters.local.store_identity import Marks, behind_link
 from adapters.local.wiring import check_roots, leases_of, load_config
 from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.config import FactoryConfig
@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
     @property
     def store(self) -> Path:
-        return self.path.parent / self.config.store.path
+        return behind_link(self.path.parent / self.config.store.path)
 
     @property
     def secrets_file(self) -> Path:

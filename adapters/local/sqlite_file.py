@@ -116,7 +116,7 @@ class SqliteFile:
             try:
                 self._flush(self._waiting)
             except sqlite3.Error as error:
-                if _code(error) not in ONES_OWN:
+                if result_code(error) not in ONES_OWN:
                     raise
                 write.change = tuple(statement for statement in write.change if not statement.housekeeping)
                 self._flush([write])  # alone: whose fault it is, no other write fails with it
@@ -149,13 +149,13 @@ class SqliteFile:
     async def _retry(self, attempt: Callable[[], T], error: Exception) -> T:
         """Try again until no other process is in the way."""
         until = monotonic() + self.patience
-        while _code(error) in BUSY and monotonic() < until:
+        while result_code(error) in BUSY and monotonic() < until:
             await asyncio.sleep(PAUSE)
             try:
                 return attempt()
             except FAULTS as newest:
                 error = newest
-        if _code(error) not in BUSY | FULL and not isinstance(error, StoreUnavailable):
+        if result_code(error) not in BUSY | FULL and not isinstance(error, StoreUnavailable):
             self._drop()  # it may have been opened without the right to write, or be damaged: begin afresh
         problem = _unavailable(self.path, error)
         if isinstance(problem, DamagedPage):
@@ -286,7 +286,7 @@ def connect(path: Path, marks: Marks, timeout: float = 0) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # each new -wal is begun knowingly
     except (sqlite3.Error, StoreUnavailable) as error:
         connection.close()
-        if _code(error) == DAMAGED:  # not only a page of it
+        if result_code(error) == DAMAGED:  # not only a page of it
             raise _unusable(path, error) from error
         raise
     return connection
@@ -320,7 +320,7 @@ def damage_in(path: Path, check: str) -> str:
         with closing(sqlite3.connect(uri_of(path), uri=True, timeout=5)) as connection:
             found = "; ".join(str(row[0]) for row in connection.execute(f"PRAGMA {check}(3)"))
     except sqlite3.Error as error:
-        return str(error) if _code(error) == DAMAGED else ""  # using it says why it cannot be opened
+        return str(error) if result_code(error) == DAMAGED else ""  # using it says why it cannot be opened
     return "" if found == "ok" else " ".join(found.split())
 
 
@@ -363,7 +363,7 @@ def _translated(path: Path) -> Iterator[None]:
         raise _unavailable(path, error) from error
 
 
-def _code(error: Exception) -> int:
+def result_code(error: Exception) -> int:
     """SQLite's primary result code, 0 when SQLite gave none."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
@@ -371,9 +371,9 @@ def _code(error: Exception) -> int:
 def _unavailable(path: Path, error: Exception) -> StoreUnavailable | RecordTooLarge:
     if isinstance(error, StoreUnavailable):
         return error
-    if _code(error) == DAMAGED:
+    if result_code(error) == DAMAGED:
         return _damaged(path, str(error))
-    if _code(error) == sqlite3.SQLITE_TOOBIG:
+    if result_code(error) == sqlite3.SQLITE_TOOBIG:
         fix = "In the tracker: cancel the ticket and open a new one for what is left to do"
         return RecordTooLarge("a record is too large for the state store", why=str(error), fix=fix)
     return _unusable(path, error)
@@ -389,7 +389,7 @@ def _damaged(path: Path, why: str) -> DamagedPage:
 
 
 def _fix(path: Path, error: Exception) -> str:
-    code, read_only = _code(error), isinstance(error, OSError) and error.errno == errno.EROFS
+    code, read_only = result_code(error), isinstance(error, OSError) and error.errno == errno.EROFS
     if code in BUSY:
         return f"In the shell: `fuser {path}` names the process that keeps the file locked; let it finish, or end it"
     if code in (DAMAGED, sqlite3.SQLITE_NOTADB):

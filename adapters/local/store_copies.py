@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -11,17 +12,20 @@ from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from factory_core.errors import Refused, StoreUnavailable, UnreadableRecord
 
+from ..fleets.local_engines.durable_files import sync_directory
 from ..record_sql import READ_SCHEMA, SCHEMA_VERSION
 from .presence import is_held
-from .sqlite_file import FAULTS, connect, damage_in
+from .sqlite_file import FAULTS, FULL, connect, damage_in, result_code
 from .store_identity import (
     IDENTITY_SCHEMA,
     Identity,
     Mark,
     Marks,
+    behind_link,
     belongs,
     beside,
     holders_of,
@@ -29,6 +33,8 @@ from .store_identity import (
     wal_size,
 )
 
+PARTS = ("", "-wal", "-shm", "-journal")  # of what SQLite makes of one file
+UNREAD = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ})
 STAMP = "%Y%m%d-%H%M%S"
 
 
@@ -84,26 +90,30 @@ def restore(path: Path, home: Path, source: Path, now: datetime) -> Restored:
     `source` may be the store's own file: then that is taken as it is. A -wal beside it comes along where it is its own.
     Raises CannotRestore.
     """
+    source = behind_link(source)
     if not source.is_file():
         raise CannotRestore(f"{source} cannot be restored.", why="there is no such file", fix="factory restore --help")
-    if is_held(holders_of(path)):
-        why, fix = f"a factory runs on {path.name}, and would go on with what it knows", "stop it, and type this again"
-        raise CannotRestore(f"{source} was not restored.", why=why, fix=f"In the shell: {fix}")
+    _refuse_running(path, source)
+    _refuse_foreign_owner(path, source)
     marks = Marks(path, home)
     itself = path.exists() and source.samefile(path)
-    with _working_copy(source, path) as copy:
+    with _unfinished(path, f"{source} was not restored.") as copy:
+        shutil.copyfile(source, copy)
         foreign = _take_wal(source, copy, marks)
         about = _examined(copy, source)
         former = _known(path, marks)
         if itself and former:
             why = "it is the store's own file, and nothing is wrong with it"
             raise CannotRestore(f"{source} was not restored.", why=why, fix="factory serve")
-        _refuse_another(about, former, marks, source, path)
+        store = _id_for(about, former, marks, source, path)
         known = [about.generation, *(mark.latest for mark in marks.written())]
-        mark, versions = _adopted(copy, max([*known, former[0].generation] if former else known) + 1)
+        generation = max([*known, former[0].generation] if former else known) + 1
+        mark, versions = _adopted(copy, store, generation)
+        _refuse_running(path, source)  # one may have begun meanwhile
         kept = _set_aside(path, now)
-        copy.replace(path)
-        marks.write(mark)
+        _put(copy, path)
+        with suppress(OSError):  # a store that is newer than its marks is accepted
+            marks.write(mark)
     unknown = older = None
     if former:
         unknown = sorted(name for name in former[1] if name not in versions)
@@ -125,15 +135,34 @@ def seal(copy: sqlite3.Connection, about: Identity, now: datetime) -> int:
     return int(records)
 
 
+def _refuse_running(path: Path, source: Path) -> None:
+    if is_held(holders_of(path)):
+        why, fix = f"a factory runs on {path.name}, and would go on with what it knows", "stop it, and type this again"
+        raise CannotRestore(f"{source} was not restored.", why=why, fix=f"In the shell: {fix}")
+
+
+def _refuse_foreign_owner(path: Path, source: Path) -> None:
+    """What another user writes, the factory's own could not read."""
+    owner = path.stat().st_uid if path.exists() else os.geteuid()
+    if owner != os.geteuid():
+        why = f"{path.name} belongs to the user {owner}, and you are {os.geteuid()}: the factory could not read it then"
+        fix = f"In the shell: type it as that user, with `sudo -u '#{owner}'` before the command"
+        raise CannotRestore(f"{source} was not restored.", why=why, fix=fix)
+
+
 def _take_wal(source: Path, copy: Path, marks: Marks) -> Path | None:
     """Bring the -wal beside the source into the copy; return it instead where it belongs to another file."""
     wal = beside(source, "-wal")
     if not wal_size(source):
         return None
     shutil.copyfile(wal, beside(copy, "-wal"))
-    with suppress(sqlite3.Error), closing(sqlite3.connect(copy)) as connection:
-        if belongs(source, identity_in(connection), marks):
-            return None
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            if belongs(source, identity_in(connection), marks):
+                return None
+    except sqlite3.Error as error:
+        if result_code(error) in FULL:
+            raise
     beside(copy, "-wal").unlink(missing_ok=True)
     shutil.copyfile(source, copy)
     return wal
@@ -159,10 +188,13 @@ def _examined(copy: Path, source: Path) -> Identity:
     return about
 
 
-def _refuse_another(
+def _id_for(
     about: Identity, former: tuple[Identity, dict[str, int]] | None, marks: Marks, source: Path, path: Path
-) -> None:
-    """One of an older release has no id, and is taken for ours."""
+) -> str:
+    """The store's id from now on. One of an older release has none, and is taken for ours.
+
+    Raises CannotRestore for another factory's.
+    """
     known = {mark.store for mark in marks.written()} | ({former[0].store} if former else set())
     known.discard("")
     if about.store and known and about.store not in known:
@@ -171,6 +203,7 @@ def _refuse_another(
             why=f"it is of another factory: its id is {about.store[:8]}, and {min(known)[:8]} was here",
             fix=f"In the shell: restore it in a folder of its own; {path.parent} keeps its own factory",
         )
+    return about.store or min(known, default=uuid4().hex)
 
 
 def _known(path: Path, marks: Marks) -> tuple[Identity, dict[str, int]] | None:
@@ -191,71 +224,104 @@ def _versions(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def _adopted(copy: Path, generation: int) -> tuple[Mark, dict[str, int]]:
+def _adopted(copy: Path, store: str, generation: int) -> tuple[Mark, dict[str, int]]:
     """Make the copy the next generation of the store; its mark, and its records' names with their versions."""
     with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         for statement in IDENTITY_SCHEMA:
             connection.execute(statement)
-        connection.execute("UPDATE factory_store SET id = lower(hex(randomblob(16))) WHERE id = ''")
-        connection.execute("UPDATE factory_store SET generation = ?, copied_at = ''", (generation,))
+        said = (store, generation)
+        connection.execute("UPDATE factory_store SET id = ?, generation = ?, copied_at = ''", said)
         about, versions = identity_in(connection), _versions(connection)
-    with copy.open("rb") as file:
-        os.fsync(file.fileno())
     mark = Mark(store=about.store, main=generation, latest=generation, cookie=about.cookie)
     return mark, versions
 
 
 def _set_aside(path: Path, now: datetime) -> Path | None:
-    """Keep what lies in the store's place under a name of its own, with its -wal; None when nothing does."""
-    suffixes = ("", "-wal", "-shm")
+    """Keep what lies in the store's place under a name of its own, with its -wal; None when nothing does.
+
+    Nothing is taken away before both are kept, so that a restore that is killed and repeated parts them nowhere.
+    """
     for again in itertools.count(1):
         kept = path.with_name(f"{path.name}.before-{now:{STAMP}}{f'-{again}' if again > 1 else ''}")
-        if not any(beside(kept, suffix).exists() for suffix in suffixes):
+        if not any(beside(kept, suffix).exists() for suffix in PARTS):
             break
-    for suffix in suffixes:
-        old = beside(path, suffix)
-        if old.exists():
-            old.rename(beside(kept, suffix))
+    for suffix in ("-wal", ""):
+        if beside(path, suffix).exists():
+            _keep(beside(path, suffix), beside(kept, suffix))
+    for suffix in ("-wal", "-shm"):
+        beside(path, suffix).unlink(missing_ok=True)
     return kept if kept.exists() else None
 
 
 @contextmanager
 def new_file(to: Path) -> Iterator[Path]:
     """A file beside `to` that takes its name when all went well; readable by its owner alone."""
-    if to.exists() or not to.parent.is_dir():
-        why = "there is such a file already" if to.exists() else f"there is no directory {to.parent}"
-        raise CannotRestore(f"{to} cannot be written.", why=why, fix="In the shell: choose another name")
-    new = to.with_name(f".{to.name}.{os.getpid()}")
-    try:
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    what = f"{to} cannot be written."
+    if to.name.endswith(("-wal", "-shm", "-journal")):
+        why = "SQLite takes a file of such a name for a part of another one"
+        raise CannotRestore(what, why=why, fix="In the shell: choose another name")
+    if to.exists() or to.is_symlink() or not to.parent.is_dir():
+        why = f"there is no directory {to.parent}" if not to.parent.is_dir() else "there is such a file already"
+        raise CannotRestore(what, why=why, fix="In the shell: choose another name")
+    with _unfinished(to, what) as new:
         yield new
-        with new.open("rb") as file:
-            os.fsync(file.fileno())
-        new.replace(to)
-    except OSError as error:
-        raise CannotRestore(
-            f"{to} cannot be written.", why=str(error), fix="In the shell: choose another place"
-        ) from None
-    finally:
-        new.unlink(missing_ok=True)
+        _put(new, to)
 
 
 @contextmanager
-def _working_copy(source: Path, path: Path) -> Iterator[Path]:
-    """A copy beside the store, without a -wal."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
+def _unfinished(to: Path, what: str) -> Iterator[Path]:
+    """An empty file beside `to`, its owner's alone. What a killed process has left of it is begun anew.
+
+    Raises CannotRestore, also for what a full disk or a missing right refuses meanwhile.
+    """
+    new = to.with_name(f".{to.name}.unfinished")
+    parts = [beside(new, suffix) for suffix in PARTS]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        shutil.copyfile(source, new)
-        yield new
-    except OSError as error:
-        fix = "In the shell: `df -h` and `ls -l` show whether there is room and the right to write"
-        raise CannotRestore(f"{source} was not restored.", why=str(error), fix=fix) from None
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(new) as held:
+            os.fchmod(held, 0o600)
+            os.ftruncate(held, 0)
+            try:
+                for part in parts[1:]:
+                    part.unlink(missing_ok=True)
+                yield new
+            finally:
+                for part in parts:
+                    part.unlink(missing_ok=True)
+    except BlockingIOError:
+        why, fix = "another process is about to", "In the shell: let it end, and type this again"
+        raise CannotRestore(what, why=why, fix=fix) from None
+    except (OSError, sqlite3.Error) as error:
+        fix = f"In {to.parent}: `df -h .` and `ls -la` show whether there is room and the right to write"
+        raise CannotRestore(what, why=str(error), fix=fix) from None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """The file's descriptor, while no other process has it. Raises OSError."""
+    held = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield held
     finally:
-        for suffix in ("", "-wal", "-shm"):
-            beside(new, suffix).unlink(missing_ok=True)
+        os.close(held)
+
+
+def _put(new: Path, to: Path) -> None:
+    """On the disk, too. Raises OSError."""
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    new.replace(to)
+    sync_directory(to.parent)
+
+
+def _keep(old: Path, kept: Path) -> None:
+    """Under another name as well, without a copy where the disk can do that. Raises OSError."""
+    try:
+        os.link(old, kept)
+    except OSError:
+        shutil.copy2(old, kept)
 
 
 @contextmanager
@@ -264,5 +330,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FAULTS as error:
+        if result_code(error) in FULL and getattr(error, "sqlite_errorcode", 0) not in UNREAD:
+            raise  # it is the copy that cannot be written
         fix = "In the shell: type `factory restore BACKUP` with the newest backup"
         raise StoreUnavailable(f"the state store {path} cannot be read", why=str(error), fix=fix) from error

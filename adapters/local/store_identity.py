@@ -178,6 +178,11 @@ class Marks:
         return ""
 
 
+def behind_link(path: Path) -> Path:
+    """Where the file itself lies: SQLite keeps the -wal there."""
+    return path.resolve() if path.is_symlink() else path
+
+
 def holders_of(path: Path) -> Path:
     """The directory of the store's marks and of who holds it."""
     return path.with_name(f"{path.name}.holders")

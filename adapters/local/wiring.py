@@ -41,7 +41,7 @@ from .clockwork import Clockwork
 from .presence import Presence
 from .server_clocks import ServerClocks
 from .sqlite_file import SqliteFile, create_file
-from .store_identity import Marks, holders_of
+from .store_identity import Marks, behind_link, holders_of
 from .traffic import Traffic
 from .unanswered import UnansweredRequests
 
@@ -232,7 +232,7 @@ def open_store(config: FactoryConfig, beside: Path) -> tuple[SqliteFile, Presenc
     A file that is gone, empty or not the one that was there, though a factory has run here, is never begun anew and
     never used: everything would begin again.
     """
-    path, home = beside / config.store.path, beside / ".factory"
+    path, home = behind_link(beside / config.store.path), beside / ".factory"
     marks = Marks(path, home)
     marks.refuse_gone()
     try:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -12,15 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from adapters.local import store_copies, store_identity
 from adapters.local.presence import Presence
 from adapters.local.sqlite_file import SqliteFile, create_file, damage_in
 from adapters.local.store_copies import CannotRestore, Restored, backup, restore
-from adapters.local.store_identity import StoreExchanged, holders_of, main_of
+from adapters.local.store_identity import StoreExchanged, behind_link, holders_of, main_of
 from adapters.record_sql import SCHEMA_VERSION
 from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.dispatch.records import InFlightRecord
 
-from .test_store_identity import NOW, Folder
+from .test_store_identity import NOW, ROOT, Folder
 
 
 @pytest.fixture
@@ -249,3 +253,152 @@ def test_a_backup_overwrites_nothing(folder: Folder) -> None:
     for taken in (folder.db, backed_up(folder)):
         with pytest.raises(CannotRestore, match="cannot be written"):
             backup(folder.db, folder.home, taken, NOW)
+
+
+PROGRAM = """
+import os, resource, signal, sys
+from datetime import datetime
+from pathlib import Path
+from adapters.local import store_copies
+from factory_core.errors import Problem
+
+path, home, source, how, where = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5]
+if where == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[6]), resource.RLIM_INFINITY))
+elif where:
+    real = getattr(store_copies, where)
+    def killed(*arguments, **named):
+        real(*arguments, **named)
+        os.kill(os.getpid(), signal.SIGKILL)
+    setattr(store_copies, where, killed)
+now = datetime.fromisoformat("2026-11-20T10:30:00+00:00")
+try:
+    if how == "restore":
+        store_copies.restore(path, home, source, now)
+    elif how == "backup":
+        store_copies.backup(path, home, source, now)
+    else:
+        import asyncio
+        from adapters.local.salvage import salvage
+        asyncio.run(salvage(path, home, source, now))
+except Problem as problem:
+    print(problem.code, problem.what, problem.why, problem.fix)
+    sys.exit(1)
+"""
+
+
+def played(folder: Folder, how: str, file: Path, where: str = "", limit: int = 0) -> tuple[int, str]:
+    """A process of its own does it: killed after it has called `where`, or unable to write beyond `limit` bytes."""
+    words = [sys.executable, "-c", PROGRAM, str(folder.db), str(folder.home), str(file), how, where, str(limit)]
+    ended = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def files_of(folder: Folder) -> set[str]:
+    return {file.name for file in folder.path.iterdir() if not file.name.endswith("-shm")}
+
+
+@pytest.mark.parametrize("copy", ["of this release", "of an older release"])
+@pytest.mark.parametrize("where", ["_take_wal", "_adopted", "_keep", "_set_aside", "_put"])
+def test_a_restore_that_is_killed_is_repeated(folder: Folder, where: str, copy: str) -> None:
+    """Wherever it was: nothing begins on half of it, and what was there is kept whole, with its -wal."""
+    folder.stored("A-1")
+    source = backed_up(folder)
+    if copy == "of an older release":
+        with closing(sqlite3.connect(source)) as connection, connection:
+            connection.execute("DROP TABLE factory_store")
+    folder.stored("A-2")
+    folder.killed_after("A-3")
+    assert played(folder, "restore", source, where)[0] == -9
+    if where == "_put":
+        assert folder.stored() == ["A-1"]
+    assert played(folder, "restore", source)[0] == 0
+    assert folder.stored("A-4") == ["A-1", "A-4"]
+    assert not [name for name in files_of(folder) if name.startswith(".factory.db")]
+    kept = [path for path in folder.path.glob("factory.db.before-*") if not path.name.endswith(("-wal", "-shm"))]
+    assert ["A-1", "A-2", "A-3"] in [restored_elsewhere(path, folder) for path in kept]
+
+
+def restored_elsewhere(kept: Path, folder: Folder) -> list[str]:
+    other = Folder(folder.path.parent / f"other-{len(list(folder.path.parent.iterdir()))}")
+    restore(other.db, other.home, kept, NOW)
+    return other.stored()
+
+
+@pytest.mark.parametrize("how", ["backup", "salvage"])
+def test_a_copy_that_is_killed_is_repeated(folder: Folder, how: str) -> None:
+    folder.stored("A-1")
+    copy = folder.path / "copy.db"
+    assert played(folder, how, copy, "_put" if how == "salvage" else "damage_in")[0] == -9
+    copy.unlink(missing_ok=True)
+    assert played(folder, how, copy)[0] == 0
+    assert {name for name in files_of(folder) if "copy" in name} == {"copy.db"}
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("limit", [0, 4096, 50_000])
+@pytest.mark.parametrize("how", ["backup", "restore", "salvage"])
+def test_a_full_disk_costs_nothing_but_the_copy(folder: Folder, how: str, limit: int) -> None:
+    """It is said that there is no room for the copy, not that the store is at fault; nothing of it is left."""
+    folder.stored(*(f"A-{n}" for n in range(99)))
+    source = backed_up(folder) if how == "restore" else folder.path / "copy.db"
+    folder.killed_after("A-99")
+    before = files_of(folder)
+    code, said = played(folder, how, source, "full", limit)
+    assert (code, said.startswith("E-RESTORE")) == (1, True), said
+    assert "df -h" in said
+    assert files_of(folder) == before
+    assert len(folder.stored()) == 100
+
+
+def test_a_store_behind_a_link_is_one_store(folder: Folder, tmp_path: Path) -> None:
+    """Its -wal lies where the link leads to; a restore replaces what is there, not the link."""
+    link = tmp_path / "link.db"
+    link.symlink_to(folder.db)
+    assert behind_link(link) == folder.db
+    folder.stored("A-1")
+    copy = backed_up(folder)
+    folder.killed_after("A-2")
+    (alias := tmp_path / "copy-link.db").symlink_to(copy)
+    restore(behind_link(link), folder.home, alias, NOW)
+    assert (folder.stored(), link.is_symlink()) == (["A-1"], True)
+
+
+def test_one_restore_at_a_time(folder: Folder) -> None:
+    folder.stored("A-1")
+    copy = backed_up(folder)
+    with store_copies._unfinished(folder.db, "A first restore failed."):
+        assert "another process is about to" in played(folder, "restore", copy)[1]
+    assert restored(folder, copy).records == 1
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_no_backup_takes_the_name_of_a_part_of_the_store(folder: Folder, suffix: str) -> None:
+    folder.stored("A-1")
+    with pytest.raises(CannotRestore, match="cannot be written"):
+        backup(folder.db, folder.home, folder.path / f"factory.db{suffix}", NOW)
+
+
+def test_a_store_of_another_user_is_not_replaced(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by root for the user of the service, which could not read what root writes."""
+    folder.stored("A-1")
+    copy = backed_up(folder)
+    monkeypatch.setattr("os.geteuid", lambda: folder.db.stat().st_uid + 1)
+    with pytest.raises(CannotRestore) as refused:
+        restored(folder, copy)
+    assert f"sudo -u '#{folder.db.stat().st_uid}'" in refused.value.fix
+
+
+def test_a_restore_without_its_mark_is_done(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk was full right then: a store that is newer than its marks is accepted."""
+    folder.stored("A-1")
+    copy = backed_up(folder)
+    folder.stored("A-2")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(store_identity, "_write", full)
+    assert restored(folder, copy).records == 1
+    monkeypatch.undo()
+    assert folder.stored() == ["A-1"]
