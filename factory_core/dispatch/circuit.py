@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from .batch import Batch, Circuit
 
-FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(minutes=30)
+FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=15), timedelta(minutes=30)
 LONGEST_RESET = timedelta(days=14)  # a vendor's word about its own limit is not trusted beyond that
 MOST_CIRCUITS = 50
 FIX = "factory doctor"
