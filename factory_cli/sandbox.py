@@ -51,7 +51,6 @@ agents:
 merge:
   policy: on-green
   requiredChecks: [ci]
-  settleFor: 0s
 linear:
   url: {0}/linear
 slack:

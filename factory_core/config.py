@@ -223,7 +223,7 @@ class Merge(Section):
     review_apps: tuple[App, ...] = ()  # apps whose reviews count like a person's; others are only waited for
     wait_for_review_by: tuple[App, ...] = ()  # apps that are asked to review each head, and waited for
     wait_for_review_at_most: Span = timedelta(minutes=15)
-    settle_for: Duration = timedelta(minutes=1)  # a head is merged when it is so old: its checks begin one by one
+    settle_for: Duration = timedelta(minutes=1)  # where no check is required: merge a head that is so old
     never_close_labels: tuple[str, ...] = ("incident", "outage", "sev1", "sev2")
     remind_after: Duration = timedelta(days=3)
     give_up_after: Duration = timedelta(days=14)

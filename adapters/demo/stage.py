@@ -42,7 +42,7 @@ def demo_config(sandbox_url: str) -> FactoryConfig:
             "clarification": {"people": {"Ada": "U0ADA"}},
             "routing": {"byProject": {"Shop": "acme/shop"}},
             "agents": {"engine": "console"},
-            "merge": {"policy": "on-green", "requiredChecks": ["ci"], "settleFor": "0s"},
+            "merge": {"policy": "on-green", "requiredChecks": ["ci"]},
             "linear": {"url": f"{sandbox_url}/linear"},
             "slack": {"url": f"{sandbox_url}/slack", "channel": "C0SANDBOX"},
             "github": {"url": f"{sandbox_url}/github", "gitUrl": f"{sandbox_url}/git"},

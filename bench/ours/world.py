@@ -31,7 +31,7 @@ CONFIG = FactoryConfig.model_validate(
         "repositories": {"acme/shop": {}},
         "routing": {"default": "acme/shop"},
         "capacity": {"agents": 1000, "perRepository": 1000, "perState": {"in-review": 1000}},
-        "merge": {"policy": "on-green", "requiredChecks": ["ci"], "settleFor": "0s"},
+        "merge": {"policy": "on-green", "requiredChecks": ["ci"]},
         "agents": {"engine": "console"},
     }
 )

@@ -196,7 +196,8 @@ def _held(pull_request: PullRequest, rules: Merge) -> str:
 
 def _slow(pull_request: PullRequest, rules: Merge) -> tuple[Gate | None, tuple[str, ...]]:
     """What is waited for until its time is up, and what is left out because it is, or since nobody knows when."""
-    settled = pull_request.head_since and pull_request.head_since + rules.settle_for
+    named = rules.required_checks or pull_request.required  # what must be green is known: nothing else is waited for
+    settled = None if named or not pull_request.head_since else pull_request.head_since + rules.settle_for
     if settled and pull_request.read_at and pull_request.read_at < settled:
         return Gate(verdict="wait", why="it waits for checks that may still begin", until=settled), ()
     left_out = []

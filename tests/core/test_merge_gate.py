@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -58,6 +58,19 @@ def test_what_is_unknown_or_unfinished_is_not_merged(changes: dict[str, Any]) ->
     """Each missing or open field alone keeps the gate shut."""
     assert gate(pull(), Merge(policy="on-green"), "main").verdict == "open"
     assert gate(pull(**changes), Merge(policy="on-green"), "main").verdict == "wait"
+
+
+def test_a_new_head_settles_only_where_no_check_is_named() -> None:
+    """Checks begin one by one: where none is named, more of them may begin; where some are, those must be green."""
+    now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    new: dict[str, Any] = {"head_since": now, "read_at": now + timedelta(seconds=59)}
+    old: dict[str, Any] = {"head_since": now, "read_at": now + timedelta(seconds=60)}
+    any_check = Merge(policy="on-green", trust_any_check=True)
+    unsettled = gate(pull(**new, required=()), any_check, "main")
+    assert (unsettled.verdict, unsettled.until) == ("wait", now + timedelta(minutes=1))
+    assert gate(pull(**old, required=()), any_check, "main").verdict == "open"
+    assert gate(pull(**new, required=("ci",)), any_check, "main").verdict == "open"
+    assert gate(pull(**new, required=()), Merge(policy="on-green", required_checks=("ci",)), "main").verdict == "open"
 
 
 def test_the_policy_never_waits_for_a_person_whatever_is_green() -> None:
