@@ -262,10 +262,11 @@ class Sweep:
     async def _read_thread(self, channel: ThreadReplies, item_id: str) -> None:
         """Of an item that an answer would move."""
         record = await self._store.get_in_flight(item_id)
-        if record is None or record.clarification is None or record.state not in ANSWERABLE:
+        asked = record.clarification if record and record.state in ANSWERABLE else None
+        if record is None or asked is None or not asked.thread_id:  # asked anew, its thread may not be open yet
             return
         known = {answer.id for answer in record.answers}
-        for event in await channel.replies(record.clarification.thread_id):
+        for event in await channel.replies(asked.thread_id):
             if event.reply.id not in known:
                 told = event.model_copy(update={"work_item_id": item_id, "at": self._clock()})
                 await self._give(told, "answered")
