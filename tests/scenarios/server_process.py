@@ -60,7 +60,7 @@ def config_of(world: World, **changes: Any) -> dict[str, Any]:
         "routing": {"byProject": {"Shop": "acme/shop"}},
         "agents": {"engine": "console", "cooldown": "0.1s"},
         "capacity": {"agents": 8, "perRepository": 8},
-        "merge": {"policy": "on-green", "requiredChecks": ["ci"], "settleFor": "0s"},
+        "merge": {"policy": "on-green", "requiredChecks": ["ci"]},
         "runner": {"firstDelay": "0.1s"},
         "linear": {"url": f"{world.address}/linear"},
         "slack": {"url": f"{world.address}/slack", "channel": "C0SANDBOX"},
@@ -98,10 +98,12 @@ class Home:
         return record_sql.decode(InFlightRecord, rows[0][0]) if rows else None
 
     def records(self) -> dict[str, InFlightRecord]:
-        read = [
-            record_sql.decode(InFlightRecord, body) for _, body in self._rows(record_sql.select_page(self.tenant, ""))
-        ]
-        return {record.key: record for record in read}
+        read, after = dict[str, InFlightRecord](), ""
+        while rows := self._rows(record_sql.select_page(self.tenant, after)):
+            records = [record_sql.decode(InFlightRecord, body) for _, body in rows]
+            read |= {record.key: record for record in records}
+            after = rows[-1][0]
+        return read
 
     def batch(self) -> Batch:
         rows = self._rows(record_sql.select_batch(self.tenant))

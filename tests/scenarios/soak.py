@@ -32,6 +32,7 @@ ACTIVE = 0.7  # of the time, in which tickets are made: the last ones meet kills
 LONGEST_REST = 60.0  # seconds from the last kill until everything is at rest, on an idle machine
 MACHINE = 5.0  # how much slower this machine may be
 SLOW = 1.5  # seconds of a slow vendor, and of a delayed webhook
+LASTS = 5.0  # seconds, in which somebody may meet a fault: those of a vendor that nobody asks do not pile up
 WAIT = 2.0  # seconds that a vendor's 429 asks for
 LOOK = 0.25  # seconds between two looks at what people have to answer
 HOLDER = "supervise"
@@ -41,7 +42,7 @@ class Act(NamedTuple):
     """Something that happens at a moment: `do` and what it needs."""
 
     at: float
-    do: Literal["ticket", "cancel", "kill", "second", "fault"]
+    do: Literal["ticket", "cancel", "kill", "second", "fault", "calm"]
     what: tuple[Any, ...] = ()
 
 
@@ -60,6 +61,7 @@ def plan(seed: int, seconds: float, tickets: int, kills: int) -> tuple[Act, ...]
     ]
     acts += [Act(at, "second") for at in (seconds / 4, *_every(chance, seconds, max(6.0, seconds / 25)))]
     acts += [Act(at, "fault", _fault(chance)) for at in _every(chance, seconds, 1.0)]
+    acts += [Act(LASTS * n, "calm") for n in range(1, int(seconds / LASTS))]
     return tuple(sorted(acts))
 
 
@@ -91,7 +93,7 @@ def _fault(chance: random.Random) -> tuple[Any, ...]:
 def as_shipped(w: World, tickets: int) -> dict[str, Any]:
     """A configuration that names the vendors, who merges, and how much may run: every time is the product's own."""
     config = config_of(w)
-    room = {"agents": 8, "perRepository": 8, "perState": {"in-review": max(10, tickets // 2)}}
+    room = {"agents": 8, "perRepository": 8}
     budget = {"daily": 1000 * tickets, "startsPerHour": 10 * tickets}
     config |= {"agents": {"engine": "console"}, "capacity": room, "budget": budget}
     config |= {"merge": {"policy": "on-green", "requiredChecks": ["ci"]}}
@@ -190,6 +192,8 @@ class Soak:
                     self.second.start()
             case "fault", (vendor, mode, operation, times, length):
                 self.world.fault(vendor, mode, operation, times=times, seconds=length)
+            case "calm", ():
+                self.world.call(self.world.sandbox.faults.clear)
 
     def _ticket(self, number: int, kind: Kind) -> Ticket:
         title, text = ("The cart is confusing", VAGUE) if kind == "vague" else ("Rename total to amount", CLEAR)
@@ -373,6 +377,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--tickets", type=int, default=150)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**9))
+    parser.add_argument("--folder", type=Path, help="an empty folder, kept with its store and its logs")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)  # the sandbox's, whose clients are killed
     seconds = given.minutes * 60
@@ -380,7 +385,10 @@ def main() -> int:
     again = f"python -m tests.scenarios.soak --minutes {given.minutes:g} --tickets {given.tickets} --seed {given.seed}"
     print(again, flush=True)
     acts = plan(given.seed, seconds, given.tickets, kills)
-    with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as folder:
+    with contextlib.ExitStack() as ends:
+        folder = given.folder or ends.enter_context(
+            tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True)
+        )
         found = soak(Path(folder), acts, seconds, LONGEST_REST * MACHINE, lambda w: as_shipped(w, given.tickets))
     print(found)
     return 1 if found.wrong else 0
