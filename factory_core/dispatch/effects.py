@@ -430,7 +430,7 @@ class Planned(StoredModel):
     key: str
     effect: Effect
     attempts: int = 0  # that did not work; the pause grows with them
-    faults: int = 0  # of them, those that were nobody's but ours: a fault of the code, a worker that died over it
+    faults: int = 0  # in a row that were nobody's but ours: a fault of the code, a worker that died over it
     failing_since: datetime | None = None
     not_before: datetime | None = None
     why: str = ""  # why the last attempt did not work

@@ -87,7 +87,7 @@ def _tried(planned: Planned, problem: Problem, now: datetime, rules: Runner) -> 
     attempts = planned.attempts + 1
     changes = {
         "attempts": attempts,
-        "faults": planned.faults + isinstance(problem, OwnFault),
+        "faults": planned.faults + 1 if isinstance(problem, OwnFault) else 0,  # an answer, be it a refusal, is no death
         "failing_since": planned.failing_since or now,
         "not_before": now + _delay(planned, problem, attempts, rules),
         "why": problem.why[:300],

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -326,6 +327,57 @@ def test_a_worker_that_dies_over_the_same_effect_each_time_is_an_attempt_each_ti
         assert await world.state() is State.BLOCKED
 
     run(main())
+
+
+def test_a_process_that_is_killed_every_few_seconds_parks_nothing() -> None:
+    """For two minutes: each death over an order makes its next try later, and it is done when the killing ends."""
+
+    async def main() -> None:
+        world = World(runner={"lease": "5s", "effectTimeout": "2s"})
+        world.tracker.items["ACME-1"] = ticket()
+        started = world.changed(ticket())
+        for number in range(18):
+            with crashing(world.tracker, "read_item", after=False):
+                await killed(world, world.factory.check_in if number else partial(world.factory.accept, started))
+            world.factory = world.new_factory(f"worker-{number}")
+            world.now += timedelta(seconds=7)
+        record = await world.record()
+        assert record.state is State.TRIAGING and 1 < record.outbox[0].faults < 8
+        world.factory = world.new_factory("worker-at-last")
+        for _ in range(3):
+            await world.later(timedelta(minutes=1))
+        assert await world.state() is State.RUNNING
+
+    run(main())
+
+
+def test_an_answer_shows_that_an_order_kills_nobody() -> None:
+    """Deaths count in a row: an order that a vendor answered in between is no poison."""
+
+    async def main() -> None:
+        world = World(runner={"maxAttempts": 2})
+        world.tracker.items["ACME-1"] = ticket()
+        busy = Retryable("Linear cannot be reached", why="500", fix="factory check")
+        for number in range(5):
+            with crashing(world.tracker, "read_item", after=False):
+                await killed(world, partial(world.factory.accept, world.changed(ticket())))
+            world.factory = world.new_factory(f"worker-{number}")
+            world.tracker.faults["read_item"] = [busy]
+            await world.later(timedelta(seconds=61))
+        assert (await world.record()).outbox[0].faults == 0
+        await world.later(timedelta(minutes=5))
+        assert await world.state() is State.RUNNING
+
+    run(main())
+
+
+async def killed(world: World, act: Callable[[], Awaitable[object]]) -> None:
+    """The process dies over what it does, if it comes to it."""
+    try:
+        await act()
+        await world.settle()
+    except Crash:
+        world.woken.clear()
 
 
 def test_what_cannot_be_said_does_not_stop_the_work() -> None:
