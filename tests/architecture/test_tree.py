@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_a_module_is_named_by_what_one_finds_in_it(path: Path) -> None:
 def test_no_file_names_a_package_index_or_a_path_of_somebodys_machine() -> None:
     told = {short(path): ELSEWHERE.findall(path.read_text(errors="replace")) for path in tracked()}
     assert not {name: found for name, found in told.items() if found}
+
+
+def test_a_wheel_has_every_file_that_its_code_reads() -> None:
+    """But for what `factory deploy` reads, which needs the whole tree."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = {name.rstrip("*") for name in told["packages"]["find"]["include"]}
+    files = [path for path in tracked() if short(path).partition("/")[0] in packages and path.suffix != ".py"]
+    left = [short(path) for path in files if not any(path.match(pattern) for pattern in told["package-data"]["*"])]
+    assert files and left == ["adapters/cloudflare/wrangler.jsonc"]
 
 
 def test_only_the_outermost_frames_catch_everything() -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import shutil
 import signal
 import socket
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from adapters.local.systemd import ServiceManager
+from factory_cli import serve
 from tests.scenarios.sandbox_thread import world
 from tests.scenarios.server_process import ROOT, Home, Server, config_of
 
+CONTAINER = ROOT / "infra" / "container" / "Dockerfile"
 UNIT = ROOT / "infra" / "systemd" / "factory.service"
 
 
@@ -85,6 +90,20 @@ def test_systemd_reads_the_unit_without_a_complaint(tmp_path: Path) -> None:
     unit.write_text(UNIT.read_text().replace("/opt/factory/.venv/bin/factory", "/bin/true"))
     done = subprocess.run(["systemd-analyze", "verify", str(unit)], check=False, capture_output=True, text=True)
     assert (done.returncode, [line for line in done.stderr.splitlines() if UNIT.name in line]) == (0, [])
+
+
+def test_the_container_is_made_of_what_is_here() -> None:
+    """Of every package, and of what builds them without a network of its own; and its command is one of ours."""
+    lines = CONTAINER.read_text().splitlines()
+    copied = {name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]}
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {name.rstrip("*") for name in about["tool"]["setuptools"]["packages"]["find"]["include"]}
+    assert copied == packages | {"pyproject.toml", "requirements.lock", about["project"]["readme"], "LICENSE"}
+    assert all((ROOT / name).exists() for name in copied)
+    assert "\nsetuptools==" in (ROOT / "requirements.lock").read_text()
+    [command] = [json.loads(line.removeprefix("CMD ")) for line in lines if line.startswith("CMD ")]
+    serve.arguments(parser := argparse.ArgumentParser())
+    assert command[:2] == ["factory", "serve"] and parser.parse_args(command[2:]).host == ["::"]
 
 
 def test_the_page_shows_the_unit_and_the_container_as_they_are() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -53,8 +54,10 @@ def test_as_pid_1_it_leaves_no_zombies_and_drains(tmp_path: Path) -> None:
             assert server.process.wait(30) == 0
 
 
-def test_follow_ups_go_on_after_the_folder_was_moved(tmp_path: Path) -> None:
-    """Configuration, store and `.factory` lie elsewhere when the reviewer asks for changes."""
+@pytest.mark.parametrize("lost", [False, True], ids=["moved", "without .factory"])
+def test_follow_ups_go_on_after_the_folder_was_moved(tmp_path: Path, lost: bool) -> None:
+    """Configuration, store and `.factory` lie elsewhere when the reviewer asks for changes; `.factory` can be made
+    again."""
     with world() as w:
         config = config_of(w, merge={"policy": "on-green-with-review"})
         home = Home(tmp_path / "here", config)
@@ -66,11 +69,13 @@ def test_follow_ups_go_on_after_the_folder_was_moved(tmp_path: Path) -> None:
         moved = tmp_path / "new" / "there"
         moved.parent.mkdir()
         home.path.rename(moved)
+        if lost:
+            shutil.rmtree(moved / ".factory")
         secrets, home = home.secrets, Home(moved, config)
         home.secrets = secrets
         with running(Server(home, port=server.port)):
             w.call(w.sandbox.github.add_review, "acme/shop", 1, "changes_requested", "In the README, too.")
-            until(lambda: len(home.run_directories()) == 2)
+            until(lambda: len(home.run_directories()) == (1 if lost else 2))
             assert home.in_state(key, State.IN_REVIEW, State.BLOCKED).state is State.IN_REVIEW
 
 

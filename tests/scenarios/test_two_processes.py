@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx2
 
+from adapters.local.store_identity import holders_of
 from adapters.sandbox.signing import SIGN, Attempt
 from factory_core.dispatch.records import State
 
@@ -15,13 +16,16 @@ from .server_process import Home, Server, config_of, now, running
 
 
 def test_two_servers_on_one_file_hear_everything_twice(tmp_path: Path) -> None:
-    """Each webhook comes to both at once; whoever is first decides, and only one performs."""
+    """Each webhook comes to both at once; whoever is first decides, and only one performs. Somebody has cleaned up
+    the marks by which they know each other to be alive."""
     with world() as w:
         home = Home(tmp_path, config_of(w, capacity={"agents": 3}))
         home.give_tokens(w)
         with running(Server(home)) as one, running(Server(home)) as other:
             one.subscribe(w)
             other.subscribe(w)
+            for mark in holders_of(home.path / "factory.db").iterdir():
+                mark.unlink()
             for call in (("slack", "chat.postMessage"), ("github", "pulls.create"), ("linear", "commentCreate")):
                 w.fault(call[0], "hang", call[1], times=4, seconds=1)  # the other has time to interfere
             clear = [w.ticket(f"Rename total to amount, part {n}", CLEAR) for n in range(5)]
