@@ -26,16 +26,19 @@ _MOST = 1 << 16
 
 
 class FastStart:
-    """Make it before the process has threads. `start` stands in for `supervise.spawn`, without a credential."""
+    """`start` stands in for `supervise.spawn`, without a credential.
 
-    def __init__(self, after_closing: float) -> None:
+    Forked from this process, before it has threads, it has the mistakes that were made in the code here. `apart`, it is
+    a program of its own, which inherits nothing.
+    """
+
+    def __init__(self, after_closing: float, *, apart: bool = False) -> None:
         self._turn = threading.Lock()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._pid = os.fork()
+        self._pid = _program(theirs, after_closing) if apart else os.fork()
         if self._pid == 0:
             ours.close()
-            watchdog.AFTER_CLOSING = after_closing
-            _serve(theirs)
+            _serve(theirs, after_closing)
             os._exit(0)
         theirs.close()
         self._ours = ours
@@ -59,7 +62,14 @@ class FastStart:
         os.waitpid(self._pid, 0)
 
 
-def _serve(asked: socket.socket) -> None:
+def _program(asked: socket.socket, after_closing: float) -> int:
+    asked.set_inheritable(True)
+    line = [sys.executable, "-m", __name__, str(asked.fileno()), str(after_closing)]
+    return os.posix_spawn(sys.executable, line, os.environ)
+
+
+def _serve(asked: socket.socket, after_closing: float) -> None:
+    watchdog.AFTER_CLOSING = after_closing
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         about, descriptors, _, _ = socket.recv_fds(asked, _MOST, 3)
@@ -92,3 +102,7 @@ def _become(about: dict[str, Any], descriptors: list[int]) -> None:
         os.write(2, f"{error!r}\n".encode())
     finally:
         os._exit(code)
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2]))
