@@ -20,8 +20,9 @@ test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser wall proxies p
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --durations=25
 
 SEED := $(filter --seed=%,$(ARGS))
-soak: soak-servers  ## for an hour or more: planted mistakes, killed servers, draws, simulated schedules; ARGS=--seed=N repeats one
-	$(BIN)/python -m pytest -n $(WORKERS) -m soak
+soak: soak-servers $(JAVASCRIPT) wall  ## for an hour or more: planted mistakes, killed servers, draws, simulated schedules; ARGS=--seed=N repeats one
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m soak
+	$(BIN)/python -m pytest -n $(WORKERS) -m pure --hypothesis-profile=soak
 	$(BIN)/factory simulate --hostile --schedules 3000 --save .soak $(SEED)
 	$(BIN)/factory simulate --schedules 20000 --save .soak $(SEED)
 	$(BIN)/python -m tests.hosts.flood 5000 60

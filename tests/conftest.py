@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 
 # The same examples each time; and how long one takes is the machine's, which may be busy.
-settings.register_profile("busy", deadline=None, derandomize=True)
+settings.register_profile("busy", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("soak", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("busy")
 
 ALLOWED = "schema not present"

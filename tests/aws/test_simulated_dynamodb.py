@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import pytest
+
 from adapters.simulator.draw import draw
 from adapters.simulator.schedule import Schedule
 from tests.simulation.found import NEWEST, broken
 
-SCHEDULES = 12
+FEW, MANY = 4, 12
+HOW_MANY = pytest.mark.parametrize("most", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
 
 
 def broken_over_dynamodb(schedules: Iterable[Schedule]) -> list[str]:
@@ -19,11 +22,13 @@ def broken_over_dynamodb(schedules: Iterable[Schedule]) -> list[str]:
         return list(map(str, alone.submit(broken, list(schedules), "dynamodb").result()))
 
 
-def test_no_law_is_broken_over_dynamodb() -> None:
+@HOW_MANY
+def test_no_law_is_broken_over_dynamodb(most: int) -> None:
     """The same at every run; `factory simulate --store dynamodb` draws fresh ones."""
-    assert broken_over_dynamodb(map(draw, range(SCHEDULES))) == []
+    assert broken_over_dynamodb(map(draw, range(most))) == []
 
 
-def test_no_law_is_broken_by_what_broke_one_before() -> None:
+@HOW_MANY
+def test_no_law_is_broken_by_what_broke_one_before(most: int) -> None:
     """What once failed over any store: the newest of it."""
-    assert broken_over_dynamodb(NEWEST) == []
+    assert broken_over_dynamodb(NEWEST[-most:]) == []

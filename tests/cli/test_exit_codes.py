@@ -1,4 +1,4 @@
-"""Exit codes of the real process: few, documented, the same in text and in JSON; and no secret in any output."""
+"""Exit codes: few, documented, the same in text, in JSON and of the real process; and no secret in any output."""
 
 from __future__ import annotations
 
@@ -58,11 +58,17 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize(("line", "code"), {code: (line, code) for line, code, _ in CASES}.values())
+def test_the_process_ends_so(line: str, code: int, home: Path) -> None:
+    """One row for each code."""
+    assert factory(*line.split(), cwd=home).code == code
+
+
 @pytest.mark.parametrize(("line", "code", "schema"), CASES, ids=[line or "nothing" for line, _, _ in CASES])
 def test_text_and_json_end_alike(
     line: str, code: int, schema: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = factory(*line.split(), cwd=home)
+    text = within(*line.split(), cwd=home, capsys=capsys)
     found = within(*line.split(), "--json", cwd=home, capsys=capsys)
     assert (text.code, found.code) == (code, code) and code in KNOWN
     assert found.document["schema"] == f"factory.{schema}/1"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
+import pytest
+
 from adapters.simulator.draw import draw
 from adapters.simulator.schedule import Schedule
 from tests.simulation.found import NEWEST
@@ -12,17 +14,20 @@ from tests.simulation.found import NEWEST
 from .deployed import Deployed
 from .remote import Probe
 
-SCHEDULES = 6
+FEW, MANY = 3, 10
+HOW_MANY = pytest.mark.parametrize("most", [FEW, pytest.param(MANY, marks=pytest.mark.soak)])
 
 
-def test_no_law_is_broken_over_a_durable_object(deployed: Deployed) -> None:
+@HOW_MANY
+def test_no_law_is_broken_over_a_durable_object(most: int, deployed: Deployed) -> None:
     """The same at every run; `factory simulate --seed` repeats them over other stores."""
-    assert broken(deployed, map(draw, range(SCHEDULES))) == {}
+    assert broken(deployed, map(draw, range(most))) == {}
 
 
-def test_no_law_is_broken_by_what_broke_one_before(deployed: Deployed) -> None:
+@HOW_MANY
+def test_no_law_is_broken_by_what_broke_one_before(most: int, deployed: Deployed) -> None:
     """What once failed over any store: the newest of it."""
-    assert broken(deployed, NEWEST) == {}
+    assert broken(deployed, NEWEST[-most:]) == {}
 
 
 def broken(deployed: Deployed, schedules: Iterable[Schedule]) -> dict[int, object]:
