@@ -26,7 +26,7 @@ from .runner.bounded_store import BoundedStore
 from .runner.catch_up import CatchUpStep
 from .runner.check_in import MEND_EVERY, claim_sweep, mend_slots, remember_sweep, wake_due
 from .runner.drive import Perform, Runner
-from .runner.gaps import is_silent_since
+from .runner.gaps import LATE, is_silent_since
 from .runner.outcomes import begun, ended
 from .runner.sweep import Sources, Sweep
 
@@ -185,13 +185,14 @@ class Factory:
         if self._sources is None or (soon and not gaps.begun):
             return None
         batch = await self.store.get_batch()
+        if self._ticks and every and not soon and (last := is_silent_since(batch, every, now)):
+            self.note_gap("nobody checked in", last)
+            await gaps.save()
+            batch = await self.store.get_batch()
         if not soon:
             self._sweep_asked_at = now
         if await self._catch_up(batch, self._sources) or soon or not every:
             return None
-        if self._ticks and (last := is_silent_since(batch, every, now)):
-            self.note_gap("nobody checked in", last)
-            await gaps.save()
         begun = await claim_sweep(self.store, batch, every, now)
         if begun is None:
             return None
@@ -217,6 +218,17 @@ class Factory:
     def note_gap(self, cause: str, since: datetime | None = None) -> None:
         """The host says that events may have been lost until now; what waits is looked at with the next check-ins."""
         self.runner.gaps.note(cause, since)
+
+    def note_tick(self, planned: datetime) -> None:
+        """The platform's clock calls, and was to call at `planned`: a gap, if that is minutes ago."""
+        if self.clock() - planned > LATE:
+            self.note_gap("the platform's clock stood still", planned)
+
+    async def note_unanswered(self, until: datetime) -> None:
+        """The platform saw webhooks that got no answer, the last of them before `until`: a gap, unless one is newer."""
+        known = (await self.store.get_batch()).catch_up
+        if known is None or known.gap.until < until:
+            self.note_gap("webhooks got no answer")
 
     def connected_as(self, connections: Iterable[ProviderConnection]) -> None:
         """Learn from checked connections for which organisation each vendor's credential is."""

@@ -20,7 +20,14 @@ PYTHON = "3.14"  # Lambda's newest whose interpreter can be had as a package, as
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 GLIBC = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")  # Amazon Linux 2023 has 2.34
 HANDLERS = "adapters.aws.handlers"
-SERVICES = ("dynamodb", "ssm", "secretsmanager", "sqs", "ecs")  # what botocore knows of the other 400 stays out: 20 MB
+SERVICES = (
+    "dynamodb",
+    "ssm",
+    "secretsmanager",
+    "sqs",
+    "ecs",
+    "cloudwatch",
+)  # what botocore knows of the other 400 stays out: 20 MB
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 

@@ -30,6 +30,10 @@ class Clients:
         return self._made("ecs")
 
     @cached_property
+    def cloudwatch(self) -> Any:
+        return self._made("cloudwatch")
+
+    @cached_property
     def _session(self) -> Any:
         from botocore.session import get_session
 

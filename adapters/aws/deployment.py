@@ -11,7 +11,8 @@ from factory_core.errors import ConfigProblem
 class Deployment(NamedTuple):
     """As infra/terraform/aws names it all.
 
-    `dead_effects` is a queue's address, `runs` how those of the runs begin; `tasks` is JSON that places_of() reads.
+    `dead_effects` is a queue's address, `runs` how those of the runs begin; `tasks` is JSON that places_of() reads;
+    `api` is the id of the public address in API Gateway.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Deployment(NamedTuple):
     dead_effects: str = ""
     runs: str = ""
     tasks: str = ""
+    api: str = ""
 
     def parameter(self, tenant: str) -> str:
         """The SSM parameter with the tenant's factory.config.yaml."""
@@ -48,4 +50,5 @@ def deployment_of(environment: Mapping[str, str]) -> Deployment:
         environment.get("FACTORY_DEAD_EFFECTS", ""),
         environment["FACTORY_RUNS"],
         environment.get("FACTORY_TASKS", ""),
+        environment.get("FACTORY_API", ""),
     )

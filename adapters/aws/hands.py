@@ -49,10 +49,13 @@ class Hands:
             self._start(item, self._claim_and_perform(item))
         return await self._ended()
 
-    async def check_in(self) -> dict[str, BaseException]:
-        """One tick: what is due is performed here, and missed events are searched for in what time is left."""
+    async def check_in(self, unanswered: datetime | None) -> dict[str, BaseException]:
+        """One tick: what is due is performed here, and missed events are searched for in what time is left.
+
+        `unanswered`: until when webhooks got no answer.
+        """
         failed = await self._with_what_it_starts(self._wake_due())
-        return failed | await self._with_what_it_starts(self._sweep())
+        return failed | await self._with_what_it_starts(self._sweep(unanswered))
 
     async def _wake_due(self) -> None:
         try:
@@ -60,8 +63,10 @@ class Hands:
         finally:  # a batch that cannot be read takes no run from the workers' line
             await self._workers.remind(await self._tenant.leases.settle_due())
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, unanswered: datetime | None) -> None:
         async with asyncio.timeout((self._until - utc_now()).total_seconds()):
+            if unanswered:
+                await self.factory.note_unanswered(unanswered)
             await self.factory.sweep()
 
     async def _with_what_it_starts(self, work: Coroutine[Any, Any, None]) -> dict[str, BaseException]:

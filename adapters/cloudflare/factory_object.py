@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from workers import DurableObject, Request, Response
@@ -16,6 +16,7 @@ from .alarm import Alarm
 from .bindings import bindings_of, not_now
 from .http import request_of, response_of
 from .last_report import LastReport
+from .unanswered import UnansweredWebhooks
 from .wiring import CloudflareTenant
 
 logger = logging.getLogger("factory.cloudflare")
@@ -50,9 +51,9 @@ class FactoryObject(DurableObject):
         again: Any = utc_now() + min(RETRY * 2 ** min(self._failed, 10), LONGEST)
         self._failed += 1
         try:
-            with self._alarm.ringing():
+            with self._alarm.ringing() as planned:
                 tenant = await self._opened()
-                again = await tenant.perform_due(utc_now() + TURN)
+                again = await tenant.perform_due(planned, utc_now() + TURN)
             self._failed = 0
         except Problem as problem:
             self._note(problem, "perform")
@@ -60,11 +61,12 @@ class FactoryObject(DurableObject):
             if again:
                 self._alarm.at(again)
 
-    async def check_in(self) -> str:
-        """The clock. Says what is wrong, if anything is."""
+    async def check_in(self, planned: str) -> str:
+        """The clock, which was to call at `planned`. Says what is wrong, if anything is."""
         try:
             await self._alarm.look()  # one that the platform gave up is armed again
-            again = await (await self._opened()).check_in()
+            unanswered = await UnansweredWebhooks(self.env.LAST_REPORTS, self.ctx.id.name).until()
+            again = await (await self._opened()).check_in(datetime.fromisoformat(planned), unanswered)
             if again:
                 self._alarm.at(again)
         except Problem as problem:

@@ -71,17 +71,28 @@ class CloudflareTenant:
             return pages.who_are_you()
         return await pages.shown(request, self.factory, self.fleet, "Durable Object", self._last)
 
-    async def perform_due(self, until: datetime) -> datetime | None:
-        """Perform what is due, side by side. When to be called again: what did not move waits for the clock."""
+    async def perform_due(self, planned: datetime | None, until: datetime) -> datetime | None:
+        """Perform what is due, side by side. When to be called again: what did not move waits for the clock.
+
+        `planned`: for when this call was armed; None where nobody knows.
+        """
+        if planned:
+            self.factory.note_tick(planned)
         async with self._hands.performing(self.factory.perform, until) as started:
             ahead, self._ahead = self._ahead, timedelta(0)
             await self.factory.check_in(AT_ONCE, ahead, sweep=False)
         return await self.store.earliest(after=EPOCH if started else utc_now())
 
-    async def check_in(self) -> datetime | None:
-        """The clock's tick: all that the alarm was not armed for. When to be called for what was claimed, or waits."""
+    async def check_in(self, planned: datetime, unanswered: datetime | None) -> datetime | None:
+        """The clock's tick: all that the alarm was not armed for. When to be called for what was claimed, or waits.
+
+        `planned`: for when; `unanswered`: until when webhooks got no answer.
+        """
         try:
             await self.leases.settle_due()
         finally:
+            self.factory.note_tick(planned)
+            if unanswered:
+                await self.factory.note_unanswered(unanswered)
             await self.factory.check_in(AT_ONCE)
         return await self.store.earliest(after=EPOCH)

@@ -12,6 +12,7 @@ from ..ports import Clock, StateStore
 
 logger = logging.getLogger("factory.catch_up")
 LATE = timedelta(minutes=5)  # a tick of a platform's clock
+TRIES = 5  # to store a gap while others store the batch
 
 
 class Gaps:
@@ -43,15 +44,19 @@ class Gaps:
         gap = self._noted
         if gap is None:
             return
-        try:
-            batch = await self._store.get_batch()
-            begun = catch_up.begin(batch.catch_up, gap, self._clock())
-            await self._store.put_batch(batch.model_copy(update={"catch_up": begun}))
-        except (Problem, VersionConflict):
+        for _ in range(TRIES):
+            try:
+                batch = await self._store.get_batch()
+                begun = catch_up.begin(batch.catch_up, gap, self._clock())
+                await self._store.put_batch(batch.model_copy(update={"catch_up": begun}))
+            except VersionConflict:  # another process was faster; this one may have no next time
+                continue
+            except Problem:
+                return
+            self.begun = True
+            if self._noted is gap:
+                self._noted = None
             return
-        self.begun = True
-        if self._noted is gap:
-            self._noted = None
 
 
 def is_silent_since(batch: Batch, every: timedelta, now: datetime) -> datetime | None:
@@ -61,5 +66,5 @@ def is_silent_since(batch: Batch, every: timedelta, now: datetime) -> datetime |
     if last is None:
         return None
     if batch.catch_up:
-        last = max(last, batch.catch_up.paid_until)
+        last = max(last, batch.catch_up.paid_until, batch.catch_up.gap.until)
     return last if now - last > every + LATE else None

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class Cloud:
         name = f"t{secrets.token_hex(4)}"
         dead = self._queue(f"factory-{name}-dead-effects")
         runs = dead.replace("dead-effects", "runs-")
-        self.deployment = Deployment(name, f"factory-{name}", dead, runs)
+        self.deployment = Deployment(name, f"factory-{name}", dead, runs, api=f"api-{name}")
         flows = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
         self.client("dynamodb").create_table(**definition(self.deployment.table), StreamSpecification=flows)
         self.secrets: dict[str, dict[str, Any]] = {}
@@ -175,6 +176,13 @@ class Cloud:
             self.crashes.append(str(error))
             return None
 
+    def count_unanswered(self, at: datetime) -> None:
+        """As API Gateway counts an answer of 5xx, whoever gave it."""
+        datum = {"MetricName": "5xx", "Dimensions": [{"Name": "ApiId", "Value": self.deployment.api}], "Value": 1}
+        self.client("cloudwatch").put_metric_data(
+            Namespace="AWS/ApiGateway", MetricData=[datum | {"Timestamp": at}, datum | {"Timestamp": at, "Value": 0}]
+        )
+
     def fresh(self) -> list[dict[str, Any]]:
         """What the stream has to tell since the last look, through the filter of infra/terraform/aws/stream.tf."""
         got = self._streams.get_records(ShardIterator=self._at)
@@ -219,6 +227,7 @@ class Cloud:
             "FACTORY_TABLE": self.deployment.table,
             "FACTORY_DEAD_EFFECTS": self.deployment.dead_effects,
             "FACTORY_RUNS": self.deployment.runs,
+            "FACTORY_API": self.deployment.api,
         }
         return Function(f"adapters.aws.handlers.{name}.handler", environment, self.folder / f"{name}.log")
 

@@ -7,6 +7,7 @@ import json
 import os
 from base64 import b64encode
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from adapters.aws.dynamo_run_queue import DynamoRunQueue
 from adapters.aws.metrics import METRICS
+from factory_core.dispatch.batch import DeliveryGap
 from factory_core.dispatch.queued_run import queued
 from factory_core.dispatch.records import InFlightRecord, State
 from tests.scenarios.counting import CLEAR, VAGUE
@@ -26,6 +28,7 @@ from .events import http_api
 from .line import order
 from .runtime_api import Crashed, Function
 
+UNANSWERED = "webhooks got no answer"
 QUICK = {"firstDelay": "0.1s", "lease": "4s", "effectTimeout": "3s"}
 
 
@@ -127,6 +130,28 @@ def test_while_the_table_is_away_nothing_is_lost(stage: tuple[World, Cloud], tmp
         c.functions = here
     c.until(key, lambda record: record.state is State.TRIAGING)
     c.perform(told)
+
+
+def test_webhooks_that_got_no_answer_are_followed_by_one_look(stage: tuple[World, Cloud]) -> None:
+    """Whoever failed to answer: a function that timed out, a tenant without secrets, a table that was away."""
+    _, c = stage
+    check_in, names = c.functions["check_in"].invoke, ["acme", "other"]
+
+    def noted() -> list[DeliveryGap | None]:
+        batches = [asyncio.run(c.store(name).get_batch()) for name in names]
+        return [one.catch_up and one.catch_up.gap for one in batches]
+
+    check_in({"tenants": names})
+    assert not any(one and one.cause == UNANSWERED for one in noted())
+    c.count_unanswered(now() - timedelta(minutes=3))
+    check_in({"tenants": names})
+    first = noted()
+    assert [one and one.cause for one in first] == [UNANSWERED] * 2
+    check_in({"tenants": names})
+    assert noted() == first
+    c.count_unanswered(now())
+    check_in({"tenants": ["acme"]})
+    assert noted()[0] != first[0] and noted()[1] == first[1]
 
 
 def test_one_tenants_trouble_is_nobody_elses(stage: tuple[World, Cloud]) -> None:

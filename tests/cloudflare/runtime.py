@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -84,9 +85,10 @@ class Runtime:
             self._process = None
             self.http.close()
 
-    def tick(self, cron: str) -> None:
-        """What the platform's clock does."""
-        answer = self.http.get(f"{self.address}/cdn-cgi/handler/scheduled", params={"cron": cron})
+    def tick(self, cron: str, late: timedelta = timedelta(0)) -> None:
+        """What the platform's clock does, so long after the time for which it was planned."""
+        planned = round((datetime.now(UTC) - late).timestamp() * 1000)
+        answer = self.http.get(f"{self.address}/cdn-cgi/handler/scheduled", params={"cron": cron, "time": planned})
         assert answer.text == "ok", answer.text
 
     def _wait(self) -> None:

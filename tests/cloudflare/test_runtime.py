@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+from datetime import timedelta
 
+from factory_core.dispatch.batch import DeliveryGap
 from tests.scenarios.counting import VAGUE
 
-from .deployed import Deployed
+from .deployed import CRON, Deployed
 
 
 def test_the_core_starts_in_the_real_runtime(deployed: Deployed) -> None:
@@ -30,6 +32,32 @@ def test_a_ticket_becomes_a_question(deployed: Deployed) -> None:
     """From Linear's signed webhook to a thread in Slack: decided, saved and performed in the object."""
     key = deployed.world.ticket("The cart is confusing", VAGUE)
     assert deployed.tenants["acme"].asked(key)
+
+
+def test_webhooks_that_the_object_did_not_answer_are_followed_by_one_look(deployed: Deployed) -> None:
+    """The Worker notes it elsewhere; when the object is back, its clock finds the note, once."""
+    acme = deployed.tenants["acme"]
+    acme.probe("be_silent", True)
+    try:
+        assert deployed.post("acme", "github", b"{}").status_code == 503
+    finally:
+        acme.probe("be_silent", False)
+    noted = gap_after_tick(deployed)
+    assert noted and noted.cause == "webhooks got no answer"
+    assert gap_after_tick(deployed) == noted
+
+
+def test_a_tick_that_comes_late_is_followed_by_a_look(deployed: Deployed) -> None:
+    late = gap_after_tick(deployed, timedelta(minutes=6))
+    assert late and late.cause == "the platform's clock stood still"
+    assert gap_after_tick(deployed) == late
+
+
+def gap_after_tick(deployed: Deployed, late: timedelta = timedelta(0)) -> DeliveryGap | None:
+    deployed.runtime.tick(CRON, late)
+    looks = deployed.tenants["acme"].probe("store", "get_batch").catch_up
+    gap: DeliveryGap | None = looks and looks.gap
+    return gap
 
 
 def test_without_its_object_a_page_shows_what_it_showed_last(deployed: Deployed) -> None:

@@ -245,6 +245,77 @@ def test_a_platforms_clock_that_stood_still_is_a_gap(after: timedelta, found: bo
     run(story())
 
 
+def test_a_platforms_clock_that_stops_during_the_looks_has_them_go_round_again() -> None:
+    """What was looked at before it stopped may have changed since."""
+
+    async def story() -> None:
+        world = GappedWorld(sweep={"looksPerMinute": 1})
+        world.factory._ticks = True
+        await world.later(SECOND)
+        await world.in_review("ACME-1", "ACME-2", "ACME-3")
+        world.factory.note_gap(STARTED)
+        await world.later(SECOND)
+        assert (await world.looks()).laps[State.IN_REVIEW].place == "ACME-1"
+        world.target.green(1)
+        await world.later(timedelta(hours=1))
+        state = await world.looks()
+        assert (state.gap.cause, state.laps[State.IN_REVIEW].ends) == ("nobody checked in", "ACME-1")
+        for _ in range(4):
+            await world.later(timedelta(minutes=1))
+        assert await world.state("ACME-1") is State.DONE
+
+    run(story())
+
+
+@pytest.mark.parametrize(("late", "noted"), [(timedelta(minutes=4), False), (timedelta(minutes=6), True)])
+def test_a_tick_that_comes_long_after_its_time_is_a_gap(late: timedelta, noted: bool) -> None:
+    async def story() -> None:
+        world = GappedWorld()
+        world.factory.note_tick(world.now - late)
+        await world.later(SECOND)
+        assert ((await world.store.get_batch()).catch_up is not None) is noted
+
+    run(story())
+
+
+def test_webhooks_that_the_platform_saw_fail_are_a_gap_once() -> None:
+    """However often it says so; and another time when more of them failed."""
+
+    async def story() -> None:
+        world, seen = GappedWorld(), set[timedelta]()
+        failed = world.now
+        for minute in range(30):
+            if minute == 20:
+                failed = world.now
+            await world.factory.note_unanswered(failed)
+            await world.later(timedelta(minutes=1))
+            seen.add((await world.looks()).gap.until - START)
+        assert len(seen) == 2
+
+    run(story())
+
+
+def test_a_gap_is_stored_although_another_process_stores_the_batch() -> None:
+    """A function of a cloud may have no next time to try it."""
+
+    async def story() -> None:
+        world = GappedWorld()
+        read = world.store.get_batch
+
+        async def outrun() -> Batch:
+            batch = await read()
+            if batch.version < 3:
+                await world.store.put_batch(batch)
+            return batch
+
+        world.factory.note_gap(STARTED)
+        world.store.get_batch = outrun  # type: ignore[method-assign]
+        await world.factory.runner.gaps.save()
+        assert (await world.looks()).gap.cause == STARTED
+
+    run(story())
+
+
 def test_a_line_that_reviews_hold_up_makes_their_looks_due() -> None:
     """One event was lost, without any gap: the review is read again within minutes, and the next ticket starts."""
 

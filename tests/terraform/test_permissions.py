@@ -27,7 +27,14 @@ MODULE = MODULES["aws"]
 FUNCTIONS = sorted(path.stem for path in (ROOT / "adapters/aws/handlers").glob("[a-z]*.py"))
 PLAIN = hcl2.SerializationOptions(with_comments=False, strip_string_quotes=True, explicit_blocks=False)
 NOT_CALLED = {"create_table"}  # adapters/aws/table.py, for tests and emulators
-NOUNS = {"dynamodb": "table", "ssm": "config", "secretsmanager": "secrets", "sqs": "dead_effects", "ecs": "tasks"}
+NOUNS = {
+    "dynamodb": "table",
+    "ssm": "config",
+    "secretsmanager": "secrets",
+    "sqs": "dead_effects",
+    "ecs": "tasks",
+    "cloudwatch": "metrics",
+}
 RUNS = {"adapters.aws.run_messages", "adapters.aws.run_claims"}  # whose queue is another
 PLATFORM = {
     "performer": {
@@ -70,6 +77,7 @@ def test_a_right_reaches_what_it_is_for_and_no_further() -> None:
         "starts": "${[for role in aws_iam_role.task : role.arn]}",
         "config": "${[for parameter in aws_ssm_parameter.tenant : parameter.arn]}",
         "secrets": "${[for secret in aws_secretsmanager_secret.tenant : secret.arn]}",
+        "metrics": ["*"],
     }
 
 
@@ -108,7 +116,9 @@ def test_the_functions_find_their_factory_by_the_names_they_are_given() -> None:
     [resource] = _parsed("functions.tf")["resource"]
     given = resource["aws_lambda_function"]["factory"]["environment"][0]["variables"]
     found = deployment_of({name: name for name in given})
-    assert found == Deployment("FACTORY_NAME", "FACTORY_TABLE", "FACTORY_DEAD_EFFECTS", "FACTORY_RUNS", "FACTORY_TASKS")
+    assert found == Deployment(
+        *(f"FACTORY_{name}" for name in ("NAME", "TABLE", "DEAD_EFFECTS", "RUNS", "TASKS", "API"))
+    )
     resources = [_parsed(file)["resource"][0] for file in ("configuration.tf", "secrets.tf")]
     named = {kind: made["tenant"]["name"] for resource in resources for kind, made in resource.items()}
     assert named == {

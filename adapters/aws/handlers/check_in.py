@@ -19,8 +19,10 @@ from factory_core.errors import ConfigProblem, Problem, Terminal
 from factory_core.overview import health
 from factory_core.work_item import Frozen
 
+from ...assembly import utc_now
 from ..hands import Hands
 from ..process import process, time_is_up
+from ..unanswered import unanswered_until
 
 logger = logging.getLogger("factory.aws")
 
@@ -53,7 +55,8 @@ async def _checked_in(tick: Tick, until: datetime) -> dict[str, BaseException]:
     """What failed, by tenant."""
     names = tuple(dict.fromkeys(tick.tenants))
     values = Counter[str]()
-    ended = await asyncio.gather(*(_one(name, until, values) for name in names), return_exceptions=True)
+    unanswered = await unanswered_until(process().clients, process().deployment.api, utc_now())
+    ended = await asyncio.gather(*(_one(name, until, unanswered, values) for name in names), return_exceptions=True)
     failed = {name: error for name, error in zip(names, ended, strict=True) if error is not None}
     for name, error in failed.items():
         said = f"{error}: {error.why}" if isinstance(error, Problem) else type(error).__name__
@@ -62,10 +65,10 @@ async def _checked_in(tick: Tick, until: datetime) -> dict[str, BaseException]:
     return failed
 
 
-async def _one(name: str, until: datetime, values: Counter[str]) -> None:
+async def _one(name: str, until: datetime, unanswered: datetime | None, values: Counter[str]) -> None:
     hands = Hands(await process().tenants(name), until)
     try:
-        for item, error in (await hands.check_in()).items():
+        for item, error in (await hands.check_in(unanswered)).items():
             logger.error("%s: %s", item, error, extra={"action": "perform", "tenant": name, "item": item})
     except TimeoutError:
         logger.warning("the search for missed events ran out of time", extra={"action": "sweep", "tenant": name})

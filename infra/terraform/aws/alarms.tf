@@ -21,7 +21,7 @@ locals {
         statistic = "Sum", above = 0, minutes = 3, missing = "notBreaching"
       }
       webhooks-refused = {
-        says      = "Webhooks are answered with 5xx: the vendors send again, for hours. The ingress log says why."
+        says      = "Webhooks are answered with 5xx. Linear and Slack send again; what GitHub does not repeat the check-in looks for. The ingress log says why."
         namespace = "AWS/ApiGateway", metric = "5xx", dimensions = { ApiId = aws_apigatewayv2_api.factory.id }
         statistic = "Sum", above = 0, minutes = 3, missing = "notBreaching"
       }

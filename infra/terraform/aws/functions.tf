@@ -36,6 +36,7 @@ resource "aws_lambda_function" "factory" {
       FACTORY_DEAD_EFFECTS = aws_sqs_queue.dead["effects"].url
       FACTORY_RUNS         = replace(aws_sqs_queue.dead["effects"].url, aws_sqs_queue.dead["effects"].name, local.runs)
       FACTORY_TASKS        = jsonencode(local.places)
+      FACTORY_API          = aws_apigatewayv2_api.factory.id
     }
   }
 

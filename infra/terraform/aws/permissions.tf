@@ -15,7 +15,11 @@ locals {
       runs         = ["sqs:SendMessage", "sqs:GetQueueAttributes"]
       tasks        = ["ecs:RunTask"]
     }
-    check_in   = { runs = ["sqs:SendMessage", "sqs:GetQueueAttributes"], tasks = ["ecs:RunTask"] }
+    check_in = {
+      runs    = ["sqs:SendMessage", "sqs:GetQueueAttributes"]
+      tasks   = ["ecs:RunTask"]
+      metrics = ["cloudwatch:GetMetricStatistics"]
+    }
     fleet      = { runs = ["sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage"] }
     task_ended = {}
   }
@@ -41,6 +45,7 @@ locals {
     starts       = [for role in aws_iam_role.task : role.arn]
     config       = [for parameter in aws_ssm_parameter.tenant : parameter.arn]
     secrets      = [for secret in aws_secretsmanager_secret.tenant : secret.arn]
+    metrics      = ["*"] # metrics are no resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
   }
 }
 
