@@ -11,12 +11,14 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
-from factory_core.errors import UnreadableRecord
+from factory_core.errors import StoreUnavailable, UnreadableRecord, VersionConflict
 from factory_core.ports import Clock
 
 from . import record_sql as sql
 from .damage import Damage
 from .rows_around_damage import rows_around_damage
+
+SWEEP_EVERY = timedelta(days=1)
 
 
 @runtime_checkable
@@ -68,6 +70,7 @@ class SqliteStateStore:
 
     def __init__(self, database: Database, tenant: str, clock: Clock) -> None:
         self._database, self._tenant, self._clock = database, tenant, clock
+        self._swept_at: datetime | None = None
 
     async def get_in_flight(self, name: str) -> InFlightRecord | None:
         rows = await self._database.read(sql.select_in_flight(self._tenant, name))
@@ -143,6 +146,7 @@ class SqliteStateStore:
         await self._database.write(sql.delete_clarification(self._tenant, thread_id))
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
+        await self._sweep()
         return await due_in(self._database, "in_flight", self._tenant, sql.select_due(self._tenant, now, limit))
 
     async def in_state(self, state: State, after: str, limit: int) -> Sequence[str]:
@@ -176,6 +180,15 @@ class SqliteStateStore:
         saved = sql.successor(batch)
         await self._database.write(sql.put_batch(self._tenant, saved))
         return saved
+
+    async def _sweep(self) -> None:
+        """Threads past their deadline go once a day at the latest, also where no other is stored. One that cannot be
+        deleted now goes another day."""
+        now = self._clock()
+        if self._swept_at is None or abs(now - self._swept_at) >= SWEEP_EVERY:
+            self._swept_at = now
+            with suppress(StoreUnavailable, VersionConflict):
+                await self._database.write(sql.sweep_clarifications(self._tenant, now))
 
     def _put_clarification(self, saved: ClarificationRecord) -> sql.Change:
         now = self._clock()

@@ -45,6 +45,7 @@ class DurableObjectStateStore(SqliteStateStore):
             self._wakes.pop(work_item_id, None)
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
+        await self._sweep()
         until, wakes = sql.microseconds(now), await self._known_wakes()
         return [item for _, item in sorted((at, item) for item, at in wakes.items() if at <= until)[:limit]]
 
@@ -55,9 +56,8 @@ class DurableObjectStateStore(SqliteStateStore):
         return None if first is None else sql.EPOCH + timedelta(microseconds=first)
 
     async def _known_wakes(self) -> dict[str, int]:
-        """Read once in this object's life, which is also when threads past their deadline are swept."""
+        """Read once in this object's life."""
         if self._wakes is None:
-            await self._object.write(sql.sweep_clarifications(self._tenant, self._clock()))
             [(wakes,)] = await self._object.read(sql.select_wakes(self._tenant))
             self._wakes = parse(wakes)
         return self._wakes

@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
-from pyodide.ffi import JsException
+from pyodide.ffi import JsException, to_js
 
 from factory_core.intake.payload import parse_as
 from factory_core.status_report import StatusReport
 
 logger = logging.getLogger("factory.cloudflare")
+KEPT_FOR = 86_400  # seconds: it names tickets, and those that are forgotten must leave it although nobody looks
 KEEP_EVERY = timedelta(minutes=1)  # KV takes one write a second to a key, and each is paid for
 
 
@@ -28,12 +29,16 @@ class LastReport:
 
     async def keep(self, report: StatusReport) -> None:
         """Called with each report that is shown."""
+        from js import Object  # no proxy of the runtime may be in the memory that a deployment saves
+
         if self._kept_at is not None and report.data_at - self._kept_at < KEEP_EVERY:
             return
         self._kept_at = report.data_at
         try:
             kept = report.model_dump_json(by_alias=False)  # the names of status.json are for reading only
-            await self._namespace.put(self._tenant, kept)
+            await self._namespace.put(
+                self._tenant, kept, to_js({"expirationTtl": KEPT_FOR}, dict_converter=Object.fromEntries)
+            )
         except JsException as error:
             self._note("keep_report", error)
 

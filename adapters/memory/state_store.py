@@ -113,6 +113,7 @@ class InMemoryStateStore:
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
         await self._turn()
+        self._clarifications = {thread: one for thread, one in self._clarifications.items() if self._waiting(thread)}
         come = []
         for wake_at, work_item_id in self._wakes[:limit]:
             if wake_at > now:

@@ -181,6 +181,11 @@ class FactoryObject(entry.FactoryObject):
         """As the platform does after six retries."""
         await self.ctx.storage.deleteAlarm()
 
+    async def probe_kept_reports(self) -> dict[str, Any]:
+        """By the name of each, the second in which KV drops it."""
+        listed = await self.env.LAST_REPORTS.list()
+        return {key["name"]: key.get("expiration") for key in listed["keys"]}
+
     async def probe_alarm(self) -> Any:
         return await self.ctx.storage.getAlarm()
 

@@ -40,6 +40,19 @@ class StoreWorld(Objects):
     async def open(self, tenant: str) -> Remote:
         return Remote(self.probe(tenant), "store", lambda: (tenant, self.clock.now))
 
+    async def open_queue(self, tenant: str) -> Remote:
+        return Remote(self.probe(tenant), "queue", lambda: (tenant,))
+
+    def everything(self) -> str:
+        rows = [
+            row
+            for probe in self._opened.values()
+            for (table,) in probe("execute", "SELECT name FROM sqlite_master WHERE type = 'table'")
+            if not table.startswith(("_", "sqlite_"))
+            for row in probe("execute", f"SELECT * FROM {table}")
+        ]
+        return "\n".join(map(str, rows))
+
 
 class QueueWorld(Objects):
     async def open(self, tenant: str) -> Remote:

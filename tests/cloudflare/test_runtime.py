@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from factory_core.dispatch.batch import DeliveryGap
 from tests.scenarios.counting import VAGUE
+from tests.scenarios.server_process import now
 
 from .deployed import CRON, Deployed
 
@@ -73,3 +74,11 @@ def test_without_its_object_a_page_shows_what_it_showed_last(deployed: Deployed)
     finally:
         acme.probe("be_silent", False)
     assert deployed.get("/", "acme").status_code == 200
+
+
+def test_what_a_page_showed_last_is_dropped_although_nobody_looks(deployed: Deployed) -> None:
+    """It names tickets, which may be forgotten meanwhile."""
+    acme = deployed.tenants["acme"]
+    assert deployed.get("/", "acme").status_code == 200
+    within = acme.probe("kept_reports")["acme"] - now().timestamp()
+    assert 0 < within <= 86_400

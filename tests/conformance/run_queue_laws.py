@@ -80,6 +80,21 @@ class RunQueueLaws:
             assert await (await world.open("acme")).get_run(run.run_id) == saved
 
     @law
+    async def test_what_a_newer_release_adds_is_written_back(self, world: World) -> None:
+        """Of a run, at every depth, through the steps of an older one; and of a worker."""
+        queue, added = await world.open("acme"), {"risk": {"level": "high", "seen": [1, None]}}
+        body = a_run("R-1").model_dump(mode="json")
+        await queue.put_run(QueuedRun.model_validate({**body, "order": {**body["order"], **added}, **added}))
+        known = await queue.get_run("R-1")
+        assert known
+        await queue.put_run(steps.offer(known, ANNA, NOW, RULES))
+        kept = await queue.get_run("R-1")
+        assert kept and kept.order and (kept.holder, kept.version) == (ANNA.id, 2)
+        assert (kept.model_extra, kept.order.model_extra) == (added, added)
+        await queue.put_worker(Worker.model_validate({**ANNA.model_dump(), **added}))
+        assert [worker.model_extra for worker in await queue.workers(NOW)] == [added]
+
+    @law
     async def test_a_stale_run_loses_and_stores_nothing(self, world: World) -> None:
         """Only the stored version wins: not 0, not an older, not a newer one; of many at once, one."""
         queue = await world.open("acme")

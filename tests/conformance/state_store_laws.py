@@ -19,7 +19,9 @@ from factory_core.dispatch.batch import Batch, Circuit, QueueEntry, Slot
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, LogEntry, State
 from factory_core.errors import NewerRecord, RecordTooLarge, StoreUnavailable, UnreadableRecord, VersionConflict
 from factory_core.ports import StateStore
+from factory_core.run_queue import RunQueue
 
+from .forgetting import check_forgetting
 from .state_store_model import check_against_model
 
 NOW = datetime(2026, 11, 20, 10, 30, 0, 123_456, tzinfo=UTC)
@@ -52,6 +54,14 @@ class World(Protocol):
 
     async def plant(self, tenant: str, work_item_id: str, version: int, body: str) -> None:
         """Store this text as the record's body, as another release would have done."""
+        ...
+
+    async def open_queue(self, tenant: str) -> RunQueue:
+        """The line of runs that is stored beside it."""
+        ...
+
+    def everything(self) -> str:
+        """All that is stored here of all tenants, readable, a line a row; without what the store itself drops soon."""
         ...
 
     def cut(self) -> None:
@@ -446,6 +456,24 @@ class StateStoreLaws:
         assert [one.model_extra for one in kept] == [added] * 3
 
     @law
+    async def test_threads_and_the_batch_keep_what_a_newer_release_adds(self, world: World) -> None:
+        """At every depth, when an older one saves them with a change of its own, alone or with a record."""
+        store, added = await world.open("acme"), {"risk": {"level": "high", "seen": [1, None]}}
+        slots = {"ACME-1": {"repository": "acme/api", "state": "running", "since": NOW, **added}}
+        batch = await store.put_batch(Batch.model_validate({"slots": slots, "lost": {}, **added}))
+        thread = ClarificationRecord.model_validate({**a_thread().model_dump(), **added})
+        saved = await store.put_waiting_clarification(thread)
+        sweep = batch.sweep.model_copy(update={"at": NOW})
+        await store.put_in_flight(
+            a_record(),
+            batch=(await store.get_batch()).model_copy(update={"sweep": sweep}),
+            clarification=saved.model_copy(update={"question": 2}),
+        )
+        last, again = await store.get_batch(), await store.get_waiting_clarification("C1/17")
+        assert (last.sweep.at, last.model_extra, last.slots["ACME-1"].model_extra) == (NOW, added, added)
+        assert again and (again.question, again.model_extra) == (2, added)
+
+    @law
     async def test_what_only_a_newer_release_can_read_is_left_to_it(self, world: World) -> None:
         """A state, an effect, a format that this one does not know: it says who wrote it, and others go on."""
         store = await world.open("acme")
@@ -475,6 +503,11 @@ class StateStoreLaws:
                 found.append(record.work_item_id)
         assert sorted(found) == ["ACME-1", "ACME-9"]
         assert "ACME-7" in caught.value.what and "s3cret" not in f"{caught.value.what} {caught.value.why}"
+
+    @law
+    async def test_nothing_of_what_is_forgotten_stays(self, world: World) -> None:
+        """Whatever the core has stored of a ticket, words of people and agents among it; others keep theirs."""
+        await check_forgetting(world)
 
     @law
     async def test_a_store_that_cannot_be_reached_says_so(self, world: World) -> None:

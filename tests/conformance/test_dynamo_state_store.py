@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from adapters.aws.dynamo_body import pack
+from adapters.aws.dynamo_body import pack, unpack
 from adapters.aws.dynamo_items import ITEM, place
+from adapters.aws.dynamo_run_queue import DynamoRunQueue
 from adapters.aws.dynamo_state_store import DynamoStateStore
+from adapters.aws.table import EXPIRES
 from factory_core.ports import StateStore
 from tests.aws.emulators import any_dynamodb, client_of, new_table
 
@@ -39,6 +41,19 @@ class DynamoWorld:
             "body": {"B": pack(body, "it")},
         }
         self.client.put_item(TableName=self.table, Item=item)
+
+    async def open_queue(self, tenant: str) -> DynamoRunQueue:
+        return DynamoRunQueue(lambda: self.client, self.table, tenant)
+
+    def everything(self) -> str:
+        """DynamoDB deletes by itself what is past its time, within days; moto does not."""
+        items = self.client.scan(TableName=self.table, ConsistentRead=True)["Items"]
+        now = self.clock.now.timestamp()
+        return "\n".join(
+            f"{item} {unpack(item['body']['B']) if 'body' in item else ''}"
+            for item in items
+            if EXPIRES not in item or float(item[EXPIRES]["N"]) >= now
+        )
 
     def cut(self) -> None:
         self.client = client_of("http://127.0.0.1:1")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.local.sqlite_file import SqliteFile, create_file
+from adapters.sqlite_run_queue import SqliteRunQueue
 from adapters.sqlite_state_store import SqliteStateStore
 
 from .state_store_laws import HandClock, StateStoreLaws
@@ -30,6 +31,14 @@ class SqliteWorld:
         with closing(sqlite3.connect(self.path)) as connection, connection:
             row = (tenant, work_item_id, version, body)
             connection.execute("INSERT INTO in_flight (tenant, work_item_id, version, body) VALUES (?, ?, ?, ?)", row)
+
+    async def open_queue(self, tenant: str) -> SqliteRunQueue:
+        self.files.append(SqliteFile(self.path))
+        return SqliteRunQueue(self.files[-1], tenant)
+
+    def everything(self) -> str:
+        with closing(sqlite3.connect(self.path)) as connection:
+            return "\n".join(connection.iterdump())
 
     def cut(self) -> None:
         for file in self.files:
