@@ -1,6 +1,7 @@
-"""Keep nothing of a ticket that is over: no record, clone or run, and nothing that agents said. The server does it.
+"""Keep nothing of a ticket that is over: no record, clone or run, and nothing that agents said. The factory does it.
 
-What the vendors hold, as its pull request and its comments, is theirs.
+What the vendors hold, as its pull request and its comments, is theirs. A factory on AWS or Cloudflare is asked with
+--url, and FACTORY_OPERATOR_TOKEN in the environment (or in .env here).
 """
 
 from __future__ import annotations
@@ -8,13 +9,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-from adapters.assembly import utc_now
-from factory_core.dispatch.events import ForgetRequested
-from factory_core.dispatch.records import ENDED, InFlightRecord, State
-from factory_core.errors import StoppedByRule
+import httpx2
+
+from adapters.forgetting import OPERATOR, document, forget, forgettable
+from adapters.local.credentials import secrets_here
+from factory_core.errors import NeedsPerson, NotFound, Problem, Refused, Retryable, StoppedByRule
 from factory_core.factory import Factory
+from factory_core.intake.payload import object_in
 
 from .arguments import refuse_to_ask
 from .output import Output
@@ -24,51 +29,80 @@ from .place import UnknownItem, config_argument, factory_at, place_of
 
 REMOVES = "its record, answers and history, its clone and branches here, outputs and sessions of its agents"
 KEEPS = "sums of money; what Linear, Slack and GitHub hold; the lines of logs, as long as they are kept"
+PLAN = f"  removes  {REMOVES}\n  keeps    {KEEPS}"
+PATIENCE = 30.0  # seconds
+KINDS = (StoppedByRule, NotFound, Refused)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", help="the ticket, as ACME-142; it may be deleted in the tracker")
     config_argument(parser)
+    parser.add_argument("--url", default="", help="the address of a factory on AWS or Cloudflare, https://…")
+    parser.add_argument("--tenant", default="default", help="with --url: as the factory's configuration names it")
     parser.add_argument("--yes", action="store_true", help="without asking")
     parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
     key = checked_key(args.key)
+    if args.url:
+        return _elsewhere(key, args, out)
     with factory_at(place_of(args.config, out)) as factory:
         return asyncio.run(_run(factory, key, args, out))
 
 
 async def _run(factory: Factory, key: str, args: argparse.Namespace, out: Output) -> int:
-    record = await factory.store.get_in_flight(key)
-    if record is None:
-        raise UnknownItem
-    _refuse_alive(record)
-    plan = f"  removes  {REMOVES}\n  keeps    {KEEPS}"
-    if args.dry_run:
-        return _answer(record, out, changed=False, text=f"{plan}\nNothing was changed.")
-    if not args.yes:
-        fix = f"factory forget {record.key} --yes"
-        refuse_to_ask(args, out, f"pass --yes to forget {record.key}", fix)
-        out.say(f"Forget {record.key}?\n{plan}\nType the key to go on:")
-        if sys.stdin.readline().strip() != record.key:
+    try:
+        record = await forgettable(factory, key, f"factory pipeline abort {key}")
+    except NotFound:
+        raise UnknownItem from None
+    if _is_wanted(record.key, args, out):
+        await forget(factory, record, who(out), f"factory pipeline abort {key}")
+    return _answer(document(record, changed=not args.dry_run), out)
+
+
+def _elsewhere(key: str, args: argparse.Namespace, out: Output) -> int:
+    token = secrets_here(out.environment, Path(".env")).find(OPERATOR)
+    if not token:
+        fix = "In your shell: set FACTORY_OPERATOR_TOKEN to the token that the factory there has"
+        raise NeedsPerson("The operator's token is missing.", why="neither the environment nor .env has it", fix=fix)
+    found = _ask(key, args, token, by=who(out), dry_run=True)
+    if _is_wanted(key, args, out):
+        found = _ask(key, args, token, by=who(out), dry_run=False)
+    return _answer(found, out)
+
+
+def _ask(key: str, args: argparse.Namespace, token: str, **order: Any) -> dict[str, Any]:
+    """Raise the problem that the factory answers with, NeedsPerson for a token that is not good there."""
+    url, again = f"{args.url.rstrip('/')}/items/{quote(key, safe='')}/forget", f"factory forget {key} --url {args.url}"
+    try:
+        said = httpx2.post(url, json=order, auth=(args.tenant, token), timeout=PATIENCE)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise Retryable(f"No answer from {args.url}", why=str(error) or type(error).__name__, fix=again) from None
+    found = object_in(said.content) or {}
+    if said.status_code == 200 and found.get("schema") == "factory.forget/1":
+        return found
+    if said.status_code == 401:
+        why = f"{args.url} does not know the tenant {args.tenant} with it"
+        fix = f"{again} --tenant TENANT, with the FACTORY_OPERATOR_TOKEN of the factory there"
+        raise NeedsPerson("The operator's token was refused.", why=why, fix=fix)
+    what, why, fix = (str(found.get(name) or "") for name in ("what", "why", "fix_in_words"))
+    fix = fix if fix.startswith(("factory ", "In ")) else again
+    kind: type[Problem] = next((one for one in KINDS if one.http_status == said.status_code), Retryable)
+    raise kind(what or f"{args.url} answers {said.status_code}", why=why or "it says no more", fix=fix)
+
+
+def _is_wanted(key: str, args: argparse.Namespace, out: Output) -> bool:
+    """False where only a look was asked for. Raises StoppedByRule when the person does not confirm it."""
+    if not args.dry_run and not args.yes:
+        fix = f"factory forget {key} --yes"
+        refuse_to_ask(args, out, f"pass --yes to forget {key}", fix)
+        out.say(f"Forget {key}?\n{PLAN}\nType the key to go on:")
+        if sys.stdin.readline().strip() != key:
             raise StoppedByRule("Not forgotten.", why="the key was not typed", fix=fix)
-    event = ForgetRequested(
-        id=f"forget:{uuid.uuid4().hex}", work_item_id=record.work_item_id, at=utc_now(), by=who(out)
-    )  # fmt: skip
-    after = (await factory.runner.accept(event)).record
-    if not after.knows(event):  # it moved on since we looked
-        _refuse_alive(after)
-    return _answer(record, out, changed=True, text=f"A running factory forgets {record.key} within seconds.")
+    return not args.dry_run
 
 
-def _refuse_alive(record: InFlightRecord) -> None:
-    """Raise StoppedByRule while the factory works on it, or waits for somebody."""
-    if record.state not in ENDED | {State.NEW}:
-        what = f"{record.key} is {record.state}: it is not over."
-        raise StoppedByRule(what, why="only what is over is forgotten", fix=f"factory pipeline abort {record.key}")
-
-
-def _answer(record: InFlightRecord, out: Output, *, changed: bool, text: str) -> int:
-    document = {"schema": "factory.forget/1", "work_item": record.key, "state": record.state, "changed": changed}
-    return out.answer(document, text)
+def _answer(found: dict[str, Any], out: Output) -> int:
+    done = f"A running factory forgets {found['work_item']} within seconds."
+    return out.answer(found, done if found["changed"] else f"{PLAN}\nNothing was changed.")

@@ -8,6 +8,7 @@ from factory_core.errors import NotFound
 from factory_core.intake.http import HttpRequest, HttpResponse, unknown_sender
 
 from ..fleets.worker_queue.endpoint import nobody_here
+from ..forgetting import FORGET
 from ..pages import health_response, who_are_you
 from ..visitors import visitor
 from .bindings import Bindings
@@ -33,6 +34,9 @@ def owner_of(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
 def _sender(request: HttpRequest, bindings: Bindings) -> str | HttpResponse:
     if hook := HOOK.fullmatch(request.path):
         return hook[1] if hook[1] in bindings.variables else unknown_sender()
+    if FORGET.fullmatch(request.path):
+        user = visitor(request.headers.get("authorization", "")).user
+        return user if user in bindings.variables else who_are_you()
     if fleet := FLEET.fullmatch(request.path):
         return fleet[1] if fleet[1] in bindings.variables else nobody_here()
     raise NotFound(

@@ -17,6 +17,7 @@ from ..fleets.worker_queue.doorbell import Doorbell
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
 from ..fleets.worker_queue.leases import Leases
+from ..forgetting import FORGET, answer_forget
 from ..providers.http_call import RedactingClient
 from ..record_sql import EPOCH
 from ..registry import WORKERS
@@ -64,6 +65,8 @@ class CloudflareTenant:
             return await self.factory.handle_webhook(hook[2], request)
         if FLEET.fullmatch(request.path):
             return await self.door.handle(request)
+        if request.method == "POST" and FORGET.fullmatch(request.path):
+            return await answer_forget(request, self.factory, self.secrets)
         known = pages.is_known(self.secrets, visitor(request.headers.get("authorization", "")).password)
         if request.path == "/healthz":
             return await pages.healthz(self.factory) if known else pages.health_response(ok=True)

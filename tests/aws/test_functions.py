@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,11 +15,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from adapters.aws.dynamo_body import unpack
 from adapters.aws.dynamo_run_queue import DynamoRunQueue
 from adapters.aws.metrics import METRICS
 from factory_core.dispatch.batch import DeliveryGap
 from factory_core.dispatch.queued_run import queued
-from factory_core.dispatch.records import InFlightRecord, State
+from factory_core.dispatch.records import ENDED, InFlightRecord, State
+from tests.cli.calling import Done, factory
 from tests.scenarios.counting import CLEAR, VAGUE
 from tests.scenarios.sandbox_thread import World, world
 from tests.scenarios.server_process import HOOKS, config_of, now, until
@@ -194,6 +197,36 @@ def test_a_tenant_that_is_set_up_wrong_loses_no_webhook(stage: tuple[World, Clou
     assert (heard["statusCode"], "fleet" in heard["body"]) == (503, False)
     assert claim(c, "wrong", c.secrets["wrong"]["FACTORY_WORKER_TOKEN"]).status_code == 503
     assert shown(c, "/", "wrong", "x").status_code == 503
+
+
+def test_an_operator_has_a_ticket_forgotten(stage: tuple[World, Cloud], tmp_path: Path) -> None:
+    """By `factory forget KEY --url` and a token of its own: neither the page's nor another tenant's is good."""
+    w, c = stage
+    tokens = {name: secrets.token_hex(16) for name in ("acme", "other")}
+    for name, token in tokens.items():
+        c.put_secrets(name, FACTORY_OPERATOR_TOKEN=token)
+    c.functions["ingress"].kill()  # a new process reads them at once
+    key, told = saved(w, c, VAGUE)
+    c.perform(told)
+
+    def forget(token: str, *more: str, tenant: str = "acme") -> Done:
+        argv = ("forget", key, "--url", c.url, "--tenant", tenant, "--yes", "--json", *more)
+        return factory(*argv, cwd=tmp_path, FACTORY_OPERATOR_TOKEN=token)
+
+    strangers = [forget(c.secrets["acme"]["FACTORY_STATUS_TOKEN"]), forget(tokens["other"]), forget("x", tenant="no")]
+    assert [one.code for one in strangers] == [4] * 3
+    assert forget(tokens["other"], tenant="other").code == 2  # it knows no such ticket
+    alive = forget(tokens["acme"])
+    assert (alive.code, f"In the tracker: cancel {key}" in alive.out + alive.err) == (5, True)
+    w.call(w.sandbox.linear.remove_issue, key)
+    until(lambda: c.perform(c.fresh()) and state(c, key).state in ENDED)
+    assert forget(tokens["acme"], "--dry-run").document["changed"] is False and c.record(key)
+    assert forget(tokens["acme"]).document == {
+        "schema": "factory.forget/1", "work_item": key, "state": state(c, key).state, "changed": True,
+    }  # fmt: skip
+    until(lambda: c.perform(c.fresh()) and c.record(key) is None)
+    items = c.client("dynamodb").scan(TableName=c.deployment.table, ConsistentRead=True)["Items"]
+    assert key not in "".join(f"{item} {unpack(item['body']['B']) if 'body' in item else ''}" for item in items)
 
 
 def test_a_tenant_sees_its_own_alone(stage: tuple[World, Cloud]) -> None:

@@ -16,6 +16,7 @@ from ..process import process
 
 logger = logging.getLogger("factory.aws")
 _HOOK = re.compile(r"/hooks/([^/]+)/([^/]+)")
+_FORGET = re.compile(r"/items/[^/]+/forget")
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -27,7 +28,10 @@ async def _answered(event: Mapping[str, Any]) -> dict[str, Any]:
     try:
         request = request_of(event, utc_now())
         hook = _HOOK.fullmatch(request.path) if request.method == "POST" else None
-        said = await (_heard(hook[1], hook[2], request) if hook else _shown(request))
+        if request.method == "POST" and _FORGET.fullmatch(request.path):
+            said = await _forgotten(request)
+        else:
+            said = await (_heard(hook[1], hook[2], request) if hook else _shown(request))
     except Problem as problem:
         logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused"})
         said = problem_response(problem)
@@ -52,6 +56,18 @@ async def _heard(tenant: str, provider: str, request: HttpRequest) -> HttpRespon
 
 def _counted_as(status: int) -> str:
     return "WebhooksAccepted" if status < 400 else "WebhooksRefused" if status < 500 else "WebhooksFailed"
+
+
+async def _forgotten(request: HttpRequest) -> HttpResponse:
+    from ...forgetting import answer_forget  # as below
+    from ...pages import who_are_you
+    from ...visitors import visitor
+
+    try:
+        tenant = await process().tenants.at_the_door(visitor(request.headers.get("authorization", "")).user)
+    except NotFound:
+        return who_are_you()
+    return await answer_forget(request, tenant.ears, tenant.secrets)
 
 
 async def _shown(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-# The public door. The routes are the ones that `factory serve` answers, and the workers'.
+# The public door. The routes are the ones that `factory serve` answers, the workers', and an operator's.
 
 locals {
   routes = {
@@ -6,6 +6,7 @@ locals {
     "GET /healthz"                                 = "ingress"
     "GET /status.json"                             = "ingress"
     "GET /items/{key}"                             = "ingress"
+    "POST /items/{key}/forget"                     = "ingress"
     "GET /"                                        = "ingress"
     "POST /fleet/{tenant}/claim"                   = "fleet"
     "POST /fleet/{tenant}/runs/{run_id}/heartbeat" = "fleet"
