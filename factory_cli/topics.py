@@ -38,7 +38,7 @@ Environment; what is set here wins over the .env file beside the configuration
   GITHUB_TOKEN             GitHub's token             GITHUB_WEBHOOK_SECRET
   RELAYFILE_TOKEN          relayfile's token          RELAYFILE_WEBHOOK_SECRET
   FACTORY_WORKER_TOKEN     what workers on other machines show to the factory
-  FACTORY_OPERATOR_TOKEN   what `factory forget --url` shows to a factory on AWS or Cloudflare
+  FACTORY_OPERATOR_TOKEN   what `factory forget --url` shows to the factory
   XDG_STATE_HOME           where reports of the factory's own faults are kept
   NO_COLOR, TERM=dumb      no colour
   CI=true                  never ask
