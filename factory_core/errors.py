@@ -6,6 +6,7 @@ Refused: the caller is wrong (4xx). Retryable: later may work (5xx, stays in the
 from __future__ import annotations
 
 import shlex
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -96,6 +97,16 @@ class VendorUnavailable(Retryable):
     def __init__(self, provider: str, what: str, *, why: str, fix: str, after: float | None = None) -> None:
         super().__init__(what, why=why, fix=fix, after=after)
         self.provider = provider
+
+
+class VendorPaused(VendorUnavailable):
+    """A vendor asked for a pause that is not over, so it was not called. This counts as no attempt."""
+
+    code = "E-PAUSED"
+
+    def __init__(self, provider: str, until: datetime, *, after: float) -> None:
+        why = f"it asked for a pause until {until:%H:%M:%S} UTC: its rate limit is used up"
+        super().__init__(provider, f"{provider} is not called yet", why=why, fix="factory check", after=after)
 
 
 class ConnectionLost(Retryable):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -12,6 +13,8 @@ import httpx2
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.errors import Problem, Terminal, VendorUnavailable
 from factory_core.intake.payload import object_in
+from factory_core.ports import Clock
+from factory_core.rate_limits import RateLimit, RateLimits
 from factory_core.redaction import Redact, redacted
 
 PATIENCE = 5.0  # seconds that a check of a connection may take
@@ -19,25 +22,37 @@ LONGEST_PAUSE = 30 * 86_400.0  # seconds; a longer pause is a fault of the heade
 DEADLINE = httpx2.Timeout(20.0, connect=5.0)
 AT_ONCE = 8  # requests to one vendor: what waited for it does not come upon it all at once
 PROVIDER = "factory.provider"  # the extension of a request that names the vendor it was sent to
+SCOPE = "factory.scope"  # the extension that names what of it the vendor counts by itself, see RateLimit
+LIMIT = "factory.limit"  # the extension that reads the rate limit of a response
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class RedactingClient(httpx2.AsyncClient):
     """The body of what is sent with it holds no secret, whoever wrote it; the headers hold those that are meant.
 
-    Of the requests that send() makes, a few to each vendor are under way at once.
+    Of the requests that send() makes, a few to each vendor are under way at once, and none that a rate limit covers.
     """
 
-    def __init__(self, redact: Redact, **more: Any) -> None:
+    def __init__(self, redact: Redact, *, clock: Clock = _now, **more: Any) -> None:
         super().__init__(**more)
-        self._redact = redact
+        self._redact, self._limits = redact, RateLimits(clock)
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
 
     async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
         vendor = str(request.extensions.get(PROVIDER, ""))
         if not vendor:
             return await super().send(request, **how)
+        credential = request.headers.get("authorization", "")
         async with self._turns[vendor]:
-            return await super().send(request, **how)
+            self._limits.check(vendor, credential, request.extensions.get(SCOPE, ""))
+            response = await super().send(request, **how)
+            limit: RateLimit | None = request.extensions[LIMIT](response)
+            if limit:
+                self._limits.note(vendor, credential, limit)
+            return response
 
     def build_request(self, method: str, url: httpx2.URL | str, **parts: Any) -> httpx2.Request:
         """`content` is text in UTF-8."""
@@ -62,13 +77,17 @@ async def send(
     request: httpx2.Request,
     *,
     delay: Callable[[httpx2.Response], float | None] = retry_after,
+    limit: Callable[[httpx2.Response], RateLimit | None] = lambda response: None,
+    scope: str = "",
 ) -> httpx2.Response:
     """Send, and return any response that the vendor's own client must read; raise VendorUnavailable for what may pass.
 
     No response, 5xx and 429 may pass; after a response that never came the outcome is unknown. `delay` finds the pause
-    that the vendor asks for in such a response, in seconds.
+    that the vendor asks for in such a response, in seconds. `limit` finds the rate limit that it tells of, which covers
+    what has the same `scope`: raise VendorPaused for a request that comes before its end.
     """
-    request.extensions = {**request.extensions, PROVIDER: vendor.casefold()}
+    ours = {PROVIDER: vendor.casefold(), LIMIT: limit, SCOPE: scope}
+    request.extensions = {**request.extensions, **ours}
     try:
         response = await http.send(request)
     except httpx2.HTTPError as error:
@@ -76,6 +95,11 @@ async def send(
     if response.status_code == 429 or response.status_code >= 500:
         raise later(vendor, f"it answered {response.status_code}", after=delay(response))
     return response
+
+
+def limited(pause: float | None, scope: str = "") -> RateLimit | None:
+    """The rate limit whose end a vendor has named, in seconds."""
+    return RateLimit(min(pause, LONGEST_PAUSE), scope) if pause else None
 
 
 def provider_of(response: httpx2.Response) -> str:

@@ -12,13 +12,15 @@ from typing import Any, Literal, NamedTuple
 from factory_core.dispatch.refusal import Refusal, RefusalKind
 from factory_core.errors import ConnectionLost, Problem
 from factory_core.intake.payload import rows, text
+from factory_core.rate_limits import RateLimit
 
-from .http_call import later, never
+from .http_call import later, limited, never
 
-Kind = RefusalKind | Literal["passing", "lost", "permission", "under-way", "unneeded"]
+Kind = RefusalKind | Literal["limit", "passing", "lost", "permission", "under-way", "unneeded"]
 """The core's kinds, and what only an adapter has to know:
 
-passing: a limit or a fault of the vendor's, so the same call may succeed after a pause. lost: the credential ended.
+limit: of what the credential may ask, so nothing that the limit covers is asked until it ends. passing: a fault of the
+vendor's, so the same call may succeed after a pause. lost: the credential ended.
 permission: the credential is accepted and may not do this. under-way: what was asked for is in progress, or was
 done before. unneeded: auto-merge has nothing to wait for, so the pull request can be merged at once.
 """
@@ -26,7 +28,8 @@ done before. unneeded: auto-merge has nothing to wait for, so the pull request c
 UNDER_WAY = 1800.0  # seconds: what is in progress ends with an event, and this is for one that got lost
 _QUOTED = re.compile(r"[\"“`][^\"”`]*[\"”`]")
 _IN_CORE: dict[Kind, RefusalKind] = {
-    "passing": "later", "lost": "later", "permission": "never", "under-way": "later", "unneeded": "later",
+    "limit": "later", "passing": "later", "lost": "later", "permission": "never", "under-way": "later",
+    "unneeded": "later",
 }  # fmt: skip
 
 
@@ -79,9 +82,13 @@ class Known(NamedTuple):
         """For the runner: repeat it later, wait for a credential, or give up with the fix."""
         if self.row.kind == "lost":
             return ConnectionLost(self.vendor.casefold(), self.why)
-        if self.row.kind in ("passing", "later"):
+        if self.row.kind in ("limit", "passing", "later"):
             return later(self.vendor, self.why, after=self.after)
         return never(self.vendor, what, self.why, self.fix)
+
+    def limit(self, scope: str = "") -> RateLimit | None:
+        """The rate limit that was met, where this is one and it is known how long it lasts."""
+        return limited(self.after, scope) if self.row.kind == "limit" else None
 
     def refusal(self) -> Refusal:
         """For the core, which decides what to do about it."""

@@ -23,6 +23,7 @@ from factory_core.errors import (
 )
 from factory_core.ports import StateStore
 
+from .limits import Place
 from .schedule import FaultKind
 from .world import AWAY, BROKEN, BUSY, EXPIRED, REFUSED, SILENT
 from .write_laws import WITHOUT_TRANSACTIONS
@@ -93,7 +94,9 @@ class FaultyPort:
                 self._port.late_by = self._process.late_by  # the call was on its way for so long
                 return at_once(call(*args))
 
-            simulation = self._process.simulation
+            simulation, place = self._process.simulation, Place.of(self._tenant, self._provider, name)
+            if self._provider:
+                self._process.limits.check(place.provider, str(place.tenant), place.scope)
             simulation.count("call")
             simulation.pauses.must_be_over(self._tenant, name)
             if name in KEYED:
@@ -104,6 +107,8 @@ class FaultyPort:
                 await self._process.turn()
                 simulation.count("struck")
                 raise ConnectionLost(self._provider, EXPIRED)
+            if simulation.limits.left(place):
+                raise self._limited(place, name)
             lasting = simulation.lasting(name)
             fault = None if lasting else simulation.next_fault("vendor") or simulation.next_fault(f"vendor {name}")
             if fault and fault.kind in LASTING:
@@ -124,8 +129,11 @@ class FaultyPort:
             if fault.kind == "gone":
                 return None
             if fault.kind == "busy":
+                if self._provider:
+                    simulation.limits.begin(place, fault.seconds)
+                    raise self._limited(place, name)
                 simulation.pauses.asked(self._tenant, name, fault.seconds)
-                raise _later(self._provider, name, BUSY, fault.seconds)
+                raise _later("", name, BUSY, fault.seconds)
             if fault.done:
                 await _call(self._process, name, TAKES, acting)
             if fault.kind == "hang":
@@ -133,6 +141,14 @@ class FaultyPort:
             raise _later(self._provider, name, SILENT if fault.kind == "hang" else BROKEN, None)
 
         return calling
+
+    def _limited(self, place: Place, name: str) -> Retryable:
+        """The vendor refuses the call until its limit is over."""
+        simulation = self._process.simulation
+        left = simulation.limits.left(place)
+        simulation.limits.refuse(self._process, place, name)
+        simulation.pauses.asked(self._tenant, name, left)
+        return _later(self._provider, name, BUSY, left)
 
     def _has_expired(self) -> bool:
         """Does the vendor refuse the token just now? Each of its calls counts."""

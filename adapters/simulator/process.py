@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import Problem
 from factory_core.factory import Factory, build_factory
+from factory_core.rate_limits import RateLimits
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
 
 from .faults import FaultyPort, FaultyStore
@@ -37,6 +38,7 @@ class Process:
         self.paused_until = 0.0
         self.late_by = 0.0  # seconds that the call under way was held up by a pause
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.limits = RateLimits(self.clock)
         self.searchers = {tenant: Searcher(self, tenant) for tenant in simulation.schedule.tenants}
         self.factories = {tenant: self._factory(tenant) for tenant in simulation.schedule.tenants}
 

@@ -15,12 +15,14 @@ from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
 from .hopeless import explained, is_hopeless
 from .planned import FAILING, planned_end
 from .schedule import DAY, FINAL, RunPlan, Ticket
-from .world import OURS, Truth
+from .world import BUSY, OURS, PAUSED, Truth
 
 if TYPE_CHECKING:
     from .simulation import Simulation
 
 HEARD_WITHIN = 14 * DAY  # a thread is known for 30 days, and a delivery may take 15
+HELD_UP = 30.0  # seconds; a shorter pause spreads what it held up over a few seconds
+TOO_MANY = 6  # orders within one second
 GOES_ON_WITHIN = 2_100.0  # seconds: half an hour between two probes, and the next look at the clock
 SESSION_WAITS = 10.0  # seconds
 DISARMED_WITHIN = 1_800.0  # seconds, beyond the longest time for which a vendor is away
@@ -342,6 +344,22 @@ def outages_of_vendors_end(simulation: Simulation, tenant: int) -> Iterator[str]
             yield f"{key} still waits for {record.block.provider}, which answers"
 
 
+def limits_end_spread_out(simulation: Simulation, tenant: int) -> Iterator[str]:
+    """What a rate limit held up for a while does not go on all in one second."""
+    ledger, planned = simulation.ledgers[tenant], dict[str, float]()
+    for key in ledger.records:
+        for record, written in ledger.seen(key):
+            for order in record.outbox:
+                moment = simulation.at(order.not_before) if order.not_before else written
+                if order.why.startswith((BUSY, PAUSED)) and moment - written >= HELD_UP:
+                    planned[order.key] = moment
+    moments = sorted(planned.values())
+    for first, last in zip(moments, moments[TOO_MANY - 1 :], strict=False):
+        if last - first < 1:
+            yield f"{TOO_MANY} orders go on within a second, {first:.0f} s after the beginning"
+            return
+
+
 def _waits_for_engine(simulation: Simulation, tenant: int, key: str, at: float) -> bool:
     known = [record for record, when in simulation.ledgers[tenant].seen(key) if when <= at]
     return bool(known) and known[-1].state is State.QUEUED and known[-1].waits_for.endswith(OUT)
@@ -353,6 +371,7 @@ REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     money_is_counted,
     outages_end,
     outages_of_vendors_end,
+    limits_end_spread_out,
     every_item_rests_rightly,
     undisturbed_items_follow_their_plan,
     told_where_people_look,

@@ -21,6 +21,7 @@ from .gaps import Gap
 from .history import Happening, Violation, quiet
 from .hopeless import is_hopeless
 from .ledger import Ledger
+from .limits import Limits
 from .loop import SimulatedLoop
 from .post import Post
 from .process import Process
@@ -72,7 +73,7 @@ class Simulation:
         self._expired: list[tuple[str, float, float]] = []  # vendor, and from when until when it refused our token
         expired = sum(fault.seconds for fault in schedule.faults if fault.kind == "expired")
         self._most_steps = MOST_STEPS + STEPS_WHILE_EXPIRED * int(expired)
-        self.pauses, self.deaths = Pauses(self), Deaths(self)
+        self.pauses, self.deaths, self.limits = Pauses(self), Deaths(self), Limits(self)
         self.pending = 0
         self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
         self._nth: Counter[str] = Counter()
@@ -94,6 +95,10 @@ class Simulation:
 
     def clock(self) -> datetime:
         return START + timedelta(seconds=self.loop.time())
+
+    def at(self, moment: datetime) -> float:
+        """The same in seconds since the schedule began."""
+        return (moment - START).total_seconds()
 
     def digest(self) -> str:
         """Of the whole history, to the byte."""

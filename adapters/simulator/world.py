@@ -33,7 +33,8 @@ CLEAR = (
     "Acceptance criteria:\n- [ ] `amount` is shown in the cart\n- [ ] the old name is gone, and a test says so\n"
 )
 BUSY, SILENT, BROKEN, AWAY, REFUSED, EXPIRED = "429", "no answer", "500", "it is down", "403", "the token has expired"
-WORLDLY = (BUSY, SILENT, BROKEN, AWAY, EXPIRED, "no outcome within", NO_ROOM)
+PAUSED = "it asked for a pause"
+WORLDLY = (BUSY, PAUSED, SILENT, BROKEN, AWAY, EXPIRED, "no outcome within", NO_ROOM)
 """What the simulated world gives as a reason, and the wait for others. Any other reason of a failed effect is a mistake
 in the code."""
 

@@ -13,7 +13,7 @@ from ..dispatch.ending import answered
 from ..dispatch.events import EffectFailed
 from ..dispatch.records import InFlightRecord, State, short
 from ..dispatch.transitions import decide
-from ..errors import ConnectionLost, OwnFault, Problem, VendorUnavailable
+from ..errors import ConnectionLost, OwnFault, Problem, VendorPaused, VendorUnavailable
 
 LONGEST_SPREAD = timedelta(minutes=10)
 SOONEST, LATEST = timedelta(seconds=5), timedelta(seconds=60)  # between two tries of what waits for a credential
@@ -83,8 +83,8 @@ def _is_overdue(planned: Planned, now: datetime, rules: Runner) -> bool:
 
 
 def _tried(planned: Planned, problem: Problem, now: datetime, rules: Runner) -> Planned:
-    """With one more attempt on record, and when the next may be."""
-    attempts = planned.attempts + 1
+    """With one more attempt on record, unless the vendor was not called, and when the next may be."""
+    attempts = planned.attempts + (not isinstance(problem, VendorPaused))
     changes = {
         "attempts": attempts,
         "faults": planned.faults + 1 if isinstance(problem, OwnFault) else 0,  # an answer, be it a refusal, is no death

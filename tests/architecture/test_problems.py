@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,7 +14,7 @@ from adapters.aws.secrets import NoSecrets
 from adapters.credentials import Missing, MissingSecrets
 from adapters.registry import VENDORS
 from factory_core.connections import ConnectionStatus, NotReady, ProviderConnection
-from factory_core.errors import ConnectionLost, Problem, VendorUnavailable
+from factory_core.errors import ConnectionLost, Problem, VendorPaused, VendorUnavailable
 
 from .tree import import_all, modules, parsed, short
 
@@ -25,6 +26,7 @@ OWN_WORDS = {
     MissingSecrets: lambda: MissingSecrets([Missing("slack", VENDORS["slack"].token, "SLACK_BOT_TOKEN")]),
     ConnectionLost: lambda: ConnectionLost("slack", "token_revoked"),
     VendorUnavailable: lambda: VendorUnavailable("slack", "Slack cannot be reached", why="500", fix="factory check"),
+    VendorPaused: lambda: VendorPaused("slack", datetime(2026, 3, 4, tzinfo=UTC), after=20),
     NoSecrets: lambda: NoSecrets("factory/main/acme", "nobody has put a value in"),
 }
 """Problems that make their words of what they are given."""

@@ -209,7 +209,8 @@ def test_a_refusal_meets_its_row_with_its_delay_and_its_fix(example: Example) ->
     problem = found.problem("it was not done")
     assert (found.row.name, found.after) == (example.row, example.after)
     assert example.fix in (found.fix or problem.fix)
-    kinds = {"passing": VendorUnavailable, "later": VendorUnavailable, "lost": ConnectionLost}
+    passing = dict.fromkeys(("limit", "passing", "later"), VendorUnavailable)
+    kinds: dict[str, type[Problem]] = {**passing, "lost": ConnectionLost}
     assert type(problem) is kinds.get(found.row.kind, Terminal)
     assert isinstance(problem, ConnectionLost) or getattr(problem, "after", None) == example.after
 
@@ -227,7 +228,9 @@ def test_a_mutation_raises_what_may_pass_and_gives_back_what_was_refused(example
         return str(refused.row.name)
 
     row = next(row for row in TABLE.rows if row.name == example.row)
-    expected = {"passing": "VendorUnavailable", "lost": "ConnectionLost"}.get(row.kind, example.row)
+    expected = {"limit": "VendorUnavailable", "passing": "VendorUnavailable", "lost": "ConnectionLost"}.get(
+        row.kind, example.row
+    )
     assert github(vendor, use) == expected
 
 
@@ -244,7 +247,7 @@ def test_the_words_of_a_refused_merge_say_what_follows(example: Example) -> None
         return output.refusal(await output.merge(PULL, SHA, "squash"))
 
     refusal = target(vendor, use)
-    kinds = {"passing": "later", "under-way": "later", "permission": "never", "unneeded": "later"}
+    kinds = {"limit": "later", "passing": "later", "under-way": "later", "permission": "never", "unneeded": "later"}
     assert refusal.kind == kinds.get(row.kind, row.kind)
     assert example.fix in refusal.fix
     assert refusal.after == example.after

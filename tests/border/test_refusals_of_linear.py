@@ -85,7 +85,9 @@ def test_a_refusal_meets_its_row_with_its_fix(name: str, answer: httpx2.Response
     document = answer.json() if answer.content[:1] == b"{" else None
     known = unsuccessful() if answer is FAILED else read(answer.status_code, document, None)
     assert known.row == row
-    assert type(problem) is {"passing": VendorUnavailable, "lost": ConnectionLost}.get(row.kind, Terminal)
+    assert type(problem) is {"limit": VendorUnavailable, "passing": VendorUnavailable, "lost": ConnectionLost}.get(
+        row.kind, Terminal
+    )
     assert problem.fix.startswith(fix)
 
 

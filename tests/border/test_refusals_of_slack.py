@@ -51,8 +51,10 @@ def test_an_error_string_has_a_kind_and_a_fix(name: str, code: str) -> None:
     """Limits and faults pass, an ended credential is the connection's, everything else names its fix."""
     row = next(row for row in TABLE.rows if row.name == name)
     problem = met(no(code, needed="chat:write"))
-    assert type(problem) is {"passing": VendorUnavailable, "lost": ConnectionLost}.get(row.kind, Terminal)
-    assert row.kind in ("passing", "lost") or problem.fix.startswith(FIXES[name])
+    assert type(problem) is {"limit": VendorUnavailable, "passing": VendorUnavailable, "lost": ConnectionLost}.get(
+        row.kind, Terminal
+    )
+    assert row.kind in ("limit", "passing", "lost") or problem.fix.startswith(FIXES[name])
     assert getattr(problem, "after", None) == row.after
 
 

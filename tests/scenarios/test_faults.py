@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from factory_core.dispatch.records import State
+from factory_core.dispatch.records import InFlightRecord, State
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
 from .sandbox_thread import PATIENCE, World, world
@@ -68,17 +68,24 @@ def test_git_goes_wrong_for_the_agent(stage: Stage, mode: str) -> None:
     assert counted(w, home, key) == DONE_CLEAR
 
 
-def test_the_vendors_own_delay_is_kept(stage: Stage) -> None:
-    """Nobody knocks again before the time that the vendor named, and the others go on meanwhile."""
-    w, home = stage
-    began = now()
-    late = refused_once(w, home, timedelta(hours=1))
-    quick = w.ticket("Rename amount to sum", CLEAR)
-    assert home.rests(quick)[quick].state is State.DONE
-    record = home.record(late)
-    assert record is not None and record.state is State.TRIAGING and record.outbox[0].attempts == 1
-    again = record.outbox[0].not_before
-    assert again is not None and again >= began + timedelta(hours=1)
+def test_a_rate_limit_is_the_accounts(tmp_path: Path) -> None:
+    """After one refusal nobody asks that vendor again before the time that it named; a call that is not made counts as
+    no attempt. The others, who would be refused as well, wait with it, and the page says until when."""
+    with world() as w, factory(w, tmp_path) as (home, _):
+        began = now()
+        first = refused_once(w, home, timedelta(hours=1))
+        asked = sum(w.state()["requests"]["linear"].values())
+        later = [w.ticket(f"Rename amount to sum, part {n}", CLEAR) for n in range(4)]
+        held_up = [until(lambda key=key: held_up_record(home, key)) for key in later]  # type: ignore[misc]
+        assert sum(w.state()["requests"]["linear"].values()) == asked
+        record = home.record(first)
+        assert record is not None and record.outbox[0].attempts == 1
+        for one in (record, *held_up):
+            again = one.outbox[0].not_before
+            assert one.state is State.TRIAGING and again is not None and again >= began + timedelta(hours=1)
+        assert {one.outbox[0].attempts for one in held_up} == {0}
+        assert len({one.outbox[0].not_before for one in held_up}) == len(held_up)
+        assert all("asked for a pause until" in one.outbox[0].why for one in held_up)
 
 
 def test_when_the_vendors_own_delay_is_over_it_goes_on(stage: Stage) -> None:
@@ -87,6 +94,12 @@ def test_when_the_vendors_own_delay_is_over_it_goes_on(stage: Stage) -> None:
     late = refused_once(w, home, timedelta(seconds=2))
     assert home.rests(late)[late].state is State.DONE
     assert now() >= began + timedelta(seconds=2)
+
+
+def held_up_record(home: Home, key: str) -> InFlightRecord | None:
+    """Its record, once its first order has met the limit."""
+    record = home.record(key)
+    return record if record and record.outbox and record.outbox[0].not_before else None
 
 
 def refused_once(w: World, home: Home, delay: timedelta) -> str:

@@ -106,3 +106,11 @@ def out(n: int) -> Schedule:
     )
     fault = Fault(kind="out", nth=1 + n % 3, seconds=HOUR + 1_000.0 * n)
     return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), faults=(fault,))
+
+
+def limited(n: int) -> Schedule:
+    """A vendor's rate limit is used up when many tickets need it; each process is refused once."""
+    call = ("read_item", "open_pull_request", "ask")[n % 3]
+    tickets = tuple(Ticket(key=f"ACME-{item}", kind="vague" if call == "ask" else "clear") for item in range(8))
+    rules, fault = Rules(agents=8, per_repository=8), Fault(kind="busy", nth=1, call=call, seconds=120.0 + n)
+    return Schedule(seed=n, order=n, tickets=tickets, rules=rules, faults=(fault,))

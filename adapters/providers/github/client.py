@@ -17,9 +17,10 @@ import httpx2
 from factory_core.errors import Problem
 from factory_core.intake.payload import at, object_in, parse, text
 from factory_core.ports import Clock
+from factory_core.rate_limits import RateLimit
 
 from ..credential import Token, authorized
-from ..http_call import DEADLINE, later, retry_after, send
+from ..http_call import DEADLINE, later, limited, retry_after, send
 from ..refusal_table import Known
 from . import refusals
 from .refusals import LEAST_PAUSE
@@ -147,7 +148,7 @@ class GithubClient:
         answer = document(response) if response.is_success else None
         if at(answer, "errors") or not response.is_success:
             known = self.known(response)
-            if known.row.kind == "passing":
+            if known.row.kind in ("limit", "passing"):
                 raise known.problem(operation)
             return known
         data = at(answer, "data")
@@ -178,7 +179,9 @@ class GithubClient:
             request = self._http.build_request(
                 method, url, params=params, json=body, headers=_headers(token), timeout=DEADLINE
             )
-            response = await send(self._http, "GitHub", request, delay=self._pause)
+            response = await send(
+                self._http, "GitHub", request, delay=self._pause, limit=self._limit, scope=_resource(request)
+            )
             if response.status_code in (401, 403) or url == graphql_url(self._url):
                 known = self.known(response)
                 if known.row.kind == "lost":
@@ -221,6 +224,18 @@ class GithubClient:
         used_up = response.headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit()
         return max(1.0, float(reset) - self.clock().timestamp()) if asked is None and used_up else asked
 
+    def _limit(self, response: httpx2.Response) -> RateLimit | None:
+        """A used-up primary limit is that of one resource; a secondary one is the account's.
+
+        https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+        """
+        is_primary = response.headers.get("x-ratelimit-remaining") == "0" and "retry-after" not in response.headers
+        scope = _resource(response.request) if is_primary else ""
+        if response.status_code == 429:
+            return limited(self._pause(response), scope)
+        is_refusal = response.status_code in (403, 422) or at(object_in(response.content), "errors")
+        return self.known(response).limit(scope) if is_refusal else None
+
     def _pause(self, response: httpx2.Response) -> float | None:
         """The same for 429 and 5xx; the first of them is a limit whatever the headers say."""
         asked = self._asked_pause(response)
@@ -233,6 +248,12 @@ def document(response: httpx2.Response) -> Any:
         return parse(response.content)
     except ValueError as error:
         raise later("GitHub", "its answer cannot be read") from error
+
+
+def _resource(request: httpx2.Request) -> str:
+    """What GitHub counts by itself: GraphQL, the search, and all the rest."""
+    path = request.url.path
+    return "graphql" if path.endswith("/graphql") else "search" if "/search/" in path else "core"
 
 
 def _headers(token: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from .deliveries import GithubDeliveries
 from .pull_request_reader import PullRequestReader
 from .snapshot import pull_request
 
-RAISED = frozenset({"passing", "lost", "permission"})  # kinds that are no answer to whether this can be merged
+RAISED = frozenset({"limit", "passing", "lost", "permission"})  # kinds that are no answer to whether this can be merged
 UNSUPPORTED = frozenset({"unsupported", "unknown-field"})  # rows of what an older Enterprise Server does not know
 METHODS = {"squash": "allow_squash_merge", "merge": "allow_merge_commit", "rebase": "allow_rebase_merge"}
 

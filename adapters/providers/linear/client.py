@@ -15,15 +15,17 @@ from typing import Any, NamedTuple, TypeVar
 import httpx2
 from pydantic import ValidationError
 
-from factory_core.intake.payload import at, object_in
+from factory_core.intake.payload import at, object_in, text
 from factory_core.ports import Clock
+from factory_core.rate_limits import RateLimit
 
 from ..credential import Token, authorized
-from ..http_call import DEADLINE, later, retry_after, send
+from ..http_call import DEADLINE, later, limited, retry_after, send
 from ..refusal_table import Known
 from . import refusals
 from .pages import Node
 
+_LIMITS = ("requests", "complexity", "endpoint-requests")
 _LONGEST_WAIT = 3600.0  # seconds; Linear's limits are counted by the hour
 
 M = TypeVar("M", bound=Node)
@@ -76,7 +78,10 @@ class LinearClient:
                 headers={"authorization": token if token.startswith("lin_api_") else f"Bearer {token}"},
                 timeout=DEADLINE,
             )
-            return self._answer(operation, await send(self._http, "Linear", request, delay=self._delay))
+            return self._answer(
+                operation,
+                await send(self._http, "Linear", request, delay=self._delay, limit=self._limit, scope=operation),
+            )
 
         return await authorized("linear", self._token, call)
 
@@ -85,7 +90,7 @@ class LinearClient:
         data = at(document, "data")
         if at(document, "errors") or status >= 400:
             known = refusals.read(status, document, self._delay(response))
-            if known.row.kind in ("passing", "lost"):
+            if known.row.kind in ("limit", "passing", "lost"):
                 raise known.problem(operation)
             return Answer({}, known)
         if not isinstance(data, dict):  # a proxy's page: the outcome is unknown
@@ -93,11 +98,22 @@ class LinearClient:
         failed = any(isinstance(part, dict) and part.get("success") is False for part in data.values())
         return Answer(data, refusals.unsuccessful() if failed else None)
 
+    def _limit(self, response: httpx2.Response) -> RateLimit | None:
+        """Of requests and of complexity, which are the key's, or of one operation."""
+        document = object_in(response.content)
+        used_up = {kind for kind in _LIMITS if response.headers.get(f"x-ratelimit-{kind}-remaining") == "0"}
+        of_operation = text(object_in(response.request.content), "operationName")
+        scope = of_operation if used_up == {"endpoint-requests"} else ""
+        if response.status_code == 429:
+            return limited(self._delay(response), scope)
+        is_refusal = at(document, "errors")
+        return refusals.read(response.status_code, document, self._delay(response)).limit(scope) if is_refusal else None
+
     def _delay(self, response: httpx2.Response) -> float | None:
         """Seconds until the used-up limit is full again; the headers say it in UTC epoch milliseconds."""
         headers, now = response.headers, self.clock().timestamp()
         resets: dict[str, float] = {}
-        for kind in ("requests", "complexity", "endpoint-requests"):
+        for kind in _LIMITS:
             reset = headers.get(f"x-ratelimit-{kind}-reset", "")
             if re.fullmatch(r"[0-9]{1,16}", reset):
                 resets[kind] = int(reset) / 1000 - now

@@ -17,7 +17,7 @@ CONNECT = "factory connect linear"
 DOCTOR = "factory doctor linear"
 
 TABLE = Table("Linear", (
-    Row("limit", "passing", codes=("RATELIMITED", "RATE_LIMITED", "ratelimited"),
+    Row("limit", "limit", codes=("RATELIMITED", "RATE_LIMITED", "ratelimited"),
         why="its rate limit is used up", fix="factory check"),
     Row("token", "lost", codes=("AUTHENTICATION_ERROR", "UNAUTHENTICATED", "authentication error"), fix=CONNECT),
     Row("unauthorized", "lost", (401,), why="it answered 401: the token is not accepted", fix=CONNECT),

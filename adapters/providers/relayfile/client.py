@@ -12,10 +12,11 @@ import httpx2
 
 from factory_core.errors import PlaceUnknown, Problem
 from factory_core.intake.payload import moment, number, object_in, parse, rows, text
+from factory_core.rate_limits import RateLimit
 from factory_core.work_item import Frozen
 
 from ..credential import Token, authorized
-from ..http_call import DEADLINE, later, retry_after, send
+from ..http_call import DEADLINE, later, limited, retry_after, send
 from . import refusals
 from .objects import RelayFile
 
@@ -93,7 +94,7 @@ class RelayfileClient:
             headers = {"authorization": f"Bearer {token}", "x-correlation-id": f"factory-{uuid.uuid4()}"}
             url = self._root + path
             request = self._http.build_request(method, url, params=params, headers=headers, timeout=DEADLINE)
-            answer = await send(self._http, "relayfile", request, delay=_pause)
+            answer = await send(self._http, "relayfile", request, delay=_pause, limit=_limit)
             if answer.status_code == 401:
                 raise refusal(answer)
             return answer
@@ -130,6 +131,11 @@ def _content(file: object) -> dict[str, Any] | None:
         return object_in(base64.b64decode(raw, validate=True) if text(file, "encoding") == "base64" else raw)
     except ValueError:
         return None  # not base64 either
+
+
+def _limit(answer: httpx2.Response) -> RateLimit | None:
+    """The workspace's, and so that of everything that is asked of it."""
+    return limited(_pause(answer)) if answer.status_code == 429 else None
 
 
 def _pause(answer: httpx2.Response) -> float | None:

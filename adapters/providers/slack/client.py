@@ -5,15 +5,16 @@ refusals. Failures come as HTTP 200 with `ok: false`. https://docs.slack.dev/api
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import httpx2
 
 from factory_core.intake.payload import object_in, truth
+from factory_core.rate_limits import RateLimit
 
 from ..credential import Token, authorized
-from ..http_call import DEADLINE, later, retry_after, send
+from ..http_call import DEADLINE, later, limited, retry_after, send
 from . import refusals
 
 
@@ -42,13 +43,25 @@ class SlackClient:
                 headers={"authorization": f"Bearer {token}"},
                 timeout=DEADLINE,
             )
-            return _answer(method, await send(self._http, "Slack", request))
+            return _answer(method, await send(self._http, "Slack", request, limit=_limit(method), scope=method))
 
         return await authorized("slack", self._token, call)
 
 
 def _formed(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _limit(method: str) -> Callable[[httpx2.Response], RateLimit | None]:
+    """Each method of a workspace has a limit of its own. https://docs.slack.dev/apis/web-api/rate-limits"""
+
+    def limit(response: httpx2.Response) -> RateLimit | None:
+        body, pause = object_in(response.content) or {}, retry_after(response)
+        if response.status_code == 429:
+            return limited(pause, method)
+        return None if truth(body, "ok") else refusals.read(response.status_code, body, pause).limit(method)
+
+    return limit
 
 
 def _answer(method: str, response: httpx2.Response) -> Answer:

@@ -18,8 +18,8 @@ _INVITE = "In Slack: invite the factory's app to the channel"
 _ON_TICKET = "In Slack: the question's thread cannot be answered any more; answer on the ticket instead"
 
 TABLE = Table("Slack", (
-    Row("limit", "passing", codes=("ratelimited", "rate_limited"), fix="factory check"),
-    Row("message-limit", "passing", codes=("message_limit_exceeded",), fix="factory check", after=60.0),
+    Row("limit", "limit", codes=("ratelimited", "rate_limited"), fix="factory check"),
+    Row("message-limit", "limit", codes=("message_limit_exceeded",), fix="factory check", after=60.0),
     Row("fault", "passing",
         codes=("internal_error", "fatal_error", "service_unavailable", "request_timeout"),
         fix="factory check"),
