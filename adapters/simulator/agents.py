@@ -280,7 +280,7 @@ class SimulatedFleet:
 
     def _check_owner(self, order: RunOrder, what: str) -> None:
         item = order.work_item_id
-        if kept := self._kept_by_people(self._world.truths[item], asks=bool(order.answer_schema)):
+        if kept := self._kept_by_people(self._world.truths[item]):
             self._world.broken("starts-only-what-is-ours", f"{what} for {item}, which {kept}")
 
     def _check_grounds(self, order: RunOrder) -> None:
@@ -327,15 +327,14 @@ class SimulatedFleet:
         if heard:
             self._report(world.tenant, run.report)
 
-    def _kept_by_people(self, truth: Truth, *, asks: bool) -> str:
-        """Why nobody may begin with it, or ask about it, if a person said so early enough to be seen. Words that add
-        nothing take a refusal back as far as a question goes."""
+    def _kept_by_people(self, truth: Truth) -> str:
+        """Why nobody may begin with it, or ask about it, if a person said so early enough to be seen."""
         item, seen = truth.item, self._world.now() - OVERLAP - self.late_by
         if item is None or truth.lied:
             return ""
         if item.state not in OURS and truth.last_by == "person" and truth.moved_at < seen:
             return f"a person had put to {item.state}"
-        if truth.refused_at < seen and not asks:
+        if truth.refused_at < seen:
             return "a person had refused, and nobody took that back"
         if HIDDEN in item.description or not item.description:
             return "is held for a person" if item.description else "says nothing, and answers alone do not clear it"

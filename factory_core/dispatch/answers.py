@@ -10,19 +10,23 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..work_item import Frozen
-from .choices import chosen, without_mentions
+from .choices import chosen, negates, without_mentions
 from .hold import order_in
-from .ticket_text import TicketText, read_ticket, weight
+from .ticket_text import TicketText, is_order, read_ticket, sentences, weight
 from .vocabulary import (
     BOTH,
+    CHANGE,
     CONTRAST,
     COUNTERS,
     EMPTY_WORDS,
+    GOES_AHEAD,
     MUST,
     NO,
+    POLITE,
     PROMISES,
     REFUSES,
     SHRUGS,
+    WISHES,
     YES,
     fold,
 )  # fmt: skip
@@ -37,10 +41,14 @@ _ASKS = re.compile(r"[?？]\s{0,5}(?:\W{0,10})$")
 
 
 class Answer(Frozen):
-    """`text` is what triage may build on: a choice written out, or the words as they are; else nothing."""
+    """`text` is what triage may build on: a choice written out, or the words as they are; else nothing.
+
+    `instructs`: it says what is to be done, so it takes a refusal back; a statement does not.
+    """
 
     kind: AnswerKind
     text: str = ""
+    instructs: bool = False
 
 
 def judge_answer(written: str, choices: Sequence[str] = ()) -> Answer:
@@ -50,7 +58,7 @@ def judge_answer(written: str, choices: Sequence[str] = ()) -> Answer:
         return Answer(kind="order")
     picked = chosen(cut, choices)
     if picked:
-        return Answer(kind="choice", text=f"{picked}\n{cut}")
+        return Answer(kind="choice", text=f"{picked}\n{cut}", instructs=True)
     calls = without_mentions(cut) != cut
     read = read_ticket("", _EMOJI.sub(" ", without_mentions(cut)))
     plain = " ".join((*read.lines, *read.code)).strip()
@@ -59,13 +67,15 @@ def judge_answer(written: str, choices: Sequence[str] = ()) -> Answer:
         seen = read.dropped.pictures or read.links
         return Answer(kind="picture" if seen else "promise" if calls else "shrug")
     kind = _empty_kind(plain, folded, read, choices, calls=calls)
-    return Answer(kind=kind) if kind else Answer(kind="substance", text=cut)
+    if kind:
+        return Answer(kind=kind, instructs=kind == "shrug" and bool(GOES_AHEAD.found(folded)))
+    return Answer(kind="substance", text=cut, instructs=_instructs(read))
 
 
 def is_yes(written: str) -> bool:
     """To a question that is answered with yes or no."""
     folded = fold(_EMOJI.sub(" ", without_mentions(written[:MOST_READ])))
-    return bool(YES.begins(folded)) and _words(folded) <= _SHORT
+    return bool(YES.begins(folded)) and _words(folded) <= _SHORT and not GOES_AHEAD.found(folded)
 
 
 def is_only_refusal(written: str) -> bool:
@@ -102,6 +112,17 @@ def _empty_kind(plain: str, folded: str, read: TicketText, choices: Sequence[str
     if length <= _LONGER and PROMISES.found(folded) and not MUST.found(folded):
         return "promise"
     return "picture" if read.dropped.pictures and length <= 3 else None
+
+
+def _instructs(read: TicketText) -> bool:
+    """Does a sentence of it order a change, say what must be, or say that it is wanted after all?"""
+    return any(_is_instruction(one) for one in sentences((*read.lines, *read.items)) if not _ASKS.search(one))
+
+
+def _is_instruction(sentence: str) -> bool:
+    ordered = f" {WISHES.without(POLITE.without(fold(sentence))).strip()} "
+    says_must = is_order(sentence) and not negates(sentence)
+    return says_must or bool(CHANGE.begins(ordered) or GOES_AHEAD.found(fold(sentence)))
 
 
 def _refuses(folded: str, length: float, *, concrete: bool) -> bool:

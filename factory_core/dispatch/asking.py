@@ -281,20 +281,33 @@ def take_answer(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig
 
 def answer_blocked(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
     """Words to an item that waits for a person because nobody had answered well, or somebody did not want it: an answer
-    takes it up again, and a yes to closing it ends it. What an outage alone holds up takes words as it did before."""
+    takes it up again, and a yes to closing it ends it. Only words that say what is to be done take up what was refused.
+    What an outage alone holds up takes words as it did before."""
     stopped = record.block
     reason = stopped.reason if stopped else ""
     held_up_in = stopped.back_to if stopped and stopped.order else None
     if held_up_in is State.TRIAGING:
         return another_answer(record, event, config)
-    if reason == "withdrawn" and (is_yes(event.reply.text) or _judged(record, event).kind == "refusal"):
+    judged = _judged(record, event)
+    if reason == "withdrawn" and (judged.kind == "refusal" or is_yes(event.reply.text)):
         why = "a person answered that it is to be closed"
         return take_words(
             record, event, config, "wrote", lambda noted: cancel(noted.take(event.reply), event.at, why, config)
         )
+    if reason == "withdrawn" and judged.kind == "substance" and not judged.instructs:
+        return take_words(record, event, config, "wrote", lambda noted: _stays_withdrawn(noted, event))
     if reason in UNANSWERED or held_up_in is State.WAITING:
         return take_answer(record, event, config)
     return keep_for_the_agent(record, event, config)
+
+
+def _stays_withdrawn(record: InFlightRecord, event: ReplyEvent) -> Transition:
+    """A statement about what somebody refused is kept for whoever takes it up, and answered once with how that is
+    done."""
+    known, mark = record.answered(event.reply), "withdrawn:asked"
+    if mark in record.handled:
+        return known.stay()
+    return known.handle(mark).stay(reply_in_place(event, comments.how_to_take_up(record)))
 
 
 def keep_or_withdraw(record: InFlightRecord, event: ReplyEvent, config: FactoryConfig) -> Transition | None:
@@ -335,9 +348,13 @@ def _asks_where(record: InFlightRecord) -> bool:
 
 def _judged(record: InFlightRecord, event: ReplyEvent) -> Answer:
     asked, verdict = record.clarification, record.verdict
-    judged = judge_answer(event.reply.text, verdict.choices if verdict else ())
-    if judged.kind == "refusal" and any(answer.at > event.reply.at for answer in record.answers):
-        return Answer(kind="shrug")  # somebody has written since: the last word counts, in whatever order they come
+    offered = verdict.choices if verdict else ()
+    judged = judge_answer(event.reply.text, offered)
+    later = [answer for answer in record.answers if answer.at > event.reply.at]
+    if judged.kind == "refusal" and any(judge_answer(one.text, offered).instructs for one in later):
+        return Answer(
+            kind="shrug"
+        )  # somebody has taken it back since: the last word counts, in whatever order they come
     if judged.kind == "refusal" and asked and asked.by_agent and not is_only_refusal(event.reply.text):
         return Answer(kind="substance", text=event.reply.text)  # `no, don't do that` is about a detail of the work
     return judged

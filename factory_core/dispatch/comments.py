@@ -82,6 +82,14 @@ def how_to_stop(record: InFlightRecord) -> str:
     )
 
 
+def how_to_take_up(record: InFlightRecord) -> str:
+    """To somebody who writes about what was refused, and not what is to be done."""
+    return (
+        f"Nothing starts on {record.key}: somebody wrote that it is not to be done. Write what should be done, or that"
+        " it is wanted after all; or answer yes to close it."
+    )
+
+
 def close_it(record: InFlightRecord) -> str:
     """The question to people who wrote that it is not to be done."""
     language = record.verdict.language if record.verdict else ""

@@ -49,7 +49,8 @@ from .vocabulary import (
 )  # fmt: skip
 
 Kind = Literal["change", "question", "epic", "spike", "blocked", "duplicate", "disclosure", "person", "withdrawn"]
-"""`person`: work for people, not for an agent. `withdrawn`: somebody wrote, last of all, that it is not to be done."""
+"""`person`: work for people, not for an agent. `withdrawn`: somebody wrote that it is not to be done, and nobody has
+written since what is."""
 
 ENOUGH_CRITERIA = 3  # distinct criteria say where by themselves
 ENOUGH_STEPS = 3
@@ -144,8 +145,8 @@ def _refusal(item: WorkItem, text: TicketText, words: Sequence[Answer], config: 
     if rules.require_go_label and not first_of(rules.go_labels, item.labels):
         why = f"it has none of the labels {', '.join(rules.go_labels)}"
         return Verdict(stop=why, reasons=(why,))
-    last = next((word.kind for word in reversed(words) if word.kind in ("substance", "choice", "refusal")), None)
-    if last == "refusal":
+    last = next((word for word in reversed(words) if word.instructs or word.kind == "refusal"), None)
+    if last and last.kind == "refusal":
         return Verdict(kind="withdrawn", reasons=("somebody wrote that it is not to be done",))
     return None
 

@@ -869,6 +869,28 @@ YES = Phrases(
         "ko": "네|예|응|맞아요|닫아주세요|좋아요",
     }
 )
+GOES_AHEAD = Phrases(
+    {
+        "en": "do it after all|needed after all|want it after all|wanted after all|after all please|still want*|"
+        "still needed|still need|go ahead with|please continue|please go on|please proceed|start it|start again|"
+        "begin again|take it up again|please retry|try it again|reopen it|please reopen|do it anyway|build it",
+        "de": "doch machen|mach es doch|macht es doch|doch umsetzen|doch gebraucht|doch nötig|bitte weitermachen|"
+        "weitermachen|bitte fortfahren|bitte doch|trotzdem machen|wieder aufnehmen|noch gebraucht|noch nötig",
+        "fr": "finalement oui|faites le quand même|fais le quand même|continuez|continue s il te plaît|reprenez|"
+        "reprends|toujours nécessaire|toujours besoin",
+        "es": "hazlo de todos modos|al final sí|sigue adelante|continúa|continúen|retómalo|todavía lo necesit*|"
+        "sigue siendo necesario",
+        "pt": "faça mesmo assim|afinal sim|siga em frente|continue|continuem|retome|ainda precis*",
+        "it": "fallo comunque|alla fine sì|vai avanti|procedi|continua|continuate|riprendilo|serve ancora",
+        "nl": "doe het toch|toch doen|ga door|ga verder|pak het weer op|nog steeds nodig|toch nodig",
+        "pl": "zrób to jednak|jednak zrób|kontynuuj|kontynuujcie|proszę kontynuować|wznów|nadal potrzebn*",
+        "ru": "всё таки сделай*|все таки сделай*|сделайте всё равно|продолжай*|возобнов*|всё ещё нужно|все еще нужно",
+        "zh": "还是做|还是要做|继续做|继续进行|请继续|重新开始|恢复处理",
+        "ja": "やはりお願い|やっぱりお願い|続けてください|再開してください|進めてください",
+        "ko": "계속해 주세요|계속해주세요|계속 진행|진행해 주세요|진행해주세요|다시 시작",
+    }
+)
+"""Of what somebody had refused: it is wanted after all."""
 NO = Phrases(
     {
         "en": "no|nope|not|don t",

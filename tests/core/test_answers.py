@@ -182,6 +182,67 @@ def test_a_late_correction_takes_a_refusal_back() -> None:
     run(main())
 
 
+STATEMENTS = ("It was like that last week as well.", "There is a button in shop/cart.py", "Es war auch gestern so.")
+WANTED = ("Please do it after all.", "Bitte doch umsetzen", "继续做", "Rename it in shop/cart.py")
+
+
+def test_a_statement_takes_no_refusal_back() -> None:
+    """It is kept for whoever takes the ticket up, and answered once with how that is done."""
+
+    async def main() -> None:
+        world = World()
+        await world.add(ticket(**VAGUE))
+        await world.hear(world.reply("stop"))
+        for said in STATEMENTS:
+            await world.hear(world.reply(said))
+            record = await world.record()
+            assert record.state is State.BLOCKED and record.block and record.block.reason == "withdrawn"
+        thread = world.channel.threads["C1:1.0"]
+        assert [text for text in thread if "wanted after all" in text] == [thread[-1]] and not world.fleet.orders
+        await world.hear(world.reply(ANSWER))
+        assert await world.state() is State.RUNNING
+        (order,) = world.fleet.orders.values()
+        assert all(said in order.task for said in STATEMENTS)
+
+    run(main())
+
+
+@pytest.mark.parametrize("said", WANTED)
+def test_words_that_say_what_is_to_be_done_take_a_refusal_back(said: str) -> None:
+    async def main() -> None:
+        world = World()
+        await world.add(ticket(**VAGUE))
+        await world.hear(world.reply("stop"))
+        before = await world.record()
+        await world.hear(world.reply(said))
+        after = await world.record()
+        assert before.state is State.BLOCKED and after.state in (State.WAITING, State.RUNNING)
+        assert triage(ticket(), ("stop", said), world.config).kind == "change"
+
+    run(main())
+
+
+def test_a_statement_after_a_refusal_that_comes_before_the_triage_starts_nothing() -> None:
+    """Both are known when the ticket is triaged: what was written on it before counts in the same way."""
+    said = ("Please stop, it is obsolete.", STATEMENTS[0])
+    assert triage(ticket(), said, config_of()).kind == "withdrawn"
+    assert triage(ticket(), (*said, ANSWER), config_of()).kind == "change"
+
+
+def test_a_refusal_that_comes_late_is_only_overtaken_by_words_that_take_it_back() -> None:
+    async def main() -> None:
+        for later, state in ((STATEMENTS[0], State.BLOCKED), (ANSWER, State.RUNNING)):
+            world = World()
+            await world.add(ticket(**VAGUE))
+            late = world.reply("never mind")
+            await world.later(timedelta(minutes=1))
+            await world.hear(world.reply(later))
+            await world.hear(late)
+            assert await world.state() is state
+
+    run(main())
+
+
 def test_a_refusal_is_closed_by_rule_where_the_configuration_says_so() -> None:
     async def main() -> None:
         world = World(clarification={"onRefusal": "close"})

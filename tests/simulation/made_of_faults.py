@@ -114,3 +114,11 @@ def limited(n: int) -> Schedule:
     tickets = tuple(Ticket(key=f"ACME-{item}", kind="vague" if call == "ask" else "clear") for item in range(8))
     rules, fault = Rules(agents=8, per_repository=8), Fault(kind="busy", nth=1, call=call, seconds=120.0 + n)
     return Schedule(seed=n, order=n, tickets=tickets, rules=rules, faults=(fault,))
+
+
+def refused_by_people(n: int) -> Schedule:
+    """No worker takes the run, somebody writes that it is not to be done, and then how it was last week."""
+    answers = (Answer(after=4_300.0 + n, useful=False, before="refusal"), Answer(after=2.0, twice=True))
+    acts = (Act(kind="comment", after=0.9),)
+    ticket = Ticket(key="ACME-1", kind="vague", runs=("untaken",), answers=answers, acts=acts)
+    return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,))

@@ -18,6 +18,8 @@ MUTATIONS_OF_FAULTS = (
              "factory_core.rate_limits:RateLimits.note", "timedelta(seconds=limit.seconds)", "timedelta(0)", made.limited),
     Mutation("what a rate limit held up goes on at once", "limits-end-spread-out",
              RUNNER + "retries:_delay", "_share(planned, attempts)", "0", made.limited),
+    Mutation("a statement takes a refusal back", "starts-only-what-is-ours",
+             STEPS + "answers:_instructs", "return any(", "return True or any(", made.refused_by_people),
     Mutation("nobody notices that a vendor is back", "outages-of-vendors-end",
              STEPS + "ending:answered", "if stopped is None or stopped.order", "if True or stopped.order", made.silent),
     Mutation("poison is tried for ever", "poison-is-parked",
