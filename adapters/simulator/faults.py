@@ -78,6 +78,7 @@ class FaultyPort:
     def __init__(self, process: Process, tenant: int, port: Any) -> None:
         self._process, self._tenant, self._port = process, tenant, port
         self._provider = getattr(port, "provider", "")  # none where no token of a vendor is used
+        self._code_host = "github" if hasattr(port, "publish") else ""  # what a fleet pushes to
         self._calls: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -133,12 +134,12 @@ class FaultyPort:
                     simulation.limits.begin(place, fault.seconds)
                     raise self._limited(place, name)
                 simulation.pauses.asked(self._tenant, name, fault.seconds)
-                raise _later("", name, BUSY, fault.seconds)
+                raise _later(self._vendor(name), name, BUSY, fault.seconds)
             if fault.done:
                 await _call(self._process, name, TAKES, acting)
             if fault.kind == "hang":
                 await asyncio.sleep(fault.seconds)
-            raise _later(self._provider, name, SILENT if fault.kind == "hang" else BROKEN, None)
+            raise _later(self._vendor(name), name, SILENT if fault.kind == "hang" else BROKEN, None)
 
         return calling
 
@@ -164,7 +165,11 @@ class FaultyPort:
             await self._process.turn()
             self._process.simulation.deaths.over(self._tenant, name)
             self._process.die()
-        raise _later(self._provider, name, BROKEN, None)
+        raise _later(self._vendor(name), name, BROKEN, None)
+
+    def _vendor(self, name: str) -> str:
+        """Who does not answer this call."""
+        return self._code_host if name == "publish" else self._provider
 
     def _must_be_saved(self, name: str, args: tuple[Any, ...]) -> None:
         """Nothing is done before it is saved."""

@@ -390,17 +390,6 @@ LANE = {
 for another one, so that a chat that is down holds up no slot. To forget the item waits for all of them.
 """
 
-ROLE = {
-    "session": "intent_provider",
-    "ticket": "intent_provider",
-    "comments": "intent_provider",
-    "thread": "clarification_channel",
-    "pull request": "output_target",
-}
-"""Lane → the key of the configuration that names the vendor that its effects ask. The work asks the fleet, but for the
-pull request that it opens.
-"""
-
 AFTER = {"conclude_session": frozenset({"work", "pull request"})}
 """Effects that also wait for what was planned before them in other lanes: nobody reads that the agent was stopped
 before it is.
@@ -434,18 +423,13 @@ class Planned(StoredModel):
     failing_since: datetime | None = None
     not_before: datetime | None = None
     why: str = ""  # why the last attempt did not work
+    vendor: str = ""  # that it failed at
     lost: str = ""  # the vendor that refuses our credential: while it waits for that, neither of the above counts
     lost_since: datetime | None = None
 
     def waits(self, now: datetime) -> bool:
         """Is it too early for this one?"""
         return self.not_before is not None and self.not_before > now
-
-    @property
-    def role(self) -> str:
-        """The key of the configuration that names the vendor whom it asks; empty: none, or not always the same."""
-        kind = self.effect.kind
-        return "output_target" if kind == "open_pull_request" else ROLE.get(LANE.get(kind, ""), "")
 
     @property
     def run_id(self) -> str:

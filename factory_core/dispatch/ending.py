@@ -311,13 +311,16 @@ def _block_by_outage(
 ) -> Transition:
     """A person is told, and what the vendor did not do is tried for as long as that lasts.
 
-    A question keeps its key, so that it is asked once. Before the work, the ticket is read afresh; in review, the pull
-    request. Whose agent could not be started goes on by itself a few times only: each time may cost a run.
+    What is tried asks that very vendor: the order that failed, under its key, so that a question is asked once; in
+    review, a fresh look at the pull request, where the code host was away; before the work, another triage, which asks
+    the one that was. Whose agent could not be started goes on by itself a few times only: each time may cost a run.
     """
     orders, kind = tuple[Effect, ...](), ""
-    if record.state is State.WAITING:
-        back, kind, record = State.WAITING, failed.effect.kind, record.but(outbox=(*record.outbox, failed))
-    elif record.state in REVIEW:
+    in_review, at_host = record.state in REVIEW, event.provider == config.output_target
+    if record.state is State.WAITING or (in_review and not at_host):
+        back = State.IN_REVIEW if in_review else State.WAITING
+        kind, record = failed.effect.kind, record.but(outbox=(*record.outbox, failed))
+    elif in_review:
         order = failed.effect if isinstance(failed.effect, OpenPullRequest) else ReadPullRequest()
         back, kind, orders = State.IN_REVIEW, order.kind, (order,)
     elif record.returns < MOST_RETURNS:

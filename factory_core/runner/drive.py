@@ -23,7 +23,16 @@ from ..dispatch.events import Event, RetryRequested, SlotOffered
 from ..dispatch.following import performed
 from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
 from ..dispatch.transitions import decide
-from ..errors import ConnectionLost, OwnFault, Problem, RecordTooLarge, Retryable, Terminal, VersionConflict
+from ..errors import (
+    ConnectionLost,
+    OwnFault,
+    Problem,
+    RecordTooLarge,
+    Retryable,
+    Terminal,
+    VendorUnavailable,
+    VersionConflict,
+)
 from ..ports import Clock, StateStore
 from ..redaction import Redact, redacted
 from .bounded_store import BoundedStore
@@ -31,7 +40,8 @@ from .connections import Connections
 from .finding import record_of
 from .gaps import Gaps
 from .lease import claim, extended, extended_or_released, holds, released
-from .retries import after_problem, is_poison, vendor_of
+from .retries import after_problem, is_poison
+from .vendor_port import CUT_OFF
 
 logger = logging.getLogger("factory.runner")
 
@@ -213,14 +223,19 @@ class Runner:
         return await self._tried(record, planned, lambda: perform(record, planned))
 
     async def _timed(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish:
-        """What waits for a vendor has its time."""
+        """What waits for a vendor has its time; whose call took it is known by its port."""
+        cut_off = list[str]()
+        CUT_OFF.set(cut_off)
         patience = self._config.runner.effect_timeout.total_seconds()
         try:
             async with asyncio.timeout(patience):
                 return await self._perform(record, planned)
         except TimeoutError:
             why = f"no outcome within {patience:.0f} s"
-            raise Retryable(planned.effect.kind, why=why, fix="factory check") from None
+            what, fix = planned.effect.kind, "factory check"
+            if cut_off:
+                raise VendorUnavailable(cut_off[0], what, why=why, fix=fix) from None
+            raise Retryable(what, why=why, fix=fix) from None
 
     async def _tried(self, record: InFlightRecord, planned: Planned, work: Callable[[], Awaitable[T]]) -> T | Problem:
         """Every failure comes back as a Problem, but a conflict."""
@@ -288,9 +303,8 @@ class Runner:
         for provider in {planned.lost for planned in well if planned.lost}:
             await self.connections.works(provider)
         for planned in well:
-            vendor = vendor_of(planned, self._config)
-            if vendor and planned.failing_since and self._clock() - planned.failing_since >= OUTAGE:
-                await self.gaps.note_outage(vendor, planned.failing_since)
+            if planned.vendor and planned.failing_since and self._clock() - planned.failing_since >= OUTAGE:
+                await self.gaps.note_outage(planned.vendor, planned.failing_since)
         if isinstance(outcome, ConnectionLost):
             since = done[-1].lost_since if done[-1].lost == outcome.provider else None
             await self.connections.lost(outcome.provider, outcome.why, since)

@@ -40,6 +40,7 @@ from .bounded_store import BoundedStore
 from .drive import Finish, Outcome
 from .outcomes import about, ended, routed
 from .slots import OVERDUE, Slots
+from .vendor_port import VendorPort
 
 SILENT_LOOKS = 3  # a minute apart, before a run that is not heard any more is stopped: a clock may have been wrong
 MOST_TURNS = 12  # of a model that is asked about a ticket
@@ -75,7 +76,10 @@ class Performer:
     ) -> None:
         self._config, self._clock = config, clock
         self._store = BoundedStore(store, config, clock)
-        self._tracker, self._channel, self._target, self._fleet = tracker, channel, target, fleet
+        self._tracker: WorkItemProvider = VendorPort(tracker, config.intent_provider)
+        self._channel: ClarificationChannel = VendorPort(channel, config.clarification_channel)
+        self._target: OutputTarget = VendorPort(target, config.output_target)
+        self._fleet = fleet
         self._triager, self._template = triager, template
         self._slots = Slots(config, self._store, clock, fleet)
         self._how: dict[type[Any], Any] = {
@@ -160,6 +164,8 @@ class Performer:
         ours = item is not None and (self._tracker.is_ready_for_dispatch(item) or (begun and item.state in OURS))
         if item is None or not ours:
             return await self._item_read(record, planned, item)
+        if record.block and record.block.provider == self._config.output_target and record.route:
+            await self._find(record, record.route, item)  # what goes on when that vendor answers asks it
         if await self._begins_twice(record, item):
             return Outcome(events.ItemRead(**self._about(record, planned), item=None))
         if stranded:
@@ -248,9 +254,12 @@ class Performer:
         """The merged pull request of a ticket that is done, where the record, restored from a backup, may know none."""
         if item is None or item.state is not ItemState.DONE or record.route is None or record.state in FINDS_ITSELF:
             return None
-        branch = record.branch or branch_of(item.key, item.title, record.generation)
-        found = await self._target.find_pull_request(record.route.repository, branch)
+        found = await self._find(record, record.route, item)
         return found if found and found.merged else None
+
+    async def _find(self, record: InFlightRecord, route: Route, item: WorkItem) -> PullRequest | None:
+        branch = record.branch or branch_of(item.key, item.title, record.generation)
+        return await self._target.find_pull_request(route.repository, branch)
 
     async def _set_item_state(self, record: InFlightRecord, planned: Planned, effect: effects.SetItemState) -> Outcome:
         item = await self._tracker.read_item(record.work_item_id)

@@ -37,7 +37,7 @@ def after_problem(
     lasts = planned.effect.kind in NEVER_GIVEN_UP or _waits_for_vendor(record, planned)
     if problem.retryable and not poison and (lasts or not _is_overdue(tried, now, config.runner)):
         return _replaced(record, tried)
-    outage = "" if poison or not problem.retryable else _unavailable(planned, problem, config)
+    outage = "" if poison or not problem.retryable else _vendor(problem)
     began = f":{tried.failing_since:%Y%m%dT%H%M%S}" if outage else ""  # the same order may meet another outage
     failed = EffectFailed(
         id=f"{planned.key}:failed{began}",
@@ -68,14 +68,9 @@ def _waits_for_vendor(record: InFlightRecord, planned: Planned) -> bool:
     return record.state is State.BLOCKED and record.block is not None and record.block.order == planned.effect.kind
 
 
-def vendor_of(planned: Planned, config: FactoryConfig) -> str:
-    """Who performs it outside; empty for nobody, and for the fleet."""
-    return str(getattr(config, planned.role)) if planned.role else ""
-
-
-def _unavailable(planned: Planned, problem: Problem, config: FactoryConfig) -> str:
+def _vendor(problem: Problem) -> str:
     """The vendor that does not answer; empty where what fails is no vendor's."""
-    return problem.provider if isinstance(problem, VendorUnavailable) else vendor_of(planned, config)
+    return problem.provider if isinstance(problem, VendorUnavailable) else ""
 
 
 def _is_overdue(planned: Planned, now: datetime, rules: Runner) -> bool:
@@ -89,8 +84,9 @@ def _tried(planned: Planned, problem: Problem, now: datetime, rules: Runner) -> 
         "attempts": attempts,
         "faults": planned.faults + 1 if isinstance(problem, OwnFault) else 0,  # an answer, be it a refusal, is no death
         "failing_since": planned.failing_since or now,
-        "not_before": now + _delay(planned, problem, attempts, rules),
+        "not_before": now + _delay(planned, problem, attempts, now, rules),
         "why": problem.why[:300],
+        "vendor": _vendor(problem),
         "lost": "",
         "lost_since": None,
     }
@@ -111,11 +107,15 @@ def _waiting(planned: Planned, problem: ConnectionLost, now: datetime) -> Planne
     return planned.model_copy(update=changes)
 
 
-def _delay(planned: Planned, problem: Problem, attempts: int, rules: Runner) -> timedelta:
-    """The vendor's own delay, or ours: doubling, up to a limit. Up to half of it is added, another part for each order:
-    what a vendor held up does not go on all at once."""
+def _delay(planned: Planned, problem: Problem, attempts: int, now: datetime, rules: Runner) -> timedelta:
+    """The vendor's own delay, or ours: doubling, up to a limit. For a vendor it is no longer than a quarter of the time
+    that it has been away for, so that work goes on soon after the vendor does. Up to half of it is added, another part
+    for each order: what a vendor held up does not go on all at once."""
     doubled: timedelta = rules.first_delay * 2 ** min(attempts - 1, 20)
     pause = wanted_pause(problem, rules) or min(doubled, rules.longest_delay)
+    if isinstance(problem, VendorUnavailable) and problem.after is None:
+        away = now - (planned.failing_since or now)
+        pause = min(pause, max(away / 4, rules.first_delay))
     return pause + min(pause, LONGEST_SPREAD) * _share(planned, attempts) / 2
 
 

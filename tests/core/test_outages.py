@@ -86,6 +86,7 @@ def test_a_call_that_never_answers_is_left_after_its_time_and_told() -> None:
         record = await world.record()
         assert (record.state, await world.state("ACME-2")) == (State.TRIAGING, State.RUNNING)
         assert record.outbox[0].why.startswith("no outcome within") and not record.lease.holder
+        assert record.outbox[0].vendor == "linear"
         world.now += timedelta(minutes=3)  # nobody performs any more
         found = await health(world.factory)
         assert not found.ok and found.oldest_waiting_effect_s and found.oldest_waiting_effect_s > 170

@@ -12,6 +12,7 @@ from factory_core.dispatch.ending import MOST_RETURNS
 from factory_core.dispatch.events import RetryRequested
 from factory_core.dispatch.records import Block, InFlightRecord, State
 from factory_core.errors import Retryable, VendorUnavailable
+from factory_core.work_item import ItemState
 
 from .test_answers import ANSWER, VAGUE
 from .world import World, run, ticket
@@ -99,6 +100,43 @@ def test_a_question_that_an_outage_held_up_is_asked_once() -> None:
         record = await world.record()
         assert (record.state, record.clarification is not None) == (State.WAITING, True)
         assert record.deadline and record.deadline > world.now
+
+    run(story())
+
+
+def test_what_a_start_needed_of_the_code_host_waits_for_the_code_host() -> None:
+    """The tracker answers all the time, and whether a ticket is ready says nothing of the vendor that was away."""
+
+    async def story() -> None:
+        world = World(runner={"giveUpAfter": "1h"})
+        world.fleet.faults["start"] = [Retryable("the fleet", why="it is busy", fix="factory check", after=600)]
+        await world.add(ticket())
+        world.tracker.items["ACME-1"] = ticket(state=ItemState.DONE)
+        world.target.faults["find_pull_request"] = [DOWN] * FOR_EVER
+        await pass_by(world, 2 * PATIENCE)
+        record = await world.record()
+        assert record.block and (record.block.provider, record.block.order) == ("github", "triage_item")
+        world.tracker.items["ACME-1"] = ticket()
+        await pass_by(world, PATIENCE)
+        assert await world.state() is State.BLOCKED
+        world.target.faults.clear()
+        await pass_by(world, timedelta(minutes=8))
+        assert await world.state() is State.RUNNING
+
+    run(story())
+
+
+def test_the_vendor_that_an_order_failed_at_is_on_record() -> None:
+    """By the port that was asked, whichever part of the order asked it; a fleet is no vendor."""
+
+    async def story() -> None:
+        world = World()
+        world.tracker.faults["read_item"] = [DOWN]
+        await world.add(ticket())
+        assert [one.vendor for one in (await world.record()).outbox] == ["linear"]
+        world.fleet.faults["start"] = [Retryable("the fleet", why="it is busy", fix="factory check")]
+        await world.later(timedelta(seconds=2))
+        assert [(one.effect.kind, one.vendor) for one in (await world.record()).outbox] == [("start_agent", "")]
 
     run(story())
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from adapters.redaction import Redactor
 from factory_core.dispatch.run import RunOrder
-from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal, VendorUnavailable
 
 from .git import GitFailed
 from .git_directory import restore
@@ -30,7 +30,7 @@ def publish(space: Workspace, vendor: str = "", secrets: Redactor = _NO_SECRETS)
     except GitFailed as error:
         if vendor and error.unauthorised:
             raise ConnectionLost(vendor, str(error)[-300:]) from None
-        raise _problem(space.order, str(error)) from None
+        raise _problem(space.order, str(error), vendor) from None
 
 
 def _publish(space: Workspace, secrets: Redactor) -> str:
@@ -127,12 +127,11 @@ _BEHIND = ("non-fast-forward", "fetch first")
 _REFUSED = ("Authentication failed", "could not read Username", "Permission denied (", "error: 403", "not found")
 
 
-def _problem(order: RunOrder, said: str) -> Problem:
+def _problem(order: RunOrder, said: str, vendor: str) -> Problem:
     """A refusal is final, unless its reason passes; whatever else keeps git from pushing may pass, too."""
     what = f"The branch {order.branch} cannot be pushed to {order.repository}"
     reasons = _REASON.findall(said)
     final = not all(map(_PASSING.search, reasons)) if reasons else any(mark in said for mark in _REFUSED)
-    kind = Terminal if final else Retryable
     if any(mark in reason for reason in reasons for mark in ("stale info", *_BEHIND)):
         why = "commits that the factory did not push stand on it, and those are never replaced"
         fix = f"In {order.repository}: merge, rename or delete the branch {order.branch}; then {_retry(order)}"
@@ -140,7 +139,10 @@ def _problem(order: RunOrder, said: str) -> Problem:
     if found := _IN_THE_WAY.search(said):
         fix = f"In {order.repository}: rename or delete the branch {found[1]}; then {_retry(order)}"
         return Terminal(what, why=f"git cannot have it beside the branch {found[1]}", fix=fix)
-    return kind(what, why=_in_short(said), fix="factory check")
+    why, fix = _in_short(said), "factory check"
+    if final:
+        return Terminal(what, why=why, fix=fix)
+    return VendorUnavailable(vendor, what, why=why, fix=fix) if vendor else Retryable(what, why=why, fix=fix)
 
 
 def _in_short(said: str, most: int = 600) -> str:
