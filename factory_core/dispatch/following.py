@@ -93,6 +93,8 @@ def reopen_if_ready(record: InFlightRecord, event: ItemRead, config: FactoryConf
     and that the tracker would not let us move says ready by itself, and only an edit tells.
     """
     item = event.item
+    if item is None:
+        record = record.but(ended_because=TICKET_GONE)  # and is forgotten wholly
     if item is None or item.state is not ItemState.READY:
         return record.stay()
     unmoved = record.state is State.DONE and record.tracker is ItemState.READY

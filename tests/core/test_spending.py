@@ -401,3 +401,23 @@ def test_a_clock_that_was_far_ahead_once_stops_nobody_until_it_comes() -> None:
         assert await world.state() is State.RUNNING
 
     run(story())
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_only_of_a_ticket_that_was_deleted_nothing_stays(deleted: bool) -> None:
+    """Also where it had ended before it was deleted: what it has spent is forgotten with it."""
+
+    async def story() -> None:
+        world = World(runner={"keepFinished": "1h"}, agents={"maxAttempts": 1})
+        await world.add(ticket())
+        await end_run(world, RunStatus.FAILED, cost(9))
+        await world.hear(StopRequested(id="stop", work_item_id="ACME-1", at=world.now, by="sam"))
+        assert await world.state() is State.CANCELLED
+        if deleted:
+            del world.tracker.items["ACME-1"]
+            await world.hear(world.changed(None, "ACME-1"))
+        await world.later(timedelta(hours=2))
+        assert await world.is_forgotten("ACME-1")
+        assert (await world.store.get_in_flight("ACME-1") is None) == deleted
+
+    run(story())
