@@ -54,7 +54,7 @@ async def forgettable(factory: Factory, key: str, how_to_end: str) -> InFlightRe
 async def forget(factory: Factory, record: InFlightRecord, by: str, how_to_end: str) -> None:
     """Save the order, which the factory performs within seconds. Raises StoppedByRule where it moved on meanwhile."""
     event = ForgetRequested(id=f"forget:{uuid.uuid4().hex}", work_item_id=record.work_item_id, at=utc_now(), by=by)
-    after = (await factory.runner.accept(event)).record
+    after = await factory.runner.accept_and_wake(event)
     if not after.knows(event):
         _refuse_alive(after, how_to_end)
 

@@ -23,7 +23,7 @@ from .runtime import Runtime
 
 TENANTS = ("acme", "globex")
 QUICK = {"firstDelay": "0.1s", "lease": "6s", "effectTimeout": "5s"}
-STATUS = "FACTORY_STATUS_TOKEN"
+STATUS, OPERATOR = "FACTORY_STATUS_TOKEN", "FACTORY_OPERATOR_TOKEN"
 PROBED = ("adapters.simulator.draw", "adapters.simulator.simulation")
 CRON = "* * * * *"
 HERE = Path(__file__).parent
@@ -35,7 +35,9 @@ class Tenant:
     def __init__(self, name: str, world: World, folder: Path) -> None:
         self.tenant, self.path = name, folder / name
         self.path.mkdir()
-        self.secrets = {known: secrets.token_hex(16) for known in (*HOOKS.values(), *TOKENS.values(), TOKEN, STATUS)}
+        self.secrets = {
+            known: secrets.token_hex(16) for known in (*HOOKS.values(), *TOKENS.values(), TOKEN, STATUS, OPERATOR)
+        }
         agents = {"engine": "console", "cooldown": "0.1s", "fleet": "workers"}
         self.document = config_of(world, tenant=name, agents=agents, runner=QUICK)
         self.config = self.path / "factory.config.yaml"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from factory_core.dispatch.batch import DeliveryGap
+from factory_core.dispatch.records import ENDED
 from tests.scenarios.counting import VAGUE
-from tests.scenarios.server_process import now
+from tests.scenarios.server_process import now, until
 
-from .deployed import CRON, Deployed
+from .deployed import CRON, OPERATOR, STATUS, Deployed
 
 
 def test_the_core_starts_in_the_real_runtime(deployed: Deployed) -> None:
@@ -74,6 +76,27 @@ def test_without_its_object_a_page_shows_what_it_showed_last(deployed: Deployed)
     finally:
         acme.probe("be_silent", False)
     assert deployed.get("/", "acme").status_code == 200
+
+
+def test_an_operator_has_a_ticket_forgotten(deployed: Deployed) -> None:
+    """With a token of its own, when the ticket is over; then none of its words is in the object."""
+    w, acme, word = deployed.world, deployed.tenants["acme"], "Zebulonine"
+    key = w.ticket(f"The cart of {word} is confusing", VAGUE)
+    acme.asked(key)
+
+    def forget(token: str, tenant: str = "acme") -> Any:
+        auth = (tenant, deployed.tenants["acme"].secrets[token])
+        return deployed.runtime.http.post(f"{deployed.url}/items/{key}/forget", json={"by": "maya"}, auth=auth)
+
+    refused = [forget(STATUS), forget(OPERATOR, "globex"), forget(OPERATOR, "nobody")]
+    assert [one.status_code for one in refused] == [401] * 3
+    assert forget(OPERATOR).status_code == 409
+    w.call(w.sandbox.linear.remove_issue, key)
+    acme.until(key, lambda record: record.state in ENDED and not record.outbox)
+    assert forget(OPERATOR).json()["changed"] is True
+    until(lambda: acme.record(key) is None, every=0.2)
+    tables = ("in_flight", "aliases", "clarifications", "batches", "runs")
+    assert word not in str([acme.probe("execute", f"SELECT * FROM {table}") for table in tables])
 
 
 def test_what_a_page_showed_last_is_dropped_although_nobody_looks(deployed: Deployed) -> None:
