@@ -90,13 +90,18 @@ class Retryable(Problem):
 
 
 class VendorUnavailable(Retryable):
-    """A vendor does not answer, or asks for a pause. `provider` names it."""
+    """A vendor does not answer, or asks for a pause. `provider` names it.
+
+    `limited`: it is well and only limits our calls, so its webhooks still come.
+    """
 
     code = "E-VENDOR"
 
-    def __init__(self, provider: str, what: str, *, why: str, fix: str, after: float | None = None) -> None:
+    def __init__(
+        self, provider: str, what: str, *, why: str, fix: str, after: float | None = None, limited: bool = False
+    ) -> None:
         super().__init__(what, why=why, fix=fix, after=after)
-        self.provider = provider
+        self.provider, self.limited = provider, limited
 
 
 class VendorPaused(VendorUnavailable):
@@ -106,7 +111,9 @@ class VendorPaused(VendorUnavailable):
 
     def __init__(self, provider: str, until: datetime, *, after: float) -> None:
         why = f"it asked for a pause until {until:%H:%M:%S} UTC: its rate limit is used up"
-        super().__init__(provider, f"{provider} is not called yet", why=why, fix="factory check", after=after)
+        super().__init__(
+            provider, f"{provider} is not called yet", why=why, fix="factory check", after=after, limited=True
+        )
 
 
 class ConnectionLost(Retryable):

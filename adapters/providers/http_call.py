@@ -93,7 +93,8 @@ async def send(
     except httpx2.HTTPError as error:
         raise later(vendor, f"no answer: {type(error).__name__}") from error
     if response.status_code == 429 or response.status_code >= 500:
-        raise later(vendor, f"it answered {response.status_code}", after=delay(response))
+        limited = response.status_code == 429
+        raise later(vendor, f"it answered {response.status_code}", after=delay(response), limited=limited)
     return response
 
 
@@ -113,10 +114,10 @@ def is_refusal(body: bytes) -> bool:
     return answer is not None and (answer.get("ok") is False or bool(answer.get("errors")))
 
 
-def later(vendor: str, why: str, *, after: float | None = None) -> VendorUnavailable:
+def later(vendor: str, why: str, *, after: float | None = None, limited: bool = False) -> VendorUnavailable:
     pause = None if after is None else min(after, LONGEST_PAUSE)
     what = f"{vendor} cannot be reached"
-    return VendorUnavailable(vendor.casefold(), what, why=why, fix="factory check", after=pause)
+    return VendorUnavailable(vendor.casefold(), what, why=why, fix="factory check", after=pause, limited=limited)
 
 
 def never(vendor: str, what: str, why: str, fix: str) -> Terminal:

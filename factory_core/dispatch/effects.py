@@ -421,6 +421,7 @@ class Planned(StoredModel):
     attempts: int = 0  # that did not work; the pause grows with them
     faults: int = 0  # in a row that were nobody's but ours: a fault of the code, a worker that died over it
     failing_since: datetime | None = None
+    silent_since: datetime | None = None  # the vendor has given no answer at all since then
     not_before: datetime | None = None
     why: str = ""  # why the last attempt did not work
     vendor: str = ""  # that it failed at

@@ -129,16 +129,19 @@ def bounded_run(run: QueuedRun, now: datetime, rules: Workers) -> QueuedRun:
 REPORTED = ("started_at", "ended_at", "alive_at", "progress_at")
 """Of a report, what our own clock noted."""
 
+TROUBLE = ("failing_since", "silent_since", "lost_since")
+"""Of an order, since when it does not work."""
+
 
 def _planned(planned: Planned, now: datetime, config: FactoryConfig) -> Planned:
     """One that failed by a clock that was ahead is tried at once."""
-    runner, failing, lost = config.runner, planned.failing_since, planned.lost_since
+    runner, since = config.runner, {name: getattr(planned, name) for name in TROUBLE}
     longest = max(runner.give_up_after, runner.longest_delay, config.agents.cooldown, TRY_CONNECTION)
     too_late = _is_beyond(planned.not_before, now + longest)
-    if not (too_late or _is_beyond(failing, now) or _is_beyond(lost, now)):
+    if not (too_late or any(_is_beyond(moment, now) for moment in since.values())):
         return planned
-    since = {"failing_since": _happened(failing, now), "lost_since": _happened(lost, now)}
-    return planned.model_copy(update={**since, "not_before": planned.not_before and min(planned.not_before, now)})
+    happened = {name: _happened(moment, now) for name, moment in since.items()}
+    return planned.model_copy(update={**happened, "not_before": planned.not_before and min(planned.not_before, now)})
 
 
 def _asked(asked: Clarification, now: datetime) -> Clarification:

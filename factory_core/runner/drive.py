@@ -40,7 +40,7 @@ from .connections import Connections
 from .finding import record_of
 from .gaps import Gaps
 from .lease import claim, extended, extended_or_released, holds, released
-from .retries import after_problem, is_poison
+from .retries import after_problem, is_answer, is_poison
 from .vendor_port import CUT_OFF
 
 logger = logging.getLogger("factory.runner")
@@ -302,9 +302,9 @@ class Runner:
         well = done[:-1] if isinstance(outcome, Problem) else done
         for provider in {planned.lost for planned in well if planned.lost}:
             await self.connections.works(provider)
-        for planned in well:
-            if planned.vendor and planned.failing_since and self._clock() - planned.failing_since >= OUTAGE:
-                await self.gaps.note_outage(planned.vendor, planned.failing_since)
+        for planned in done if is_answer(outcome) else well:
+            if planned.vendor and planned.silent_since and self._clock() - planned.silent_since >= OUTAGE:
+                await self.gaps.note_outage(planned.vendor, planned.silent_since)
         if isinstance(outcome, ConnectionLost):
             since = done[-1].lost_since if done[-1].lost == outcome.provider else None
             await self.connections.lost(outcome.provider, outcome.why, since)

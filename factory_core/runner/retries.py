@@ -13,7 +13,7 @@ from ..dispatch.ending import answered
 from ..dispatch.events import EffectFailed
 from ..dispatch.records import InFlightRecord, State, short
 from ..dispatch.transitions import decide
-from ..errors import ConnectionLost, OwnFault, Problem, VendorPaused, VendorUnavailable
+from ..errors import ConnectionLost, OwnFault, Problem, Retryable, VendorPaused, VendorUnavailable
 
 LONGEST_SPREAD = timedelta(minutes=10)
 SOONEST, LATEST = timedelta(seconds=5), timedelta(seconds=60)  # between two tries of what waits for a credential
@@ -68,6 +68,13 @@ def _waits_for_vendor(record: InFlightRecord, planned: Planned) -> bool:
     return record.state is State.BLOCKED and record.block is not None and record.block.order == planned.effect.kind
 
 
+def is_answer(outcome: object) -> bool:
+    """Does it show that the vendor was there? A limit of calls and a refused credential do."""
+    if isinstance(outcome, VendorUnavailable):
+        return outcome.limited
+    return isinstance(outcome, ConnectionLost) or not isinstance(outcome, Retryable)
+
+
 def _vendor(problem: Problem) -> str:
     """The vendor that does not answer; empty where what fails is no vendor's."""
     return problem.provider if isinstance(problem, VendorUnavailable) else ""
@@ -84,6 +91,7 @@ def _tried(planned: Planned, problem: Problem, now: datetime, rules: Runner) -> 
         "attempts": attempts,
         "faults": planned.faults + 1 if isinstance(problem, OwnFault) else 0,  # an answer, be it a refusal, is no death
         "failing_since": planned.failing_since or now,
+        "silent_since": None if is_answer(problem) else planned.silent_since or now,
         "not_before": now + _delay(planned, problem, attempts, now, rules),
         "why": problem.why[:300],
         "vendor": _vendor(problem),
@@ -102,7 +110,7 @@ def _waiting(planned: Planned, problem: ConnectionLost, now: datetime) -> Planne
     pause = min(max((now - since) / 4, SOONEST), LATEST) * (1 + _share(planned)) / 2
     changes = {
         "lost": problem.provider, "lost_since": since, "failing_since": None,
-        "not_before": now + pause, "why": problem.why[:300],
+        "silent_since": None, "not_before": now + pause, "why": problem.why[:300],
     }  # fmt: skip
     return planned.model_copy(update=changes)
 

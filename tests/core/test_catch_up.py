@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from factory_core.dispatch import capacity, catch_up
 from factory_core.dispatch.batch import Batch, CatchUp, DeliveryGap, Slot
 from factory_core.dispatch.records import State
-from factory_core.errors import ConnectionLost, Retryable, StoreUnavailable
+from factory_core.errors import ConnectionLost, Problem, Retryable, StoreUnavailable, VendorUnavailable
 from factory_core.intake.http import HttpRequest
 from factory_core.ports import Inbound
 from factory_core.work_item import ItemState
@@ -212,21 +212,35 @@ def test_a_webhook_that_could_not_be_stored_is_a_gap() -> None:
     run(story())
 
 
-def test_a_vendor_that_answers_again_after_minutes_is_a_gap_once() -> None:
-    """What it did meanwhile it may not have told."""
+AWAY = VendorUnavailable("github", "GitHub cannot be reached", why="no answer", fix="factory check")
+LIMITED = VendorUnavailable(
+    "github", "GitHub cannot be reached", why="429", fix="factory check", after=90, limited=True
+)
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        ([AWAY] * 14, {"github did not answer"}),
+        ([*[AWAY] * 14, LIMITED], {"github did not answer"}),
+        ([LIMITED] * 8, set()),
+        ([AWAY, *[LIMITED] * 4, AWAY], set()),
+    ],
+)
+def test_a_vendor_that_is_silent_for_minutes_is_a_gap_once(answers: list[Problem], found: set[str]) -> None:
+    """What it did meanwhile it may not have told. One that asks for a pause is there, and tells of everything."""
 
     async def story() -> None:
         world = GappedWorld()
         await world.in_review("ACME-1", "ACME-2")
-        away = Retryable("no answer", why="it is down", fix="factory check")
-        world.target.faults["read_pull_request"] = [away] * 14
+        world.target.faults["read_pull_request"] = list(answers)
         await world.hear(world.pull("ACME-1"), world.pull("ACME-2"))
         gaps = set()
         for _ in range(40):
             await world.later(timedelta(seconds=20))
             state = (await world.store.get_batch()).catch_up
             gaps |= {state.gap.cause} if state else set()
-        assert gaps == {"github did not answer"}
+        assert gaps == found and not world.target.faults["read_pull_request"]
 
     run(story())
 

@@ -11,7 +11,7 @@ from github_payloads import NOW
 
 from adapters.providers.github.client import GithubClient
 from adapters.providers.http_call import LONGEST_PAUSE
-from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
+from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal, VendorUnavailable
 
 pytestmark = pytest.mark.pure
 
@@ -55,7 +55,8 @@ def problem_of(response: httpx2.Response | Exception) -> Problem:
 def test_what_may_pass_is_retried_when_github_says(response: httpx2.Response | Exception, after: float | None) -> None:
     """Limits, faults and silence are Retryable, with the vendor's own delay in seconds where it gave one."""
     problem = problem_of(response)
-    assert isinstance(problem, Retryable)
+    assert isinstance(problem, VendorUnavailable)
+    assert problem.limited is (isinstance(response, httpx2.Response) and response.status_code < 500)
     assert problem.after == after
 
 
