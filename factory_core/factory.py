@@ -176,7 +176,8 @@ class Factory:
     async def sweep(self) -> SweepReport | None:
         """Look for what nobody told us; None when it is not the time for it, or another process does it.
 
-        After a gap the looks at what waits come first.
+        After a gap the looks at what waits come first. When they last for longer than `every`, because there are so
+        many or because one gap follows the other, the search has its turn all the same.
         """
         every, now = self.config.sweep.every, self.clock()
         asked, gaps = self._sweep_asked_at, self.runner.gaps
@@ -191,10 +192,13 @@ class Factory:
             batch = await self.store.get_batch()
         if not soon:
             self._sweep_asked_at = now
-        if await self._catch_up(batch, self._sources) or soon or not every:
-            return None
-        begun = await claim_sweep(self.store, batch, every, now)
+        looks, begun = batch.catch_up, None
+        gaps.begun = looks is not None and bool(looks.laps)
+        if every and not soon and not (looks and next_sort(looks, now) and now - looks.began < every):
+            begun = await claim_sweep(self.store, batch, every, now)
         if begun is None:
+            if looks and looks.laps:
+                await self._catch_up(batch, self._sources)
             return None
         state, look = begun.sweep, self._sweep_of(begun, self._sources)
         async for state in look.run():
@@ -202,15 +206,10 @@ class Factory:
                 break
         return state.report
 
-    async def _catch_up(self, batch: Batch, sources: Sources) -> bool:
-        """Make the looks that are due after a gap. False when there are none."""
-        state, now = batch.catch_up, self.clock()
-        self.runner.gaps.begun = state is not None and bool(state.laps)
-        if state is None or next_sort(state, now) is None:
-            return False
+    async def _catch_up(self, batch: Batch, sources: Sources) -> None:
+        """Make the looks that are due after a gap."""
         sweep, vendors = self._sweep_of(batch, sources), self.runner.connections
         await CatchUpStep(sweep, self.store, self.config, self.clock, self.accept, vendors, batch).run()
-        return True
 
     def _sweep_of(self, batch: Batch, sources: Sources) -> Sweep:
         return Sweep(sources, self.store, self.config, self.clock, self.accept, self.runner.connections, batch)

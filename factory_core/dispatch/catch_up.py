@@ -6,17 +6,24 @@ each goes on from where it is, once round. So a process that is killed every few
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from .batch import CatchUp, DeliveryGap, Lap
 from .records import State
 
+THREADS: Mapping[str, State] = {f"threads {state}": state for state in (State.WAITING, State.BLOCKED, State.FAILED)}
+"""Looks at the threads of the items in one state."""
+
 ORDER: tuple[str, ...] = (
-    State.IN_REVIEW, State.MERGING, State.WAITING, State.BLOCKED, "ready", State.QUEUED, State.RUNNING, "deliveries",
-    "dead-letters", "feed",
+    State.IN_REVIEW, State.MERGING,
+    "threads waiting-clarification", "threads blocked",
+    "ready", State.WAITING, State.BLOCKED, State.QUEUED,
+    State.DISPATCHING, State.RUNNING, "begun",
+    "deliveries", "dead-letters", "feed", "threads failed",
 )  # fmt: skip
 """What others wait for comes first: a review holds a place. A state stands for its items, any other name for a list of
-the search for missed events."""
+the search for missed events. Together they show all that the search does."""
 
 MINUTE = timedelta(minutes=1)
 AGAIN = timedelta(seconds=30)  # after a look that did not work
@@ -28,8 +35,7 @@ def begin(known: CatchUp | None, gap: DeliveryGap, now: datetime) -> CatchUp:
     if known is None or not known.laps:
         paid_until = known.paid_until if known and now < known.paid_until < now + 2 * MINUTE else now
         return CatchUp(gap=gap, began=now, paid_until=paid_until, laps={sort: Lap() for sort in ORDER})
-    places = {sort: known.laps[sort].place if sort in known.laps else "" for sort in ORDER}
-    laps = {sort: Lap(place=place, ends=place) for sort, place in places.items()}
+    laps = {sort: _once_round(known.laps.get(sort, Lap())) for sort in ORDER}
     return known.model_copy(update={"gap": gap, "laps": laps})
 
 
@@ -88,6 +94,10 @@ def step(lap: Lap, listed: str | None) -> tuple[Lap | None, str | None]:
 def postponed(lap: Lap, until: datetime) -> Lap:
     """It did not work: once more from the same place, a while later."""
     return lap.model_copy(update={"not_before": until})
+
+
+def _once_round(lap: Lap) -> Lap:
+    return Lap(place=lap.place, ends=lap.place, not_before=lap.not_before)
 
 
 def _waits(lap: Lap, now: datetime) -> bool:

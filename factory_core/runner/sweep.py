@@ -99,7 +99,7 @@ class Sweep:
         self._failed: dict[str, str] = {}
         self._left = 0
         self._visits: Mapping[str, list[str]] | None = None
-        self._known = frozenset[str]()
+        self._known = frozenset[str]()  # empty while nobody has listed the records: then each is looked up
 
     async def run(self) -> AsyncIterator[SweepState]:
         """Ask every source, and say after each how far we came; one that fails stops none of the others."""
@@ -224,8 +224,6 @@ class Sweep:
 
     async def _take_up_stranded(self, tracker: BegunItems) -> None:
         """What the factory put in progress and has no record of. A record that cannot be read is one."""
-        if self._visits is None:
-            return
         place, _ = begin(self._cursors, "begun", self._clock())
         before = self._clock() - self._config.agents.max_duration - OVERDUE
         while self._spend():

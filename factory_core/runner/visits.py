@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from ..dispatch.catch_up import THREADS
 from ..dispatch.records import InFlightRecord, State
 from ..errors import UnreadableRecord
 from ..ports import StateStore
@@ -12,7 +13,7 @@ from ..ports import StateStore
 FOLLOWED = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.BLOCKED})
 """States in which an item that a person took back must stop; in the others it is read within seconds anyway."""
 
-ANSWERABLE = frozenset({State.WAITING, State.BLOCKED, State.FAILED})
+ANSWERABLE = frozenset(THREADS.values())
 """States in which what is said in the item's thread would move it, or is kept for its next run."""
 
 

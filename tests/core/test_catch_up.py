@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 from factory_core.dispatch import capacity, catch_up
 from factory_core.dispatch.batch import Batch, CatchUp, DeliveryGap, Slot
 from factory_core.dispatch.records import State
+from factory_core.dispatch.run import RunStatus
 from factory_core.errors import ConnectionLost, Problem, Retryable, StoreUnavailable, VendorUnavailable
 from factory_core.intake.http import HttpRequest
 from factory_core.ports import Inbound
 from factory_core.work_item import ItemState
 
 from .swept_world import SweptWorld, versions
-from .world import START, run, ticket
+from .test_stranded_items import StrandedWorld
+from .world import START, Crash, run, ticket
 
 pytestmark = pytest.mark.pure
 SECOND = timedelta(seconds=1)
@@ -97,7 +100,7 @@ def test_reviews_come_first_and_no_more_than_so_many_a_minute() -> None:
         await world.in_review(*reviews)
         world.factory.note_gap(STARTED)
         before, seen = await versions(world), list[str]()
-        for second in range(120):
+        for second in range(240):
             await world.later(SECOND)
             changed = [key for key, version in (await versions(world)).items() if version > before[key]]
             seen += [key for key in sorted(changed) if key not in seen]
@@ -390,3 +393,103 @@ def test_a_lap_that_begins_anywhere_comes_round_to_everybody_once(ids: list[str]
         lap, one = catch_up.step(lap, next((name for name in there if name > lap.place), None))
         seen += [one] if one else []
     assert sorted(seen) == there
+
+
+class StormyWorld(StrandedWorld, GappedWorld):
+    """A world whose process dies every few seconds, and is started again."""
+
+    async def lives(self, number: int, seconds: int = 5) -> None:
+        for _ in range(number):
+            self.factory = self.new_factory(self.fresh_id())
+            self.factory.note_gap(STARTED)
+            with suppress(Crash):
+                await self.ticks(seconds)
+
+
+@pytest.mark.parametrize("lives", [1, 12])
+def test_a_line_behind_ten_reviews_moves_within_a_minute_of_the_start(lives: int) -> None:
+    """All of them need nothing but a look, which is why they hold a place; so however often the process dies."""
+
+    async def story() -> None:
+        world = StormyWorld()
+        await world.later(SECOND)
+        reviews, line = [f"ACME-{n}" for n in range(100, 110)], ["ACME-200", "ACME-201"]
+        await world.in_review(*reviews)
+        for key in line:
+            await world.add(ticket(key))
+        assert {await world.state(key) for key in line} == {State.QUEUED}
+        for number in range(1, 11):
+            world.target.green(number)
+        await world.lives(lives, 60 // lives)
+        assert {await world.state(key) for key in reviews} == {State.DONE}
+        assert await world.state(line[0]) is State.RUNNING
+
+    run(story())
+
+
+@pytest.mark.parametrize("lost", ["a record", "a late answer", "a reopened ticket"])
+def test_what_only_a_search_shows_is_found_while_one_start_follows_the_other(lost: str) -> None:
+    """The ordinary search is not due yet; the looks show all that it would."""
+
+    async def story() -> None:
+        world = StormyWorld()
+        if lost == "a late answer":
+            thread = await world.ask()
+            for _ in range(8):
+                await world.later(timedelta(days=1))
+            assert await world.state() is State.FAILED
+            world.channel.people.append(world.reply("Show `amount` in the cart page.", thread))
+        else:
+            await world.add(ticket())
+            world.left_at()
+            world.fleet.end(*world.fleet.live, RunStatus.CAPPED)
+        if lost == "a record":
+            await world.lose()
+            world.now += timedelta(hours=3)
+        elif lost == "a reopened ticket":
+            world.tracker.items["ACME-1"] = ticket(state=ItemState.CANCELLED)
+            await world.hear(world.changed(None, "ACME-1"))
+            assert await world.state() is State.CANCELLED
+            world.now += SECOND
+            world.tracker.items["ACME-1"] = ticket(updated_at=world.now)
+        await world.factory.sweep()  # one that finds all of this is not due for ten minutes
+        await world.lives(60)
+        assert await world.state() is State.RUNNING
+
+    run(story())
+
+
+def test_a_process_that_dies_at_each_vendors_hang_gets_to_all_others() -> None:
+    """Whoever reads a thread is killed while the channel hangs, and all but the threads is looked at nevertheless."""
+
+    async def story() -> None:
+        world = StormyWorld()
+        await world.later(SECOND)
+        await world.ask()
+        await world.in_review("ACME-2")
+        world.tracker.items["ACME-3"] = ticket("ACME-3")
+        world.tracker.items["ACME-2"] = ticket("ACME-2", state=ItemState.CANCELLED)
+        world.tracker.items["ACME-1"] = ticket(state=ItemState.CANCELLED)
+        world.channel.faults["replies"] = [Crash()] * 1000
+        await world.lives(30)
+        states = [await world.state(key) for key in ("ACME-1", "ACME-2", "ACME-3")]
+        assert states == [State.CANCELLED, State.CANCELLED, State.RUNNING]
+
+    run(story())
+
+
+def test_the_ordinary_search_has_its_turn_while_looks_last_for_hours() -> None:
+    """There are so many, or one gap follows the other."""
+
+    async def story() -> None:
+        world = StormyWorld(sweep={"looksPerMinute": 1}, **BIG)
+        for n in range(40):
+            await world.ask(f"ACME-{n}")
+        await world.lives(1)
+        searched = set()
+        for _ in range(60):
+            await world.lives(1, 30)
+            searched.add((await world.store.get_batch()).sweep.at)
+        assert len(searched) >= 3 and (await world.looks()).laps
+
+    run(story())

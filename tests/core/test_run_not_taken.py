@@ -12,12 +12,17 @@ from factory_core.errors import Retryable
 from factory_core.overview import overview
 from factory_core.work_item import ItemState
 
+from .swept_world import SweptWorld
 from .test_answers import ANSWER, VAGUE
 from .test_worker_fleet import Elsewhere
 from .world import World, run, ticket
 
 pytestmark = pytest.mark.pure
 NOT_TAKEN = "no worker took the run (console)"
+
+
+class SweptElsewhere(Elsewhere, SweptWorld):
+    """Agents that run elsewhere, and a check-in that looks for missed events."""
 
 
 def column(world: World, key: str = "ACME-1") -> ItemState:
@@ -86,6 +91,20 @@ def test_nobody_takes_a_run_that_somebody_does_not_want_any_more(where: str) -> 
         record = await world.record()
         assert record.block and record.block.reason == "withdrawn"
         assert "run" not in await world.says("claim")
+
+    run(story())
+
+
+def test_nobody_takes_a_run_whose_ticket_was_taken_back_in_a_gap() -> None:
+    async def story() -> None:
+        world = SweptElsewhere()
+        await world.later(timedelta(seconds=1))  # the ordinary search was just made
+        await world.add(ticket())
+        world.tracker.items["ACME-1"] = ticket(state=ItemState.OTHER)
+        world.factory.note_gap("the factory was started")
+        for _ in range(5):
+            await world.later(timedelta(seconds=1))
+        assert await world.state() is State.CANCELLED and "run" not in await world.says("claim")
 
     run(story())
 
