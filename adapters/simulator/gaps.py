@@ -1,18 +1,19 @@
-"""After a gap in which events may have been lost, what waits in review is read again soon, and not all at once."""
+"""After a gap in which events may have been lost, what waits is read again soon, and not all at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from factory_core.dispatch.batch import CatchUp
-from factory_core.dispatch.effects import ReadPullRequest
 from factory_core.dispatch.records import InFlightRecord, State
 
 if TYPE_CHECKING:
     from .simulation import Simulation
 
 MINUTE = 60.0
-MOST_LOOKS = 40  # that come before the last review of a schedule's few tickets
+MOST_LOOKS = 60  # that come before the last item of a schedule's few tickets
+FOLLOWED = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.BLOCKED})
+# stated anew, for the product's own order of looks is what is judged here
 
 
 class Gap:
@@ -23,11 +24,11 @@ class Gap:
         self._within = 2 * MINUTE + MOST_LOOKS * MINUTE / simulation.schedule.rules.looks
         self._began = simulation.loop.time()
         records = simulation.ledgers[tenant].records
-        self._reviews = {key: record for key, record in records.items() if record.state is State.IN_REVIEW}
+        self._waited = {key: record for key, record in records.items() if record.state in FOLLOWED}
 
     def look(self) -> None:
         """Were they all read within that time in which nothing else went wrong?"""
-        if self._reviews:
+        if self._waited:
             self._simulation.later(self._within, self._see)
 
     def _see(self) -> None:
@@ -36,18 +37,19 @@ class Gap:
             self.look()
             return
         records = simulation.ledgers[self._tenant].records
-        for key, before in self._reviews.items():
+        for key, before in self._waited.items():
             now = records.get(key)
-            if now and (now.state, now.since) == (before.state, before.since) and not self._is_read(now):
-                simulation.broken("looked-at-after-a-gap", f"{key} is in review, and nobody read its pull request")
+            if now and (now.state, now.since) == (before.state, before.since) and (what := self._unread(now)):
+                simulation.broken("looked-at-after-a-gap", f"{key} is {now.state}, and nobody read its {what}")
 
-    def _is_read(self, record: InFlightRecord) -> bool:
-        """Since then, or it is to be."""
-        if record.pull_request is None:
-            return True
-        read_at = self._simulation.outside[self._tenant].target.read_at.get(record.pull_request.number, -1.0)
-        waits = any(isinstance(planned.effect, ReadPullRequest) for planned in record.outbox)
-        return waits or read_at >= self._began
+    def _unread(self, record: InFlightRecord) -> str:
+        """What of it was not read since then, and is not going to be."""
+        outside, plans = self._simulation.outside[self._tenant], {planned.effect.kind for planned in record.outbox}
+        pull = record.pull_request if record.state in (State.IN_REVIEW, State.BLOCKED) else None
+        if pull and "read_pull_request" not in plans and outside.target.read_at.get(pull.number, -1.0) < self._began:
+            return "pull request"
+        is_read = "read_item" in plans or outside.tracker.read_at.get(record.work_item_id, -1.0) >= self._began
+        return "" if is_read else "ticket"
 
 
 def too_many_looks(

@@ -43,7 +43,7 @@ OUTSIDE_LAWS: Mapping[str, str] = {
     "search-keeps-its-interval": "Looks for missed events are their interval apart, however many processes there are.",
     "search-starts-only-news": "It starts what nobody knows, and of what had ended only what a person touched since.",
     "search-counts-what-it-found": "It reports just what it gave to the factory.",
-    "looked-at-after-a-gap": "After a gap in which events may be lost, what is in review is read again within minutes.",
+    "looked-at-after-a-gap": "After a gap in which events may be lost, what waits is read again within minutes.",
     "looks-keep-their-pace": "The looks after a gap are spread out: so many a minute, however often there is a gap.",
     "refusals-are-not-hammered": "Of a refused head a merge is asked a few times an hour, an update of it three times.",
     "arms-its-own-heads": "The code host is told to merge by itself only a head that an agent pushed, and by its name.",

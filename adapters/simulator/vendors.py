@@ -28,8 +28,10 @@ class SimulatedTracker:
         self._done: set[str] = set()
         self.stale = False
         self.late_by = 0.0  # seconds that the call under way was held up between its caller and us
+        self.read_at: dict[str, float] = {}  # by item, when somebody last read it
 
     async def read_item(self, item_id: str) -> WorkItem | None:
+        self.read_at[item_id] = self._world.now()
         truth = self._world.truths.get(item_id)
         if truth is None:
             return None

@@ -118,9 +118,11 @@ class CatchUpStep:
 
     async def _read_list(self, sort: str) -> Looked:
         asked = await self._sweep.ask(sort, self._config.sweep.calls if sort in WALKS else 1)
-        over = asked.ended and (asked.began is None or asked.began >= self._state().gap.until)
-        on = None if over else self._lap(sort).model_copy(update={"not_before": None})
-        return Looked(on, max(asked.calls, 1), asked.cursors)
+        until, cost = self._state().gap.until, max(asked.calls, 1)
+        if asked.ended and (asked.began is None or asked.began >= until):
+            return Looked(None, cost, asked.cursors)
+        # a process whose clock was ahead noted the gap: no walk of ours begins after it before our clock has passed it
+        return Looked(catch_up.postponed(self._lap(sort), until), cost, asked.cursors)
 
     async def _move(self, sort: str, looked: Looked) -> int:
         """Note how far this sort came, and store it with what it takes of the minute. 0 when it takes nothing, which is

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunStatus
 from factory_core.errors import ConnectionLost, Problem, Retryable, StoreUnavailable, VendorUnavailable
 from factory_core.intake.http import HttpRequest
-from factory_core.ports import Inbound
+from factory_core.ports import Inbound, Redelivered
 from factory_core.work_item import ItemState
 
 from .swept_world import SweptWorld, versions
@@ -427,7 +427,7 @@ def test_a_line_behind_ten_reviews_moves_within_a_minute_of_the_start(lives: int
     run(story())
 
 
-@pytest.mark.parametrize("lost", ["a record", "a late answer", "a reopened ticket"])
+@pytest.mark.parametrize("lost", ["a record", "a late answer"])
 def test_what_only_a_search_shows_is_found_while_one_start_follows_the_other(lost: str) -> None:
     """The ordinary search is not due yet; the looks show all that it would."""
 
@@ -443,16 +443,10 @@ def test_what_only_a_search_shows_is_found_while_one_start_follows_the_other(los
             await world.add(ticket())
             world.left_at()
             world.fleet.end(*world.fleet.live, RunStatus.CAPPED)
+            world.now += timedelta(hours=3)
+        await world.factory.sweep()  # the next one is due in ten minutes
         if lost == "a record":
             await world.lose()
-            world.now += timedelta(hours=3)
-        elif lost == "a reopened ticket":
-            world.tracker.items["ACME-1"] = ticket(state=ItemState.CANCELLED)
-            await world.hear(world.changed(None, "ACME-1"))
-            assert await world.state() is State.CANCELLED
-            world.now += SECOND
-            world.tracker.items["ACME-1"] = ticket(updated_at=world.now)
-        await world.factory.sweep()  # one that finds all of this is not due for ten minutes
         await world.lives(60)
         assert await world.state() is State.RUNNING
 
@@ -491,5 +485,38 @@ def test_the_ordinary_search_has_its_turn_while_looks_last_for_hours() -> None:
             await world.lives(1, 30)
             searched.add((await world.store.get_batch()).sweep.at)
         assert len(searched) >= 3 and (await world.looks()).laps
+
+    run(story())
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), SECOND * 3])
+def test_no_list_is_read_over_and_over_in_one_step(ahead: timedelta) -> None:
+    """A walk through failed deliveries that had begun before the gap is over, and the next one may begin at once; or a
+    process whose clock was ahead noted the gap, and no walk of ours begins after it until our clock has passed it."""
+
+    async def story() -> None:
+        world, asked, cursors = GappedWorld(sweep={"calls": 5}), list[int](), ["more"]
+
+        async def redeliver_failed(since: datetime, cursor: str, calls: int) -> Redelivered:
+            asked.append(calls)
+            return Redelivered(0, cursors.pop() if cursors else "")
+
+        world.target.redeliver_failed = redeliver_failed  # type: ignore[attr-defined]
+        world.factory = world.new_factory("worker-2")
+        await world.later(SECOND)  # the ordinary search begins the walk
+        world.now += SECOND + ahead
+        world.factory.note_gap(STARTED)
+        await world.factory.runner.gaps.save()
+        world.now -= ahead
+        batch, long_ago = await world.store.get_batch(), world.now - timedelta(minutes=5)
+        assert batch.catch_up
+        due = batch.catch_up.model_copy(update={"paid_until": long_ago})
+        await world.store.put_batch(batch.model_copy(update={"catch_up": due}))
+        for _ in range(10):
+            asked.clear()
+            world.tracker.calls.clear()
+            await world.later(SECOND)
+            assert sum(asked) <= 5 and world.tracker.calls["ready_items"] <= 1
+        assert (await world.looks()).laps == {}
 
     run(story())

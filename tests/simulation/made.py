@@ -202,6 +202,13 @@ def restarted(n: int) -> Schedule:
     return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), rules=rules, faults=(fault,))
 
 
+def restarted_while_untaken(n: int) -> Schedule:
+    """The process dies while no worker takes a run, for hours in which nobody else would read its ticket."""
+    ticket = Ticket(key="ACME-1", runs=("untaken",))
+    fault = Fault(kind="crash", nth=14 + n)
+    return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,), rules=Rules(sweeps=8 * HOUR), faults=(fault,))
+
+
 def armed(n: int) -> Schedule:
     """The code host merges by itself, unless a person takes the ticket back before its checks have passed."""
     acts = (Act(kind="cancel", after=1_000.0 + 40 * n),) if n % 2 else ()

@@ -54,6 +54,8 @@ MUTATIONS_OF_REST = (
              STEPS + "following:recheck", "effects += record.afresh(ReadPullRequest())", "pass", made.restarted),
     Mutation("looks are over before they are made", "looked-at-after-a-gap",
              STEPS + "catch_up:begin", "Lap() for sort in ORDER", "Lap() for sort in ORDER[1:]", made.restarted),
+    Mutation("runs that nobody has taken are not looked at", "looked-at-after-a-gap",
+             STEPS + "catch_up:begin", "Lap() for sort in ORDER", "Lap() for sort in ORDER if sort != 'dispatching'", made.restarted_while_untaken),
     Mutation("the looks know no pace", "looks-keep-their-pace",
              STEPS + "catch_up:allowed", "min(int(behind * per_minute / MINUTE) + 1, per_minute)", "1000", made.restarted),
     Mutation("priority is passed over in line", "line-keeps-its-order",
