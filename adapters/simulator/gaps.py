@@ -8,7 +8,7 @@ from factory_core.dispatch.batch import CatchUp
 from factory_core.dispatch.records import InFlightRecord, State
 
 if TYPE_CHECKING:
-    from .simulation import Simulation
+    from .process import Process
 
 MINUTE = 60.0
 MOST_LOOKS = 60  # that come before the last item of a schedule's few tickets
@@ -19,8 +19,9 @@ FOLLOWED = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNN
 class Gap:
     """A process of the tenant heard nothing, and hears again from now on."""
 
-    def __init__(self, simulation: Simulation, tenant: int) -> None:
-        self._simulation, self._tenant = simulation, tenant
+    def __init__(self, process: Process, tenant: int) -> None:
+        self._process, self._simulation, self._tenant = process, process.simulation, tenant
+        simulation = self._simulation
         self._within = 2 * MINUTE + MOST_LOOKS * MINUTE / simulation.schedule.rules.looks
         self._began = simulation.loop.time()
         records = simulation.ledgers[tenant].records
@@ -34,6 +35,8 @@ class Gap:
     def _see(self) -> None:
         simulation = self._simulation
         if simulation.loop.time() - simulation.struck_at < self._within or not simulation.is_everybody_there():
+            if not self._process.dead:  # its clock ticks, and it may not have been able to store the gap yet
+                self._process.check_in(self._tenant)
             self.look()
             return
         records = simulation.ledgers[self._tenant].records

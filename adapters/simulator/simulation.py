@@ -193,7 +193,7 @@ class Simulation:
         """The host of this process knows that events may have been lost."""
         for tenant, factory in process.factories.items():
             factory.note_gap(cause)
-            Gap(self, tenant).look()
+            Gap(process, tenant).look()
 
     # the world's time
 

@@ -151,9 +151,10 @@ class CatchUpStep:
         except VersionConflict:
             batch = await self._store.get_batch()
             assert batch.catch_up is not None, "it is kept when the looks are over"
-            state, moves, self._moves = batch.catch_up, self._moves, {}
+            gap, moves = state.gap, self._moves
+            state, self._moves = batch.catch_up, {}
             for sort, (before, lap) in moves.items():
-                if state.laps.get(sort) == before:
+                if state.gap == gap and state.laps.get(sort) == before:  # another gap has laps that look the same
                     self._moves[sort] = before, lap
                     state = catch_up.moved(state, sort, lap)
             self._batch = batch.model_copy(update={"catch_up": state})
