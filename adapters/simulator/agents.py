@@ -407,8 +407,8 @@ def _may_cost(run: SimulatedRun) -> Decimal:
 
 
 def probes_within(seconds: float) -> int:
-    """How many may be let through in so long: after a minute, then twice as long each time, up to half an hour."""
-    probes, delay, left = 0, 60.0, seconds
+    """How many may be let through in so long: after 15 s, then twice as long each time, up to half an hour."""
+    probes, delay, left = 0, 15.0, seconds
     while left > 0:
         probes, left, delay = probes + 1, left - delay, min(delay * 2, HOUR / 2)
     return probes
