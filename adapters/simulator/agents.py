@@ -137,7 +137,9 @@ class SimulatedFleet:
 
     async def look(self, run_id: str) -> RunReport | None:
         run = self.runs.get(run_id) or self.questions.get(run_id)
-        return run.report if run else None
+        if run is None or not run.live or not run.report.has_begun:
+            return run.report if run else None
+        return run.report.model_copy(update={"alive_at": self._world.clock()})
 
     async def tail(self, run_id: str, lines: int = 20) -> tuple[str, ...]:
         return ()

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .simulation import Simulation
     from .write_laws import Saved
 
+WRONG_BY = timedelta(minutes=5)  # two clocks differ by as much without either being wrong
 SLACK = timedelta(hours=3)  # longer than the store is ever away
+CALLED_FOR = timedelta(minutes=30)
 REVIEW_WAITS = "The pull request has waited"
 KEPT = {State.FAILED: timedelta(days=30)}
 LOOKS = {
@@ -33,11 +35,13 @@ LOOKS = {
 def deadlines_are_near(write: Saved) -> str:
     """No deadline is further away than the longest one of its state."""
     after, now = write.after, write.process.clock()
-    if after.deadline is None:
+    if after.deadline is None or write.process.simulation.wrong_clocks.was_just_put(write.process.number):
         return ""
-    longest = _longest(after, now, write.ledger.config)
+    longest = longest_wait(after, now, write.ledger.config)
     simulation = write.process.simulation
-    skew = timedelta(seconds=simulation.schedule.clocks)
+    if after.state is State.QUEUED and simulation.wrong_clocks.has_been_wrong():
+        longest = timedelta(days=1)  # as for the budget of the next day: a slot that is free wakes it before
+    skew = timedelta(seconds=simulation.schedule.clocks) + WRONG_BY * simulation.wrong_clocks.has_been_wrong()
     expired = simulation.expired_since(after.since, "slack")
     if after.state is State.WAITING and expired:
         skew += expired + SLACK  # nobody could answer, until the store took note of the new token
@@ -52,7 +56,7 @@ def given_up_in_due_time(write: Saved) -> str:
         if before.state is not State.WAITING:
             return f"it was given up while it was {before.state}"
         unsaid = "" if is_hopeless(simulation, "reply", "ask") else _question_unsaid(write)
-        return _early(before, after, config.clarification.give_up_after) or unsaid
+        return _early(before, after, config.clarification.give_up_after) or unsaid or _in_one_breath(write)
     if before.state is State.IN_REVIEW and after.block and after.block.reason == "review-unanswered":
         comments = write.ledger.outside.world.truths[after.work_item_id].comments
         reminded = any(comment.startswith(REVIEW_WAITS) for comment in comments)
@@ -79,12 +83,12 @@ def blocks_are_reminded_of(simulation: Simulation, tenant: int) -> Iterator[str]
             yield f"{key} is blocked since {waited}, and nobody was reminded: {record.block.why}"
 
 
-def _longest(record: InFlightRecord, now: datetime, config: FactoryConfig) -> timedelta:
+def longest_wait(record: InFlightRecord, now: datetime, config: FactoryConfig) -> timedelta:
     """How far the deadline of this state may be away."""
     agents, rules, asked = config.agents, config.clarification, record.clarification
     if record.state is State.WAITING and asked and record.since:
         steps = {"asked": rules.remind_after, "reminded": rules.escalate_after, "escalated": rules.give_up_after}
-        return max(record.since + steps[asked.step] - now, timedelta(minutes=1))
+        return max(record.since + steps[asked.step] - now, timedelta(days=1))  # some time, however late it is
     if record.state is State.QUEUED and record.waits_for.endswith("at 00:00 UTC"):
         return timedelta(days=1)
     configured = {
@@ -100,6 +104,16 @@ def _early(before: InFlightRecord, after: InFlightRecord, give_up_after: timedel
     assert before.since and after.since
     waited = after.since - before.since
     return f"it was given up after {waited}, and not after {give_up_after}" if waited < give_up_after else ""
+
+
+def _in_one_breath(write: Saved) -> str:
+    """Whoever was called last has some time, also when all reminders were late; but a wrong clock knows no better."""
+    if write.process.simulation.wrong_clocks.has_been_wrong():
+        return ""
+    seen = list(write.ledger.seen(write.after.work_item_id))[:-1]
+    earlier = (when for record, when in seen if not (record.clarification and record.clarification.step == "escalated"))
+    waited = timedelta(seconds=write.process.simulation.loop.time() - max(earlier, default=0.0))
+    return f"it was given up {waited} after its reminders" if waited < CALLED_FOR else ""
 
 
 def _unread(write: Saved) -> timedelta:

@@ -34,6 +34,8 @@ CHECKED: tuple[RunPlan, ...] = ("check-fails", "check-fails", "setup-fails")
 UNDONE = ("stop", "disable_auto_merge")
 """Calls that leave something behind outside when they are given up, which no law could forbid."""
 HOPELESS = tuple(call for call in CALLS if call not in UNDONE)
+CLOCKS = 0.15
+"""Of the schedules with faults, so many have a clock that is put, or a machine that sleeps."""
 STORE_CALLS = ("get_in_flight", "put_in_flight", "delete_in_flight", "get_batch", "put_batch")
 
 
@@ -70,7 +72,26 @@ def draw(seed: int, store: str = "memory") -> Schedule:
     interrupted = _interrupted(talked, Random(f"engine {seed}"))  # noqa: S311
     protecting = _protecting(interrupted, Random(f"protected {seed}"))  # noqa: S311
     thrifty = _thrifty(protecting, Random(f"budget {seed}"))  # noqa: S311
-    return _consulting(thrifty, Random(f"model {seed}"))  # noqa: S311
+    consulting = _consulting(thrifty, Random(f"model {seed}"))  # noqa: S311
+    return _with_wrong_clocks(consulting, Random(f"clock {seed}"))  # noqa: S311
+
+
+def _with_wrong_clocks(drawn: Schedule, chance: Random) -> Schedule:
+    """With clocks that are put and are right again, and machines that sleep, now and then."""
+    if not drawn.faults or chance.random() >= CLOCKS:
+        return drawn
+    wrong = tuple(_wrong_clock(chance, len(drawn.skew)) for _ in range(chance.choice((1, 1, 2))))
+    return drawn.model_copy(update={"faults": (*drawn.faults, *wrong)})
+
+
+def _wrong_clock(chance: Random, processes: int) -> Fault:
+    nth, process = int(_span(chance, 1, 300)), chance.randrange(-1, processes)
+    if chance.random() < 0.3:
+        return Fault(kind="sleep", nth=nth, process=max(process, 0), seconds=_span(chance, 60, 3 * DAY))
+    ahead = chance.random() < 0.7
+    by = _span(chance, 60, 40 * DAY) if ahead else -_span(chance, 60, 3 * DAY)
+    lasts = _span(chance, 2, 120) if chance.random() < 0.7 else _span(chance, 120, 6 * HOUR)
+    return Fault(kind="clock", nth=nth, process=process, seconds=by, lasts=lasts)
 
 
 def _consulting(drawn: Schedule, chance: Random) -> Schedule:

@@ -55,7 +55,10 @@ async def _call(process: Process, name: str, takes: float, done: Callable[[], T]
     await process.turn()
     process.simulation.loop.pass_time(takes)
     fault, late, process.late_by = process.next_fault(name), False, 0.0
-    if fault and fault.kind == "pause":
+    if fault and fault.kind in ("clock", "sleep"):
+        process.simulation.wrong_clocks.happen(fault, process)
+        await process.turn()
+    elif fault and fault.kind == "pause":
         late = await process.pause(fault.seconds)
         process.late_by = fault.seconds
         if late and not fault.done:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 BETWEEN_TRIES = 600.0  # seconds, by whatever clock
 DIED, FAILED = "its worker died over it each time", " did not work: "
-STANDS = frozenset({"down", "pause", "stall"})  # whatever is to be done
+STANDS = frozenset({"down", "pause", "stall", "sleep"})  # whatever is to be done
 SLOW = STANDS | {"away", "busy", "hang"}
 
 

@@ -72,7 +72,7 @@ class Ledger:
                 self._simulation.pauses.written(self.tenant, planned.key)
         self.words.plan(before, after)
         self._simulation.wrote(self.tenant, before, after, process)
-        if _is_remembrance(before, after, self._simulation.clock()):
+        if _is_remembrance(before, after, process.clock()):
             self._forgotten(item, before)
             return
         write = Saved(before, after, process, self)

@@ -119,6 +119,9 @@ class Post:
         if process is None and isinstance(self.events[number], PullRequestChanged):
             self._drop(tenant, number, letter=True)  # its sender does not come again
             return
+        if process is None and simulation.wrong_clocks.asleep_until > simulation.loop.time():
+            self._retry(tenant, number, tries)
+            return
         if process is None:
             simulation.later(NOBODY_THERE, lambda: self._arrive(tenant, number, tries))
             return

@@ -43,7 +43,7 @@ class Process:
         self.factories = {tenant: self._factory(tenant) for tenant in simulation.schedule.tenants}
 
     def clock(self) -> datetime:
-        return self.simulation.clock() + self.skew
+        return self.simulation.clock() + self.skew + self.simulation.wrong_clocks.off(self.number)
 
     def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Do it in this process: it ends with it."""

@@ -16,6 +16,7 @@ from .hopeless import explained, is_hopeless
 from .planned import FAILING, planned_end
 from .schedule import DAY, FINAL, RunPlan, Ticket
 from .world import BUSY, OURS, PAUSED, Truth
+from .wrong_clocks import moments_are_near
 
 if TYPE_CHECKING:
     from .simulation import Simulation
@@ -43,7 +44,7 @@ RESTING = {
     State.BLOCKED: frozenset({"problem"}),
 }
 """What a session shows last where an item rests without being over; everywhere else how it ended."""
-LATE = frozenset({"delay", "duplicate", "drop", "down", "pause", "crash", "away", "expired"})
+LATE = frozenset({"delay", "duplicate", "drop", "down", "pause", "crash", "away", "expired", "clock", "sleep"})
 """Faults by which what happened in one life may be heard of in the next."""
 
 
@@ -372,6 +373,7 @@ REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     outages_end,
     outages_of_vendors_end,
     limits_end_spread_out,
+    moments_are_near,
     every_item_rests_rightly,
     undisturbed_items_follow_their_plan,
     told_where_people_look,

@@ -49,7 +49,7 @@ FINAL: frozenset[Refused] = frozenset({"outrun", "clogged", "method"})
 """Where no waiting and no order helps: a person is needed."""
 FaultKind = Literal[
     "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale", "away",
-    "torn", "stall", "again", "refused", "gone", "unwilling", "deadly", "expired", "out",
+    "torn", "stall", "again", "refused", "gone", "unwilling", "deadly", "expired", "out", "clock", "sleep",
 ]  # fmt: skip
 
 
@@ -110,7 +110,8 @@ class Fault(Frozen):
     over it when it is deadly, and the code host would not when it is unwilling, all of them for `seconds`; the
     vendor that is the `call` of what expired accepts the factory's token no more for so long. What is out is the
     engine, from the `nth` start on: each run ends by a fault. What is gone is not there at one look at it; one that
-    comes again comes under another delivery's id.
+    comes again comes under another delivery's id. A clock is put forward or back (`seconds` below 0) and is right again
+    when that has lasted, that of each machine where `process` is -1. All machines sleep for `seconds`.
     """
 
     kind: FaultKind
@@ -119,6 +120,12 @@ class Fault(Frozen):
     seconds: float = 0.0
     done: bool = False
     call: str = ""
+    lasts: float = 0.0  # seconds for which a clock is wrong
+
+    @property
+    def is_over_after(self) -> float:
+        """Seconds."""
+        return self.lasts if self.kind == "clock" else self.seconds
 
 
 class Rules(Frozen):

@@ -32,6 +32,7 @@ from .stores import EVERY
 from .vendors import SimulatedChannel, SimulatedTracker
 from .watching import Deaths, Pauses
 from .world import World
+from .wrong_clocks import WrongClocks
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 RESTARTS_AFTER = 20.0
@@ -74,6 +75,7 @@ class Simulation:
         expired = sum(fault.seconds for fault in schedule.faults if fault.kind == "expired")
         self._most_steps = MOST_STEPS + STEPS_WHILE_EXPIRED * int(expired)
         self.pauses, self.deaths, self.limits = Pauses(self), Deaths(self), Limits(self)
+        self.wrong_clocks = WrongClocks(self)
         self.pending = 0
         self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
         self._nth: Counter[str] = Counter()
@@ -143,7 +145,7 @@ class Simulation:
         self._nth[sort] += 1
         fault = self._faults.get((sort, self._nth[sort]))
         if fault:
-            self.struck_at = max(self.struck_at, self.loop.time() + fault.seconds)
+            self.struck_at = max(self.struck_at, self.loop.time() + fault.is_over_after)
         return fault
 
     def store_down(self, seconds: float) -> None:
@@ -171,7 +173,8 @@ class Simulation:
         return kind if until > self.loop.time() else None
 
     def is_everybody_there(self) -> bool:
-        return all(until <= self.loop.time() for until, _ in self._lasting.values())
+        there = all(until <= self.loop.time() for until, _ in self._lasting.values())
+        return there and self.wrong_clocks.are_right()
 
     def is_gone(self, holder: str) -> bool:
         return holder in self._gone
@@ -189,10 +192,10 @@ class Simulation:
 
         self.later(RESTARTS_AFTER, restart)
 
-    def gap(self, process: Process, cause: str) -> None:
+    def gap(self, process: Process, cause: str, since: datetime | None = None) -> None:
         """The host of this process knows that events may have been lost."""
         for tenant, factory in process.factories.items():
-            factory.note_gap(cause)
+            factory.note_gap(cause, since)
             Gap(process, tenant).look()
 
     # the world's time
@@ -232,7 +235,8 @@ class Simulation:
 
     def _tick_by(self, when: float) -> None:
         """Some process checks in by then: cron's tick, without the ticks that find nothing."""
-        when = max(when + 3.0, self._ticked_at + self._gap)
+        soonest = max(self._ticked_at + self._gap, self.wrong_clocks.asleep_until)
+        when = max(when + 3.0 - self.wrong_clocks.ahead(), soonest)
         if when < self._tick_at:
             self._tick_at = when
             self.loop.call_at(when, self._tick, when)
@@ -319,4 +323,4 @@ def _looks(batch: Batch) -> list[datetime]:
 
 
 def _sort(fault: Fault) -> str:
-    return f"{SORTS.get(fault.kind) or f'process {fault.process}'} {fault.call}".strip()
+    return f"{SORTS.get(fault.kind) or f'process {max(fault.process, 0)}'} {fault.call}".strip()

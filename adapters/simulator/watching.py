@@ -50,13 +50,14 @@ def accepting(process: Process, tenant: int, accept: Accept) -> Accept:
 def performing(process: Process, tenant: int, perform: Perform) -> Perform:
     """drive.Perform, by who has the lease; clocks that are far apart may both be right."""
     simulation, ledger = process.simulation, process.simulation.ledgers[tenant]
-    sure = simulation.schedule.clocks < simulation.configs[tenant].runner.effect_timeout.total_seconds()
+    near = simulation.schedule.clocks < simulation.configs[tenant].runner.effect_timeout.total_seconds()
 
     async def watched(record: InFlightRecord, planned: Planned) -> Outcome | Finish:
         UNDER_WAY.set(planned.key)
         BEGUN.set(simulation.loop.time())
         stored = ledger.records.get(record.work_item_id)
         holder = stored.lease.holder if stored else "nobody"
+        sure = near and not simulation.wrong_clocks.has_been_wrong()
         if sure and planned.effect.kind not in COMPANION and holder != process.name:
             what = f"{planned.effect.kind} of {record.work_item_id}, whose lease is {holder!r}'s"
             simulation.broken("performed-under-a-lease", f"{process.name} performs {what}")
@@ -93,6 +94,8 @@ class Pauses:
         until, written = self._written.get((tenant, what), (0.0, 0.0))
         early = until - simulation.loop.time()
         skew = max(simulation.schedule.skew) - min(simulation.schedule.skew)
+        if simulation.wrong_clocks.has_been_wrong():
+            return  # by one that was ahead it was time, and one that was put back says nothing of what it set before
         if early > skew + 0.001 and BEGUN.get() >= written:
             simulation.broken("retries-keep-the-vendors-delay", f"{call} of {what} comes {early:.0f} s too early")
 

@@ -406,12 +406,14 @@ def remind_escalate_or_give_up(record: InFlightRecord, event: CheckedIn, config:
         return give_up(record, event.at, config)
     if asked.step == "asked":
         step, text, person, then = "reminded", comments.reminder(record), "", rules.escalate_after
+        between = rules.escalate_after - rules.remind_after
     else:
         step, text, then = "escalated", comments.escalation(record, config), rules.give_up_after
-        person = rules.escalate_to
+        person, between = rules.escalate_to, rules.give_up_after - rules.escalate_after
     repeated = PostReply(thread_id=asked.thread_id, text=text, asks=True, person=person)
     said = [repeated] if asked.thread_id else []
-    left = max(asked.asked_at + then + record.paused - event.at, timedelta(minutes=1))
+    least = max(min(between / 4, timedelta(days=1)), timedelta(minutes=1))  # after a machine slept for days
+    left = max(asked.asked_at + then + record.paused - event.at, least)
     noted = record.note(
         event.at, "factory", "Reminded." if step == "reminded" else f"Escalated {rules.escalate_to}".strip() + "."
     )

@@ -148,9 +148,13 @@ def finish_or_look_again(record: InFlightRecord, event: PullRequestRead, config:
 
 
 def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
-    """Nothing heard: read it again, remind once, and call a person when nobody reviews."""
+    """Nothing heard: read it again, remind once, and call a person when nobody reviews.
+
+    Nobody is called before people were reminded: the machine may have slept through that, or its clock be wrong.
+    """
     waited = event.at - (record.since or event.at) - record.paused
-    if waited >= config.merge.give_up_after:
+    reminded = "reminded" in record.handled or config.merge.remind_after >= config.merge.give_up_after
+    if waited >= config.merge.give_up_after and reminded:
         why = f"Nobody acted on its pull request for {comments.duration(waited)}.{_waits_for(record)}"
         unanswered = Block(reason="review-unanswered", why=why, fix=comments.retry_fix(record), gate_lifts=True)
         return block(record, event.at, unanswered, config)

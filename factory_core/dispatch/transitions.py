@@ -309,7 +309,7 @@ def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> T
     before, event = record, budget.raised(record, event, config)
     record = budget.settled(before, event, config)
     step = TABLE.get((record.state, type(event)))
-    runs = record.paused_since() is None and (record.deadline is None or event.at >= record.deadline)
+    runs = record.paused_since() is None and record.deadline is not None and event.at >= record.deadline
     early = isinstance(event, CheckedIn) and not runs
     decided = None if step is None or early else step(record.remember(event), event, config)
     decided = opinions.without_use(decided) if decided else None

@@ -63,8 +63,8 @@ async def _wake_one(
     record = await store.get_in_flight(item)
     moments = (record.deadline, record.refresh_at) if record else ()
     over = [moment for moment in moments if moment and moment <= clock()]
-    if over:
-        passed = CheckedIn(id=f"deadline:{max(over).isoformat()}", work_item_id=item, at=clock())
+    if record and over:  # after a clock was put back, the same moment may be a deadline again
+        passed = CheckedIn(id=f"deadline:{max(over).isoformat()}:{record.version}", work_item_id=item, at=clock())
         if (await runner.accept_and_wake(passed)).lease.holder:
             return
     claimed = await runner.claim(item)

@@ -16,6 +16,7 @@ from ..dispatch.transitions import decide
 from ..errors import ConnectionLost, OwnFault, Problem, Retryable, VendorPaused, VendorUnavailable
 
 LONGEST_SPREAD = timedelta(minutes=10)
+LEAST_ATTEMPTS = 8  # two minutes: a clock that is ahead, or a machine that slept, is no outage
 SOONEST, LATEST = timedelta(seconds=5), timedelta(seconds=60)  # between two tries of what waits for a credential
 
 
@@ -81,7 +82,8 @@ def _vendor(problem: Problem) -> str:
 
 
 def _is_overdue(planned: Planned, now: datetime, rules: Runner) -> bool:
-    return planned.failing_since is not None and now - planned.failing_since >= rules.give_up_after
+    tried = planned.attempts >= LEAST_ATTEMPTS
+    return tried and planned.failing_since is not None and now - planned.failing_since >= rules.give_up_after
 
 
 def _tried(planned: Planned, problem: Problem, now: datetime, rules: Runner) -> Planned:

@@ -209,6 +209,34 @@ def restarted_while_untaken(n: int) -> Schedule:
     return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0,), rules=Rules(sweeps=8 * HOUR), faults=(fault,))
 
 
+def ahead(n: int) -> Schedule:
+    """For a minute the clock of the one machine is ahead by weeks, while tickets wait, run and are reviewed."""
+    tickets = (
+        Ticket(key="ACME-1", kind="vague"),
+        Ticket(key="ACME-2", project="API", runs=("slow",)),
+        Ticket(key="ACME-3", ignored=True),
+    )
+    fault = Fault(kind="clock", nth=15 + 6 * n % 90, seconds=(20 + n % 3 * 10) * DAY, lasts=60.0)
+    rules = Rules(policy="on-green-with-review", sweeps=6 * HOUR)
+    return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), rules=rules, faults=(fault,))
+
+
+def put_back(n: int) -> Schedule:
+    """The clock is put back twice, to one moment, while an agent works whose end nobody tells."""
+    steps = tuple(Fault(kind="clock", nth=at, seconds=-4 * HOUR, lasts=20.0 + n) for at in (8 + n % 5, 11 + n % 5))
+    lost = Fault(kind="drop", nth=1, call="report")
+    ticket = Ticket(key="ACME-1", runs=("slow",))
+    return Schedule(seed=n, order=n, tickets=(ticket,), skew=(0.0, 0.0), faults=(*steps, lost))
+
+
+def asleep(n: int) -> Schedule:
+    """The machine sleeps for days, while a question is open and reviews wait that nobody else would read for hours."""
+    tickets = (Ticket(key="ACME-1", kind="vague"), *(Ticket(key=f"ACME-{k}", ignored=True) for k in (2, 3)))
+    rules = Rules(policy="on-green-with-review", per_repository=2, sweeps=8 * HOUR)
+    fault = Fault(kind="sleep", nth=60 + 2 * n, seconds=(9 - n % 8) * DAY)
+    return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), rules=rules, faults=(fault,))
+
+
 def armed(n: int) -> Schedule:
     """The code host merges by itself, unless a person takes the ticket back before its checks have passed."""
     acts = (Act(kind="cancel", after=1_000.0 + 40 * n),) if n % 2 else ()
