@@ -309,7 +309,8 @@ def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> T
     before, event = record, budget.raised(record, event, config)
     record = budget.settled(before, event, config)
     step = TABLE.get((record.state, type(event)))
-    runs = record.paused_since() is None and record.deadline is not None and event.at >= record.deadline
+    over = event.at >= record.deadline if record.deadline else record.refresh_at is None  # else its session is due
+    runs = over and record.paused_since() is None
     early = isinstance(event, CheckedIn) and not runs
     decided = None if step is None or early else step(record.remember(event), event, config)
     decided = opinions.without_use(decided) if decided else None
