@@ -34,6 +34,7 @@ CHECKED: tuple[RunPlan, ...] = ("check-fails", "check-fails", "setup-fails")
 UNDONE = ("stop", "disable_auto_merge")
 """Calls that leave something behind outside when they are given up, which no law could forbid."""
 HOPELESS = tuple(call for call in CALLS if call not in UNDONE)
+LARGE = 0.05
 CLOCKS = 0.15
 """Of the schedules with faults, so many have a clock that is put, or a machine that sleeps."""
 STORE_CALLS = ("get_in_flight", "put_in_flight", "delete_in_flight", "get_batch", "put_batch")
@@ -73,7 +74,15 @@ def draw(seed: int, store: str = "memory") -> Schedule:
     protecting = _protecting(interrupted, Random(f"protected {seed}"))  # noqa: S311
     thrifty = _thrifty(protecting, Random(f"budget {seed}"))  # noqa: S311
     consulting = _consulting(thrifty, Random(f"model {seed}"))  # noqa: S311
-    return _with_wrong_clocks(consulting, Random(f"clock {seed}"))  # noqa: S311
+    growing = _growing(consulting, Random(f"large {seed}"))  # noqa: S311
+    return _with_wrong_clocks(growing, Random(f"clock {seed}"))  # noqa: S311
+
+
+def _growing(drawn: Schedule, chance: Random) -> Schedule:
+    """With a record that becomes too large for the store, now and then."""
+    if not drawn.faults or chance.random() >= LARGE:
+        return drawn
+    return drawn.model_copy(update={"faults": (*drawn.faults, Fault(kind="large", nth=int(_span(chance, 1, 60))))})
 
 
 def _with_wrong_clocks(drawn: Schedule, chance: Random) -> Schedule:

@@ -15,6 +15,7 @@ from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, S
 from factory_core.dispatch.run import RunOrder
 from factory_core.errors import (
     ConnectionLost,
+    RecordTooLarge,
     Retryable,
     StoreUnavailable,
     Terminal,
@@ -24,8 +25,9 @@ from factory_core.errors import (
 from factory_core.ports import StateStore
 
 from .limits import Place
+from .missed import FOLLOWED
 from .schedule import FaultKind
-from .world import AWAY, BROKEN, BUSY, EXPIRED, REFUSED, SILENT
+from .world import AWAY, BROKEN, BUSY, EXPIRED, LARGE, REFUSED, SILENT
 from .write_laws import WITHOUT_TRANSACTIONS
 
 if TYPE_CHECKING:
@@ -223,6 +225,7 @@ class FaultyStore:
     ) -> InFlightRecord:
         def put() -> InFlightRecord:
             self._conflict()
+            self._refuse_large(record)
             if batch is not None and self._is_torn("pair"):
                 self._store_batch(record.work_item_id, batch)
                 self._process.simulation.tell(None, "", "the batch is stored, and not its record")
@@ -240,6 +243,13 @@ class FaultyStore:
             return saved
 
         return await self._do("put_in_flight", put)
+
+    def _refuse_large(self, record: InFlightRecord) -> None:
+        """What has no history left is small enough for each store."""
+        simulation = self._process.simulation
+        if record.log and record.state in FOLLOWED and simulation.next_fault("growing"):
+            simulation.tell(self._tenant, record.work_item_id, "its record is too large for the store")
+            raise RecordTooLarge("its record cannot be saved", why=LARGE, fix="factory check")
 
     def _is_torn(self, sort: str) -> bool:
         """Does its process die between a companion and what is written after it? Only where these are two writes."""

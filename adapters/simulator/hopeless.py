@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from factory_core.dispatch.budget import spent
 from factory_core.dispatch.records import InFlightRecord
 
+from .world import LARGE
+
 if TYPE_CHECKING:
     from .simulation import Simulation
 
@@ -47,6 +49,8 @@ def _is_spent(record: InFlightRecord, item: float) -> bool:
 def _failed(simulation: Simulation, why: str) -> bool:
     """Does the plan hold what this effect is said to have met?"""
     faults = simulation.schedule.faults
+    if LARGE in why:
+        return any(fault.kind == "large" for fault in faults)
     if DIED in why:
         deaths = sum(fault.kind in ("crash", "torn") for fault in faults)
         return deaths >= 8 or any(fault.kind == "deadly" for fault in faults)

@@ -43,7 +43,7 @@ RESTS = ENDED | {State.BLOCKED, State.NEW}
 SORTS = {
     "duplicate": "delivery", "delay": "delivery", "drop": "delivery", "conflict": "put", "down": "store",
     "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read", "away": "vendor",
-    "torn": "pair", "again": "delivery", "expired": "token", "out": "engine",
+    "torn": "pair", "large": "growing", "again": "delivery", "expired": "token", "out": "engine",
     **dict.fromkeys(("refused", "gone", "unwilling", "deadly"), "vendor"),
 }  # fmt: skip
 

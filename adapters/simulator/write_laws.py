@@ -12,7 +12,7 @@ from factory_core.dispatch.run import RunStatus
 
 from .deadlines import deadlines_are_near, given_up_in_due_time
 from .schedule import FINAL
-from .world import EXPIRED, REFUSED, WORLDLY
+from .world import EXPIRED, LARGE, REFUSED, WORLDLY
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -24,6 +24,7 @@ WITHOUT_TRANSACTIONS = frozenset({"apart", "dynamodb"})
 HEARS_WITHIN = 15.0  # seconds
 LOOKS_WITHIN = timedelta(minutes=2)  # a new token is not there for longer than that and unused
 STANDS_STILL = timedelta(hours=1)  # longer than a process can between a decision and its save, by whatever clock
+FEW = 7  # tries, which a clock that is ahead for a minute does not make hopeless
 NO_SLOT = ENDED | {State.BLOCKED, State.WAITING, State.TRIAGING}
 
 
@@ -170,7 +171,7 @@ def hopeless_is_given_up(write: Saved) -> str:
     for planned in write.after.outbox:
         if planned.why == REFUSED:
             return f"{planned.effect.kind} was refused, and stays planned"
-        again = planned.attempts > known.get(planned.key, 0)
+        again = max(known.get(planned.key, 0), FEW) < planned.attempts
         since = write.ledger.failing.setdefault(planned.key, now) if again else now
         stopped = write.after.block if write.after.state is State.BLOCKED else None
         waits = stopped is not None and stopped.order == planned.effect.kind
@@ -207,6 +208,8 @@ def blocks_in_review_have_their_cause(write: Saved) -> str:
 
 def only_starts_cost_a_try(write: Saved) -> str:
     """Waiting for capacity costs no try."""
+    if write.after.block and LARGE in write.after.block.why:
+        return ""  # what could not be saved was the start
     more = write.after.attempt > write.before.attempt
     return f"it is {write.after.state} after one more try" if more and write.after.state not in AT_WORK else ""
 

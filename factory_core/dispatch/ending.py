@@ -360,7 +360,8 @@ def _back(record: InFlightRecord, stopped: Block, at: datetime, config: FactoryC
 
 def outgrown(record: InFlightRecord, at: datetime, why: str) -> tuple[InFlightRecord, EffectFailed]:
     """What the store takes of a record that has become too large for it, and the event that says so to a person."""
-    small = record.shrunk(LASTING | {StartAgent.model_fields["kind"].default})
+    kept = {kind.model_fields["kind"].default for kind in (StartAgent, LinkPullRequest)}
+    small = record.shrunk(LASTING | kept | {record.block.order if record.block else ""})
     event = EffectFailed(
         id=f"outgrown:{record.version}",
         work_item_id=record.work_item_id,

@@ -103,6 +103,24 @@ def test_a_report_that_is_not_taken_comes_again(tmp_path: Path) -> None:
     assert heard[0] == heard[1]
 
 
+def test_why_nobody_waits_for_a_runs_end_any_more_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        made, _ = fleet(tmp_path / "home")
+
+        async def finished(report: RunReport) -> None:
+            raise GeneratorExit("the loop is broken")
+
+        made.finished = finished
+        await made.start(order(code_host(tmp_path)))
+        await until(lambda: "is waited for no more" in caplog.text)
+        await made.close()
+
+    asyncio.run(play())
+    line = next(record for record in caplog.records if "is waited for no more" in record.getMessage())
+    assert "GeneratorExit: the loop is broken" in line.getMessage()
+    assert line.__dict__["run"] == "ACME-142:1"
+
+
 def test_runs_in_one_repository_do_not_meet(tmp_path: Path) -> None:
     """Five items of one repository at once: each has its own clone, branch and commit, and borrows from one mirror."""
     bare, home = code_host(tmp_path), tmp_path / "home"

@@ -403,7 +403,16 @@ class LocalFleet:
         if run_id not in self._followed and not run.reported:
             task = asyncio.create_task(self._until_reported(run, run_id), name=f"follow {run_id}")
             self._followed[run_id] = task
-            task.add_done_callback(lambda _: self._followed.pop(run_id, None))
+            task.add_done_callback(partial(self._unfollowed, run_id))
+
+    def _unfollowed(self, run_id: str, task: asyncio.Task[None]) -> None:
+        """The next look at the run finds its end; why nobody waits for that any more is kept in the log."""
+        self._followed.pop(run_id, None)
+        if not task.cancelled() and (error := task.exception()):
+            log.error(
+                "the end of a run is waited for no more: %s: %s", type(error).__name__, error,
+                extra={"action": "report", "run": run_id}, exc_info=error,
+            )  # fmt: skip
 
     async def _until_reported(self, run: RunFiles, run_id: str) -> None:
         """Whatever fails on the way is logged once for each reason, and tried again: nobody else tells the end."""
