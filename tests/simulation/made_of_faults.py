@@ -13,6 +13,13 @@ def refused(n: int) -> Schedule:
     return Schedule(seed=n, order=n, tickets=(Ticket(key="ACME-1"),), skew=(0.0,), faults=(fault,))
 
 
+def growing(n: int) -> Schedule:
+    """A record becomes too large for the store, early or late, beside another one."""
+    tickets = (Ticket(key="ACME-1"), Ticket(key="ACME-2", begins=30.0))
+    fault = Fault(kind="large", nth=1 + n)
+    return Schedule(seed=n, order=n, tickets=tickets, skew=(0.0,), faults=(fault,))
+
+
 def silent(n: int) -> Schedule:
     """A vendor does not answer for longer than the factory asks."""
     fault = Fault(kind="away", nth=1, call=WORKS[n % len(WORKS)], seconds=4 * HOUR)

@@ -9,6 +9,10 @@ from .mutation import RUNNER, STEPS, Mutation
 MUTATIONS_OF_FAULTS = (
     Mutation("a hopeless effect is passed over", "waits-with-a-deadline",
              STEPS + "ending:block_or_note", "if event.effect in SPEAKING or (", "if True or (", made.refused),
+    Mutation("what was too large has no reason", "every-item-rests-rightly",
+             STEPS + "ending:outgrown", "{why}. Its", "Its", made.growing),
+    Mutation("what was too large is not linked", "told-where-people-look",
+             STEPS + "ending:outgrown", "(StartAgent, LinkPullRequest)", "(StartAgent,)", made.growing),
     Mutation("what a vendor refuses is tried for ever", "hopeless-is-given-up",
              RUNNER + "retries:after_problem",
              "if problem.retryable and not poison and (", "if True or (", made.refused),
