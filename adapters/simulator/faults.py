@@ -251,6 +251,7 @@ class FaultyStore:
         simulation = self._process.simulation
         if record.log and record.state in FOLLOWED and simulation.next_fault("growing"):
             simulation.tell(self._tenant, record.work_item_id, "its record is too large for the store")
+            self._seen.torn.add(record.work_item_id)  # the batch of this save is lost, and its slot is given back later
             raise RecordTooLarge("its record cannot be saved", why=LARGE, fix="factory check")
 
     def _is_torn(self, sort: str) -> bool:
