@@ -30,7 +30,8 @@ class Gap:
     def look(self) -> None:
         """Were they all read within that time in which nothing else went wrong?"""
         if self._waited:
-            self._simulation.later(self._within, self._see)
+            trouble = max(0.0, self._simulation.struck_at - self._simulation.loop.time())
+            self._simulation.later(trouble + self._within, self._see)
 
     def _see(self) -> None:
         simulation = self._simulation

@@ -108,7 +108,8 @@ class WrongClocks:
     def _see(self) -> None:
         simulation = self._simulation
         if simulation.loop.time() - simulation.struck_at < FOUND_WITHIN or not simulation.is_everybody_there():
-            self._simulation.later(FOUND_WITHIN, self._see)
+            trouble = max(0.0, simulation.struck_at - simulation.loop.time())
+            simulation.later(trouble + FOUND_WITHIN, self._see)
             return
         for tenant in simulation.schedule.tenants:
             for why in moments_are_near(simulation, tenant):
