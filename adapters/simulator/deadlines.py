@@ -127,7 +127,7 @@ def _unread(write: Saved) -> timedelta:
 def _question_unsaid(write: Saved) -> str:
     """One reminder and one escalation stand under the question, unless nobody knew its thread in time."""
     rules, asked = write.ledger.config.clarification, write.before.clarification
-    if asked is None or not asked.thread_id:
+    if asked is None or not asked.thread_id or write.process.simulation.wrong_clocks.has_been_wrong():
         return ""
     posts = write.ledger.outside.world.truths[write.after.work_item_id].posts
     told = [text for thread, text in posts if thread == asked.thread_id]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .process import Process
 
 MINUTE = 60.0
+LISTS = 5  # that are asked of vendors before the last item, each at a tick of its own while nothing else is due
 MOST_LOOKS = 60  # that come before the last item of a schedule's few tickets
 FOLLOWED = frozenset({State.WAITING, State.QUEUED, State.DISPATCHING, State.RUNNING, State.IN_REVIEW, State.BLOCKED})
 # stated anew, for the product's own order of looks is what is judged here
@@ -22,7 +23,7 @@ class Gap:
     def __init__(self, process: Process, tenant: int) -> None:
         self._process, self._simulation, self._tenant = process, process.simulation, tenant
         simulation = self._simulation
-        self._within = 2 * MINUTE + MOST_LOOKS * MINUTE / simulation.schedule.rules.looks
+        self._within = (2 + LISTS) * MINUTE + MOST_LOOKS * MINUTE / simulation.schedule.rules.looks
         self._began = simulation.loop.time()
         records = simulation.ledgers[tenant].records
         self._waited = {key: record for key, record in records.items() if record.state in FOLLOWED}
@@ -31,13 +32,18 @@ class Gap:
         """Were they all read within that time in which nothing else went wrong?"""
         if self._waited:
             trouble = max(0.0, self._simulation.struck_at - self._simulation.loop.time())
+            if trouble:  # its clock ticks on, and it may not have been able to store the gap yet
+                self._simulation.later(trouble, self._tick)
             self._simulation.later(trouble + self._within, self._see)
+
+    def _tick(self) -> None:
+        if not self._process.dead:
+            self._process.check_in(self._tenant)
 
     def _see(self) -> None:
         simulation = self._simulation
         if simulation.loop.time() - simulation.struck_at < self._within or not simulation.is_everybody_there():
-            if not self._process.dead:  # its clock ticks, and it may not have been able to store the gap yet
-                self._process.check_in(self._tenant)
+            self._tick()
             self.look()
             return
         records = simulation.ledgers[self._tenant].records

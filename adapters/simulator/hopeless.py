@@ -37,6 +37,7 @@ def explained(simulation: Simulation, record: InFlightRecord | None) -> str:
         "vendor-outage": not block.order and _failed(simulation, block.why),
         "budget-item": record is not None and _is_spent(record, simulation.schedule.rules.item),
         "pull-request-gone": any(fault.kind == "gone" for fault in faults),
+        "stopped": "by this machine's clock" in block.why and simulation.wrong_clocks.has_been_wrong(),
     }
     return block.reason if by_fault.get(block.reason) else ""
 

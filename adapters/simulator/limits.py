@@ -45,7 +45,7 @@ class Limits:
     def refuse(self, process: Process, place: Place, call: str) -> None:
         """A call of this process reaches the vendor, and is refused."""
         known, left = self._known[place], self.left(place)
-        if process.name in known:
+        if process.name in known and not process.simulation.wrong_clocks.has_been_wrong():
             what = f"{process.name} makes {call}, though {place.provider} asked it for a pause of {left:.0f} s more"
             self._simulation.broken("limits-are-the-accounts", what)
         known.add(process.name)

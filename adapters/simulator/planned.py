@@ -53,7 +53,7 @@ class _Left:
         """One question, which stands until somebody names a repository."""
         self._asked += 1
         answer = self._answers.pop(0) if self._answers else None
-        if answer and answer.refuses:
+        if answer and _refuses(answer):
             return _withdrawn(answer)
         return None if answer and answer.useful else (State.FAILED, "")
 
@@ -64,7 +64,7 @@ class _Left:
             if not self._answers:
                 return State.FAILED, ""
             answer = self._answers.pop(0)
-            if answer.refuses or answer.takes_back:
+            if _refuses(answer) or answer.takes_back:
                 return _withdrawn(answer)
             if enough or answer.useful or answer.twice:
                 return None
@@ -83,7 +83,7 @@ class _Left:
             self._asked += 1
             if not self._answers:
                 return State.FAILED, ""
-            if self._answers.pop(0).refuses:
+            if _refuses(self._answers.pop(0)):
                 return State.BLOCKED, "withdrawn"
         return State.BLOCKED, "still-unclear"
 
@@ -118,6 +118,11 @@ class _Left:
         self._rounds[conflict] += 1
         most = self._rules.max_conflict_rounds if conflict else self._rules.max_rounds
         return (State.BLOCKED, reason) if self._rounds[conflict] > most else None
+
+
+def _refuses(answer: Answer) -> bool:
+    """A statement that follows a refusal does not take it back."""
+    return answer.refuses or (answer.before == "refusal" and not answer.useful)
 
 
 def _withdrawn(answer: Answer) -> End:

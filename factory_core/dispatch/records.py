@@ -302,8 +302,9 @@ class InFlightRecord(StoredModel):
         Who it is, what was spent, its branch and its pull request stay.
         """
         seen = {"checks": None, "reviews": None, "comments": (), "files": None, "required": None}
+        held = self.held and self.held.model_copy(update={"patch": ""})  # a person may still allow it
         return self._keeping(planned for planned in self.outbox if planned.effect.kind in keep).but(
-            answers=(), ignored=(), to_mend=(), feedback=(), log=(), verdict=None, held=None, publishes=False,
+            answers=(), ignored=(), to_mend=(), feedback=(), log=(), verdict=None, held=held, publishes=False,
             refused=None, pull_request=self.pull_request and self.pull_request.model_copy(update=seen),
         )  # fmt: skip
 
