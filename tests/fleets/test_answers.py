@@ -16,8 +16,6 @@ from adapters.fleets.local_engines.codex import Codex
 from factory_core.dispatch.model_verdict import ANSWER_SCHEMA
 from factory_core.dispatch.run import RunReport, RunStatus
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 PRELUDE = """
 task = sys.stdin.read()
 def done(**event):

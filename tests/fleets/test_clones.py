@@ -16,8 +16,6 @@ from fleet_stand import DONE, QUIET, code_host, commit_to, fleet, git, order, pr
 from adapters.fleets.local_engines.claude import Claude
 from factory_core.dispatch.run import RunReport, RunStatus
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 BRANCH = "factory/ACME-142-rename"
 SH = "sh = lambda text: subprocess.run(text, shell=True, capture_output=True, text=True)\n"
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
 from fleet_stand import DONE, code_host, fleet, git, order, program, until
 
 from adapters.fleets.local_engines.claude import Claude
-
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
 
 BRANCH = "factory/ACME-142-rename"
 SAYS = """

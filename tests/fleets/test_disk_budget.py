@@ -20,8 +20,6 @@ from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.errors import EngineUnavailable
 from tests.scenarios.server_process import HOOKS, TOKENS
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 ITEMS = {"OVER": "over", "PUBLISHED": "published", "ASKED": "asked"}
 
 

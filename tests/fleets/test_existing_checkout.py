@@ -12,8 +12,6 @@ from adapters.fleets.local_engines.environment import for_git
 from adapters.fleets.local_engines.git import GitFailed, repository_at
 from factory_core.dispatch.run import RunStatus
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 
 def everything(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     """Every file below the folder: its mode, when it was changed, and what it holds."""

@@ -14,8 +14,6 @@ from adapters.fleets.local_engines.claude import Claude
 from factory_core.dispatch.run import RunReport, RunStatus
 from factory_core.errors import EngineUnavailable, Retryable
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 INIT = {"type": "system", "subtype": "init", "session_id": "00000000-0000-4000-8000-000000000001"}
 SIGNED_OUT = {
     "type": "result", "subtype": "success", "is_error": True, "terminal_reason": "api_error", "num_turns": 1,

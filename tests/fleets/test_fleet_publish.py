@@ -21,8 +21,6 @@ from factory_core.config import Runner
 from factory_core.dispatch.run import RunOrder, RunReport
 from factory_core.errors import Problem, Retryable, Terminal
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 BRANCH = "factory/ACME-142-rename"
 
 

@@ -16,8 +16,6 @@ from adapters.fleets.local_engines.run_files import directory_name
 from factory_core.dispatch.run import RunReport, RunStatus, Usage
 from factory_core.errors import EngineUnavailable, Problem, Retryable, Terminal
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 SESSION = "console-" + directory_name("ACME-142:1")
 
 

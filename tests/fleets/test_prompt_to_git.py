@@ -22,8 +22,6 @@ from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import Terminal
 from factory_core.work_item import ItemState, Source, WorkItem
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 BRANCH = "factory/ACME-142-rename"
 CONFIG = FactoryConfig.model_validate(
     {

@@ -15,8 +15,6 @@ from factory_core.dispatch.run import PublishRules, RunReport, RunStatus
 from factory_core.errors import Terminal
 from factory_core.protected_paths import change_mark
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 CI = ".github/workflows/ci.yml"
 FILES = {
     CI: "on: pull_request\n", "app.py": "x = 1\n", ".github/README.md": "About\n", "ci/build.yml": "on: push\n",

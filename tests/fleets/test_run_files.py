@@ -22,8 +22,6 @@ from adapters.fleets.worker_queue.kept import Kept
 from factory_core.dispatch.run import RunReport, RunStatus, Usage
 from factory_core.errors import Retryable
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 WHEN = datetime(2026, 12, 1, tzinfo=UTC)
 
 

@@ -19,8 +19,6 @@ from factory_core.dispatch.run import RunReport, RunStatus
 from factory_core.dispatch.run_checks import RunCheck
 from factory_core.errors import Terminal
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 PRELUDE = """
 task = sys.stdin.read()
 calls = os.path.exists(".git/calls") and open(".git/calls").read().count(chr(10)) or 0

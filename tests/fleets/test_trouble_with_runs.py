@@ -13,8 +13,6 @@ from adapters.fleets.local_engines.claude import Claude
 from factory_core.dispatch.run import RunStatus
 from factory_core.errors import EngineUnavailable, Retryable
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 BRANCH = "factory/ACME-142-rename"
 
 

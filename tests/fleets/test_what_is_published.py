@@ -19,8 +19,6 @@ from factory_core.config import Publish, read_config
 from factory_core.dispatch.run import PublishRules, RunReport, RunStatus
 from factory_core.errors import ConfigProblem
 
-pytestmark = pytest.mark.usefixtures("quick_supervisors")
-
 BRANCH = "factory/ACME-142-rename"
 PRELUDE = """
 def sh(text):

@@ -26,19 +26,16 @@ _MOST = 1 << 16
 
 
 class FastStart:
-    """`start` stands in for `supervise.spawn`, without a credential.
+    """Make it before the process has threads. `start` stands in for `supervise.spawn`, without a credential."""
 
-    Forked from this process, before it has threads, it has the mistakes that were made in the code here. `apart`, it is
-    a program of its own, which inherits nothing.
-    """
-
-    def __init__(self, after_closing: float, *, apart: bool = False) -> None:
+    def __init__(self, after_closing: float) -> None:
         self._turn = threading.Lock()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._pid = _program(theirs, after_closing) if apart else os.fork()
+        self._pid = os.fork()
         if self._pid == 0:
             ours.close()
-            _serve(theirs, after_closing)
+            watchdog.AFTER_CLOSING = after_closing
+            _serve(theirs)
             os._exit(0)
         theirs.close()
         self._ours = ours
@@ -62,14 +59,7 @@ class FastStart:
         os.waitpid(self._pid, 0)
 
 
-def _program(asked: socket.socket, after_closing: float) -> int:
-    asked.set_inheritable(True)
-    line = [sys.executable, "-m", __name__, str(asked.fileno()), str(after_closing)]
-    return os.posix_spawn(sys.executable, line, os.environ)
-
-
-def _serve(asked: socket.socket, after_closing: float) -> None:
-    watchdog.AFTER_CLOSING = after_closing
+def _serve(asked: socket.socket) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         about, descriptors, _, _ = socket.recv_fds(asked, _MOST, 3)
@@ -102,7 +92,3 @@ def _become(about: dict[str, Any], descriptors: list[int]) -> None:
         os.write(2, f"{error!r}\n".encode())
     finally:
         os._exit(code)
-
-
-if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])), float(sys.argv[2]))
