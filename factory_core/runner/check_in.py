@@ -41,7 +41,7 @@ async def wake_due(
     A record that cannot be read, or woken, keeps nobody else from being woken. Those that a wrong clock had put far
     away are among them, as soon as anything has read them.
     """
-    far = frozenset(store.take_far())
+    far = sorted(store.take_far())
     due = list(dict.fromkeys((*await store.due(clock() + ahead, limit), *far)))
     for item in due:
         try:

@@ -20,6 +20,8 @@ class VendorPort:
         self._port, self._vendor = port, vendor
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # also of a copy that has no port yet
+            raise AttributeError(name)
         call = getattr(self._port, name)
         return self._named(call) if iscoroutinefunction(call) else call
 

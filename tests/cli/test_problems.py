@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from factory_cli.output import Output
 from factory_cli.place import UnknownItem
 from factory_cli.routes import UnknownProject
 from factory_core.connections import ConnectionStatus, NotReady, ProviderConnection
-from factory_core.errors import ConnectionLost, Problem, VendorUnavailable
+from factory_core.errors import ConnectionLost, Problem, VendorPaused, VendorUnavailable
 
 from ..architecture.tree import import_all
 
@@ -44,6 +45,7 @@ def _made(kind: type[Problem]) -> Problem:
         UnknownProject: UnknownProject,
         ConnectionLost: lambda: ConnectionLost("slack", "token_revoked"),
         VendorUnavailable: lambda: VendorUnavailable("slack", "what", why="why", fix="factory check"),
+        VendorPaused: lambda: VendorPaused("slack", datetime(2026, 11, 21, tzinfo=UTC), after=5.0),
         NoSecrets: lambda: NoSecrets("factory/acme", "it is not there"),
     }
     return special[kind]() if kind in special else kind("what", why="why", fix="factory check")

@@ -163,6 +163,7 @@ def records_in(state: State) -> Iterator[InFlightRecord]:
     for kind in get_args(RefusalKind):
         refused = RefusedMerge(kind=kind, why="It says no.", head="a1", seen="", times=3, updates=3, enqueued=3)
         yield busy.but(refused=refused, armed=True, conflict_rounds=2)
+    yield busy.but(handled=("reminded",))
     yield known.plan([ReadItem(), ReadItem(), StartAgent()])
     if state is State.TRIAGING:
         opinions = tuple(Opinion(digest=f"{n}", why="no answer") for n in range(MOST_OPINIONS - 1))

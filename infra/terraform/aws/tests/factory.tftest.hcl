@@ -116,9 +116,9 @@ run "a_factory_of_two_tenants" {
   # nobody may more than he needs
   assert {
     condition = alltrue(flatten([for policy in aws_iam_role_policy.function : [for statement in jsondecode(policy.policy).Statement :
-      statement.Sid == "Traces" || !contains(statement.Resource, "*")
+      contains(["Traces", "Metrics"], statement.Sid) || !contains(statement.Resource, "*")
     ]]))
-    error_message = "only X-Ray, which knows no resources, has every resource"
+    error_message = "only X-Ray and the metrics, which know no resources, have every resource"
   }
   assert {
     condition     = !strcontains(join("", [for policy in aws_iam_role_policy.function : join("", flatten([for statement in jsondecode(policy.policy).Statement : statement.Action]))]), "*")
