@@ -186,7 +186,7 @@ class FaultyPort:
         """Whatever people had said when the start was decided stands in the agent's task."""
         simulation = self._process.simulation
         versions = simulation.ledgers[self._tenant].versions.get(order.work_item_id, ())
-        dropped = any(record.block and LARGE in record.block.why for record in versions)  # as its ticket was told
+        dropped = any(record.block and LARGE in record.block.why for record in versions)  # a comment says so
         unsaid = [] if order.answer_schema or dropped else simulation.ledgers[self._tenant].words.unsaid(order)
         if unsaid:
             simulation.broken("words-reach-the-agent", f"{order.run_id} of {order.work_item_id} never hears {unsaid}")

@@ -15,7 +15,7 @@ OUTSIDE_LAWS: Mapping[str, str] = {
     "words-are-heard": "A person's words that reach an item which listens to them are in its record.",
     "performed-under-a-lease": "An effect is performed by who holds its item's lease.",
     "retries-keep-the-vendors-delay": "A vendor that says when to come again is not asked the same before.",
-    "limits-are-the-accounts": "Who was told of a vendor's rate limit makes no call that it covers before its end.",
+    "limits-are-the-accounts": "Who knows a vendor's rate limit makes no call that it covers before its end.",
     "saved-before-done": "Nothing is done outside under a key that was never saved.",
     "answers-so-that-senders-repeat": "A delivery is answered with 200, or with 503 while the store cannot be reached.",
     "poison-is-parked": "An effect that kills its worker each time is given up, whatever order it comes in.",

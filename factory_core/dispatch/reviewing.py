@@ -148,7 +148,7 @@ def finish_or_look_again(record: InFlightRecord, event: PullRequestRead, config:
 
 
 def read_remind_or_block(record: InFlightRecord, event: CheckedIn, config: FactoryConfig) -> Transition:
-    """Nothing heard: read it again, remind once, and call a person when nobody reviews.
+    """Nothing came: read it again, remind once, and call a person when nobody reviews.
 
     Nobody is called before people were reminded: the machine may have slept through that, or its clock be wrong.
     """

@@ -18,7 +18,7 @@ MUTATIONS_OF_FAULTS = (
              "if problem.retryable and not poison and (", "if True or (", made.refused),
     Mutation("who never answers is asked for ever", "hopeless-is-given-up",
              RUNNER + "retries:_is_overdue", "now - planned.failing_since >= rules.give_up_after", "False", made.silent),
-    Mutation("who was told of a rate limit forgets it", "limits-are-the-accounts",
+    Mutation("a known rate limit is forgotten", "limits-are-the-accounts",
              "factory_core.rate_limits:RateLimits.note", "timedelta(seconds=limit.seconds)", "timedelta(0)", made.limited),
     Mutation("what a rate limit held up goes on at once", "limits-end-spread-out",
              RUNNER + "retries:_delay", "_share(planned, attempts)", "0", made.limited),
