@@ -23,7 +23,7 @@ class Hands:
         self._turn: Turn | None = None
 
     def wake(self, record: InFlightRecord) -> None:
-        if self._turn:
+        if self._turn is not None:
             self._turn.start(record)
         else:
             self._claimed.append(record)
@@ -43,15 +43,13 @@ class Hands:
 
 
 class Turn:
-    """True when it has begun anything."""
-
     def __init__(self, perform: Perform, until: datetime) -> None:
         self._perform, self._until = perform, until
         self._tasks: list[asyncio.Task[None]] = []
-        self._begun = False
+        self.has_begun_any = False
 
     def start(self, record: InFlightRecord) -> None:
-        self._begun = True
+        self.has_begun_any = True
         self._tasks.append(asyncio.create_task(self._logged(record)))
 
     async def end(self) -> None:
@@ -67,6 +65,3 @@ class Turn:
             logger.error("%s: %s", problem.what, problem.why, extra=extra)
         except Exception:  # the outermost frame: a fault of ours must not end the turn for every item
             logger.exception("%s", record.work_item_id, extra={"action": "perform", "item": record.work_item_id})
-
-    def __bool__(self) -> bool:
-        return self._begun

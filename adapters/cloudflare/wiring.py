@@ -81,10 +81,10 @@ class CloudflareTenant:
         """
         if planned:
             self.factory.note_tick(planned)
-        async with self._hands.performing(self.factory.perform, until) as started:
+        async with self._hands.performing(self.factory.perform, until) as turn:
             ahead, self._ahead = self._ahead, timedelta(0)
             await self.factory.check_in(AT_ONCE, ahead, sweep=False)
-        return await self.store.earliest(after=EPOCH if started else utc_now())
+        return await self.store.earliest(after=EPOCH if turn.has_begun_any else utc_now())
 
     async def check_in(self, planned: datetime, unanswered: datetime | None) -> datetime | None:
         """The clock's tick: all that the alarm was not armed for. When to be called for what was claimed, or waits.

@@ -117,7 +117,7 @@ class Runner:
             decided = decide(before, event, self._config) if before.work_item_id else None
             if decided is None:
                 return Accepted(before, False)
-            claimed = claim(decided, self._holder, self._clock(), self._config.runner.lease, self._is_gone)
+            claimed = claim(decided, self._holder, self._clock(), self._config.runner, self._is_gone)
             try:
                 saved = await self._put(claimed or decided, retried=isinstance(event, RetryRequested))
             except VersionConflict:
@@ -151,7 +151,7 @@ class Runner:
         """Take the item's lease for what is due; None when nothing is, or somebody else has it."""
         while True:
             record = await self._load(work_item_id)
-            claimed = claim(record, self._holder, self._clock(), self._config.runner.lease, self._is_gone)
+            claimed = claim(record, self._holder, self._clock(), self._config.runner, self._is_gone)
             if claimed is None:
                 return None
             try:

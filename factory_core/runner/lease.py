@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
+from ..config import Runner
 from ..dispatch.effects import Planned
 from ..dispatch.records import InFlightRecord
 
@@ -17,23 +18,28 @@ NOBODYS = {"holder": "", "until": None, "doing": ""}
 
 
 def claim(
-    record: InFlightRecord, holder: str, now: datetime, length: timedelta, is_gone: Callable[[str], bool]
+    record: InFlightRecord, holder: str, now: datetime, rules: Runner, is_gone: Callable[[str], bool]
 ) -> InFlightRecord | None:
     """The record with the lease in our name, or None: nothing is due, or a living holder has it.
 
-    A lease that was never given back means that its holder died, over what it was doing: that was a fault.
+    A lease that was never given back means that its holder died, over what it was doing: that was a fault. What several
+    died over waits ever longer, so that neither a process that is killed again and again parks an item, nor an item
+    that kills its process keeps the others from theirs. The lease is nobody's where nothing else is due.
     """
     lease, first = record.lease, record.due(now)
     if first is None or (lease.holder and lease.until and lease.until > now and not is_gone(lease.holder)):
         return None
     blamed = (lease.doing or first.key) if lease.holder else ""
-    outbox = tuple(_at_fault(planned) if planned.key == blamed else planned for planned in record.outbox)
-    mine = {"holder": holder, "epoch": lease.epoch + 1, "until": now + length, "doing": first.key}
-    return record.but(outbox=outbox, lease=lease.model_copy(update=mine))
+    outbox = tuple(_at_fault(planned, now, rules) if planned.key == blamed else planned for planned in record.outbox)
+    mine = {"holder": holder, "epoch": lease.epoch + 1}
+    taken = record.but(outbox=outbox, lease=lease.model_copy(update=mine))
+    return extended_or_released(taken, now, rules.lease)
 
 
-def _at_fault(planned: Planned) -> Planned:
-    return planned.model_copy(update={"faults": planned.faults + 1})
+def _at_fault(planned: Planned, now: datetime, rules: Runner) -> Planned:
+    """The first death costs no time: most are the machine's."""
+    pause = min(rules.first_delay * 2 ** min(planned.faults, 20), rules.longest_delay) if planned.faults else None
+    return planned.model_copy(update={"faults": planned.faults + 1, "not_before": now + pause if pause else None})
 
 
 def holds(record: InFlightRecord | None, claimed: InFlightRecord) -> TypeGuard[InFlightRecord]:

@@ -329,6 +329,28 @@ def test_a_worker_that_dies_over_the_same_effect_each_time_is_an_attempt_each_ti
     run(main())
 
 
+def test_a_process_that_is_killed_every_few_seconds_parks_nothing() -> None:
+    """For two minutes: each death over an order makes its next try later, and it is done when the killing ends."""
+
+    async def main() -> None:
+        world = World(runner={"lease": "5s", "effectTimeout": "2s"})
+        world.tracker.items["ACME-1"] = ticket()
+        started = world.changed(ticket())
+        for number in range(18):
+            with crashing(world.tracker, "read_item", after=False):
+                await killed(world, world.factory.check_in if number else partial(world.factory.accept, started))
+            world.factory = world.new_factory(f"worker-{number}")
+            world.now += timedelta(seconds=7)
+        record = await world.record()
+        assert record.state is State.TRIAGING and 1 < record.outbox[0].faults < 8
+        world.factory = world.new_factory("worker-at-last")
+        for _ in range(3):
+            await world.later(timedelta(minutes=1))
+        assert await world.state() is State.RUNNING
+
+    run(main())
+
+
 def test_an_answer_shows_that_an_order_kills_nobody() -> None:
     """Deaths count in a row: an order that a vendor answered in between is no poison."""
 

@@ -29,7 +29,7 @@ MUTATIONS_OF_FAULTS = (
     Mutation("poison is tried for ever", "poison-is-parked",
              RUNNER + "retries:is_poison", "planned.faults >= rules.max_attempts", "False", made.deadly),
     Mutation("who died over an effect is not counted", "poison-is-parked",
-             RUNNER + "lease:_at_fault", '{"faults": planned.faults + 1}', "{}", made.deadly),
+             RUNNER + "lease:_at_fault", '"faults": planned.faults + 1, ', "", made.deadly),
     Mutation("who waits for a vendor is blamed for deaths over another", "poison-is-parked",
              RUNNER + "lease:claim", "(lease.doing or first.key)", "first.key", made.deadly_beside_another),
     Mutation("a ticket that could not be moved is taken for a reopened one", "search-starts-only-news",

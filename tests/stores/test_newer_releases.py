@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from adapters.record_sql import Model, decode, encode
+from factory_core.config import Runner
 from factory_core.dispatch.batch import (
     Batch,
 )
@@ -83,7 +83,7 @@ def test_a_record_without_unknown_fields_is_stored_as_before() -> None:
 def test_values_that_change_keep_what_is_not_known_of_them() -> None:
     """A lease that is taken and given back, a total that grows, a day that goes on."""
     record = _read(InFlightRecord, InFlightRecord(work_item_id="i", spent=Usage(turns=1)).plan([PostComment(body="x")]))
-    claimed = claim(record, "h", NOW, timedelta(minutes=1), lambda holder: False)
+    claimed = claim(record, "h", NOW, Runner(), lambda holder: False)
     assert claimed and released(claimed).lease.model_extra == claimed.lease.model_extra == ADDED
     assert record.spent.plus(Usage(turns=2)).model_extra == ADDED
     day = _read(DaySpending, DaySpending().granted("i", Grant(), Decimal(1), NOW))
