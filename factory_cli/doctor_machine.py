@@ -17,16 +17,14 @@ from adapters.local.server_clocks import FIX as CLOCK_FIX
 from adapters.local.server_clocks import clock_offset, offset_words
 from adapters.local.sqlite_file import SqliteFile
 from adapters.local.store_identity import Marks
-from adapters.pages import TOKEN
 from factory_core.dispatch.queued_run import present
 from factory_core.errors import Problem
-from factory_core.intake.payload import parse
-from factory_core.overview import Health, loop_lines
 from factory_core.ports import DiskFleet
 from factory_core.status_report.spelling import one_line
 
 from .check import workers_connection
 from .place import Place, engines_at, fleet_at, relative, wall_at, workers_at
+from .running import running, url_of
 
 PATIENCE = 5.0  # seconds that any one look may take
 
@@ -84,22 +82,17 @@ async def clock(place: Place) -> Finding:
 
 async def _running(place: Place) -> list[Finding]:
     """What the running factory says of itself: its loops, and what it cannot do."""
-    section, url = "Running factory", f"http://127.0.0.1:{place.config.server.port}/healthz"
-    token = place.environment.get(TOKEN.names[0], "")
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    try:
-        async with httpx2.AsyncClient(timeout=PATIENCE, trust_env=False) as http:
-            said = parse((await http.get(url, headers=headers)).content)
-        health = Health.model_validate(said[place.config.tenant])
-    except (httpx2.HTTPError, ValueError, KeyError, TypeError):
-        return [Finding(section, "skip", "health", f"skipped, no factory answers at {url}")]
+    section, found_running = "Running factory", await running(place, PATIENCE)
+    if found_running is None:
+        return [Finding(section, "skip", "health", f"skipped, no factory answers at {url_of(place)}")]
+    health, lines = found_running
     fix = "In the factory's log: see what it met, and restart the factory if that does not end"
     found = [Finding(section, "fail", "health", one_line(problem), fix) for problem in health.problems]
     found += [Finding(section, "warn", "health", one_line(words)) for words in health.degraded]
     found += [
-        Finding(section, "warn", "loops", f"{line.name} {line.note}")
-        for line in loop_lines(health.loops)
-        if line.status == "ok"
+        Finding(section, "warn", line.name if line.name == "log" else "loops", f"{line.name} {line.note}", line.fix)
+        for line in lines
+        if line.status == "ok" or line.name == "log"
     ]
     return found or [Finding(section, "ok", "health", f"every loop goes round: {', '.join(health.loops)}")]
 

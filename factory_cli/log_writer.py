@@ -30,6 +30,7 @@ class LineWriter:
         self._lines = queue.Queue[str](MOST_WAITING)
         self._refused = self._unwritten = self._reported = 0
         self._torn = False  # the last line has no end
+        self._fails = False  # the last line could not be written
         self._writes_since: float | None = None
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
@@ -39,9 +40,9 @@ class LineWriter:
 
     @property
     def hangs(self) -> bool:
-        """Has the reader taken nothing for a while?"""
+        """Has the reader taken nothing for a while, or is it gone?"""
         since = self._writes_since
-        return since is not None and time.monotonic() - since > HANGS
+        return self._fails or (since is not None and time.monotonic() - since > HANGS)
 
     def put(self, line: str) -> None:
         try:
@@ -76,8 +77,10 @@ class LineWriter:
             self._write_all(text)
         except Exception:  # the disk is full, the pipe is closed, the terminal is gone …
             self._unwritten += 1
+            self._fails = True
         else:
             self._reported += dropped
+            self._fails = False
         self._writes_since = None
 
     def _write_all(self, text: str) -> None:

@@ -161,7 +161,8 @@ async def _serve(
             logger.warning("reloaded %s", ", ".join(relative(one.path) for one in places), extra={"action": "reload"})
         manager = ServiceManager(out.environment)
         manager.ready()
-        alive = asyncio.create_task(manager.watch(lambda: all(tenant.goes_round for tenant in tenants.values())))
+        loops = [tenant.clockwork for tenant in tenants.values()]
+        alive = asyncio.create_task(manager.watch(lambda: all(one.goes_round for one in loops)))
         fresh = asyncio.create_task(_reloaded(setup, signals, manager, args, out))
         ends: set[asyncio.Future[Any]] = {signals.stopped, fresh}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

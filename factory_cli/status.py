@@ -16,8 +16,10 @@ from factory_core.status_report import ItemReport, StatusReport, item_words, row
 from . import VERSION
 from .output import Output
 from .place import Place, UnknownItem, config_argument, factory_at, fleet_at, place_of
+from .running import running
 
 LOOK_EVERY = 1.0  # seconds
+SERVER_ANSWERS = 1.0  # seconds that a server on this machine has to say how it is
 NOT_FINISHED = 8
 
 
@@ -53,7 +55,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 
 async def _tenant(factory: Factory, fleet: Fleet, place: Place, out: Output, *, everything: bool) -> Shown:
-    report = await overview(factory, fleet, VERSION, place.config.store.kind)
+    server = await running(place, SERVER_ANSWERS)
+    report = await overview(factory, fleet, VERSION, place.config.store.kind, server.lines if server else ())
     text = words(_of_the_store(report), all=everything) if out.terminal else rows(report)
     busy = bool(report.items or report.queue)
     return Shown(report.model_dump(mode="json"), text, NOT_FINISHED if busy else 0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ from adapters.fleets.worker_queue.protocol import CAN, Speaker
 from adapters.fleets.worker_queue.worker import QueueWorker
 from adapters.local.credentials import environment_with_file, secrets_here
 from adapters.local.server import LOOPBACK
+from adapters.local.systemd import ServiceManager
 from adapters.providers.http_call import RedactingClient
 from adapters.registry import VENDORS, WORKERS
 from factory_core.errors import NeedsPerson
@@ -40,6 +42,8 @@ from .output import Output, wall_lines
 from .place import warn_of_open_secrets
 from .serve_log import log_to
 from .stopping import Signals
+
+logger = logging.getLogger("factory.worker")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,17 +110,35 @@ async def _work(
     speaker = Speaker(id=kept.worker_id, name=name, version=VERSION, engines=offered, slots=args.slots, can=CAN)
     async with RedactingClient(secrets.redact) as http:
         client = FactoryClient(http, args.url, args.tenant, secrets.find(WORKERS), speaker)
-        worker, stopped = QueueWorker(client, fleet, kept, args.slots), Signals().stopped
+        worker, signals, manager = (
+            QueueWorker(client, fleet, kept, args.slots),
+            Signals(),
+            ServiceManager(out.environment),
+        )
         _banner(args, speaker, wall, out)
         working = asyncio.create_task(worker.run(once=args.once, only=args.run))
-        ends: set[asyncio.Future[Any]] = {working, stopped}
+        manager.ready()
+        beside = [asyncio.create_task(manager.watch(lambda: worker.clockwork.goes_round))]
+        beside.append(asyncio.create_task(_ignore(signals.reload)))
+        ends: set[asyncio.Future[Any]] = {working, signals.stopped}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        manager.stopping()
+        for task in beside:
+            task.cancel()
         if not working.done():
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
-            return await stopped
+            return await signals.stopped
         await working
     return 0
+
+
+async def _ignore(reload: asyncio.Event) -> None:
+    while await reload.wait():
+        reload.clear()
+        logger.warning(
+            "SIGHUP is ignored: a worker reads its configuration when it is started", extra={"action": "reload"}
+        )
 
 
 def _banner(args: argparse.Namespace, speaker: Speaker, wall: WallState | None, out: Output) -> None:

@@ -165,6 +165,15 @@ def loop_lines(loops: Mapping[str, LoopState]) -> list[Line]:
     ]
 
 
+def log_lines(dropped: int, hangs: bool) -> list[Line]:
+    """One where nobody reads what this process logs, or lines of it were lost."""
+    lost = f"{dropped} lines are lost since the start" if dropped else "up to 1,000 lines wait"
+    if hangs:
+        fix = "In your shell: look at what reads the standard error of factory serve, or whether its disk is full"
+        return [Line(name="log", status="down", note=f"nobody reads it, {lost}; the work goes on", fix=fix)]
+    return [Line(name="log", status="ok", note=lost)] if dropped else []
+
+
 def _late_words(name: str, state: LoopState) -> str:
     why = f" ({state.why})" if state.why else ""
     return f"{name} has not been round for {state.last_round_s:.0f} s{why}"

@@ -12,8 +12,8 @@ from factory_core.config import Runner
 from factory_core.errors import Problem
 from factory_core.factory import Factory
 
+from ..clockwork import CLOSING, Step
 from .clocks import Clocks, why_missed
-from .clockwork import Step
 
 logger = logging.getLogger("factory.local")
 
@@ -23,11 +23,12 @@ class Background:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(_logged(work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -36,9 +37,17 @@ class Background:
         """Let what is under way end, for a while; what does not is done by whoever takes the leases over."""
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=patience)
+            self._closing = True
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            _, left = await asyncio.wait(late, timeout=CLOSING) if late else ((), ())
+            if left:
+                logger.error("%s effects do not end, and are left behind", len(left), extra={"action": "perform"})
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() and not self._closing:
+            logger.error("effects are not performed: something cancelled it", extra={"action": "perform"})
 
 
 def check_in(factory: Factory, rules: Runner) -> Step:
@@ -75,5 +84,5 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         await work
     except Problem as problem:
         logger.error("%s: %s", problem.what, problem.why, extra={"action": "perform"})
-    except Exception:  # the outermost frame: nobody else would say why it ended
+    except (Exception, SystemExit):  # the outermost frame: nobody else would say why it ended
         logger.exception("effects are not performed", extra={"action": "perform"})

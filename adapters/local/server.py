@@ -29,7 +29,7 @@ from factory_core.intake.http import (
     refuse_large,
     unknown_sender,
 )
-from factory_core.overview import item_overview
+from factory_core.overview import item_overview, log_lines
 from factory_core.status_page import Page, item_page, page, stale_page
 from factory_core.status_report import StatusReport
 
@@ -212,7 +212,8 @@ class Site:
         """One query serves page, JSON and every reader for two seconds."""
         now, known = utc_now(), self._reports.get(tenant)
         if known is None or now - known.data_at > FRESH:
-            known = self._reports[tenant] = await self._tenants[tenant].overview(self._version)
+            lines = log_lines(self._log.dropped, self._log.hangs) if self._log else ()
+            known = self._reports[tenant] = await self._tenants[tenant].overview(self._version, lines)
         return known
 
     async def _shown(self, request: Request) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from factory_core.factory import build_factory
 from factory_core.overview import Health, health, loop_lines, overview
 from factory_core.ports import Fleet
 from factory_core.runner.sweep import Sources
-from factory_core.status_report import StatusReport
+from factory_core.status_report import Line, StatusReport
 
 from ..assembly import keep_organisations, performer_of, ports_of, utc_now, webhooks_of
+from ..clockwork import Clockwork
 from ..config_text import config_of
 from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.local_engines.code_host import CodeHost
@@ -37,7 +38,6 @@ from ..sqlite_run_queue import SqliteRunQueue
 from ..sqlite_state_store import SqliteStateStore
 from .background import Background, check_in, watch_clocks
 from .clocks import read_clocks
-from .clockwork import Clockwork
 from .presence import Presence
 from .server_clocks import ServerClocks
 from .sqlite_file import SqliteFile, create_file
@@ -170,14 +170,9 @@ class LocalTenant:
         off = self.clocks.words()
         return found.model_copy(update={"degraded": (*found.degraded, off)}) if off else found
 
-    @property
-    def goes_round(self) -> bool:
-        """Has each loop been round lately?"""
-        return not any(state.is_late for state in self.clockwork.states().values())
-
-    async def overview(self, version: str) -> StatusReport:
-        """Raises StoreUnavailable."""
-        lines = [*loop_lines(self.clockwork.states()), *self.clocks.lines()]
+    async def overview(self, version: str, more: Sequence[Line] = ()) -> StatusReport:
+        """With what else this process knows in `more`. Raises StoreUnavailable."""
+        lines = [*loop_lines(self.clockwork.states()), *self.clocks.lines(), *more]
         return await overview(self.factory, self.fleet, version, "SQLite", lines)
 
     def _local_fleet(self, home: Path, environment: Mapping[str, str]) -> LocalFleet:

@@ -16,6 +16,7 @@ def words(report: StatusReport, *, all: bool = False) -> str:
     """`factory status`; with `all`, every item, the line and what has finished."""
     blocks = [_verdict(report), *(_need(item) for item in report.needs)]
     blocks += [_moving(report, None if all else MOST_SHOWN)] if report.moving else []
+    blocks += ["\n".join((f"{line.title}: {line.note}", line.fix_in_words)) for line in _down(report)]
     if all:
         blocks += [_list(f"In line {len(report.queue)}", map(_queued, report.queue))] if report.queue else []
         finished = (_finished(item, report.generated_at) for item in report.finished)
@@ -26,13 +27,26 @@ def words(report: StatusReport, *, all: bool = False) -> str:
 
 def rows(report: StatusReport) -> str:
     """For a pipe: a line an item, tab-separated, times in full; before them each connection that needs a credential,
-    and each engine that cannot work.
+    each engine that cannot work, and what else does not work and has a fix.
 
     Columns: key, state, reason, since, repository, stage, try, spent, last progress, why, fix.
     """
-    lost = (_line_row(line) for line in report.lines if line.status in ("needs-auth", "paused"))
+    lost = (
+        _line_row(line)
+        for line in report.lines
+        if line.status in ("needs-auth", "paused") or (line.status == "down" and line.fix_in_words)
+    )
     open_items = (_row(item) for item in report.items)
     return "\n".join("\t".join(row) for row in (*lost, *open_items, *map(_queued_row, report.queue)))
+
+
+def _down(report: StatusReport) -> list[LineReport]:
+    """What does not work and a person can fix, beyond what the verdict says."""
+    return [
+        line
+        for line in report.lines
+        if line.status == "down" and line.fix_in_words != "" != line.note and line.note not in report.verdict.detail
+    ]
 
 
 def _verdict(report: StatusReport) -> str:

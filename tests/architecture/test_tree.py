@@ -58,7 +58,7 @@ def test_only_the_outermost_frames_catch_everything() -> None:
     }
     engines = "adapters/fleets/local_engines"
     assert wide == {
-        "factory_core/runner/drive.py", "factory_cli/main.py", "adapters/local/background.py",
+        "factory_core/runner/drive.py", "factory_cli/main.py", "adapters/local/background.py", "adapters/clockwork.py",
         f"{engines}/supervise.py", f"{engines}/fleet.py", f"{engines}/watchdog.py",
         "factory_core/runner/check_in.py", "factory_core/runner/sweep.py", "factory_core/runner/catch_up.py",
             "adapters/fleets/worker_queue/leases.py",

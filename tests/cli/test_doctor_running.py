@@ -1,4 +1,4 @@
-"""What `factory doctor` says of the factory that runs on this machine."""
+"""What `factory doctor` and `factory status` say of the factory that runs on this machine."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+from adapters.local.sqlite_file import create_file
 from factory_core.overview import Health, LoopState
 
 from .calling import factory
 
 
 @contextmanager
-def running(home: Path, health: Health) -> Iterator[None]:
+def running(home: Path, health: Health, **log: object) -> Iterator[None]:
     """A server at the configured port whose /healthz says this."""
 
     class Site(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = {"ok": health.ok, tenant: health.model_dump(mode="json")}
+            body = {"ok": health.ok, "log": log, tenant: health.model_dump(mode="json")}
             self.send_response(200 if health.ok else 503)
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())
@@ -63,3 +64,20 @@ def test_a_factory_that_is_well_is_fine(ready: Path) -> None:
         done = factory("doctor", "--json", cwd=ready)
     found = [(one["mark"], one["words"]) for one in done.document["checks"] if one["section"] == "Running factory"]
     assert (done.code, found) == (0, [("ok", "every loop goes round: check-in")])
+
+
+def test_a_log_that_nobody_reads_is_a_warning_with_what_to_do(ready: Path) -> None:
+    """And the status has a line of it, in each form; while no server runs it has none."""
+    create_file(ready / "factory.db")
+    with running(ready, Health(ok=True, loops={}), dropped=7, hangs=True):
+        checks = factory("doctor", "--json", cwd=ready).document["checks"]
+        document = factory("status", "--json", cwd=ready).document
+        rows = factory("status", cwd=ready).out
+    (found,) = [one for one in checks if one["section"] == "Running factory"]
+    note = "nobody reads it, 7 lines are lost since the start; the work goes on"
+    assert (found["mark"], found["name"], found["words"]) == ("warn", "log", f"log {note}")
+    assert "standard error" in found["fix"]
+    (line,) = [line for line in document["lines"] if line["name"] == "log"]
+    assert (line["status"], line["note"]) == ("down", note)
+    assert f"{note}\t{found['fix']}" in rows
+    assert not [line for line in factory("status", "--json", cwd=ready).document["lines"] if line["name"] == "log"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 from fleet_stand import code_host, fleet, git, order, until
 
+from adapters import clockwork
 from adapters.fleets.local_engines.boot_clock import boot_clock
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.run_files import RunFiles
@@ -85,7 +88,8 @@ class Machine:
         speaker = Speaker(id=f"{self._name}-0001", engines=self._engines)
         client = FactoryClient(self._http, "https://factory.example", "acme", "secret", speaker)
         self.fleet, _ = fleet(self.home)
-        self._task = asyncio.create_task(QueueWorker(client, self.fleet, self._kept, 2).run(**self._how))
+        self.worker = QueueWorker(client, self.fleet, self._kept, 2)
+        self._task = asyncio.create_task(self.worker.run(**self._how))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -332,5 +336,77 @@ def test_a_worker_leaves_runs_of_an_engine_that_cannot_work_there_to_others(tmp_
             await until(lambda: len(factory.ends) == 2)
             assert factory.ends[1].run_id == "C.1"
             assert (await factory.run("B.1")).state is RunState.WAITING
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("where", ["claim", "heartbeat"])
+def test_a_fault_of_a_loop_is_logged_and_costs_neither_the_worker_nor_the_run(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also one that is no Exception. The loop begins again, and the run is pushed and reported."""
+    bare, real = code_host(tmp_path), getattr(FactoryClient, where)
+    faults = iter([RecursionError("deep"), asyncio.CancelledError()])
+
+    async def sometimes(client: FactoryClient, *args: Any) -> Any:
+        if fault := next(faults, None):
+            raise fault
+        return await real(client, *args)
+
+    monkeypatch.setattr(clockwork, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(FactoryClient, where, sometimes)
+
+    async def play() -> None:
+        factory = Factory()
+        async with Machine(factory, tmp_path / "anna") as machine:
+            await factory.fleet.start(an_order(bare, "R-1"))
+            await until(lambda: factory.ends)
+            assert machine.worker.clockwork.goes_round
+            assert {"claims", "runs", "tidy"} == set(machine.worker.clockwork.states())
+        assert [report.status for report in factory.ends] == ["succeeded"]
+
+    asyncio.run(play())
+    loop = {"claim": "claims", "heartbeat": "heartbeat of R-1"}[where]
+    ended = [line.getMessage() for line in caplog.records if getattr(line, "action", "") == loop]
+    assert ended[:2] == [
+        f"{loop} ended (RecursionError: deep), and begins again",
+        f"{loop} ended (something cancelled it), and begins again",
+    ]
+
+
+def test_a_fault_ends_a_worker_that_was_started_for_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks after its machine, which costs money while it is there."""
+    bare = code_host(tmp_path)
+
+    async def never(client: FactoryClient, *args: Any) -> Any:
+        raise RecursionError("deep")
+
+    monkeypatch.setattr(FactoryClient, "heartbeat", never)
+
+    async def play() -> None:
+        factory = Factory()
+        await factory.fleet.start(an_order(bare, "R-1"))
+        with pytest.raises(RecursionError):
+            async with Machine(factory, tmp_path / "anna", once=True) as machine:
+                await machine.over()
+
+    asyncio.run(play())
+
+
+def test_a_worker_that_hears_nothing_for_long_is_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim that never returns: systemd hears no more of it, and starts it anew."""
+
+    async def hangs(client: FactoryClient, *args: Any) -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(FactoryClient, "claim", hangs)
+
+    async def play() -> None:
+        async with Machine(Factory(), tmp_path / "anna") as machine:
+            await until(lambda: "claims" in machine.worker.clockwork.states())
+            assert machine.worker.clockwork.goes_round
+            real = time.monotonic
+            monkeypatch.setattr(machine.worker.clockwork, "_monotonic", lambda: real() + 121)
+            assert not machine.worker.clockwork.goes_round
 
     asyncio.run(play())

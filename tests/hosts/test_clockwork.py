@@ -6,17 +6,17 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from adapters import clockwork
 from adapters.assembly import utc_now
+from adapters.clockwork import Clockwork, RoundTooLong
 from adapters.credentials import Secrets
-from adapters.local import clockwork
-from adapters.local.clockwork import Clockwork, RoundTooLong
 from adapters.local.server import Site
 from adapters.local.server_clocks import ServerClocks
 from adapters.local.wiring import LocalTenant, open_store
@@ -40,6 +40,11 @@ class Unusual(BaseException):
     """No Exception: nobody catches it."""
 
 
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clockwork, "FIRST_PAUSE", 0.0)
@@ -59,6 +64,9 @@ async def rounds(of: Callable[[], bool]) -> None:
         (BrokenPipeError(32, "Broken pipe"), "BrokenPipeError: [Errno 32] Broken pipe"),
         (Unusual("odd"), "Unusual: odd"),
         (TimeoutError("a vendor's"), "TimeoutError: a vendor's"),
+        (SystemExit(3), "StepLeft: SystemExit: 3"),
+        (KeyboardInterrupt(), "StepLeft: KeyboardInterrupt: "),
+        (Unprintable(), "Unprintable"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
@@ -144,6 +152,78 @@ def test_a_step_that_hangs_is_cancelled_and_begun_again() -> None:
         await works.close()
 
     asyncio.run(story())
+
+
+def test_a_step_may_name_the_time_of_its_next_round() -> None:
+    async def story() -> None:
+        time, done = Time(), list[int]()
+        works = Clockwork(lambda: NOW, time)
+
+        async def step() -> timedelta:
+            done.append(1)
+            return timedelta(0) if len(done) < 3 else timedelta(hours=1)
+
+        works.start("claims", step, every=1e9, within=60)
+        await rounds(lambda: len(done) == 3 and works.states()["claims"].late_after_s == 3660)
+        time.seconds = 3659
+        assert works.goes_round
+        time.seconds = 3661
+        assert not works.goes_round
+        await works.close()
+
+    asyncio.run(story())
+
+
+def test_a_loop_that_its_own_step_stops_ends_with_that_round(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        works, done = Clockwork(lambda: NOW, Time()), list[str]()
+
+        async def step() -> None:
+            works.stop("run")
+            await asyncio.sleep(0)
+            done.append("whole")
+
+        works.start("run", step, every=0, within=60)
+        await rounds(lambda: bool(done))
+        assert (works.states(), works.goes_round) == ({}, True)
+        await rounds(lambda: not works._tasks)
+        assert done == ["whole"]
+
+    asyncio.run(story())
+    assert caplog.records == []
+
+
+def test_close_waits_for_no_step_that_goes_on_though_it_was_cancelled(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that notices once ends with its round; one that never does is named, and left."""
+    monkeypatch.setattr(clockwork, "CLOSING", 0.05)
+
+    async def story() -> None:
+        works, free, begun = Clockwork(lambda: NOW), asyncio.Event(), list[str]()
+
+        async def notices() -> None:
+            begun.append("notices")
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+        async def never() -> None:
+            begun.append("never")
+            while not free.is_set():
+                with suppress(asyncio.CancelledError):
+                    await free.wait()
+
+        works.start("notices", notices, every=0, within=60)
+        works.start("never", never, every=0, within=60)
+        await rounds(lambda: len(begun) == 2)
+        await works.close()
+        assert {task.get_name() for task in works._tasks} == {"never"}
+        free.set()
+        await rounds(lambda: not works._tasks)
+        assert begun == ["notices", "never"]
+
+    asyncio.run(story())
+    assert [line.getMessage() for line in caplog.records] == ["never does not end, and is left behind"]
 
 
 @asynccontextmanager

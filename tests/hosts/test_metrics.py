@@ -19,10 +19,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from adapters import clockwork
 from adapters.assembly import utc_now
+from adapters.clockwork import Clockwork
 from adapters.credentials import Secrets
-from adapters.local import clockwork
-from adapters.local.clockwork import Clockwork
 from adapters.local.server import Site
 from adapters.local.sqlite_file import SqliteFile
 from adapters.local.wiring import LocalTenant, open_store

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ from tests.scenarios.server_process import ROOT, Home, Server, config_of
 
 CONTAINER = ROOT / "infra" / "container" / "Dockerfile"
 UNIT = ROOT / "infra" / "systemd" / "factory.service"
+WORKER_UNIT = UNIT.with_name("factory-worker.service")
 
 
 @pytest.fixture
@@ -83,13 +86,40 @@ def test_a_service_manager_that_is_gone_costs_a_line(tmp_path: Path, caplog: pyt
     ServiceManager({}).ready()
 
 
-def test_systemd_reads_the_unit_without_a_complaint(tmp_path: Path) -> None:
+def test_the_worker_of_the_unit_says_that_it_is_ready_alive_and_stopping(tmp_path: Path, heard: socket.socket) -> None:
+    """Also while no factory answers; and that it ignores SIGHUP."""
+    [command] = [line for line in WORKER_UNIT.read_text().splitlines() if line.startswith("ExecStart=")]
+    words = [*command.split()[1:], "--url=http://127.0.0.1:9", f"--home={tmp_path / 'home'}"]
+    environment = {
+        **os.environ, "NOTIFY_SOCKET": heard.getsockname(), "WATCHDOG_USEC": "200000", "WATCHDOG_PID": "",
+        "FACTORY_WORKER_TOKEN": "0123456789abcdef" * 2,
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "factory_cli", *words], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert told(heard, "READY=1") == "READY=1"
+        assert told(heard, "WATCHDOG=1") == "WATCHDOG=1"
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr
+        assert any(b"SIGHUP is ignored" in line for line in process.stderr)
+        process.terminate()
+        assert told(heard, "STOPPING=1") == "STOPPING=1"
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("unit", [UNIT, WORKER_UNIT], ids=lambda unit: unit.name)
+def test_systemd_reads_the_unit_without_a_complaint(unit: Path, tmp_path: Path) -> None:
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd is not here")
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/factory/.venv/bin/factory", "/bin/true"))
-    done = subprocess.run(["systemd-analyze", "verify", str(unit)], check=False, capture_output=True, text=True)
-    assert (done.returncode, [line for line in done.stderr.splitlines() if UNIT.name in line]) == (0, [])
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text().replace("/opt/factory/.venv/bin/factory", "/bin/true"))
+    done = subprocess.run(["systemd-analyze", "verify", str(copy)], check=False, capture_output=True, text=True)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if unit.name in line]) == (0, [])
 
 
 def test_the_container_is_made_of_what_is_here() -> None:

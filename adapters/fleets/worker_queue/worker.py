@@ -14,6 +14,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 from factory_core.dispatch import circuit
 from factory_core.dispatch.batch import Batch, Circuit
@@ -21,6 +23,7 @@ from factory_core.dispatch.queued_run import RunLost
 from factory_core.dispatch.run import ENDED, RunOrder, RunReport, RunStatus, unstarted
 from factory_core.errors import ConnectionLost, EngineUnavailable, Problem, Retryable, Terminal
 
+from ...clockwork import Clockwork
 from ..local_engines.boot_clock import boot_clock
 from ..local_engines.fleet import LocalFleet
 from .client import FactoryClient
@@ -32,9 +35,27 @@ TRUSTED = 2 / 3  # of a lease
 KEEP = timedelta(days=14)  # work trees of items that nobody came back to; a later run begins from the branch
 TIDY_EVERY = 3600.0  # seconds
 LONGEST_DELAY = 30.0  # seconds between two tries to reach the factory
+NO_ROOM = 30.0  # seconds that one round of the claims waits for room
 ONE_RUN_WAITS = (
     600.0  # seconds for a credential, where a machine was started for one run: the next one is given a new one
 )
+
+
+class Backoff:
+    """How long to wait after each problem in a row, not in step with the other workers."""
+
+    def __init__(self) -> None:
+        self._delay = 1.0
+
+    def after(self, problem: Problem, about: str) -> timedelta:
+        """Log the problem too."""
+        log.warning("%s: %s: %s", about, problem.what, problem.why)
+        wait = getattr(problem, "after", None) or self._delay * random.uniform(0.5, 1.0)  # noqa: S311
+        self._delay = min(self._delay * 2, LONGEST_DELAY)
+        return timedelta(seconds=wait)
+
+    def reset(self) -> None:
+        self._delay = 1.0
 
 
 @dataclass
@@ -48,11 +69,16 @@ class Held:
     stopping: bool = False
     waits_for: str = ""  # the vendor that refuses this worker's credential
     waits_since: float = 0.0  # by boot_clock
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    over: bool = False
+    backoff: Backoff = field(default_factory=Backoff)
 
     @property
     def order(self) -> RunOrder:
         return self.claim.order
+
+    @property
+    def loop(self) -> str:
+        return f"heartbeat of {self.order.run_id}"
 
 
 class QueueWorker:
@@ -66,23 +92,34 @@ class QueueWorker:
         self._engines, self._circuits = client.worker.engines, Batch()  # of the engines that cannot work here
         self._host = kept.worker_id
         self._held: dict[str, Held] = {}
-        self._holding: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
+        self._asking, self._tidies, self._backoff = asyncio.Lock(), False, Backoff()
+        self._known = self._once = False  # did the factory answer? Is there one claim only?
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.clockwork = Clockwork(lambda: datetime.now(UTC))
         fleet.finished = self.finished
 
     async def run(self, *, once: bool = False, only: str = "") -> None:
         """Work until cancelled; `once`: until one claim was answered and every run that is held has ended; `only`: this
         run is claimed and no other.
 
-        The first contact may raise what only a person can mend (NeedsPerson, Refused); later, everything is weather.
+        The first contact may raise what only a person can fix (NeedsPerson, Refused); later, every problem is
+        transient. A fault of ours ends the loop that met it, which begins again; with `once` it is raised, for nobody
+        looks after a machine that was started for one run.
         """
+        self._once = once
         if once:  # a machine that was started for one run: the next one has another
             self._patience, self._host = ONE_RUN_WAITS, ""
         for claim in self._kept.claims():
             self._hold(claim)
         await self._fleet.adopt()
-        work = asyncio.create_task(self._work(once, only))
+        if once:
+            work: asyncio.Task[Any] = asyncio.create_task(self._one_run(only))
+        else:
+            work = asyncio.create_task(asyncio.Event().wait())
+            self.clockwork.start("tidy", self._tidy, every=TIDY_EVERY, within=1800)
+            self.clockwork.start("claims", self._take, every=0, within=120)
+            self.clockwork.start("runs", self._fleet.adopt, every=60, within=60)
         try:
             await asyncio.wait({work, self._fault}, return_when=asyncio.FIRST_COMPLETED)
             await (work if work.done() else self._fault)
@@ -105,79 +142,90 @@ class QueueWorker:
             _say(held, "ended, and is not ours any more", lost.why)
         self._drop(held)
 
-    async def _work(self, once: bool, only: str) -> None:
-        await self._take(once, only)
-        await asyncio.gather(*self._holding)
+    async def _one_run(self, only: str) -> None:
+        await self._tidy()
+        while not self._has_room():
+            await self._next_room()
+        await self._claim(only)
+        while self._held:
+            await self._next_room()
 
-    async def _take(self, once: bool, only: str) -> None:
-        known, delay, tidied = False, 1.0, -TIDY_EVERY
-        while True:
-            await self._has_room()
-            if self._clock() - tidied > TIDY_EVERY:
-                await self._tidy()
-                tidied = self._clock()
-            try:
-                self._client.worker = self._client.worker.model_copy(update={"engines": self._working_engines()})
-                answer = await self._client.claim(only)
-                if answer.run:
-                    self._kept.keep(answer.run)
-            except Problem as problem:
-                if not known and (once or not isinstance(problem, Retryable)):
-                    raise
-                delay = await _pause(problem, delay, "no run can be claimed")
-                continue
-            known, delay = True, 1.0
-            if answer.run:
-                self._hold(answer.run)
-            if once:
-                return
-            if not answer.run:
-                await asyncio.sleep(answer.retry_after_s)
+    async def _take(self) -> timedelta:
+        """One round of the claims."""
+        if not self._has_room():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._next_room(), NO_ROOM)
+            return timedelta(0)
+        try:
+            async with self._asking:
+                wait = await self._claim()
+        except Problem as problem:
+            if self._known or isinstance(problem, Retryable):
+                return self._backoff.after(problem, "no run can be claimed")
+            self._raise(problem)
+            return timedelta(hours=1)
+        self._backoff.reset()
+        return wait
+
+    async def _claim(self, only: str = "") -> timedelta:
+        """When to ask for the next one. Raises Problem."""
+        self._client.worker = self._client.worker.model_copy(update={"engines": self._working_engines()})
+        answer = await self._client.claim(only)
+        self._known = True
+        if answer.run:
+            self._kept.keep(answer.run)
+            self._hold(answer.run)
+        return timedelta(seconds=0 if answer.run else answer.retry_after_s)
 
     async def _tidy(self) -> None:
+        """While no run is claimed: it could be of an item that is being forgotten."""
+        self._tidies = True
         try:
-            await self._fleet.forget_old(KEEP)
+            async with self._asking:
+                await self._fleet.forget_old(KEEP)
         except Problem as problem:
             log.warning("old work trees are not removed: %s: %s", problem.what, problem.why)
+        finally:
+            self._tidies = False
+            self._room.set()
 
-    async def _has_room(self) -> None:
+    def _has_room(self) -> bool:
         """While a run waits for a credential, others would wait here, too: they are left to other workers."""
-        while len(self._held) >= self._slots or any(held.waits_for for held in self._held.values()):
-            self._room.clear()
-            await self._room.wait()
+        waits = any(held.waits_for for held in self._held.values())
+        return len(self._held) < self._slots and not waits and not self._tidies
+
+    async def _next_room(self) -> None:
+        self._room.clear()
+        await self._room.wait()
 
     def _hold(self, claim: Offered) -> None:
         held = self._held[claim.order.run_id] = Held(claim)
         self._circuits = circuit.probed_by(self._circuits, claim.order.work_item_id, claim.order.engine)
-        task = asyncio.create_task(self._keep(held), name=f"hold {claim.order.run_id}")
-        self._holding.add(task)
-        task.add_done_callback(self._note_end)
+        self.clockwork.start(held.loop, partial(self._keep, held), every=0, within=600)
 
-    def _note_end(self, task: asyncio.Task[None]) -> None:
-        """A fault of ours ends the worker, so that it is seen: the next start adopts what lives."""
-        self._holding.discard(task)
-        if not task.cancelled() and (fault := task.exception()) and not self._fault.done():
+    def _raise(self, fault: Exception) -> None:
+        """From run()."""
+        if not self._fault.done():
             self._fault.set_exception(fault)
 
-    async def _keep(self, held: Held) -> None:
-        """Heartbeats, from the confirmation of the offer until the end is told."""
-        delay = 1.0
-        while not held.over.is_set():
-            try:
-                answer = await self._beat(held)
+    async def _keep(self, held: Held) -> timedelta:
+        """One heartbeat, from the confirmation of the offer until the end is reported; when the next one is due."""
+        try:
+            answer = await self._beat(held)
+            with contextlib.suppress(ConnectionLost):  # it was logged, and is tried again after a heartbeat
                 await self._obey(held, answer)
-            except RunLost as lost:
-                if not held.over.is_set():  # else its end was told while we asked
-                    await self._let_go(held, lost.why)
-                return
-            except ConnectionLost:
-                pass  # it was said, and is tried again after a heartbeat
-            except Problem as problem:
-                delay = await _pause(problem, delay, held.order.name)
-                continue
-            delay = 1.0
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(held.over.wait(), answer.heartbeat_s)
+        except RunLost as lost:
+            if not held.over:  # else its end was reported while we asked
+                await self._let_go(held, lost.why)
+            return timedelta(0)
+        except Problem as problem:
+            return held.backoff.after(problem, held.order.name)
+        except Exception as fault:
+            if self._once:
+                self._raise(fault)
+            raise
+        held.backoff.reset()
+        return timedelta(seconds=answer.heartbeat_s)
 
     async def _beat(self, held: Held) -> HeartbeatAnswer:
         run_id, asked = held.order.run_id, self._clock()
@@ -285,25 +333,17 @@ class QueueWorker:
     def _drop(self, held: Held) -> None:
         self._kept.drop(held.order.run_id)
         self._held.pop(held.order.run_id, None)
-        held.over.set()
+        held.over = True
+        self.clockwork.stop(held.loop)
         self._room.set()
 
     async def _drain(self) -> None:
         """Agents live on under their supervisors; a last heartbeat gives the next start the most time to find them."""
-        for task in self._holding:
-            task.cancel()
-        await asyncio.gather(*self._holding, return_exceptions=True)
+        await self.clockwork.close()
         with contextlib.suppress(TimeoutError):
             last = (self._beat(held) for held in self._held.values() if held.fence)
             await asyncio.wait_for(asyncio.gather(*last, return_exceptions=True), 5.0)
         await self._fleet.close()
-
-
-async def _pause(problem: Problem, delay: float, about: str) -> float:
-    """Say it, wait (not in step with the other workers), and give the next delay."""
-    log.warning("%s: %s: %s", about, problem.what, problem.why)
-    await asyncio.sleep(getattr(problem, "after", None) or delay * random.uniform(0.5, 1.0))  # noqa: S311
-    return min(delay * 2, LONGEST_DELAY)
 
 
 def _say(held: Held, what: str, why: str = "") -> None:
