@@ -83,7 +83,7 @@ class Known(NamedTuple):
         if self.row.kind == "lost":
             return ConnectionLost(self.vendor.casefold(), self.why)
         if self.row.kind in ("limit", "passing", "later"):
-            return later(self.vendor, self.why, after=self.after, limited=self.after is not None)
+            return later(self.vendor, self.why, after=self.after, limited=self.row.kind != "passing")
         return never(self.vendor, what, self.why, self.fix)
 
     def limit(self, scope: str = "") -> RateLimit | None:

@@ -137,6 +137,30 @@ def test_a_limit_of_slack_is_that_of_one_method() -> None:
     vendor.play(story)
 
 
+SLACK_REFUSES = {"ok": False, "error": "ratelimited"}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "limited"),
+    [
+        (Limited(200, {}, SLACK_REFUSES), True),
+        (Limited(200, {"retry-after": "30"}, SLACK_REFUSES), True),
+        (Limited(200, {"retry-after": "30"}, {"ok": False, "error": "internal_error"}), False),
+        (Limited(200, {}, {"ok": False, "error": "team_added_to_org"}), False),
+        (Limited(503, {"retry-after": "30"}), False),
+        (Limited(429, {}), True),
+    ],
+)
+def test_only_a_limit_shows_that_the_vendor_is_well(vendor: Limited, limited: bool) -> None:
+    """With or without the time of its end. A fault that asks for a pause is an outage: its events may be lost."""
+
+    async def story(http: RedactingClient) -> None:
+        problem = await refused(SlackClient(http, "xoxb-1", "https://slack.example").call("chat.postMessage"))
+        assert isinstance(problem, VendorUnavailable) and problem.limited is limited
+
+    vendor.play(story)
+
+
 def of_linear(kind: str) -> Limited:
     reset = str(int(NOW.timestamp() + 90) * 1000)
     headers = {f"x-ratelimit-{kind}-remaining": "0", f"x-ratelimit-{kind}-reset": reset}

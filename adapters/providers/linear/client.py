@@ -110,7 +110,13 @@ class LinearClient:
         return refusals.read(response.status_code, document, self._delay(response)).limit(scope) if is_refusal else None
 
     def _delay(self, response: httpx2.Response) -> float | None:
-        """Seconds until the used-up limit is full again; the headers say it in UTC epoch milliseconds."""
+        """Seconds until the used-up limit is full again; the headers say it in UTC epoch milliseconds.
+
+        Linear sends them with each response: only a refusal for the limit's sake asks for a pause by them.
+        """
+        status = response.status_code
+        if status != 429 and refusals.read(status, object_in(response.content), None).row.kind != "limit":
+            return retry_after(response)
         headers, now = response.headers, self.clock().timestamp()
         resets: dict[str, float] = {}
         for kind in _LIMITS:

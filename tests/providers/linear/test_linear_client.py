@@ -326,6 +326,12 @@ def limited(**headers: str) -> httpx2.Response:
     return answer
 
 
+def of_a_good_day(response: httpx2.Response) -> httpx2.Response:
+    """With what Linear says in each response of limits that are not used up."""
+    response.headers.update({**LIMITED, "x-ratelimit-requests-remaining": "4999"})
+    return response
+
+
 @pytest.mark.parametrize(
     ("fault", "after"),
     [
@@ -341,6 +347,9 @@ def limited(**headers: str) -> httpx2.Response:
         (limited(**{**LIMITED, "x-ratelimit-requests-reset": "1"}), 1.0),
         (limited(**{"x-ratelimit-requests-reset": "soon"}), None),
         (errors("Internal", "INTERNAL_SERVER_ERROR"), None),
+        (of_a_good_day(errors("Internal", "INTERNAL_SERVER_ERROR")), None),
+        (of_a_good_day(httpx2.Response(502)), None),
+        (of_a_good_day(httpx2.Response(503, headers={"retry-after": "7"})), 7.0),
         (httpx2.Response(200, text="<html>a proxy</html>"), None),
         (httpx2.Response(200, json={"data": None}), None),
         (httpx2.Response(200, json={"data": {"issue": {"id": 7}}}), None),
