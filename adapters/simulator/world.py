@@ -34,8 +34,8 @@ CLEAR = (
 )
 BUSY, SILENT, BROKEN, AWAY, REFUSED, EXPIRED = "429", "no answer", "500", "it is down", "403", "the token has expired"
 PAUSED = "it asked for a pause"
-OLD_HEARTBEAT = "its last heartbeat is"
-WORLDLY = (BUSY, PAUSED, SILENT, BROKEN, AWAY, EXPIRED, "no outcome within", OLD_HEARTBEAT, NO_ROOM)
+NO_LIFE = ("its last heartbeat is", "it was accepted and has not begun")
+WORLDLY = (BUSY, PAUSED, SILENT, BROKEN, AWAY, EXPIRED, "no outcome within", *NO_LIFE, NO_ROOM)
 """What the simulated world gives as a reason, and the wait for others. Any other reason of a failed effect is a mistake
 in the code."""
 

@@ -42,7 +42,7 @@ from .outcomes import about, ended, routed
 from .slots import OVERDUE, Slots
 from .vendor_port import VendorPort
 
-SILENT_LOOKS = 3  # a minute apart, before a run that is not heard any more is stopped: a clock may have been wrong
+SILENT_LOOKS = 3  # a minute apart, before a run that shows no life is stopped: a clock may have been wrong
 MOST_TURNS = 12  # of a model that is asked about a ticket
 FINDS_ITSELF = OVER | {State.NEW, State.IN_REVIEW, State.MERGING}
 """States in which nothing is to be found: it has ended or not begun, or reads its pull request anyway."""
@@ -407,6 +407,8 @@ class Performer:
         elif report.status is RunStatus.WAITING or (report.lost and report.status not in ENDED):
             return self._seen(record, planned, report)  # it waits: that has no limit and costs no attempt
         elif report.status is RunStatus.STARTING and _since(record, report, now) > self._config.agents.start_within:
+            if planned.attempts < SILENT_LOOKS:
+                raise _looked_for_again(effect.run_id, "it was accepted and has not begun")
             await self._fleet.stop(effect.run_id)
             report = _lost(record, effect.run_id, "it was accepted and never started", now)
         elif report.status not in ENDED:
@@ -414,8 +416,8 @@ class Performer:
             if had <= self._config.agents.max_duration + OVERDUE:
                 return self._seen(record, planned, report)
             if planned.attempts < SILENT_LOOKS and report.alive_at and now - report.alive_at > OVERDUE:
-                why = f"its last heartbeat is {comments.duration(now - report.alive_at)} old by this clock"
-                raise Retryable(f"The run {effect.run_id}", why=why, fix="factory status", after=60)
+                old = comments.duration(now - report.alive_at)
+                raise _looked_for_again(effect.run_id, f"its last heartbeat is {old} old by this clock")
             long = f"by this machine's clock it has run for {comments.duration(had)}, longer than a run may"
             return Outcome(events.RunSeen(**self._about(record, planned), report=report, overdue=long))
         return Outcome(ended(report, now))
@@ -524,6 +526,10 @@ def _given(record: InFlightRecord) -> list[str]:
 
 def _lost(record: InFlightRecord, run_id: str, why: str, now: datetime) -> RunReport:
     return RunReport(run_id=run_id, work_item_id=record.work_item_id, status=RunStatus.LOST, why=why, ended_at=now)
+
+
+def _looked_for_again(run_id: str, why: str) -> Retryable:
+    return Retryable(f"The run {run_id}", why=why, fix="factory status", after=60)
 
 
 def _since(record: InFlightRecord, report: RunReport, now: datetime) -> timedelta:

@@ -28,20 +28,26 @@ async def starting(world: World) -> None:
     await world.add(ticket())
 
 
+async def never_began(world: World) -> None:
+    """`start_within` passes, and the looks that must agree."""
+    await world.later(timedelta(minutes=11))
+    for _ in range(4):
+        await world.later(timedelta(minutes=2))
+
+
 def test_an_agent_that_is_accepted_and_never_has_its_task_is_stopped_and_tried_again() -> None:
-    """Only the engine's own word makes a start: a heartbeat without it is none after `start_within`. Then a person."""
+    """Only the engine's own word makes a start: a heartbeat without it is none after `start_within`, at looks a minute
+    apart. Then a person."""
 
     async def story() -> None:
         world = World()
         await starting(world)
         (first,) = world.fleet.live
-        await world.later(timedelta(minutes=11))
-        await world.later(timedelta(minutes=2))
+        await never_began(world)
         assert first not in world.fleet.live and len(world.fleet.live) == 1
         record = await world.record()
         assert (record.state, record.attempt) == (State.RUNNING, 2)
-        await world.later(timedelta(minutes=11))
-        await world.later(timedelta(minutes=2))
+        await never_began(world)
         assert await world.state() is State.BLOCKED and "accepted and never started" in world.said()[-1]
         assert (world.fleet.live, len(world.fleet.orders)) == ([], 2)
         assert (await world.store.get_batch()).slots == {}
@@ -174,6 +180,23 @@ def test_a_clock_that_jumps_ahead_stops_no_agent() -> None:
         heartbeat()
         await world.later(timedelta(minutes=2))
         assert world.fleet.live == [run_id]
+
+    run(story())
+
+
+def test_a_clock_that_jumps_ahead_while_an_agent_starts_stops_it_not() -> None:
+    """Accepted a moment ago, by that clock weeks ago. It begins meanwhile, and costs no attempt."""
+
+    async def story() -> None:
+        world = World()
+        await starting(world)
+        (run_id,) = world.fleet.live
+        await world.later(timedelta(days=40))
+        assert world.fleet.live == [run_id]
+        begun = {"status": RunStatus.RUNNING, "started_at": world.now, "alive_at": world.now}
+        world.fleet.reports[run_id] = world.fleet.reports[run_id].model_copy(update=begun)
+        await world.later(timedelta(minutes=2))
+        assert world.fleet.live == [run_id] and (await world.record()).attempt == 1
 
     run(story())
 
