@@ -40,7 +40,7 @@ class Finding(NamedTuple):
 async def machine(place: Place) -> list[Finding]:
     agents = [await _workers(place)] if place.config.agents.fleet == "workers" else await _engines(place)
     near = [_config(place), await clock(place), await _git(), *agents, *_secrets_file(place), *await _disk(place)]
-    return [*near, await _store(place), *await _running(place)]
+    return [*near, await store(place), *await _running(place)]
 
 
 def _config(place: Place) -> Finding:
@@ -158,7 +158,7 @@ async def _first_line(*command: str) -> str:
     return one_line(said.decode(errors="replace"), 60)
 
 
-async def _store(place: Place) -> Finding:
+async def store(place: Place) -> Finding:
     where = relative(place.store)
     try:
         Marks(place.store, place.home).refuse_gone()
@@ -166,9 +166,9 @@ async def _store(place: Place) -> Finding:
             made = f"{where} is not there yet; factory serve makes it"
             return Finding("Store", "skip", place.config.store.kind, made)
         with closing(SqliteFile(place.store, home=place.home)) as file:
+            took = await file.ping()  # refuses another file, which looks damaged beside our -wal
             if damage := await file.damage():
                 raise damage
-            took = await file.ping()
     except Problem as problem:
         return Finding("Store", "fail", place.config.store.kind, f"{where}: {problem.why}", problem.fix)
     return Finding("Store", "ok", place.config.store.kind, f"{where}, WAL, write {took:.0f} ms")

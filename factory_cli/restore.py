@@ -29,6 +29,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         "records": done.records, "kept": str(done.kept) if done.kept else None,
         "left_out": str(done.foreign) if done.foreign else None,
         "repeated": {"unknown": done.unknown, "older": done.older},
+        "unknown_by_runs": done.unknown_by_runs,
     }  # fmt: skip
     made = f", made {done.copied_at}" if done.copied_at else ""
     lines = [f"{out.mark('ok')} {relative(place.store)} is now {source}{made}: {tickets(done.records)}."]
@@ -40,7 +41,14 @@ def run(args: argparse.Namespace, out: Output) -> int:
 
 def _repeated(done: Restored) -> list[str]:
     if done.unknown is None or done.older is None:
-        return ["  Repeated   nobody knows: what was there could not be read. What has happened since is looked up."]
+        lines = ["  Repeated   nobody knows: what was there could not be read. What has happened since is looked up."]
+        if unknown := list(done.unknown_by_runs):
+            lines += [
+                f"  Unknown    {tickets(len(unknown))} whose runs lie here, and not in it: {listed(unknown)}",
+                "             Each that is still ready in the tracker begins again. A newer backup may know them:",
+                "             factory restore BACKUP",
+            ]
+        return lines
     lines = []
     if done.unknown:
         lines += [

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-from factory_core.errors import Refused, StoreUnavailable, UnreadableRecord
+from factory_core.errors import Refused, Retryable, StoreUnavailable, UnreadableRecord
 
 from ..fleets.local_engines.durable_files import sync_directory
+from ..fleets.local_engines.run_files import RunFiles
 from ..record_sql import READ_SCHEMA, SCHEMA_VERSION
 from .presence import is_held
 from .sqlite_file import FAULTS, FULL, connect, damage_in, result_code
@@ -55,7 +56,8 @@ class Copy(NamedTuple):
 class Restored(NamedTuple):
     """`kept` is where the former store lies. `unknown` and `older`: the tickets that the former store knew and this one
     does not, and those that have moved on since; None when the former store could not be read. `foreign` is a -wal
-    beside the source that belongs to another file, and was left out."""
+    beside the source that belongs to another file, and was left out. `unknown_by_runs`: the tickets that this store
+    does not know, and whose runs lie here."""
 
     copied_at: str
     records: int
@@ -63,6 +65,7 @@ class Restored(NamedTuple):
     unknown: list[str] | None
     older: list[str] | None
     foreign: Path | None = None
+    unknown_by_runs: tuple[str, ...] = ()
 
 
 def backup(path: Path, home: Path, to: Path, now: datetime) -> Copy:
@@ -108,7 +111,7 @@ def restore(path: Path, home: Path, source: Path, now: datetime) -> Restored:
         store = _id_for(about, former, marks, source, path)
         known = [about.generation, *(mark.latest for mark in marks.written())]
         generation = max([*known, former[0].generation] if former else known) + 1
-        mark, versions = _adopted(copy, store, generation)
+        mark, versions, ids = _adopted(copy, store, generation)
         _refuse_running(path, source)  # one may have begun meanwhile
         kept = _set_aside(path, now)
         _put(copy, path)
@@ -118,7 +121,8 @@ def restore(path: Path, home: Path, source: Path, now: datetime) -> Restored:
     if former:
         unknown = sorted(name for name in former[1] if name not in versions)
         older = sorted(name for name, version in former[1].items() if versions.get(name, version) < version)
-    return Restored(about.copied_at, len(versions), kept, unknown, older, foreign)
+    unknown_by_runs = {name for item, name in _tickets_of_runs(home) if item not in ids}
+    return Restored(about.copied_at, len(versions), kept, unknown, older, foreign, tuple(sorted(unknown_by_runs)))
 
 
 def seal(copy: sqlite3.Connection, about: Identity, now: datetime) -> int:
@@ -224,8 +228,16 @@ def _versions(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def _adopted(copy: Path, store: str, generation: int) -> tuple[Mark, dict[str, int]]:
-    """Make the copy the next generation of the store; its mark, and its records' names with their versions."""
+def _tickets_of_runs(home: Path) -> Iterator[tuple[str, str]]:
+    """Id and name of the ticket of each run that lies here; not of one that cannot be read."""
+    for path in home.glob("fleet/*/runs/*"):
+        with suppress(Retryable):
+            if order := RunFiles(path).order():
+                yield order.work_item_id, order.name
+
+
+def _adopted(copy: Path, store: str, generation: int) -> tuple[Mark, dict[str, int], set[str]]:
+    """Make the copy the next generation of the store; its mark, its records' names with their versions, their ids."""
     with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         for statement in IDENTITY_SCHEMA:
@@ -233,8 +245,9 @@ def _adopted(copy: Path, store: str, generation: int) -> tuple[Mark, dict[str, i
         said = (store, generation)
         connection.execute("UPDATE factory_store SET id = ?, generation = ?, copied_at = ''", said)
         about, versions = identity_in(connection), _versions(connection)
+        ids = {item for (item,) in connection.execute("SELECT work_item_id FROM in_flight")}
     mark = Mark(store=about.store, main=generation, latest=generation, cookie=about.cookie)
-    return mark, versions
+    return mark, versions, ids
 
 
 def _set_aside(path: Path, now: datetime) -> Path | None:

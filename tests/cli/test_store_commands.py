@@ -6,6 +6,7 @@ import asyncio
 import json
 import shlex
 import shutil
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,10 @@ import pytest
 from adapters.assembly import utc_now
 from adapters.local.sqlite_file import SqliteFile, create_file
 from adapters.sqlite_state_store import SqliteStateStore
+from factory_cli import doctor_machine
 from factory_cli.main import run
+from factory_cli.output import Output
+from factory_cli.place import place_of
 from factory_core.dispatch.records import InFlightRecord, State
 
 CONFIG = """
@@ -71,6 +75,29 @@ def test_the_fix_of_an_older_store_works_as_typed(home: Path, capsys: pytest.Cap
     assert command == "factory restore factory.db"
     assert said(capsys, *shlex.split(command)[1:])[0] == 0
     assert said(capsys, "status")[0] == 0
+
+
+def test_doctor_takes_a_copy_under_a_running_factory_for_no_damage(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the -wal of the former file SQLite finds it malformed; a salvage of both is wrong."""
+    for n in range(40):
+        store(home, f"ACME-1{n}")
+    said(capsys, "backup", "copy.db")
+
+    async def story() -> None:
+        with closing(SqliteFile(home / "factory.db", home=home / ".factory")) as file:
+            for n in range(2, 240):
+                record = InFlightRecord(work_item_id=f"ACME-2{n}", state=State.DONE, since=utc_now())
+                await SqliteStateStore(file, "acme", utc_now).put_in_flight(record)
+                if n == 200:  # the -wal holds what changed since
+                    with closing(sqlite3.connect(home / "factory.db")) as other:
+                        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            shutil.copyfile(home / "copy.db", home / "factory.db")
+            finding = await doctor_machine.store(place_of("", Output()))
+            assert finding.mark == "fail" and "factory restore" in finding.fix
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("words", [("backup", "factory.db"), ("restore", "nothing.db"), ("restore", "factory.db")])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.fleets.local_engines.run_files import RunFiles
 from adapters.local import store_copies, store_identity
 from adapters.local.presence import Presence
 from adapters.local.sqlite_file import SqliteFile, create_file, damage_in
@@ -24,6 +25,7 @@ from adapters.record_sql import SCHEMA_VERSION
 from adapters.sqlite_state_store import SqliteStateStore
 from factory_core.dispatch.records import InFlightRecord
 
+from ..fleets.fleet_stand import order
 from .test_store_identity import NOW, ROOT, Folder
 
 
@@ -99,6 +101,19 @@ def test_what_was_refused_goes_on_as_the_fix_says(folder: Folder) -> None:
     assert (done.unknown, done.older) == (None, None)
     assert folder.stored("A-3") == ["A-1", "A-3"]
     assert done.kept and done.kept.with_name(f"{done.kept.name}-wal").exists()
+
+
+def test_a_store_that_lost_its_wal_is_put_in_place_with_a_word_on_whose_runs_lie_here(folder: Folder) -> None:
+    """What it knew cannot be read any more; the runs say of which tickets."""
+    folder.stored("A-1")
+    folder.killed_after("A-2")
+    folder.wal().unlink()
+    for item in ("A-1", "A-2"):
+        about = order(folder.path / "bare.git", run_id=f"{item}-1", work_item_id=item, key=f"{item} by its key")
+        RunFiles(folder.home / "fleet" / "acme" / "runs" / item).save_order(about)
+    (folder.home / "fleet" / "acme" / "runs" / "without files").mkdir()
+    done = restored(folder, folder.db)
+    assert (done.unknown, done.unknown_by_runs) == (None, ("A-2 by its key",))
 
 
 @pytest.mark.parametrize("marks", ["of a later store", "gone"])
