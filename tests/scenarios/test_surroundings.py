@@ -18,7 +18,7 @@ from factory_core.dispatch.records import State
 
 from .counting import CLEAR
 from .sandbox_thread import PATIENCE, world
-from .server_process import Home, Server, config_of, running, until
+from .server_process import ROOT, Home, Server, config_of, running, until
 
 OWN_PIDS = ["unshare", *([] if os.getuid() == 0 else ["--user", "--map-root-user"]), "--pid", "--fork", "--mount-proc"]
 TOKEN = "the-password-of-the-status-page"
@@ -77,6 +77,26 @@ def test_follow_ups_go_on_after_the_folder_was_moved(tmp_path: Path, lost: bool)
             w.call(w.sandbox.github.add_review, "acme/shop", 1, "changes_requested", "In the README, too.")
             until(lambda: len(home.run_directories()) == (1 if lost else 2))
             assert home.in_state(key, State.IN_REVIEW, State.BLOCKED).state is State.IN_REVIEW
+
+
+def test_code_that_is_replaced_under_it_costs_no_ticket(tmp_path: Path) -> None:
+    """An update takes modules away before it lays down the next: what is started meanwhile is started again."""
+    release = tmp_path / "release"
+    for name in ("factory_core", "factory_cli", "adapters"):
+        shutil.copytree(ROOT / name, release / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+    module = release / "adapters" / "fleets" / "local_engines" / "watchdog.py"
+    with world() as w:
+        home = Home(tmp_path / "home", config_of(w))
+        home.give_tokens(w)
+        with running(Server(home, release=release)) as server:
+            server.subscribe(w)
+            away = module.rename(tmp_path / "watchdog.py")
+            keys = [w.ticket(f"Rename total to amount, part {n}", CLEAR) for n in range(2)]
+            for key in keys:
+                until(lambda key=key: (record := home.record(key)) and record.waits_for)
+            away.rename(module)
+            rest = home.rests(*keys)
+            assert [(record.state, record.attempt) for record in rest.values()] == [(State.DONE, 1)] * 2
 
 
 def test_every_address_is_both_families(tmp_path: Path) -> None:
