@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ import httpx2
 
 from adapters.forgetting import OPERATOR, document, forget, forgettable
 from adapters.local.credentials import secrets_here
+from adapters.local.store_copies import former_stores
 from factory_core.errors import NeedsPerson, NotFound, Problem, Refused, Retryable, StoppedByRule
 from factory_core.factory import Factory
 from factory_core.intake.payload import object_in
@@ -25,10 +27,10 @@ from .arguments import refuse_to_ask
 from .output import Output
 from .pipeline import checked_key
 from .pipeline_all import who
-from .place import UnknownItem, config_argument, factory_at, place_of
+from .place import UnknownItem, config_argument, factory_at, place_of, relative
 
 REMOVES = "its record, answers and history, its clone and branches here, outputs and sessions of its agents"
-KEEPS = "sums of money; what Linear, Slack and GitHub hold; the lines of logs, as long as they are kept"
+KEEPS = "sums of money; what Linear, Slack and GitHub hold; logs and backups, as long as you keep them"
 PLAN = f"  removes  {REMOVES}\n  keeps    {KEEPS}"
 PATIENCE = 30.0  # seconds
 KINDS = (StoppedByRule, NotFound, Refused)
@@ -47,18 +49,19 @@ def run(args: argparse.Namespace, out: Output) -> int:
     key = checked_key(args.key)
     if args.url:
         return _elsewhere(key, args, out)
-    with factory_at(place_of(args.config, out)) as factory:
-        return asyncio.run(_run(factory, key, args, out))
+    place = place_of(args.config, out)
+    with factory_at(place) as factory:
+        return asyncio.run(_run(factory, key, args, out, former_stores(place.store)))
 
 
-async def _run(factory: Factory, key: str, args: argparse.Namespace, out: Output) -> int:
+async def _run(factory: Factory, key: str, args: argparse.Namespace, out: Output, former: list[Path]) -> int:
     try:
         record = await forgettable(factory, key, f"factory pipeline abort {key}")
     except NotFound:
         raise UnknownItem from None
     if _is_wanted(record.key, args, out):
         await forget(factory, record, who(out), f"factory pipeline abort {key}")
-    return _answer(document(record, changed=not args.dry_run), out)
+    return _answer(document(record, changed=not args.dry_run), out, former)
 
 
 def _elsewhere(key: str, args: argparse.Namespace, out: Output) -> int:
@@ -103,6 +106,11 @@ def _is_wanted(key: str, args: argparse.Namespace, out: Output) -> bool:
     return not args.dry_run
 
 
-def _answer(found: dict[str, Any], out: Output) -> int:
+def _answer(found: dict[str, Any], out: Output, former: Sequence[Path] = ()) -> int:
+    """`former`: stores that a restore has kept, which nobody changes any more."""
     done = f"A running factory forgets {found['work_item']} within seconds."
-    return out.answer(found, done if found["changed"] else f"{PLAN}\nNothing was changed.")
+    text = done if found["changed"] else f"{PLAN}\nNothing was changed."
+    names = [relative(path) for path in former]
+    if names:
+        text += f"\nWhat was there before a restore may hold it still; remove it when you can: {' '.join(names)}"
+    return out.answer({**found, "former_stores": names}, text)

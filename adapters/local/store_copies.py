@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -36,7 +37,7 @@ from .store_identity import (
 
 PARTS = ("", "-wal", "-shm", "-journal")  # of what SQLite makes of one file
 UNREAD = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ})
-STAMP = "%Y%m%d-%H%M%S"
+KEPT, STAMP = ".before-", "%Y%m%d-%H%M%S"
 
 
 class CannotRestore(Refused):
@@ -250,13 +251,18 @@ def _adopted(copy: Path, store: str, generation: int) -> tuple[Mark, dict[str, i
     return mark, versions, ids
 
 
+def former_stores(path: Path) -> list[Path]:
+    """What restores have kept beside this store, each with its -wal."""
+    return sorted(path.parent.glob(f"{escape(path.name)}{KEPT}*"))
+
+
 def _set_aside(path: Path, now: datetime) -> Path | None:
     """Keep what lies in the store's place under a name of its own, with its -wal; None when nothing does.
 
     Nothing is taken away before both are kept, so that a restore that is killed and repeated parts them nowhere.
     """
     for again in itertools.count(1):
-        kept = path.with_name(f"{path.name}.before-{now:{STAMP}}{f'-{again}' if again > 1 else ''}")
+        kept = path.with_name(f"{path.name}{KEPT}{now:{STAMP}}{f'-{again}' if again > 1 else ''}")
         if not any(beside(kept, suffix).exists() for suffix in PARTS):
             break
     for suffix in ("-wal", ""):

@@ -59,6 +59,8 @@ def test_a_backup_is_restored_and_what_is_repeated_is_said(home: Path, capsys: p
     assert (code, done["schema"], done["records"]) == (0, "factory.restore/1", 1)
     assert done["repeated"] == {"unknown": ["ACME-2"], "older": []}
     assert Path(str(done["kept"])).exists()
+    code, forgotten = said(capsys, "forget", "ACME-1", "--dry-run")
+    assert (code, forgotten["former_stores"]) == (0, [Path(str(done["kept"])).name])
     code, made = said(capsys, "salvage", "salvaged.db")
     assert (code, made["schema"], made["lost"]) == (0, "factory.salvage/1", {})
 
