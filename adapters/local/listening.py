@@ -5,6 +5,7 @@ A socket of both families would name IPv4 clients `::ffff:…`, which no list of
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -12,6 +13,9 @@ from typing import NamedTuple
 from factory_core.errors import Refused
 
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - only when somebody writes `::`
+
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)  # the kernel has none; it is switched off
+_OF_THE_PORT = (errno.EADDRINUSE, errno.EACCES)
 
 
 class Address(NamedTuple):
@@ -31,11 +35,15 @@ def listen(address: Address, stack: ExitStack) -> list[socket.socket]:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             sockets.append(stack.enter_context(socket.create_server((host, port), family=family)))
-        except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise Refused(
-                f"Port {port} cannot be used.",
-                why=f"the system says of {host}: {why}",
-                fix=f"factory serve --port {port % 65535 + 1}",
-            ) from None
+        except (OSError, OverflowError, ValueError) as error:  # ValueError: no name of a host
+            if host == EVERY_ADDRESS[1] and getattr(error, "errno", 0) in _NO_IPV6:
+                continue  # IPv4 is every address here
+            raise _refused(host, port, error) from None
     return sockets
+
+
+def _refused(host: str, port: int, error: Exception) -> Refused:
+    why = f"the system says of {host}: {getattr(error, 'strerror', None) or error}"
+    if isinstance(error, OverflowError) or getattr(error, "errno", 0) in _OF_THE_PORT:
+        return Refused(f"Port {port} cannot be used.", why=why, fix=f"factory serve --port {port % 65535 + 1}")
+    return Refused(f"The address {host} cannot be used.", why=why, fix="factory serve --host 127.0.0.1")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import socket
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
+
+from adapters.local.listening import Address, listen
+from factory_core.errors import Refused
 
 from .calling import SECRETS, factory, running
 
@@ -69,6 +75,30 @@ def test_a_taken_port_is_said(home: Path) -> None:
         done = factory("serve", "--port", str(port), cwd=home, **SECRETS)
     assert done.code == 2 and done.err.startswith(f"✗ Port {port} cannot be used.")
     assert f"Fix: factory serve --port {port + 1}" in done.err
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "a" * 70])
+def test_an_address_that_is_not_this_machines_is_said(host: str, home: Path) -> None:
+    """No other port would help."""
+    done = factory("serve", "--port", "0", "--host", host, cwd=home, **SECRETS, FACTORY_STATUS_TOKEN="1f" * 16)
+    assert done.code == 2 and done.err.startswith(f"✗ The address {host} cannot be used.")
+    assert "Fix: factory serve --host 127.0.0.1" in done.err
+
+
+@pytest.mark.parametrize("reason", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+def test_without_ipv6_every_address_is_ipv4(reason: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.create_server
+
+    def create(address: tuple[str, int], *, family: socket.AddressFamily) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(reason, "no IPv6")
+        return real(address, family=family)
+
+    monkeypatch.setattr(socket, "create_server", create)
+    with ExitStack() as stack:
+        assert [one.getsockname()[0] for one in listen(Address(("::",), 0), stack)] == ["0.0.0.0"]
+        with pytest.raises(Refused):
+            listen(Address(("::1",), 0), stack)
 
 
 def test_one_tenant_in_two_files_is_a_mistake(home: Path) -> None:
