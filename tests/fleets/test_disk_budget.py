@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -17,13 +17,20 @@ from adapters.fleets.local_engines.disk import DiskBudget, size_of
 from adapters.local.wiring import LocalTenant, open_store
 from factory_core.config import Disk
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
+from factory_core.dispatch.run import RunStatus
 from factory_core.errors import EngineUnavailable
 from tests.scenarios.server_process import HOOKS, TOKENS
 
 ITEMS = {"OVER": "over", "PUBLISHED": "published", "ASKED": "asked"}
 
 
-async def left(tmp_path: Path, budget: int, over: Iterable[str], unknown: Iterable[str] = ()) -> tuple[Path, str]:
+async def left(
+    tmp_path: Path,
+    budget: int,
+    over: Iterable[str],
+    unknown: Iterable[str] = (),
+    before: Callable[[Path], None] = lambda home: None,
+) -> tuple[Path, str]:
     """After three items at rest, and with such a budget: the fleet's home, and why nothing starts (if so)."""
     bare, home = code_host(tmp_path), tmp_path / "home"
     made, reports = fleet(home)
@@ -36,6 +43,7 @@ async def left(tmp_path: Path, budget: int, over: Iterable[str], unknown: Iterab
     await until(lambda: not made._followed)  # every end is reported, and what it left is measured
     await made.close()
 
+    before(home)
     small, reports = fleet(home, disk=Disk(budget=budget))
     ended = set(over)
 
@@ -63,13 +71,36 @@ def test_within_the_budget_nothing_goes(tmp_path: Path) -> None:
 
 
 def test_over_the_budget_all_goes_but_what_cannot_be_made_anew(tmp_path: Path) -> None:
-    """Outputs and clones of what is over, clones of what is published; then no run starts, and says why."""
+    """Outputs and clones of what is over, clones of what is published; then no run starts, and says why. The copy of
+    the repository stays with the clone that borrows from it."""
     home, why = asyncio.run(left(tmp_path, 1, ["OVER"]))
     assert clones(home) == {"ASKED"}
     assert not (home / "runs/OVER-1").exists() or not list(home.glob("runs/OVER*/output.jsonl"))
     assert list(home.glob("runs/ASKED*/output.jsonl")) and list(home.glob("runs/PUBLISHED*/output.jsonl"))
     assert len(list(home.glob("runs/*/result.json"))) == 3, "no run may begin a second time"
+    assert list(home.glob("repos/*.mirror"))
     assert "There is no room for another run" in why and "0.0 GB used" in why and "raise disk.budget" in why
+
+
+def test_copies_of_repositories_go_when_no_clone_borrows_from_them(tmp_path: Path) -> None:
+    """Of repositories that nobody works on any more, and what was put aside as damaged. The next run fetches anew."""
+
+    def before(home: Path) -> None:
+        (home / "repos" / "old-1234.mirror" / "objects").mkdir(parents=True)
+        (home / "repos" / "old-1234.damaged").mkdir()
+
+    home, why = asyncio.run(left(tmp_path, 1, ITEMS, before=before))
+    assert "There is no room" in why and not clones(home)
+    assert not [*home.glob("repos/*.mirror"), *home.glob("repos/*.damaged")]
+    again, reports = fleet(home)
+
+    async def next_run() -> None:
+        await again.start(order(tmp_path / "acme-web.git", run_id="NEXT:2", work_item_id="NEXT", branch="factory/NEXT"))
+        await until(lambda: reports)
+        await again.close()
+
+    asyncio.run(next_run())
+    assert reports[0].status is RunStatus.SUCCEEDED
 
 
 def test_what_the_store_does_not_know_is_kept_while_it_is_not_published(tmp_path: Path) -> None:

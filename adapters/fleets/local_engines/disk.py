@@ -22,11 +22,13 @@ from factory_core.ports import DiskState
 from factory_core.work_item import Frozen
 
 from .durable_files import read_model, write_model
+from .git_directory import remove_tree
 from .run_files import RunFiles, lock
 from .workspace import Workspace, is_published, remove_clone
 
 log = logging.getLogger(__name__)
 PARTS = ("repos", "trees", "runs", "memory")
+_COPIES = (".mirror", ".damaged")  # of a repository; the latter was put aside
 _BLOCK = 512  # bytes, of st_blocks
 
 
@@ -82,7 +84,8 @@ class DiskBudget:
         return state
 
     def _removals(self, over: set[str], newest: Mapping[str, Workspace]) -> Iterator[Path]:
-        """Remove a part with each step: outputs of what is over, then its clones, then those that can be made anew."""
+        """Remove a part with each step: outputs of what is over, then its clones, then those that can be made anew, and
+        at last the copies of repositories that no clone borrows from: the next run fetches them."""
         runs = sorted((RunFiles(path) for path in (self._home / "runs").glob("*") if path.is_dir()), key=ended_at)
         item_of = {run: run.work_item_id() for run in runs}
         alive = {item for run, item in item_of.items() if not run.reported}
@@ -94,6 +97,26 @@ class DiskBudget:
             space = newest.get(item)
             if space and (item in over or is_published(space)) and _remove_clone(space):
                 yield space.tree
+        needed = {space.mirror.stem for item, space in newest.items() if item in alive or space.tree.is_dir()}
+        for copy in sorted((self._home / "repos").glob("*.*"), key=_used_at):
+            if copy.suffix in _COPIES and copy.stem not in needed and self._remove_copy(copy):
+                yield copy
+
+    def _remove_copy(self, copy: Path) -> bool:
+        """False where a clone borrows from it, or may, or when it is in use."""
+        held = lock(copy.with_name(f"{copy.stem}.mirror.lock")) if copy.is_dir() else None
+        if held is None:
+            return False
+        try:
+            if any(_may_borrow(tree, copy.stem) for tree in (self._home / "trees").glob("*")):
+                return False
+            remove_tree(copy)
+            return True
+        except OSError as error:
+            log.warning("%s cannot be removed: %s", copy, error)
+            return False
+        finally:
+            os.close(held)
 
     def _state(self, used: int) -> DiskState:
         where = self._home
@@ -124,6 +147,24 @@ def size_of(path: Path) -> int:
 def ended_at(run: RunFiles) -> datetime:
     report = run.result()
     return report.ended_at if report and report.ended_at else run.changed_at()
+
+
+def _used_at(copy: Path) -> float:
+    try:
+        return copy.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _may_borrow(tree: Path, mirror: str) -> bool:
+    """Also where its list of what it borrows from cannot be read."""
+    if not (tree / ".git").exists():
+        return False
+    try:
+        borrowed = (tree / ".git/objects/info/alternates").read_text().split("\n")
+    except (OSError, UnicodeDecodeError):
+        return True
+    return any(Path(objects).parent.stem == mirror for objects in borrowed)
 
 
 def _remove_clone(space: Workspace) -> bool:
