@@ -91,7 +91,10 @@ class Output:
         kept = self._keep(error)
         what = f"The factory met a fault of its own: {type(error).__name__}."
         why = f"the traceback, without secrets, is in {kept}" if kept else "the traceback could not be kept"
-        return self.problem(Terminal(what, why=why, fix="In the project's issue list: report it with that file"))
+        fix = (
+            "In the project's issue list: report it with that file" if kept else "In the shell: repeat it with --debug"
+        )
+        return self.problem(Terminal(what, why=why, fix=fix))
 
     def let_go(self) -> int:
         """Whoever read our answer has read enough."""

@@ -65,4 +65,6 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigProblem(f"{file} cannot be read", why=why, fix="In the shell: mend that file") from None
+        denied = isinstance(error, PermissionError)
+        fix = f"give the factory's user the right to read {file}" if denied else f"save {file} as UTF-8 text"
+        raise ConfigProblem(f"{file} cannot be read", why=why, fix=f"In the shell: {fix}") from None

@@ -380,7 +380,7 @@ def _unavailable(path: Path, error: Exception) -> StoreUnavailable | RecordTooLa
 
 
 def _unusable(path: Path, error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"the state store {path} cannot be used", why=str(error), fix=_fix(path, error))
+    return StoreUnavailable(f"the state store {path} cannot be used", why=str(error), fix=fix_of(path, error))
 
 
 def _damaged(path: Path, why: str) -> DamagedPage:
@@ -388,7 +388,8 @@ def _damaged(path: Path, why: str) -> DamagedPage:
     return DamagedPage(what, why=f"{why}; what is there is hidden, and the rest goes on", fix=fix)
 
 
-def _fix(path: Path, error: Exception) -> str:
+def fix_of(path: Path, error: Exception) -> str:
+    """What a person can do about a file that cannot be used."""
     code, read_only = result_code(error), isinstance(error, OSError) and error.errno == errno.EROFS
     if code in BUSY:
         return f"In the shell: `fuser {path}` names the process that keeps the file locked; let it finish, or end it"
@@ -396,7 +397,8 @@ def _fix(path: Path, error: Exception) -> str:
         return "In the shell: stop the factory, and type `factory restore BACKUP` with the newest backup"
     if code in FULL:
         return f"In the shell: `df -h {path.parent}` shows whether the disk is full; make room, or repair the disk"
-    if code == sqlite3.SQLITE_READONLY or isinstance(error, PermissionError) or read_only:
+    is_kept_from_us = code == sqlite3.SQLITE_CANTOPEN and path.exists() and not os.access(path, os.R_OK | os.W_OK)
+    if code == sqlite3.SQLITE_READONLY or isinstance(error, PermissionError) or read_only or is_kept_from_us:
         return f"In the shell: give the factory's user the right to write {path} and its directory"
     return f"In the shell: put {path} back where it was; only where there never was one, `factory init` makes it"
 

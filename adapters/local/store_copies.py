@@ -21,7 +21,7 @@ from ..fleets.local_engines.durable_files import sync_directory
 from ..fleets.local_engines.run_files import RunFiles
 from ..record_sql import READ_SCHEMA, SCHEMA_VERSION
 from .presence import is_held
-from .sqlite_file import FAULTS, FULL, connect, damage_in, result_code
+from .sqlite_file import FAULTS, FULL, connect, damage_in, fix_of, result_code
 from .store_identity import (
     IDENTITY_SCHEMA,
     Identity,
@@ -351,5 +351,5 @@ def readable(path: Path) -> Iterator[None]:
     except FAULTS as error:
         if result_code(error) in FULL and getattr(error, "sqlite_errorcode", 0) not in UNREAD:
             raise  # it is the copy that cannot be written
-        fix = "In the shell: type `factory restore BACKUP` with the newest backup"
-        raise StoreUnavailable(f"the state store {path} cannot be read", why=str(error), fix=fix) from error
+        what = f"the state store {path} cannot be read"
+        raise StoreUnavailable(what, why=str(error), fix=fix_of(path, error)) from error

@@ -53,7 +53,9 @@ def load_config(path: Path) -> FactoryConfig:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigProblem(f"{path} cannot be read", why=error.strerror or str(error), fix="factory init") from None
+        denied = isinstance(error, PermissionError)
+        fix = f"In the shell: give the factory's user the right to read {path}" if denied else "factory init"
+        raise ConfigProblem(f"{path} cannot be read", why=error.strerror or str(error), fix=fix) from None
     except UnicodeDecodeError as error:
         why = f"byte {error.start} is not UTF-8"
         raise ConfigProblem(f"{path.name}: not text", why=why, fix=f"In {path.name}: save it as UTF-8") from None

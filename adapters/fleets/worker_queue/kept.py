@@ -17,17 +17,22 @@ from .protocol import Offered
 
 
 class Kept:
-    """One process at a time; raises Refused while another one uses the directory."""
+    """One process at a time; raises Refused while another one uses the directory, or where it cannot be written."""
 
     def __init__(self, home: Path) -> None:
         self._claims = home / "claims"
-        self._claims.mkdir(parents=True, exist_ok=True, mode=0o700)
-        held = lock(home / "worker.lock")
+        try:
+            self._claims.mkdir(parents=True, exist_ok=True, mode=0o700)
+            held = lock(home / "worker.lock")
+            self.worker_id = _own_id(home / "worker-id") if held is not None else ""
+        except OSError as error:
+            what, why = "This worker has no place for its work trees", f"{error.filename or home}: {error.strerror}"
+            fix = f"In the shell: give the worker's user the right to write {home}, or name another place with --home"
+            raise Refused(what, why=why, fix=fix) from None
         if held is None:
             why = f"another process holds {home / 'worker.lock'}"
             raise Refused("A worker is at work here already", why=why, fix="factory worker --help")
         self._lock = held
-        self.worker_id = _own_id(home / "worker-id")
 
     def claims(self) -> list[Offered]:
         """Without those that are damaged: the factory gives their runs to another worker when the lease is over."""
