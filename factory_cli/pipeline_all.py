@@ -18,7 +18,7 @@ from factory_core.dispatch.causes import CAUSE_NAMES, CAUSES, is_blocked_by
 from factory_core.dispatch.events import RetryRequested
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.transitions import TABLE
-from factory_core.errors import StoppedByRule, UnreadableRecord
+from factory_core.errors import Problem, RecordTooLarge, StoppedByRule, UnreadableRecord
 from factory_core.factory import Factory
 from factory_core.status_report.spelling import count, duration, iso, one_line
 
@@ -84,26 +84,34 @@ def refuse_contradictions(args: argparse.Namespace) -> None:
 
 
 async def run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
-    """Retry what fits. A record that cannot be read keeps no other one from that, and is named at the end."""
+    """Retry what fits. A record that cannot be read, or not be stored, keeps no other one from that, and is named at
+    the end."""
     if args.vendor and args.vendor not in declared(factory.config):
         raise unknown("vendor", args.vendor, sorted(declared(factory.config)), None, "factory pipeline --help")
-    now, unreadable = utc_now(), None
+    now = utc_now()
+    trouble: Problem | None = None
     found = list[InFlightRecord]()
     try:
         async for record in factory.store.list_in_flight():
             if _fits(record, args, now):
                 found.append(record)
     except UnreadableRecord as problem:
-        unreadable = problem
+        trouble = problem
     found.sort(key=lambda record: (record.since or now, record.work_item_id))
     gap = min(GAP, LONGEST / max(len(found), 1))
     plan = [Start(record, now + gap * n) for n, record in enumerate(found)]
     if found and not (args.dry_run or args.yes):
         _ask(plan, args, out)
-    taken = found if args.dry_run else [one for one, at in plan if await _retry(factory, one, at, args, out)]
-    out.answer(_document(plan, taken, args, now), _text(plan, taken, args, now))
-    if unreadable:
-        raise unreadable
+    taken, failed = list(found) if args.dry_run else [], list[Start]()
+    for start in () if args.dry_run else plan:
+        try:
+            taken += [start.record] if await _retry(factory, *start, args, out) else []
+        except (UnreadableRecord, RecordTooLarge) as problem:
+            failed, trouble = [*failed, start], trouble or problem
+    tried = [start for start in plan if start not in failed]
+    out.answer(_document(plan, taken, args, now), _text(tried, taken, args, now))
+    if trouble:
+        raise trouble
     return 0
 
 

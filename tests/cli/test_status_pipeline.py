@@ -17,10 +17,12 @@ import pytest
 
 from adapters.local.sqlite_file import SqliteFile, create_file
 from adapters.sqlite_state_store import SqliteStateStore
+from factory_cli.main import run
 from factory_cli.pipeline import usd
 from factory_core.dispatch import budget
 from factory_core.dispatch.records import Block, InFlightRecord, State, Summary
 from factory_core.dispatch.run import Run
+from factory_core.errors import RecordTooLarge
 
 from .calling import environment, factory
 
@@ -230,6 +232,28 @@ def test_retry_all_takes_up_what_one_cause_has_stopped_each_at_its_own_moment(ho
     moments = [got(home, key).outbox[0].not_before for key in ("ACME-1", "ACME-3")]
     assert moments[0] and moments[1] and moments[1] - moments[0] == timedelta(seconds=2)
     assert got(home, "ACME-4") == before["ACME-4"]
+
+
+def test_one_that_cannot_be_stored_keeps_no_other_from_being_taken_up(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named at the end."""
+    for key, hours in (("ACME-1", 3), ("ACME-2", 2)):
+        put(home, _outage(key, "github", hours))
+    put_in_flight = SqliteStateStore.put_in_flight
+
+    async def full(store: SqliteStateStore, record: InFlightRecord, **more: Any) -> InFlightRecord:
+        if record.work_item_id == "ACME-1":
+            raise RecordTooLarge("a record is too large", why="it has 2 GB", fix="In the tracker: cancel the ticket")
+        return await put_in_flight(store, record, **more)
+
+    monkeypatch.setattr(SqliteStateStore, "put_in_flight", full)
+    monkeypatch.chdir(home)
+    code = run(["pipeline", "retry", "--all", "--yes"])
+    said = capsys.readouterr()
+    assert code and said.out.startswith("1 ticket taken up again") and "moved on" not in said.out
+    assert "a record is too large" in said.err
+    assert [got(home, key).state for key in ("ACME-1", "ACME-2")] == [State.BLOCKED, State.TRIAGING]
 
 
 @pytest.mark.parametrize(
