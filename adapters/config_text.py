@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from factory_core.addresses import credential_in, is_private
 from factory_core.config import FactoryConfig, line_of, read_config
@@ -50,9 +52,26 @@ def _check_addresses(config: FactoryConfig, file: str, text: str) -> None:
 
 def _parsed(text: str, file: str) -> object:
     try:
-        return parse(text)
+        document = parse(text)
     except ValueError:
         return _yaml(text, file)
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        if twice := _twice([key for key, _ in pairs]):
+            raise _key_twice(file, twice)
+
+    json.loads(text, object_pairs_hook=once)
+    return document
+
+
+def _twice(keys: list[str]) -> str:
+    """The first key that stands there a second time."""
+    return next((key for at, key in enumerate(keys) if key in keys[:at]), "")
+
+
+def _key_twice(where: str, key: str) -> ConfigProblem:
+    why = f"the key {key[:100]!r} stands there twice, and only one of them would count"
+    return ConfigProblem(f"{where}: a duplicate key", why=why, fix=f"In {where}: keep one of the two")
 
 
 def _yaml(text: str, file: str) -> object:
@@ -61,8 +80,19 @@ def _yaml(text: str, file: str) -> object:
     except ModuleNotFoundError:
         fix = "In the shell: deploy it as JSON, as `factory deploy` does"
         raise ConfigProblem(f"{file} is not JSON", why="this host reads no YAML", fix=fix) from None
+
+    class Loader(yaml.SafeLoader):
+        """YAML 1.2 wants each key once in its mapping; PyYAML takes the last. https://yaml.org/spec/1.2.2/#mapping"""
+
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and not key.tag.endswith(":merge")]
+            if twice := _twice([key.value for key in keys]):
+                line = max(key.start_mark.line for key in keys if key.value == twice) + 1
+                raise _key_twice(f"{file}, line {line}", twice)
+            super().flatten_mapping(node)
+
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader)  # noqa: S506 -- it is a SafeLoader
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""

@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
 
 class _Help(argparse.HelpFormatter):
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=26, width=80)
+        super().__init__(prog, max_help_position=26)
 
 
 def call(given: list[str], commands: Mapping[str, tuple[str, str, str]], out: Output) -> int:
@@ -44,23 +44,29 @@ def call(given: list[str], commands: Mapping[str, tuple[str, str, str]], out: Ou
     _refuse_lost_directory()
     if name not in commands:
         raise unknown("command", name, list(commands), lambda near: f"factory {near} --help", "factory help")
-    module = importlib.import_module(f"factory_cli.{commands[name][0]}")
-    parser = Parser(
-        prog=f"factory {name}",
-        description=module.__doc__,
-        formatter_class=_Help,
-        allow_abbrev=False,
-        exit_on_error=False,
-    )
-    module.arguments(parser)
-    _shared(parser)
+    parser = parser_of(name, commands[name][0])
     if "-h" in given or "--help" in given:
         shown = parser.format_help().rstrip()
         return out.answer({"schema": "factory.help/1", "command": name, "text": shown}, shown)
     args = _parsed(parser, given[1:])
     args.format = "json" if out.as_json else "text"
-    code: int = module.run(args, out)
+    code: int = importlib.import_module(f"factory_cli.{commands[name][0]}").run(args, out)
     return code
+
+
+def parser_of(name: str, module: str) -> Parser:
+    """The parser of one command, whose module is imported for it."""
+    command = importlib.import_module(f"factory_cli.{module}")
+    parser = Parser(
+        prog=f"factory {name}",
+        description=command.__doc__,
+        formatter_class=_Help,
+        allow_abbrev=False,
+        exit_on_error=False,
+    )
+    command.arguments(parser)
+    _shared(parser)
+    return parser
 
 
 def _refuse_lost_directory() -> None:

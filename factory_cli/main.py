@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "restore": ("restore", "put a copy in its place, and keep what was there", "Act"),
     "salvage": ("salvage", "what can be read of a damaged store", "Act"),
     "simulate": ("simulate", "try to break every law in a simulated world", "Try out"),
+    "completion": ("completion", "what a shell needs to complete these commands", "Try out"),
     "help": ("help", "this page, or: exit-codes, environment, states, money", "Try out"),
 }
 """Name → module, help line, group. The module has `arguments(parser)` and `run(args, out) -> exit code`."""

@@ -94,5 +94,5 @@ def page(commands: Mapping[str, tuple[str, str, str]]) -> str:
     lines = ["A ticket becomes a merged pull request; when it is not clear, a person is asked.", "", EXAMPLES]
     for group in GROUPS:
         lines += ["", group]
-        lines += [f"  {name:10}{line}" for name, (_, line, of) in commands.items() if of == group]
+        lines += [f"  {name:12}{line}" for name, (_, line, of) in commands.items() if of == group]
     return "\n".join([*lines, "", "factory COMMAND --help says more. --format=json works everywhere."])

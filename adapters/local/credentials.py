@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
+
+from dotenv.parser import parse_stream
 
 from factory_core.errors import ConfigProblem
 
@@ -11,7 +14,7 @@ from ..credentials import Secrets, Values
 
 
 def environment_with_file(environment: Mapping[str, str], file: Path) -> dict[str, str]:
-    """The environment over the lines `NAME=value` of a .env file; quotes around a value are taken off."""
+    """The environment over what the .env file sets. Raises ConfigProblem for a line that is no such setting."""
     return {**_written(file), **environment}
 
 
@@ -50,14 +53,20 @@ def _seen(file: Path) -> tuple[int, int, int]:
 
 
 def _written(file: Path) -> dict[str, str]:
-    return written_lines(_text(file)) if file.is_file() else {}
+    text = _text(file) if file.is_file() else ""
+    wrong = next((setting.original for setting in parse_stream(io.StringIO(text)) if setting.error), None)
+    if wrong:
+        blank = len(wrong.string) - len(wrong.string.lstrip("\n"))  # lines before it belong to it
+        why = "it is no NAME=value, or the quote around its value is not closed"
+        where = f"{file}, line {wrong.line + blank}"
+        raise ConfigProblem(f"{where}: not a setting", why=why, fix=f"In {file}: correct line {wrong.line + blank}")
+    return written_lines(text)
 
 
 def written_lines(text: str) -> dict[str, str]:
-    """The lines `NAME=value` of a .env file; quotes around a value are taken off."""
-    lines = text.splitlines()
-    pairs = (line.removeprefix("export ").partition("=") for line in map(str.strip, lines) if not line.startswith("#"))
-    return {name.strip(): value.strip().strip("'\"") for name, mark, value in pairs if mark}
+    """What a .env file sets, as its text says: nothing in it is replaced by other variables."""
+    settings = parse_stream(io.StringIO(text))
+    return {setting.key: setting.value for setting in settings if setting.key and setting.value is not None}
 
 
 def _text(file: Path) -> str:
