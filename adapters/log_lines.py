@@ -68,11 +68,11 @@ class PrintedLines(logging.Handler):
     def _line(self, record: logging.LogRecord) -> str:
         try:
             return json_line(record, self._hide)
-        except Exception as error:  # saying something must not stop the work
+        except BaseException as error:  # saying something must not stop the work
             return json_line(unwritable(record, error), self._hide)
 
 
-def unwritable(record: logging.LogRecord, error: Exception) -> logging.LogRecord:
+def unwritable(record: logging.LogRecord, error: BaseException) -> logging.LogRecord:
     """What is logged instead of a record that cannot be made a line: where it is from, and nothing of what it says."""
     about = (record.filename, record.lineno, type(error).__name__)
     text = "the line of %s:%s cannot be written: %s"

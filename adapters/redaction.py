@@ -66,6 +66,7 @@ _SHOWN = (
     Shape("eyJ", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
     Shape("Bearer ", r"(?<=Bearer )(?=[\w.~+/-]*[0-9])[\w.~+/-]{16,}=*"),
     Shape("Basic ", r"(?<=Basic )(?=[\w+/-]*[0-9])[\w+/-]{16,}=*"),
+    Shape("token=", r"(?<=[?&]token=)[^\s&#\"'<>]{8,}|(?<=[?&]access_token=)[^\s&#\"'<>]{8,}"),
     Shape("://", r"(?<=://)[^/\s:@]{1,200}:[^/\s@]{1,500}(?=@)"),
 )
 _IN_TEXT = [(one.literal, re.compile(one.pattern)) for one in _SHOWN]
@@ -225,10 +226,10 @@ def _forms_of(values: frozenset[str]) -> tuple[str, ...]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """The value, its lines, and how programs write it: in JSON, in an address, in HTML, in base64 behind
+    """The value, its lines, and how programs write it: in JSON and Python, in an address, in HTML, in base64 behind
     anything, in hex."""
     yield from (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, safe=""))
-    yield from (html.escape(value), html.escape(value, quote=False))
+    yield from (repr(value)[1:-1], html.escape(value), html.escape(value, quote=False))
     lines = (line.strip() for line in value.replace("\\n", "\n").split("\n"))
     yield from (line for line in lines if len(line) >= _SHORTEST_PART and not line.startswith("-----"))
     yield from (form for form in _encoded(value.encode()) if len(form) >= _SHORTEST_PART)

@@ -30,11 +30,15 @@ MOST_FAULT_TEXT = 256_000
 
 
 def keep(text: str, environment: Mapping[str, str]) -> str:
-    """Write it to a file that only its owner can read, and give the path; empty when that does not work.
+    """Write it to a file that only its owner can read, and give the path; empty when that does not work. Whoever shows
+    the file is steered by nothing in it.
 
     The same text again gives the same file, and of many the newest are kept: a fault that repeats fills no disk.
     """
-    directory, text = state_directory(environment), text[-MOST_FAULT_TEXT:]
+    directory = state_directory(environment)
+    text = "".join(
+        sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in text[-MOST_FAULT_TEXT:]
+    )
     digest = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:12]
     try:
         directory.mkdir(parents=True, exist_ok=True)

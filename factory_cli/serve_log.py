@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from adapters.log_lines import json_line, unwritable
+from adapters.log_lines import FIELDS, json_line, unwritable
 from adapters.repeated_lines import RepeatLimiter
 from factory_core.status_report.spelling import one_line
 
@@ -51,7 +51,9 @@ class LogHandler(logging.Handler):
         try:
             if self._is_shown(record) and self._limiter.passes(record):
                 self.writer.put(self._line(record))
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever the text of an argument meets
             about = unwritable(record, error)
             if self._limiter.passes(about):
                 self.writer.put(self._line(about))
@@ -75,7 +77,7 @@ class LogHandler(logging.Handler):
     def _line(self, record: logging.LogRecord) -> str:
         if self._as_json:
             return json_line(record, self._hide)
-        line = self._hide(_arrow_line(record))
+        line = _arrow_line(record, lambda value: one_line(self._hide(str(value))))
         kept = self._kept(record)
         return self._out.shown(f"{line} (the traceback is in {kept})" if kept else line)
 
@@ -97,22 +99,21 @@ class LogHandler(logging.Handler):
         return redacted(text, self._out.environment)
 
 
-def _arrow_line(record: logging.LogRecord) -> str:
+def _arrow_line(record: logging.LogRecord, shown: Callable[[object], str]) -> str:
     """`16:02:11Z  -->  linear  Issue.update ACME-142  7c1e40  signed`."""
     at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%SZ")
-    said = record.__dict__
+    said = {name: shown(value) for name, value in record.__dict__.items() if name in FIELDS}
     match said.get("action"):
         case "webhook" if "repeated" not in said:
-            what, delivery = one_line(str(said["what"]), 60), str(said["delivery"])[:6]
-            return f"{at}  -->  {said['provider']:9} {what:40}  {delivery}  signed"
+            return f"{at}  -->  {said['provider']:9} {one_line(said['what'], 60):40}  {said['delivery'][:6]}  signed"
         case "answered":
             return f"{at}  <--  {said['status']} in {said['ms']} ms"
         case "refused":
-            return f"{at}  -->  {one_line(record.getMessage())}"
+            return f"{at}  -->  {shown(record.getMessage())}"
         case action if "from" in said:
-            by = one_line(str(action).partition(":")[0]).replace("_", " ")
+            by = str(action).partition(":")[0].replace("_", " ")
             return f"{at}  ·    {said['item']}  {said['from']} → {said['to']}  by {by}"
-    return f"{at}  {'!' if record.levelno >= logging.WARNING else '·'}    {one_line(record.getMessage())}"
+    return f"{at}  {'!' if record.levelno >= logging.WARNING else '·'}    {shown(record.getMessage())}"
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:

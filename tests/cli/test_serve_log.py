@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.log_lines import MOST_FAULT, MOST_TEXT, of_tenant
+from adapters.log_lines import FIELDS, MOST_FAULT, MOST_TEXT, of_tenant
 from adapters.repeated_lines import FIRST_PERIOD, LONGEST_PERIOD, MOST_TEXTS, RepeatLimiter
 from factory_cli.output import Output
 from factory_cli.place import places_of
@@ -33,20 +34,71 @@ class Written(io.StringIO):
 def log(request: pytest.FixtureRequest, tmp_path: Path, unchanged_logging: None) -> Written:
     said = Written()
     out = Output(
-        environment={"LINEAR_API_KEY": SECRET, "XDG_STATE_HOME": str(tmp_path)}, stdout=io.StringIO(), stderr=said
+        environment={"LINEAR_API_KEY": SECRET, "DATABASE_PASSWORD": PASSWORD, "XDG_STATE_HOME": str(tmp_path)},
+        stdout=io.StringIO(),
+        stderr=said,
     )
     log_to(out, verbose=True, as_json=request.param)
     return said
 
 
-def test_a_line_holds_nothing_that_steers_a_terminal(log: io.StringIO) -> None:
-    logging.getLogger("factory.x").warning("no tenant %s", HOSTILE, extra={"action": "refused", "what": HOSTILE})
-    assert not set(HOSTILE) - set(" 0x;]31mevil") & set(log.getvalue())
+@pytest.mark.parametrize("action", ["refused", "webhook", "answered", "Triaged", HOSTILE])
+def test_a_line_holds_nothing_that_steers_a_terminal(action: str, log: io.StringIO) -> None:
+    """Whichever field what was sent stands in. Nor does a field begin another line."""
+    fields = dict.fromkeys(set(FIELDS) - {"repeated"}, f"{HOSTILE}\n{HOSTILE}")
+    logging.getLogger("factory.x").warning("no tenant %s", HOSTILE, extra=fields | {"action": action})
+    line = log.getvalue()
+    assert (line.count("\n") == 1 and line.isascii()) or not set(HOSTILE) - set(" 0x;]31mevil") & set(line)
 
 
-def test_a_line_holds_no_secret(log: io.StringIO) -> None:
-    logging.getLogger("factory.x").warning("it is %s", SECRET)
-    assert "canary" not in log.getvalue() and "[hidden]" in log.getvalue()
+PASSWORD = 'two\nlines "and" quotes'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET,
+        f"https://user:{SECRET}@host/path",
+        "https://oauth2:canary-unknown-1@host/path",
+        "https://host/archive?ref=main&token=canary-unknown-2",
+        "https://host/archive?access_token=canary-unknown-3#top",
+        {"authorization": "Bearer canary-unknown-456789", "x-api-key": SECRET},
+        ["git", "push", f"https://x:{SECRET}@host"],
+        SECRET.encode().hex(),
+        PASSWORD,
+        {"password": PASSWORD},
+        ValueError(SECRET, {"token": SECRET}),
+    ],
+)
+def test_a_line_holds_no_secret(text: object, log: io.StringIO, tmp_path: Path) -> None:
+    """Nor does the file of its traceback, which steers no terminal, either."""
+    logging.getLogger("factory.x").warning("it is %s, %r", text, text, extra={"what": text, "item": text})
+    try:
+        raise ValueError(text, HOSTILE) from RuntimeError(text)
+    except ValueError:
+        logging.getLogger("factory.x").exception("it met %s", text)
+    files = "".join(path.read_text() for path in tmp_path.rglob("fault-*.txt"))
+    for shown in (log.getvalue(), files):
+        assert not [part for part in ("canary", SECRET.encode().hex(), "two", "quotes") if part in shown]
+    assert "[hidden]" in log.getvalue()
+    assert not {sign for sign in files if not sign.isprintable()} - {"\n"}
+
+
+class Fails:
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __str__(self) -> str:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), RecursionError("deep"), SystemExit(3), asyncio.CancelledError()])
+def test_what_cannot_be_logged_stops_nobody(error: BaseException, log: io.StringIO) -> None:
+    del logging.root.handlers[1:]  # those of the test runner raise
+    logging.getLogger("factory.x").warning("it is %s", Fails(error))
+    logging.getLogger("factory.x").warning(Fails(error))
+    lines = log.getvalue()
+    assert lines.count(f"cannot be written: {type(error).__name__}") == 2
 
 
 def test_a_line_is_bounded(log: io.StringIO) -> None:
