@@ -8,6 +8,7 @@ Bodies leave out what equals a field's default, so the defaults of stored models
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,10 +17,11 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from factory_core.dispatch.asking import STRANDED
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.queued_run import QueuedRun, Worker
-from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
+from factory_core.dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State, birth
 from factory_core.dispatch.reported import is_of_newer_release
 from factory_core.errors import NewerRecord, UnreadableRecord
 from factory_core.intake.payload import parse_as, whole
@@ -308,6 +310,23 @@ def encode(record: InFlightRecord | ClarificationRecord | Batch | QueuedRun | Wo
         return _encoded(record)
     except PydanticSerializationError:
         return _encoded(whole(record))
+
+
+def put_back(body: str, now: datetime) -> str:
+    """A record's body, restored from a backup now; of any release.
+
+    What it plans from now on has keys that were used for nothing since the backup was made. What was planned keeps its
+    key, for it may have been done. Its work may be further than it knows: its ticket in progress, its branch merged.
+    """
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return body
+    if not document.get("born"):
+        return body
+    goes_on = document.get("state", State.NEW) not in ENDED | {State.NEW}
+    stranded = {"handled": [*document.get("handled", ()), STRANDED]} if goes_on else {}
+    return json.dumps({**document, "born": birth(now), **stranded})
 
 
 def _encoded(record: InFlightRecord | ClarificationRecord | Batch | QueuedRun | Worker) -> str:

@@ -17,7 +17,7 @@ from .dispatch.events import Event, ReplyReceived, ThreadMoved
 from .dispatch.records import ClarificationRecord, InFlightRecord
 from .dispatch.replies import early, may_ever_answer
 from .dispatch.run import RunReport
-from .errors import BadSignature, ConnectionLost, NotFound, Problem, VersionConflict
+from .errors import BadSignature, ConnectionLost, NotFound, Problem, UnreadableRecord, VersionConflict
 from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large, unknown_sender
 from .intake.signatures import REMEMBERED
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
@@ -145,6 +145,14 @@ class Factory:
             elif await self._kept(event, known):
                 return
         await self.runner.accept_and_wake(event)
+
+    async def knows_run(self, work_item_id: str, run_id: str) -> bool:
+        """Not where the store was put back to a backup from before it. What cannot be read may know it."""
+        try:
+            record = await self.store.get_in_flight(work_item_id)
+        except UnreadableRecord:
+            return True
+        return record is not None and record.knows_run(run_id)
 
     async def began(self, report: RunReport) -> None:
         """A fleet's first word of a run that it had only accepted; if it is lost, the next look at the run finds it."""

@@ -19,7 +19,7 @@ from factory_core.errors import Refused, Retryable, StoreUnavailable, Unreadable
 
 from ..fleets.local_engines.durable_files import sync_directory
 from ..fleets.local_engines.run_files import RunFiles
-from ..record_sql import READ_SCHEMA, SCHEMA_VERSION
+from ..record_sql import READ_SCHEMA, SCHEMA_VERSION, put_back
 from .presence import is_held
 from .sqlite_file import FAULTS, FULL, connect, damage_in, fix_of, result_code
 from .store_identity import (
@@ -112,7 +112,7 @@ def restore(path: Path, home: Path, source: Path, now: datetime) -> Restored:
         store = _id_for(about, former, marks, source, path)
         known = [about.generation, *(mark.latest for mark in marks.written())]
         generation = max([*known, former[0].generation] if former else known) + 1
-        mark, versions, ids = _adopted(copy, store, generation)
+        mark, versions, ids = _adopted(copy, store, generation, now)
         _refuse_running(path, source)  # one may have begun meanwhile
         kept = _set_aside(path, now)
         _put(copy, path)
@@ -237,7 +237,7 @@ def _tickets_of_runs(home: Path) -> Iterator[tuple[str, str]]:
                 yield order.work_item_id, order.name
 
 
-def _adopted(copy: Path, store: str, generation: int) -> tuple[Mark, dict[str, int], set[str]]:
+def _adopted(copy: Path, store: str, generation: int, now: datetime) -> tuple[Mark, dict[str, int], set[str]]:
     """Make the copy the next generation of the store; its mark, its records' names with their versions, their ids."""
     with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
@@ -245,6 +245,10 @@ def _adopted(copy: Path, store: str, generation: int) -> tuple[Mark, dict[str, i
             connection.execute(statement)
         said = (store, generation)
         connection.execute("UPDATE factory_store SET id = ?, generation = ?, copied_at = ''", said)
+        connection.execute("BEGIN")
+        for row, body in connection.execute("SELECT rowid, body FROM in_flight").fetchall():
+            connection.execute("UPDATE in_flight SET body = ? WHERE rowid = ?", (put_back(body, now), row))
+        connection.execute("COMMIT")
         about, versions = identity_in(connection), _versions(connection)
         ids = {item for (item,) in connection.execute("SELECT work_item_id FROM in_flight")}
     mark = Mark(store=about.store, main=generation, latest=generation, cookie=about.cookie)

@@ -138,7 +138,7 @@ class LocalTenant:
             if told:
                 told.finished = self.factory.finished
         if self.here:
-            self.here.is_over = self._is_over
+            self.here.is_over, self.here.is_known = self._is_over, self.factory.knows_run
         if self.leases:
             self.leases.began = self.factory.began
         self.clockwork = Clockwork(utc_now)

@@ -75,7 +75,8 @@ def _concerns(event: Event, record: InFlightRecord) -> bool:
 
 def _used(ledger: Ledger, event: Event, item: str, since: int) -> bool:
     """By a version from then on; what no version would take is rightly passed over."""
-    versions = ledger.versions.get(item, [])[max(0, since - 1) :]
+    stored = ledger.versions.get(item, [])
+    versions = stored[max(0, min(since, len(stored)) - 1) :]  # a restore may have lost some
     if since == 0 or item in ledger.forgotten:  # there was none when it came, or there is none any more
         versions = [*versions, InFlightRecord(work_item_id=item)]
     return any(_knows(record, event) or transition(record, event, ledger.config) is None for record in versions)

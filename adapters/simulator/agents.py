@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.run import HeldChange, HeldChanges, RunOrder, RunReport, RunStatus, Usage
@@ -69,6 +70,7 @@ class SimulatedRun:
     change: str = ""  # of a protected file that its work makes: git's id of the content
     ended: float = -1.0  # seconds since the schedule began
     struck: bool = False  # by an outage of its engine, so that it could not follow its plan
+    lost: bool = False  # a restore lost the record of it
 
     @property
     def live(self) -> bool:
@@ -116,8 +118,24 @@ class SimulatedFleet:
         return [run for run in self.questions.values() if run.live]
 
     def paid(self) -> list[SimulatedRun]:
-        """All that cost money."""
-        return [*self.runs.values(), *self.questions.values()]
+        """All that cost money, and that the factory can know of."""
+        return [run for run in (*self.runs.values(), *self.questions.values()) if not run.lost]
+
+    def store_lost(self, planned: Collection[str]) -> None:
+        """The factory knows these runs alone from now on. A machine ends each run in the end."""
+        for run in self.paid():
+            run.lost = run.order.run_id not in planned
+            if run.live:
+                self._world.later(run.order.max_duration.total_seconds(), partial(self._end_lost, run))
+        for outage in self.outages:
+            outage.starts = 0
+
+    def _end_lost(self, run: SimulatedRun) -> None:
+        if run.lost and run.live:
+            run.ended = self._world.now()
+            run.report = run.report.model_copy(update={"status": RunStatus.CAPPED, "ended_at": self._world.clock()})
+            self._world.tell(run.order.work_item_id, f"agent {run.order.run_id} has taken its longest time")
+            self._report(self._world.tenant, run.report)
 
     async def start(self, order: RunOrder) -> RunReport:
         if order.run_id in self._stopped:
@@ -168,7 +186,7 @@ class SimulatedFleet:
 
     async def forget(self, work_item_id: str) -> None:
         """Throw away what its runs left behind."""
-        mine = {run.order.run_id: run for run in self.paid() if run.order.work_item_id == work_item_id}
+        mine = {name: run for name, run in {**self.runs, **self.questions}.items() if _is_of(run, work_item_id)}
         if any(run.live for run in mine.values()):
             raise Retryable(f"{work_item_id} cannot be thrown away", why=f"{BROKEN}, a run lives", fix="factory status")
         self._thrown_away |= set(mine)
@@ -276,7 +294,7 @@ class SimulatedFleet:
             world.broken("item-budget-is-kept", f"{order.work_item_id} may cost ${item} of ${limits.item}")
         if today > Decimal(str(limits.daily)):
             world.broken("daily-budget-is-kept", f"${today} of ${limits.daily} may be spent today")
-        soon = sum(run.begun > now - HOUR and not run.struck for run in self.runs.values())
+        soon = sum(run.begun > now - HOUR and not (run.struck or run.lost) for run in self.runs.values())
         if soon > 2 * limits.starts_per_hour * self._config.agents.max_attempts:  # of two hours, with all their tries
             world.broken("starts-are-bounded", f"{soon} runs began within an hour")
 
@@ -302,8 +320,9 @@ class SimulatedFleet:
         report = RunReport(run_id=order.run_id, work_item_id=item, status=RunStatus.RUNNING, started_at=world.clock())
         run = self.questions[order.run_id] = SimulatedRun(order, "succeeds", report, now)
         world.tell(item, f"a model is asked in {order.run_id}; it {plan}")
-        today = [run for run in self.questions.values() if run.begun >= self.day_began]
-        if any(one.order.task == order.task for one in mine) and world.truths[item].reopened == 0:
+        known = [run for run in self.questions.values() if not run.lost]
+        today = [run for run in known if run.begun >= self.day_began]
+        if any(one.order.task == order.task and not one.lost for one in mine) and world.truths[item].reopened == 0:
             world.broken("asked-once-about-a-text", f"{order.run_id} asks what was asked before")
         if len(today) > self._config.triage.max_per_day:
             world.broken("asked-once-about-a-text", f"{len(today)} questions on one day")

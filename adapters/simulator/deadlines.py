@@ -135,9 +135,10 @@ def _question_unsaid(write: Saved) -> str:
     under, known = told[newest + 1 :], _thread_known_after(write)
     escalated = sum(rules.escalate_to in text for text in under)
     reminded = sum(asked.question in text and rules.escalate_to not in text for text in under)
-    if reminded != 1 and (reminded or known < rules.remind_after - SLACK):
+    again = write.process.simulation.restores.at >= 0  # what was said, and is lost, is said once more
+    if reminded != 1 and not (again and reminded) and (reminded or known < rules.remind_after - SLACK):
         return f"it was given up after {reminded} reminders"
-    if escalated != 1 and (escalated or known < rules.escalate_after - SLACK):
+    if escalated != 1 and not (again and escalated) and (escalated or known < rules.escalate_after - SLACK):
         return f"it was given up after {escalated} escalations"
     return ""
 

@@ -37,6 +37,7 @@ HOPELESS = tuple(call for call in CALLS if call not in UNDONE)
 LARGE = 0.05
 CLOCKS = 0.15
 """Of the schedules with faults, so many have a clock that is put, or a machine that sleeps."""
+RESTORES = 0.06
 STORE_CALLS = ("get_in_flight", "put_in_flight", "delete_in_flight", "get_batch", "put_batch")
 
 
@@ -75,7 +76,16 @@ def draw(seed: int, store: str = "memory") -> Schedule:
     thrifty = _thrifty(protecting, Random(f"budget {seed}"))  # noqa: S311
     consulting = _consulting(thrifty, Random(f"model {seed}"))  # noqa: S311
     growing = _growing(consulting, Random(f"large {seed}"))  # noqa: S311
-    return _with_wrong_clocks(growing, Random(f"clock {seed}"))  # noqa: S311
+    wrong = _with_wrong_clocks(growing, Random(f"clock {seed}"))  # noqa: S311
+    return _restored(wrong, Random(f"restore {seed}"))  # noqa: S311
+
+
+def _restored(drawn: Schedule, chance: Random) -> Schedule:
+    """With a store that is put back to a backup, now and then."""
+    if not drawn.faults or chance.random() >= RESTORES:
+        return drawn
+    fault = Fault(kind="restore", nth=int(_span(chance, 1, 120)), seconds=_span(chance, 60, 3 * DAY))
+    return drawn.model_copy(update={"faults": (*drawn.faults, fault)})
 
 
 def _growing(drawn: Schedule, chance: Random) -> Schedule:

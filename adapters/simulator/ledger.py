@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from copy import copy
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from .simulation import Simulation
 
 STOP_ORDERS = (StopRequested, AbortRequested)
+STORED = ("records", "forgotten", "threads", "owners", "ended_at", "batch", "torn", "planned", "failing")
+"""What a ledger knows of the store, but the history of its records."""
 
 
 class Ledger:
@@ -46,6 +49,7 @@ class Ledger:
         self.torn: set[str] = set()  # items of which a save was lost whose batch was stored
         self.planned: set[str] = set()  # every key that was ever stored
         self.failing: dict[str, datetime] = {}  # key of an effect → when its first failure was stored
+        self._lost: dict[str, Counter[State]] = {}  # by item: what it became, and a restore lost
         truths = self.outside.world.truths
         stale = any(fault.kind == "stale" for fault in simulation.schedule.faults)
         self.words = Words(self.versions, truths, stale=stale)
@@ -80,6 +84,22 @@ class Ledger:
             why = law(write)
             if why:
                 self._simulation.broken(_name(law), f"{item}: {why}")
+
+    def backup(self) -> Callable[[], None]:
+        """What puts back all that is known of the store, as the store itself is."""
+        kept, words = {name: copy(vars(self)[name]) for name in STORED}, self.words.backup()
+        written = {item: len(known) for item, known in self.versions.items()}
+
+        def put_back() -> None:
+            became = {item: self.became(item) for item in self.versions}
+            vars(self).update(kept)
+            words()
+            self._lost, self._looks = {}, []
+            for item, known in self.versions.items():
+                del known[written.get(item, 0) :], self._written[item][written.get(item, 0) :]
+            self._lost = {item: became[item] - self.became(item) for item in self.versions}
+
+        return put_back
 
     def deleted(self, item: str) -> None:
         gone = self.records.pop(item, None)
@@ -121,11 +141,16 @@ class Ledger:
     def became(self, item: str) -> Counter[State]:
         """How often it came into each state, or was blocked for another reason."""
         was = [(record.state, record.block) for record in self.versions.get(item, ())]
-        return Counter(after[0] for before, after in pairwise([(State.NEW, None), *was]) if before != after)
+        became = Counter(after[0] for before, after in pairwise([(State.NEW, None), *was]) if before != after)
+        return became + self._lost.get(item, Counter())
 
     def seen(self, item: str) -> Iterator[tuple[InFlightRecord, float]]:
         """Every version, and when it was written, in seconds since the schedule began."""
         return zip(self.versions.get(item, ()), self._written.get(item, ()), strict=True)
+
+    def knows_session(self, item: str, session: str) -> bool:
+        """Not if a restore lost it: nobody tells of it again."""
+        return self._simulation.restores.at < 0 or any(known.session_id == session for known in self.versions[item])
 
     def kept(self, thread: ClarificationRecord) -> None:
         self.threads[thread.thread_id] = thread

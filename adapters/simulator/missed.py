@@ -34,13 +34,15 @@ class Missed:
         about = event.work_item_id or self._outside.channel.about[getattr(event, "thread_id", "")]
         self._truth = self._outside.world.truths[about]
         self._revision, self._since = self._truth.revision, len(self._ledger.versions.get(about, ()))
-        self._key, self._looks = about, 0
+        self._key, self._looks, self._since_when = about, 0, simulation.loop.time()
 
     def look(self) -> None:
         """Again after the time in which somebody has to search."""
         self._simulation.later(self._simulation.schedule.rules.sweeps + 1, self._see)
 
     def _see(self) -> None:
+        if self._simulation.restores.at > self._since_when:
+            return  # it may have been found, and lost again
         why = self._overlooked()
         self._looks += self._simulation.is_everybody_there()
         if why and self._looks > MOST_LOOKS:

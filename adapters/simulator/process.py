@@ -62,6 +62,17 @@ class Process:
 
         self.start(looking())
 
+    def stop_unknown(self, tenant: int) -> None:
+        """As the host does when it starts: what lives, and no record knows, is stopped."""
+        fleet = self.simulation.outside[tenant].fleet
+
+        async def stopping() -> None:
+            for run in (*fleet.live(), *fleet.asking()):
+                if not await self.factories[tenant].knows_run(run.order.work_item_id, run.order.run_id):
+                    await fleet.stop(run.order.run_id)
+
+        self.start(stopping())
+
     async def _contained(self, work: Coroutine[Any, Any, Any]) -> Any:
         LOOK.set(None)  # what a look set off is not the look itself
         UNDER_WAY.set("")
@@ -110,17 +121,21 @@ class Process:
 
     def die(self) -> None:
         """Nothing of it goes on; what it was about to do is not done. It is started again a while later."""
+        self.stop()
+        raise asyncio.CancelledError
+
+    def stop(self) -> None:
+        """The same from outside."""
         self.simulation.tell(None, "", f"{self.name} dies")
         self.dead = True
         for task in self._tasks:
             task.cancel()
         self.simulation.restart_later(self)
-        raise asyncio.CancelledError
 
     def _factory(self, tenant: int) -> Factory:
         simulation = self.simulation
         outside, config = simulation.outside[tenant], simulation.configs[tenant]
-        store: Any = FaultyStore(self, tenant, simulation.open_store(tenant, self.number))
+        store: Any = FaultyStore(self, tenant, simulation.storage.open(tenant, self.number))
         tracker, channel, target, fleet, relay = (FaultyPort(self, tenant, port) for port in outside[1:])
         searcher = self.searchers[tenant]
         asked = sources(searcher, tracker, channel, target, relay if simulation.schedule.rules.relay else None)

@@ -14,6 +14,7 @@ from .agents import OUT
 from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
 from .hopeless import explained, is_hopeless
 from .planned import FAILING, planned_end
+from .restores import merged_work_is_done
 from .schedule import DAY, FINAL, RunPlan, Ticket
 from .world import BUSY, OURS, PAUSED, Truth
 from .wrong_clocks import moments_are_near
@@ -44,7 +45,9 @@ RESTING = {
     State.BLOCKED: frozenset({"problem"}),
 }
 """What a session shows last where an item rests without being over; everywhere else how it ended."""
-LATE = frozenset({"delay", "duplicate", "drop", "down", "pause", "crash", "away", "expired", "clock", "sleep"})
+LATE = frozenset(
+    {"delay", "duplicate", "drop", "down", "pause", "crash", "away", "expired", "clock", "sleep", "restore"}
+)
 """Faults by which what happened in one life may be heard of in the next."""
 
 
@@ -72,6 +75,8 @@ def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[st
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, truth in outside.world.truths.items():
         record = ledger.last(key)
+        if simulation.restores.leave_to_people(truth, record):
+            continue
         since = 0.0 if any(fault.kind in LATE for fault in simulation.schedule.faults) else ledger.begun_at(key)
         runs = [run for run in outside.fleet.runs.values() if run.order.work_item_id == key]
         plans = {run.plan for run in runs if run.begun >= since}
@@ -97,7 +102,7 @@ def money_is_counted(simulation: Simulation, tenant: int) -> Iterator[str]:
 
 def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> Iterator[str]:
     """An item that no person disturbs ends as its plan alone says, whatever went wrong on the way."""
-    if simulation.schedule.rules.is_thrifty:
+    if simulation.schedule.rules.is_thrifty or simulation.restores.at >= 0:
         return
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, truth in outside.world.truths.items():
@@ -168,7 +173,7 @@ def in_progress_means_begun(simulation: Simulation, tenant: int) -> Iterator[str
 def waiting_run_is_told(simulation: Simulation, tenant: int) -> Iterator[str]:
     """A run that no worker takes for hours is said on its ticket, once."""
     world, fleet = simulation.outside[tenant].world, simulation.outside[tenant].fleet
-    if is_hopeless(simulation, "look", "read_item", "post_comment", "post_activity"):
+    if is_hopeless(simulation, "look", "read_item", "post_comment", "post_activity") or simulation.restores.at >= 0:
         return
     expired = any(fault.kind == "expired" for fault in simulation.schedule.faults)
     for key, truth in world.truths.items():
@@ -188,7 +193,7 @@ def said_once(simulation: Simulation, tenant: int) -> Iterator[str]:
         became, sessions = simulation.ledgers[tenant].became(key), list(world.sessions.values()).count(key)
         for words, state in SAID.items():
             said = sum(comment.startswith(words) for comment in truth.comments)
-            if said > became[state] + sessions:
+            if said > became[state] + sessions + simulation.restores.count:  # each may lose that it was said
                 yield f"{key} was told {words!r} {said} times, and became {state} {became[state]} times"
 
 
@@ -251,7 +256,7 @@ def sessions_show_the_truth(simulation: Simulation, tenant: int) -> Iterator[str
         return
     for session, item in world.sessions.items():
         record, shown = ledger.last(item), world.activities.get(session, [])
-        if not shown or record is None or world.truths[item].lied:
+        if not shown or record is None or world.truths[item].lied or not ledger.knows_session(item, session):
             continue
         kinds = RESTING.get(record.state, frozenset({"result", "problem"}))
         if session == record.session_id and shown[-1].kind not in kinds:
@@ -374,6 +379,7 @@ REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     outages_of_vendors_end,
     limits_end_spread_out,
     moments_are_near,
+    merged_work_is_done,
     every_item_rests_rightly,
     undisturbed_items_follow_their_plan,
     told_where_people_look,

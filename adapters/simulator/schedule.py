@@ -50,7 +50,7 @@ FINAL: frozenset[Refused] = frozenset({"outrun", "clogged", "method"})
 FaultKind = Literal[
     "duplicate", "delay", "drop", "crash", "pause", "conflict", "down", "busy", "error", "hang", "stale", "away",
     "torn", "stall", "again", "refused", "gone", "unwilling", "deadly", "expired", "out", "clock", "sleep",
-    "large",
+    "large", "restore",
 ]  # fmt: skip
 
 
@@ -113,6 +113,7 @@ class Fault(Frozen):
     engine, from the `nth` start on: each run ends by a fault. What is gone is not there at one look at it; one that
     comes again comes under another delivery's id. A clock is put forward or back (`seconds` below 0) and is right again
     when that has lasted, that of each machine where `process` is -1. All machines sleep for `seconds`.
+    A restore puts the store back, `seconds` later, to what it was at its `nth` write.
     What is large is a record that the store does not take: the `nth` that has something to lose, and is at work.
     """
 

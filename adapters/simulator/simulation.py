@@ -27,6 +27,7 @@ from .post import Post
 from .process import Process
 from .relay import SimulatedRelay
 from .rest import REST_LAWS
+from .restores import Restores
 from .schedule import DAY, HOUR, Fault, FaultKind, Schedule
 from .stores import EVERY
 from .vendors import SimulatedChannel, SimulatedTracker
@@ -43,7 +44,7 @@ RESTS = ENDED | {State.BLOCKED, State.NEW}
 SORTS = {
     "duplicate": "delivery", "delay": "delivery", "drop": "delivery", "conflict": "put", "down": "store",
     "busy": "vendor", "error": "vendor", "hang": "vendor", "stale": "read", "away": "vendor",
-    "torn": "pair", "large": "growing", "again": "delivery", "expired": "token", "out": "engine",
+    "torn": "pair", "large": "growing", "restore": "write", "again": "delivery", "expired": "token", "out": "engine",
     **dict.fromkeys(("refused", "gone", "unwilling", "deadly"), "vendor"),
 }  # fmt: skip
 
@@ -76,13 +77,14 @@ class Simulation:
         self._most_steps = MOST_STEPS + STEPS_WHILE_EXPIRED * int(expired)
         self.pauses, self.deaths, self.limits = Pauses(self), Deaths(self), Limits(self)
         self.wrong_clocks = WrongClocks(self)
+        self.restores = Restores(self)
         self.pending = 0
         self._faults = {(_sort(fault), fault.nth): fault for fault in reversed(schedule.faults)}
         self._nth: Counter[str] = Counter()
         self._gone: set[str] = set()
         self._tick_at, self._ticked_at, self._gap = float("inf"), -1.0, 1.0
         self.configs = {tenant: schedule.config(tenant) for tenant in schedule.tenants}
-        self.open_store = EVERY[schedule.store](self.clock)
+        self.storage = EVERY[schedule.store](self.clock)
         self.outside = {tenant: self._outside(tenant) for tenant in schedule.tenants}
         self.ledgers = {tenant: Ledger(self, tenant) for tenant in schedule.tenants}
         self.processes = [Process(self, number, 1) for number in range(len(schedule.skew))]
@@ -135,6 +137,9 @@ class Simulation:
             self.broken("comes-to-rest", f"after {self.loop.steps} steps: {self._restless()}")
         if after.wake_at:
             self._tick_by((after.wake_at - START).total_seconds())
+        fault = self.next_fault("write")
+        if fault:
+            self.restores.back_up(fault)
 
     def batched(self, batch: Batch) -> None:
         """Somebody looks when a probe may be let through, or a look after a gap is due."""
@@ -188,6 +193,7 @@ class Simulation:
             self.struck_at = max(self.struck_at, self.loop.time())
             self.gap(born, "the factory was started")
             for tenant in born.factories:
+                born.stop_unknown(tenant)
                 born.check_in(tenant, ahead=self.configs[tenant].runner.lease)
 
         self.later(RESTARTS_AFTER, restart)

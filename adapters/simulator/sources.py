@@ -68,7 +68,7 @@ class Searcher:
         look = LOOK.get()
         if look is None or report is None:
             return
-        found = report.started + report.answered + report.closed + report.changed
+        found = report.started + report.answered + report.resumed + report.closed + report.changed
         if found != look.given.total() or report.started > look.given["started"]:
             why = f"a look reports {found}, {report.started} of them started, and gave {dict(look.given)}"
             self._simulation.broken("search-counts-what-it-found", why)
@@ -121,6 +121,11 @@ class ListingTracker(Tracker):
     async def ready_items(self, since: datetime, cursor: str, limit: int) -> ItemPage:
         self._searcher.asks("ready")
         page: ItemPage = await self._port.ready_items(since, cursor, limit)
+        return page
+
+    async def begun_items(self, before: datetime, cursor: str, limit: int) -> ItemPage:
+        self._searcher.asks("begun")
+        page: ItemPage = await self._port.begun_items(before, cursor, limit)
         return page
 
 

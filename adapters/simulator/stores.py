@@ -8,26 +8,61 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.ports import Clock, StateStore
 
+from .. import record_sql
 from ..memory.state_store import InMemoryStateStore
 
 if TYPE_CHECKING:
     from ..local.sqlite_file import SqliteFile
 
-Opens = Callable[[int, int], StateStore]
-"""The store of a tenant as a process opens it: (tenant, process) → store; the same tenant has the same records."""
+
+class Storage(NamedTuple):
+    """Where the stores of all tenants of one schedule lie.
+
+    `open`: a tenant's as a process opens it, (tenant, process) → store; the same tenant has the same records.
+    `backup` copies all of them, and gives what puts that copy back; None where the factory cannot do that.
+    `text`: all that lies there of a tenant.
+    """
+
+    open: Callable[[int, int], StateStore]
+    backup: Callable[[], Callable[[], None]] | None
+    text: Callable[[int], str]
 
 
-def memory(clock: Clock) -> Opens:
+def memory(clock: Clock) -> Storage:
+    return _in_memory(lambda: InMemoryStateStore(clock), clock)
+
+
+def _in_memory(new: Callable[[], InMemoryStateStore], clock: Clock) -> Storage:
     stores: dict[int, InMemoryStateStore] = {}
-    return lambda tenant, process: stores.setdefault(tenant, InMemoryStateStore(clock))
+
+    def content(store: InMemoryStateStore) -> dict[str, Any]:
+        return {name: value for name, value in vars(store).items() if isinstance(value, dict | list)}
+
+    def backup() -> Callable[[], None]:
+        kept = {tenant: deepcopy(content(store)) for tenant, store in stores.items()}
+
+        def put_back() -> None:
+            for tenant, values in kept.items():
+                shelf = {
+                    item: entry._replace(body=record_sql.put_back(entry.body, clock()))
+                    for item, entry in values["_in_flight"].items()
+                }
+                vars(stores[tenant]).update(deepcopy(values) | {"_in_flight": shelf})
+
+        return put_back
+
+    return Storage(
+        lambda tenant, process: stores.setdefault(tenant, new()), backup, lambda tenant: str(content(stores[tenant]))
+    )
 
 
 class Apart(InMemoryStateStore):
@@ -43,24 +78,45 @@ class Apart(InMemoryStateStore):
         return await super().put_in_flight(record)
 
 
-def apart(clock: Clock) -> Opens:
-    stores: dict[int, InMemoryStateStore] = {}
-    return lambda tenant, process: stores.setdefault(tenant, Apart(clock))
+def apart(clock: Clock) -> Storage:
+    return _in_memory(lambda: Apart(clock), clock)
 
 
-def sqlite(clock: Clock) -> Opens:
+def sqlite(clock: Clock) -> Storage:
     """One file for all tenants, a connection for each process; the file is used again by the next schedule."""
     import sqlite3
 
     from ..sqlite_state_store import SqliteStateStore
 
     with closing(sqlite3.connect(_file())) as connection, connection:
-        for table in ("in_flight", "aliases", "clarifications", "batches"):
+        for table in TABLES:
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
-    return lambda tenant, process: SqliteStateStore(_shared(process), f"tenant-{tenant}", clock)
+
+    def backup() -> Callable[[], None]:
+        from ..local import store_copies
+
+        copy = Path(_directory().name) / "backup.db"
+        copy.unlink(missing_ok=True)
+        store_copies.backup(_file(), _file().parent, copy, clock())
+
+        def put_back() -> None:
+            for file in _connections.values():
+                file.close()
+            _connections.clear()
+            store_copies.restore(_file(), _file().parent, copy, clock()).kept.unlink()  # type: ignore[union-attr]
+
+        return put_back
+
+    def text(tenant: int) -> str:
+        with closing(sqlite3.connect(_file())) as connection:
+            select = "SELECT * FROM {} WHERE tenant = ?"
+            rows = (connection.execute(select.format(table), (f"tenant-{tenant}",)).fetchall() for table in TABLES)
+            return str(list(rows))
+
+    return Storage(lambda tenant, process: SqliteStateStore(_shared(process), f"tenant-{tenant}", clock), backup, text)
 
 
-def dynamodb(clock: Clock) -> Opens:
+def dynamodb(clock: Clock) -> Storage:
     """One table for all tenants, in moto in this process: sixteen times as slow as SQLite, so only on demand."""
     from ..aws.dynamo_state_store import DynamoStateStore
     from ..aws.table import create_table
@@ -72,11 +128,20 @@ def dynamodb(clock: Clock) -> Opens:
     async def at_once(call: Callable[[], Any]) -> Any:
         return call()
 
-    return lambda tenant, process: DynamoStateStore(lambda: client, "factory", f"tenant-{tenant}", clock, at_once)
+    def rows() -> list[Any]:
+        return [row for page in client.get_paginator("scan").paginate(TableName="factory") for row in page["Items"]]
+
+    return Storage(
+        lambda tenant, process: DynamoStateStore(lambda: client, "factory", f"tenant-{tenant}", clock, at_once),
+        None,
+        lambda tenant: str(rows()),
+    )
 
 
-STORES: dict[str, Callable[[Clock], Opens]] = {"memory": memory, "apart": apart, "sqlite": sqlite}
+STORES: dict[str, Callable[[Clock], Storage]] = {"memory": memory, "apart": apart, "sqlite": sqlite}
 EVERY = {**STORES, "dynamodb": dynamodb}
+TABLES = ("in_flight", "aliases", "clarifications", "batches")
+_connections: dict[int, SqliteFile] = {}
 
 
 @cache
@@ -95,12 +160,13 @@ def _file() -> Path:
     return path
 
 
-@cache
 def _shared(process: int) -> SqliteFile:
     """Kept open between schedules: opening is what costs."""
     from ..local.sqlite_file import SqliteFile
 
-    return SqliteFile(_file())
+    if process not in _connections:
+        _connections[process] = SqliteFile(_file())
+    return _connections[process]
 
 
 @cache

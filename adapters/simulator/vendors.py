@@ -52,6 +52,14 @@ class SimulatedTracker:
         ready = [item for item in items if item.state is ItemState.READY and (item.updated_at or since) >= since]
         return ItemPage(tuple(ready[:limit]), ready[limit - 1].id if len(ready) > limit else "")
 
+    async def begun_items(self, before: datetime, cursor: str, limit: int) -> ItemPage:
+        """By key; all that fits into one page."""
+        begun = (
+            truth.item for _, truth in sorted(self._world.truths.items())
+            if truth.item and truth.item.state is ItemState.DISPATCHED and truth.last_by == "factory"
+        )  # fmt: skip
+        return ItemPage(tuple(item for item in begun if (item.updated_at or before) < before), "")
+
     async def set_state(self, item: WorkItem, state: ItemState) -> None:
         world, truth = self._world, self._world.truths[item.id]
         assert truth.item is not None

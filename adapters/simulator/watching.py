@@ -88,6 +88,11 @@ class Pauses:
             if of == tenant and what.isidentifier():
                 self.written(tenant, what)
 
+    def store_lost(self) -> None:
+        """Nobody knows of them any more."""
+        self._asked.clear()
+        self._written.clear()
+
     def must_be_over(self, tenant: int, call: str) -> None:
         """Clocks that are ahead may be early by just that; who began before that was written knows nothing."""
         simulation, what = self._simulation, UNDER_WAY.get() or call
@@ -106,6 +111,10 @@ class Deaths:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._of: Counter[tuple[int, str]] = Counter()
+
+    def store_lost(self) -> None:
+        """Nobody counts them any more."""
+        self._of.clear()
 
     def over(self, tenant: int, call: str) -> None:
         """A worker dies over this call."""

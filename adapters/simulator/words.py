@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from factory_core.dispatch.effects import StartAgent
 from factory_core.dispatch.events import CommentAdded, ReplyReceived
@@ -28,6 +28,15 @@ class Words:
         self._told: dict[str, set[str]] = {}  # run → what its task says
         self._owed_at: dict[str, frozenset[str]] = {}  # run → what was owed when it was planned
         self._written_at: dict[str, int] = {}  # run → how many texts its ticket had had when it was planned
+
+    def backup(self) -> Callable[[], None]:
+        """What puts back what is owed."""
+        kept = {item: set(owed) for item, owed in self._owed.items()}
+
+        def put_back() -> None:
+            self._owed = kept
+
+        return put_back
 
     def hear(self, record: InFlightRecord, event: ReplyReceived | CommentAdded) -> None:
         """The next agent is told, unless it was talk in the thread while one was at work."""

@@ -73,6 +73,7 @@ class Truth:
     merged_at: float = -1.0
     reopened_at: float = -1.0
     reopened: int = 0  # times
+    reopening_lost: bool = False  # a restore lost it, and nobody can find it
     lied: bool = False  # a stale read was given
     questions: int = 0
     texts: list[tuple[str, str]] = field(default_factory=list)  # its title and description, at each change
@@ -178,6 +179,14 @@ class World:
         if truth.plan.again and not truth.put_back:
             truth.put_back = True
             self.later(truth.plan.again, self._acting(key, "ready"))
+
+    def store_lost(self, since: float, *, unread: bool) -> None:
+        """The factory lost what it was told since then: nobody can hold a refusal against it, nor an answer where
+        threads cannot be read again (`unread`)."""
+        for truth in self.truths.values():
+            truth.refused_at = truth.refused_at if truth.refused_at <= since else math.inf
+            truth.reopening_lost = truth.reopening_lost or truth.reopened_at > since
+            truth.answered_last = -1.0 if unread and truth.answered_last > since else truth.answered_last
 
     def hold(self, key: str, change: str) -> None:
         """A person reads on the ticket what is held, and allows it, if the ticket is still the factory's."""

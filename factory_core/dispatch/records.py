@@ -212,7 +212,7 @@ class InFlightRecord(StoredModel):
 
     def born_at(self, at: datetime) -> InFlightRecord:
         """Its first life begins now, unless it has begun."""
-        return self if self.born else self.but(born=f"{int(at.timestamp() * 1000):x}")
+        return self if self.born else self.but(born=birth(at))
 
     def but(self, **changes: Any) -> InFlightRecord:
         """A copy with these fields changed."""
@@ -340,6 +340,12 @@ class InFlightRecord(StoredModel):
 
     def knows(self, event: Event) -> bool:
         return short(event.id) in self.applied
+
+    def knows_run(self, run_id: str) -> bool:
+        """Is it at work for this item, as far as its record goes: started, about to be, or not paid for yet?"""
+        orders = (planned.run_id for planned in self.outbox)
+        known = {*orders, *(run.run_id for run in self.spending.open), self.run.run_id if self.run else ""}
+        return run_id in known or bool(self.consultation and self.consultation.run_id == run_id)
 
     def remember(self, event: Event) -> InFlightRecord:
         return self.but(applied=(*self.applied, short(event.id))[-MOST_APPLIED:])
@@ -470,6 +476,11 @@ def _opened_by(planned: Planned) -> OpenRun | None:
     if isinstance(effect, StartAgent) and effect.max_usd is not None:
         return OpenRun(run_id=planned.run_id, usd=effect.max_usd)
     return None
+
+
+def birth(at: datetime) -> str:
+    """What tells the keys of one life from those of another."""
+    return f"{int(at.timestamp() * 1000):x}"
 
 
 def _taken(reply: Reply) -> str:

@@ -431,8 +431,10 @@ class Performer:
         self, record: InFlightRecord, planned: Planned, effect: effects.OpenPullRequest
     ) -> Outcome:
         route = routed(record)
-        sha = await self._fleet.publish(effect.run_id)
         about = self._about(record, planned)
+        if merged := await self._merged_before(record, route):
+            return Outcome(events.PullRequestOpened(**about, pull_request=merged, summary=effect.summary))
+        sha = await self._fleet.publish(effect.run_id)
         changes = await self._target.compare(route.repository, route.base, sha)
         if held := await self._unallowed(record, changes):
             return Outcome(events.PublishHeld(**about, held=held))
@@ -446,6 +448,13 @@ class Performer:
             **about, pull_request=pull_request, summary=effect.summary, checks=effect.checks, weakened=weakened
         )
         return Outcome(done)
+
+    async def _merged_before(self, record: InFlightRecord, route: Route) -> PullRequest | None:
+        """The pull request of its branch that was merged, where the record may be an older one than the work."""
+        if STRANDED not in record.handled:
+            return None
+        found = await self._target.find_pull_request(route.repository, record.branch)
+        return found if found and found.merged else None
 
     async def _unallowed(self, record: InFlightRecord, changes: Sequence[FileChange] | None) -> HeldChanges | None:
         """Whoever pushed is not trusted to have looked. What the branch had before, by whomever, is not asked for."""

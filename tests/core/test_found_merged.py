@@ -6,6 +6,7 @@ from copy import deepcopy
 
 import pytest
 
+from factory_core.dispatch.asking import STRANDED
 from factory_core.dispatch.records import State
 from factory_core.work_item import ItemState
 
@@ -47,6 +48,27 @@ def test_it_is_found_to_be_done_and_nothing_is_said_twice(description: str) -> N
         assert (world.said(), len(world.target.pull_requests)) == (said, pulls)
         assert world.channel.__dict__.get("threads") == threads
         assert (await world.store.get_batch()).slots == {} and not world.fleet.live
+
+    run(main())
+
+
+def test_a_run_whose_work_was_merged_opens_no_second_pull_request() -> None:
+    """`factory restore` marks the record, and its agent's end is heard of once more."""
+
+    async def main() -> None:
+        world = World()
+        await world.add(ticket())
+        backup, (agent,) = deepcopy(world.store.__dict__), world.fleet.live
+        await merged_after_a_backup(world)
+        world.store.__dict__.update(backup)
+        record = await world.record()
+        await world.store.put_in_flight(record.but(handled=(*record.handled, STRANDED)))
+        assert record.knows_run(agent) and not record.knows_run(f"{agent}.0")
+        report = await world.fleet.look(agent)
+        assert report
+        await world.factory.finished(report)
+        await world.settle()
+        assert (await world.state(), len(world.target.pull_requests)) == (State.DONE, 1)
 
     run(main())
 

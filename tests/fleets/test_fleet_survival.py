@@ -69,6 +69,28 @@ def supervisor_of(run: Path) -> int:
     raise AssertionError("no supervisor")
 
 
+def test_a_run_that_no_record_knows_is_stopped(tmp_path: Path) -> None:
+    """As after a restore of a backup from before it: nobody would count what it costs, nor what else runs."""
+    home = tmp_path / "home"
+    kill_a_server_that_started(home, order(code_host(tmp_path), task="console: sleep 600"))
+
+    async def knows(work_item_id: str, run_id: str) -> bool:
+        asked.append(work_item_id)
+        return False
+
+    async def begun_again() -> list[RunReport]:
+        made, reports = fleet(home)
+        made.is_known = knows
+        await made.adopt()
+        await until(lambda: reports)
+        await made.close()
+        return reports
+
+    asked = list[str]()
+    (report,) = asyncio.run(begun_again())
+    assert (report.status, asked) == (RunStatus.STOPPED, [report.work_item_id])
+
+
 def test_a_run_outlives_its_server_and_is_told_once(tmp_path: Path) -> None:
     """kill -9 of the server: the run goes on, the next server adopts and tells it, the one after hears nothing."""
     home = tmp_path / "home"

@@ -11,6 +11,7 @@ from .mutations_of_faults import MUTATIONS_OF_FAULTS
 from .mutations_of_identity import MUTATIONS_OF_IDENTITY
 from .mutations_of_opinions import MUTATIONS_OF_OPINIONS
 from .mutations_of_rest import MUTATIONS_OF_REST
+from .mutations_of_restores import MUTATIONS_OF_RESTORES
 
 __all__ = ["MUTATIONS", "Mutation", "mutated"]
 
@@ -287,6 +288,7 @@ MUTATIONS = (
              RUNNER + "perform_dispatch:Performer._post_activity",
              "planned.key)", "effect.session_id)", made.in_session),
     *MUTATIONS_OF_REST,
+    *MUTATIONS_OF_RESTORES,
     *MUTATIONS_OF_IDENTITY,
     *MUTATIONS_OF_FAULTS,
     *MUTATIONS_OF_BORDER,

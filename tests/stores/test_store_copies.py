@@ -23,7 +23,8 @@ from adapters.local.store_copies import CannotRestore, Restored, backup, restore
 from adapters.local.store_identity import StoreExchanged, behind_link, holders_of, main_of
 from adapters.record_sql import SCHEMA_VERSION
 from adapters.sqlite_state_store import SqliteStateStore
-from factory_core.dispatch.records import InFlightRecord
+from factory_core.dispatch.effects import ReadItem
+from factory_core.dispatch.records import InFlightRecord, State
 
 from ..fleets.fleet_stand import order
 from .test_store_identity import NOW, ROOT, Folder
@@ -79,6 +80,25 @@ def test_a_restore_keeps_what_was_there_and_says_what_is_repeated(folder: Folder
     assert done.kept
     back = restored(folder, done.kept, timedelta(seconds=1))
     assert (back.records, folder.stored()) == (3, ["A-1", "A-2", "A-3"])
+
+
+def test_what_is_planned_after_a_restore_has_keys_of_its_own(folder: Folder) -> None:
+    """What was done since the backup was done under the next keys; what was planned in it keeps its key."""
+
+    def key_of_the_newest(record: InFlightRecord) -> str:
+        return record.plan([ReadItem()]).outbox[-1].key
+
+    create_file(folder.db, folder.home)
+    with closing(SqliteFile(folder.db, home=folder.home)) as file:
+        begun = InFlightRecord(work_item_id="A-1", state=State.TRIAGING).born_at(NOW).plan([ReadItem()])
+        before = asyncio.run(SqliteStateStore(file, "acme", lambda: NOW).put_in_flight(begun))
+        copy = backed_up(folder)
+    restored(folder, copy, timedelta(days=1))
+    with closing(SqliteFile(folder.db, home=folder.home)) as file:
+        after = asyncio.run(SqliteStateStore(file, "acme", lambda: NOW).get_in_flight("A-1"))
+    assert after and after.outbox == before.outbox and after.version == before.version
+    assert key_of_the_newest(after) != key_of_the_newest(before)
+    assert after.but(born=before.born, handled=()) == before
 
 
 def test_a_restore_over_a_killed_factory_sets_its_wal_aside(folder: Folder) -> None:

@@ -89,6 +89,8 @@ class LocalFleet:
         self.finished: Callable[[RunReport], Awaitable[None]] = _nobody
         # Has this item ended? Its files go first. None: nobody knows, and what was not published stays.
         self.is_over: Callable[[str], Awaitable[bool | None]] = _not_known
+        # (item, run) → does its record know the run? One that it does not is stopped: the store was put back.
+        self.is_known: Callable[[str, str], Awaitable[bool]] = _known
         self._home, self._clock, self._engines = home.resolve(), clock, engines
         self._code_host = Unwatched(credentials) if callable(credentials) else credentials
         self._refused = False  # the credential, when git spoke with the code host last
@@ -195,7 +197,8 @@ class LocalFleet:
         return await asyncio.to_thread(self._disk.state)
 
     async def adopt(self) -> None:
-        """Call once when the server starts: every run that was not reported is followed again."""
+        """Call when the server starts, and now and then: every run that was not reported is followed again, and one
+        that nobody knows any more is stopped."""
         measuring = asyncio.create_task(self._measure(), name="measure the disk")
         self._followed[measuring.get_name()] = measuring
         measuring.add_done_callback(lambda task: self._followed.pop(task.get_name(), None))
@@ -203,6 +206,9 @@ class LocalFleet:
             try:
                 if run.begun and not run.reported and (run_id := run.run_id()):
                     self._follow(run, run_id)
+                    if run.result() is None and not await self.is_known(run.work_item_id(), run_id):
+                        log.warning("%s is stopped: the store does not know it", run_id, extra={"run": run_id})
+                        await self.stop(run_id)
             except Retryable as problem:
                 log.warning("a run is not followed: %s: %s", problem.what, problem.why)
 
@@ -509,6 +515,10 @@ async def _begin(run: RunFiles, order: RunOrder, errand: Errand, credential: Hea
         held = run.lock()
     if held is not None:
         await asyncio.to_thread(spawn, run, held, errand, order.clone_url, credential)
+
+
+async def _known(work_item_id: str, run_id: str) -> bool:
+    return True
 
 
 async def _not_known(work_item_id: str) -> bool | None:
