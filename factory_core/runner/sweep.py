@@ -223,13 +223,17 @@ class Sweep:
             await self._give(event, "started")
 
     async def _take_up_stranded(self, tracker: BegunItems) -> None:
-        """What the factory put in progress and has no record of. A record that cannot be read is one."""
+        """What the factory put in progress and has no record of. A record that cannot be read is one.
+
+        Not what did not change for so long that its record may have been forgotten, as of a ticket that was stopped.
+        """
         place, _ = begin(self._cursors, "begun", self._clock())
         before = self._clock() - self._config.agents.max_duration - OVERDUE
+        forgotten = self._clock() - self._config.runner.keep_finished
         while self._spend():
             page = await tracker.begun_items(before, place, PAGE_BEGUN)
             for item in page.items:
-                if item.id not in self._known:
+                if item.id not in self._known and (item.updated_at or before) > forgotten:
                     stranded = ItemStranded(
                         id=f"stranded:{item.id}@{item.updated_at}", work_item_id=item.id, at=self._clock(), item=item,
                         identity=item.id, aliases=(item.key, *item.former_keys),

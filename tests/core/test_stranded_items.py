@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.memory.recording_ports import RecordingTracker
+from factory_core.dispatch.events import StopRequested
 from factory_core.dispatch.records import State
 from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Retryable
@@ -72,6 +73,23 @@ def test_a_ticket_in_progress_without_a_record_is_taken_up_once_and_then_a_perso
         await world.agent_ends(RunStatus.FAILED)
         assert await world.state() is State.BLOCKED and len(world.said()) == 2
         assert (await world.sweep(HOURS)).resumed == 0
+
+    run(story())
+
+
+def test_what_was_stopped_is_not_taken_for_lost_when_its_record_is_forgotten() -> None:
+    """A stop leaves the ticket in progress, where the factory had put it."""
+
+    async def story() -> None:
+        world = StrandedWorld()
+        await world.add(ticket())
+        world.left_at()
+        await world.hear(StopRequested(id="stop", work_item_id="ACME-1", at=world.now, by="Maya"))
+        assert await world.state() is State.CANCELLED
+        world.now += world.config.runner.keep_finished
+        await world.lose()
+        report = await world.sweep(HOURS)
+        assert report.resumed == 0 and await world.store.get_in_flight("ACME-1") is None
 
     run(story())
 
