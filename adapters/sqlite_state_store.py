@@ -19,6 +19,7 @@ from .damage import Damage
 from .rows_around_damage import rows_around_damage
 
 SWEEP_EVERY = timedelta(days=1)
+KNOWN_STATES = frozenset(State)
 
 
 @runtime_checkable
@@ -43,13 +44,22 @@ class Database(Protocol):
 class Counts(NamedTuple):
     """How many items there are in each state, and since when the oldest of them is; and what is due.
 
-    `unreadable`: items whose record is damaged.
+    `unreadable`: items whose record is damaged, or in a state that only a newer release knows.
     """
 
     states: dict[str, tuple[int, datetime | None]]
     unreadable: int
     due: int
     due_since: datetime | None
+
+
+def _moment(stored: object) -> datetime | None:
+    """None for what is no moment: one damaged record hides no figure of the others."""
+    try:
+        found = datetime.fromisoformat(str(stored))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 async def due_in(database: Database, table: str, tenant: str, due: sql.Statement) -> list[str]:
@@ -164,12 +174,8 @@ class SqliteStateStore:
         """Read out of indexes: no record is decoded, however many there are."""
         rows = await self._database.read(sql.select_states(self._tenant))
         ((due, since),) = await self._database.read(sql.select_overdue(self._tenant, self._clock()))
-        states = {
-            state: (number, datetime.fromisoformat(oldest) if oldest else None)
-            for state, number, oldest in rows
-            if state is not None
-        }
-        unreadable = sum(number for state, number, _ in rows if state is None)
+        states = {state: (number, _moment(oldest)) for state, number, oldest in rows if state in KNOWN_STATES}
+        unreadable = sum(number for state, number, _ in rows if state not in KNOWN_STATES)
         return Counts(states, unreadable, due, None if since is None else sql.EPOCH + timedelta(microseconds=since))
 
     async def get_batch(self) -> Batch:

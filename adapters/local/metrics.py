@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from factory_core import VERSION
 from factory_core.dispatch.batch import Batch
-from factory_core.errors import Problem
+from factory_core.errors import Problem, UnreadableRecord
 from factory_core.intake.http import HttpResponse
 from factory_core.runner.connections import lost_connections
 
@@ -33,18 +33,27 @@ async def metrics(tenants: Sequence[LocalTenant], accept: str, dropped: int) -> 
     for tenant in tenants:
         families.add_process(tenant)
         try:
-            counts, batch = await tenant.store.counts(), await tenant.store.get_batch()
+            counts, batch = await tenant.store.counts(), await _batch(tenant)
         except Problem:  # what is known without the store is shown, and that it is away
             families.gauge("store_up", "Does the store answer?", tenant.config.tenant, 0)
         else:
             families.gauge("store_up", "Does the store answer?", tenant.config.tenant, 1)
-            families.add_items(tenant, counts)
-            families.add_batch(tenant, batch)
+            families.add_items(tenant, counts if batch else counts._replace(unreadable=counts.unreadable + 1))
+            if batch:
+                families.add_batch(tenant, batch)
     registry = CollectorRegistry()
     registry.register(families)
     ProcessCollector(registry=registry)
     encode, content_type = choose_encoder(accept)
     return HttpResponse(body=encode(registry), content_type=content_type)
+
+
+async def _batch(tenant: LocalTenant) -> Batch | None:
+    """None where it cannot be read, though the store answers."""
+    try:
+        return await tenant.store.get_batch()
+    except UnreadableRecord:
+        return None
 
 
 class _Families(Collector):

@@ -147,6 +147,35 @@ def test_items_are_counted_without_reading_them(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+DAMAGED_BODIES = (
+    '{"state": "queued", "since": "garbage"}', '{"state": "queued", "since": "2020-01-01"}', '{"since": 5}', "[1]",
+    *(json.dumps({"state": f'made "up"\n{number}'}) for number in range(5)), '{"state": {"a": 1}}', "{",
+)  # fmt: skip
+
+
+def test_damaged_records_hide_no_figure_and_make_no_labels(tmp_path: Path) -> None:
+    """Nor does a record of the slots that cannot be read: the store answers."""
+
+    async def story() -> None:
+        async with serving(tmp_path) as server:
+            await healthy(server)
+            sql = "INSERT INTO in_flight (tenant, work_item_id, version, body) VALUES ('acme', ?, 1, ?)"
+            for number, body in enumerate(DAMAGED_BODIES):
+                await server.file.write((Statement(sql, (f"X-{number}", body)),))
+            seen = await server.scrape()
+            states = {name for name in seen if name.startswith("factory_items{")}
+            assert states <= {f'factory_items{{state="{state}",tenant="acme"}}' for state in State}
+            assert seen['factory_items{state="queued",tenant="acme"}'] >= 2
+            assert seen['factory_unreadable_records{tenant="acme"}'] == 7
+            await server.tenant.store.put_batch(await server.tenant.store.get_batch())
+            await server.file.write((Statement("UPDATE batches SET body = '{'"),))
+            seen = await server.scrape()
+            assert seen['factory_store_up{tenant="acme"}'] == 1
+            assert seen['factory_unreadable_records{tenant="acme"}'] == 8
+
+    asyncio.run(story())
+
+
 def test_webhooks_are_counted_by_vendor_answer_and_reason(tmp_path: Path) -> None:
     async def story() -> None:
         async with serving(tmp_path) as server:
