@@ -183,6 +183,7 @@ class SqliteFile:
         In the loop, not in a thread: with one writer at a time the hop to a thread costs a third of the throughput, and
         the loop stands still only for the fsync that everybody in the group waits for anyway.
         """
+        self._look_at = 0.0  # what another program has just written shows only until we begin its -wal anew
         connection, wal = self._open(), wal_size(self.path)
         if not wal or len(group) > 1 or len(group[0].change) > 1:
             outcomes, begins = _transact(connection, self.path, [write.change for write in group])

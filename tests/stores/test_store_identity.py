@@ -399,6 +399,29 @@ def test_another_program_may_write_to_the_store_while_the_factory_runs(
     assert "or its factory.db-wal is missing" in folder.refusal()
 
 
+@pytest.mark.parametrize("brought_in", [False, True], ids=["in the -wal", "brought in"])
+def test_a_write_that_follows_another_programs_at_once_is_no_exchange(
+    folder: Folder, brought_in: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any look of a reader: each write looks for itself."""
+    folder.stored("A-1")
+    with closing(SqliteFile(folder.db, home=folder.home)) as file:
+        store = SqliteStateStore(file, "acme", lambda: NOW)
+        asyncio.run(store.put_in_flight(InFlightRecord(work_item_id="A-2")))
+        monkeypatch.setattr(sqlite_file, "LOOK", 3_600)
+        asyncio.run(store.get_in_flight("A-2"))
+        time.sleep(2 * LOOK)
+        asyncio.run(store.get_in_flight("A-2"))
+        by_another_program(folder, "VACUUM", brought_in=brought_in)
+        for name in ("B-1", "B-2"):
+            asyncio.run(store.put_in_flight(InFlightRecord(work_item_id=name)))
+        copy = folder.path.with_name("killed")
+        shutil.copytree(folder.path, copy)  # as a kill leaves it
+    shutil.rmtree(folder.path)
+    copy.rename(folder.path)
+    assert folder.stored() == ["A-1", "A-2", "B-1", "B-2"]
+
+
 @pytest.mark.parametrize("statement", ["VACUUM", "ANALYZE"])
 def test_another_program_that_is_killed_beside_a_killed_factory_is_no_exchange(folder: Folder, statement: str) -> None:
     """Nobody was there to take note of it."""
