@@ -29,7 +29,7 @@ class _Kind:
 
 
 class RepeatLimiter:
-    """Kinds are told apart by logger, level, template, tenant and HTTP status. `clock`: monotonic, in seconds.
+    """Kinds are told apart by logger, level, place in the code, tenant and HTTP status. `clock`: monotonic, in seconds.
 
     Limited are warnings, and traffic that was refused: others decide how often those come. May be used by threads.
     """
@@ -46,7 +46,7 @@ class RepeatLimiter:
         if record.levelno < logging.WARNING and not refused:
             return True
         text = hash((record.getMessage(), repr(record.exc_info[1]) if record.exc_info else ""))
-        key = (record.name, record.levelno, str(record.msg), tenant_of(record), status)
+        key = (record.name, record.levelno, record.pathname, record.lineno, tenant_of(record), status)
         with self._lock:
             now = self._clock()
             kind = self._kinds.get(key)

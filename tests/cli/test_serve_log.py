@@ -175,6 +175,15 @@ def test_what_comes_again_after_a_silence_is_said_at_once() -> None:
     assert limiter.passes(record())
 
 
+def test_a_text_that_is_made_anew_each_time_is_no_kind_of_its_own() -> None:
+    """As asyncio's, which names the task in its template."""
+    limiter = RepeatLimiter(Time())
+    lines = [record() for _ in range(1000)]
+    for number, line in enumerate(lines):
+        line.msg, line.args = f"Task-{number} was destroyed", ()
+    assert sum(map(limiter.passes, lines)) == MOST_TEXTS
+
+
 def test_other_kinds_come_through_meanwhile() -> None:
     limiter = RepeatLimiter(Time())
     assert limiter.passes(record()) and not limiter.passes(record())
