@@ -19,7 +19,7 @@ from .batch_laws import exceeded, overtaken
 from .gaps import too_many_looks
 from .words import REST, Words
 from .world import BUSY, REFUSAL
-from .write_laws import WRITE_LAWS, Saved
+from .write_laws import WRITE_LAWS, Saved, strange_to
 
 if TYPE_CHECKING:
     from .process import Process
@@ -154,6 +154,8 @@ class Ledger:
 
     def kept(self, thread: ClarificationRecord) -> None:
         self.threads[thread.thread_id] = thread
+        if strange := strange_to(self.tenant, thread):
+            self._simulation.broken("tenants-are-apart", f"the thread {thread.thread_id} holds {strange}")
         if thread.work_item_id:
             self.owners[thread.thread_id] = thread.work_item_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from factory_core.dispatch.effects import LASTING, NEVER_GIVEN_UP
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.dispatch.run import RunStatus
+from factory_core.work_item import StoredModel
 
 from .deadlines import deadlines_are_near, given_up_in_due_time
 from .schedule import FINAL
-from .world import EXPIRED, LARGE, REFUSED, WORLDLY
+from .world import EXPIRED, LARGE, OF_TENANT, REFUSED, WORLDLY
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -25,6 +27,8 @@ HEARS_WITHIN = 15.0  # seconds
 LOOKS_WITHIN = timedelta(minutes=2)  # a new token is not there for longer than that and unused
 STANDS_STILL = timedelta(hours=1)  # longer than a process can between a decision and its save, by whatever clock
 FEW = 7  # tries, which a clock that is ahead for a minute does not make hopeless
+MARKS = re.compile(r"of tenant-(\d+)\)|uuid-(\d+)-|case[ _](\d+)")
+"""By which the words of one tenant are known from another's."""
 NO_SLOT = ENDED | {State.BLOCKED, State.WAITING, State.TRIAGING}
 
 
@@ -143,12 +147,23 @@ def at_work_has_a_slot(write: Saved) -> str:
 
 
 def tenants_are_apart(write: Saved) -> str:
-    """Nothing of one tenant is in another's records."""
-    item = write.after.item
-    own = f"of tenant-{write.ledger.tenant})"
-    if item is None or item.title.endswith(own) or item == item.nameless():  # what is forgotten has no words
+    """Nothing of one tenant is in another's records: no title, no id, nobody's words."""
+    item, tenant = write.after.item, write.ledger.tenant
+    if len(write.process.simulation.schedule.tenants) == 1:
         return ""
-    return f"it holds the ticket {item.title!r}"
+    if strange := strange_to(tenant, write.after):
+        return f"it holds {strange}"
+    if item is None or item.title.endswith(f"of tenant-{tenant})"):
+        return ""
+    forgotten = write.after.state is State.NEW and item == item.nameless()  # which has no words, but is somebody's
+    own = item.identity.startswith(f"linear:uuid-{tenant}-")
+    return "" if forgotten and own else f"it holds the ticket {item.title!r} {item.identity}"
+
+
+def strange_to(tenant: int, stored: StoredModel) -> str:
+    """What of it another tenant's ticket, or somebody there, said."""
+    found = MARKS.finditer(stored.model_dump_json())
+    return next((mark[0] for mark in found if int(mark[1] or mark[2] or int(mark[3]) // OF_TENANT) != tenant), "")
 
 
 def only_what_rests_is_forgotten(write: Saved) -> str:
