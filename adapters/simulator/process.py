@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from factory_core.dispatch.run import RunOrder
 from factory_core.dispatch.task_template import StandardTask
-from factory_core.errors import Problem
+from factory_core.errors import Problem, StoreUnavailable
 from factory_core.factory import Factory, build_factory
 from factory_core.rate_limits import RateLimits
 from factory_core.runner.perform_dispatch import Performer, RuleTriager
@@ -68,10 +69,19 @@ class Process:
 
         async def stopping() -> None:
             for run in (*fleet.live(), *fleet.asking()):
-                if not await self.factories[tenant].knows_run(run.order.work_item_id, run.order.run_id):
+                while (known := await self._is_known(tenant, run.order)) is None:  # noqa: ASYNC110 - simulated time
+                    await asyncio.sleep(0.5)
+                if not known:
                     await fleet.stop(run.order.run_id)
 
         self.start(stopping())
+
+    async def _is_known(self, tenant: int, order: RunOrder) -> bool | None:
+        """None while the store does not answer."""
+        try:
+            return await self.factories[tenant].knows_run(order.work_item_id, order.run_id)
+        except StoreUnavailable:
+            return None
 
     async def _contained(self, work: Coroutine[Any, Any, Any]) -> Any:
         LOOK.set(None)  # what a look set off is not the look itself

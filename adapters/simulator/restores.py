@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.work_item import ItemState
 
-from .schedule import Fault
+from .schedule import DAY, Fault
 
 if TYPE_CHECKING:
     from .simulation import Simulation
     from .world import Truth
+
+
+LOST_FOR = 7  # days, in which a lost record is looked for
 
 
 class Restores:
@@ -54,6 +57,8 @@ class Restores:
         for each in undo:
             each()
         self.at, self.count = simulation.loop.time(), self.count + 1
+        for day in range(1, LOST_FOR):
+            simulation.later(day * DAY, simulation.check_in)
         simulation.pauses.store_lost()
         simulation.deaths.store_lost()
         for tenant, outside in simulation.outside.items():
