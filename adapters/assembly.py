@@ -12,10 +12,10 @@ from factory_core.connections import ProviderConnection
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import ConnectionLost
 from factory_core.factory import configured_organisations
+from factory_core.performing.perform import Performer, RuleTriager
 from factory_core.ports import Fleet, StateStore, Webhook
-from factory_core.runner.perform_dispatch import Performer, RuleTriager
 
-from .credentials import Secrets
+from .credentials.secrets import Secrets
 from .registry import Access, Vendor, declared
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from factory_core.addresses import credential_in, is_private
 from factory_core.config import FactoryConfig, line_of, read_config
 from factory_core.errors import ConfigProblem
-from factory_core.intake.payload import parse
+from factory_core.payload import parse
+from factory_core.text.addresses import credential_in, is_private
 
 from .registry import declared
 

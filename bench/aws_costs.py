@@ -1,6 +1,6 @@
 """What a lifecycle's memory costs on AWS at list prices, beside two other ways to keep it: `python -m bench.aws_costs`.
 
-COUNTED is what tests/aws/test_cost.py counts at the client; the test fails when it counts anything else.
+COUNTED is what tests/hosts/aws/test_cost.py counts at the client; the test fails when it counts anything else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a lifecycle and an idle month cost on Cloudflare at list prices: `python -m bench.cloudflare_costs`.
 
-COUNTED is what tests/cloudflare counts in the real runtime. The prices are those of the Workers Paid plan beyond what
-it includes; what it includes is in INCLUDED.
+COUNTED is what tests/hosts/cloudflare counts in the real runtime. The prices are those of the Workers Paid plan beyond
+what it includes; what it includes is in INCLUDED.
 """
 
 from __future__ import annotations

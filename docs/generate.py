@@ -20,18 +20,18 @@ from typing import Any, get_args, get_origin
 from pydantic.alias_generators import to_camel
 
 from adapters.registry import VENDORS
-from adapters.simulator.draw import draw
-from adapters.simulator.hostile.laws import LAWS
-from adapters.simulator.laws import every_law
 from factory_cli.main import COMMANDS
 from factory_cli.topics import TOPICS
 from factory_core import errors
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
-from factory_core.section import Section
-from tests.simulation.made import over_sqlite
-from tests.simulation.mutations import MUTATIONS, Mutation
+from factory_core.settings import Section
+from factory_simulator.generate import draw
+from factory_simulator.hostile.laws import LAWS
+from factory_simulator.laws import every_law
+from tests.simulator.made import over_sqlite
+from tests.simulator.mutations import MUTATIONS, Mutation
 from tests.triage import scoring
 
 ROOT = Path(__file__).resolve().parent.parent

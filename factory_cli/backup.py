@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters.assembly import utc_now
 from adapters.local.store_copies import backup
-from adapters.local.store_identity import Marks
+from adapters.stores.sqlite.store_identity import Marks
 from factory_core.errors import StoreUnavailable
 
 from .output import Output

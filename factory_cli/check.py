@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 
 from adapters.assembly import check_connections, ports_of, utc_now
-from adapters.credentials import missing_secrets
+from adapters.credentials.secrets import missing_secrets
 from adapters.fleets.local_engines.engine_state import EngineState
 from adapters.fleets.local_engines.engines import ENGINES
 from adapters.providers.http_call import RedactingClient
@@ -15,7 +15,7 @@ from adapters.registry import WORKERS, declared
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.overview import workers_line
 from factory_core.ports import WallState
-from factory_core.redaction import redacted
+from factory_core.text.redaction import redacted
 
 from .merge_rules import NAME, merge_connection
 from .output import Output, aligned

@@ -8,9 +8,9 @@ import logging
 import sys
 from time import monotonic
 
-from adapters.demo.scenarios import SCENARIOS, Outcome, Player
-from adapters.demo.stage import Stage, stage
 from factory_core.dispatch.records import LogEntry
+from factory_sandbox.demo.scenarios import SCENARIOS, Outcome, Player
+from factory_sandbox.demo.stage import Stage, stage
 
 from . import VERSION
 from .output import Output

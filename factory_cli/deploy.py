@@ -16,7 +16,7 @@ from .output import Output, aligned
 from .place import Place, config_argument, places_of
 
 if TYPE_CHECKING:
-    from adapters.looks import Look
+    from adapters.deployment_checks import DeploymentCheck
 
 FOLDER = Path("infra/terraform")
 STEPS = {
@@ -67,12 +67,12 @@ def _resources(folder: Path) -> dict[str, int]:
     return dict(sorted(Counter(_RESOURCE.findall(text)).items()))
 
 
-def _looks(args: argparse.Namespace, out: Output) -> Sequence[Look]:
+def _looks(args: argparse.Namespace, out: Output) -> Sequence[DeploymentCheck]:
     places = places_of(args.config, out)
     return _of_aws(args.name, places) if args.cloud == "aws" else _of_cloudflare(args.name, places, out)
 
 
-def _of_aws(name: str, places: Sequence[Place]) -> Sequence[Look]:
+def _of_aws(name: str, places: Sequence[Place]) -> Sequence[DeploymentCheck]:
     from adapters.aws.account import looks
     from adapters.aws.clients import Clients
     from adapters.aws.deployment import Deployment
@@ -81,14 +81,14 @@ def _of_aws(name: str, places: Sequence[Place]) -> Sequence[Look]:
     return tuple(looks(Deployment(name, f"factory-{name}"), tenants, Clients()))
 
 
-def _of_cloudflare(name: str, places: Sequence[Place], out: Output) -> Sequence[Look]:
+def _of_cloudflare(name: str, places: Sequence[Place], out: Output) -> Sequence[DeploymentCheck]:
     from adapters.cloudflare.deployment import Tenant, looks
 
     tenants = {place.config.tenant: Tenant(place.config, place.path.read_text(), place.secrets) for place in places}
     return tuple(looks(f"factory-{name}", tenants, out.environment))
 
 
-def _words(resources: dict[str, int], found: Sequence[Look], out: Output) -> str:
+def _words(resources: dict[str, int], found: Sequence[DeploymentCheck], out: Output) -> str:
     made = aligned([(f"  {kind}", str(count)) for kind, count in resources.items()])
     lines = ["Terraform makes", *made, ""]
     for look in found:
@@ -97,6 +97,6 @@ def _words(resources: dict[str, int], found: Sequence[Look], out: Output) -> str
     return "\n".join(lines)
 
 
-def _document(look: Look) -> dict[str, Any]:
+def _document(look: DeploymentCheck) -> dict[str, Any]:
     said = {"section": look.section, "name": look.name, "ok": look.problem is None, "words": look.words}
     return {**said, "problem": look.problem.document() if look.problem else None}

@@ -9,10 +9,10 @@ from typing import Literal
 
 import httpx2
 
-from adapters.credentials import missing_secrets
+from adapters.credentials.secrets import missing_secrets
 from factory_core.connections import ProviderConnection
-from factory_core.intake.payload import parse
-from factory_core.status_report.spelling import one_line, vendor
+from factory_core.payload import parse
+from factory_core.status.formatting import one_line, vendor
 
 from .arguments import Usage, unknown
 from .check import ask

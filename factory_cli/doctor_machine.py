@@ -11,16 +11,16 @@ from typing import Literal, NamedTuple
 import httpx2
 
 from adapters.assembly import utc_now
+from adapters.credentials.files import open_to_others
 from adapters.fleets.local_engines.engine_state import EngineState
-from adapters.local.credentials import open_to_others
 from adapters.local.server_clocks import FIX as CLOCK_FIX
 from adapters.local.server_clocks import clock_offset, offset_words
-from adapters.local.sqlite_file import SqliteFile
-from adapters.local.store_identity import Marks
-from factory_core.dispatch.queued_run import present
+from adapters.stores.sqlite.sqlite_file import SqliteFile
+from adapters.stores.sqlite.store_identity import Marks
 from factory_core.errors import Problem
 from factory_core.ports import DiskFleet
-from factory_core.status_report.spelling import one_line
+from factory_core.runs.queued_run import present
+from factory_core.status.formatting import one_line
 
 from .check import workers_connection
 from .place import Place, engines_at, fleet_at, relative, wall_at, workers_at

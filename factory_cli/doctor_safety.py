@@ -6,8 +6,8 @@ import asyncio
 import logging
 import signal
 
-from adapters.safety.promises import Outcome, Trial
-from adapters.safety.trials import trials
+from factory_cli.safety.promises import Outcome, Trial
+from factory_cli.safety.trials import trials
 
 from .output import Output
 from .place import Place

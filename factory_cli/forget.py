@@ -16,12 +16,12 @@ from urllib.parse import quote
 
 import httpx2
 
-from adapters.forgetting import OPERATOR, document, forget, forgettable
-from adapters.local.credentials import secrets_here
+from adapters.credentials.files import secrets_here
 from adapters.local.store_copies import former_stores
+from adapters.web.forgetting import OPERATOR, document, forget, forgettable
 from factory_core.errors import NeedsPerson, NotFound, Problem, Refused, Retryable, StoppedByRule
 from factory_core.factory import Factory
-from factory_core.intake.payload import object_in
+from factory_core.payload import object_in
 
 from .arguments import refuse_to_ask
 from .output import Output

@@ -18,7 +18,7 @@ from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.transitions import IGNORED, TABLE
 from factory_core.errors import StoppedByRule
 from factory_core.factory import Factory
-from factory_core.status_report.spelling import cost, money, retry
+from factory_core.status.formatting import cost, money, retry
 
 from . import pipeline_all
 from .arguments import Usage, refuse_to_ask

@@ -20,7 +20,7 @@ from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.transitions import TABLE
 from factory_core.errors import Problem, RecordTooLarge, StoppedByRule, UnreadableRecord
 from factory_core.factory import Factory
-from factory_core.status_report.spelling import count, duration, iso, one_line
+from factory_core.status.formatting import count, duration, iso, one_line
 
 from .arguments import Usage, refuse_to_ask, unknown
 from .output import Output, aligned

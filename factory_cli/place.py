@@ -12,26 +12,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.assembly import utc_now
-from adapters.credentials import Secrets, prefix_of
+from adapters.credentials.files import environment_with_file, open_to_others, secrets_here
+from adapters.credentials.secrets import Secrets, prefix_of
 from adapters.fleets.local_engines.engine_state import EngineState, state_of
 from adapters.fleets.local_engines.engines import ENGINES
 from adapters.fleets.local_engines.environment import for_engine
 from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
-from adapters.local.credentials import environment_with_file, open_to_others, secrets_here
-from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.local.store_identity import Marks, behind_link
 from adapters.local.wiring import check_roots, leases_of, load_config
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
+from adapters.stores.sqlite.store_identity import Marks, behind_link
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.effects import Planned
-from factory_core.dispatch.queued_run import Worker
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import ConfigProblem, Refused, StoreUnavailable
 from factory_core.factory import Factory
+from factory_core.performing.drive import Outcome, Runner
 from factory_core.ports import Fleet, WalledFleet, WallState
 from factory_core.run_queue import WorkerFleet
-from factory_core.runner.drive import Outcome, Runner
+from factory_core.runs.queued_run import Worker
 
 from .output import Output
 from .repository import look

@@ -7,8 +7,8 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from adapters.local.credentials import written_lines
-from adapters.redaction import in_this_process, values_of_secrets
+from adapters.credentials.files import written_lines
+from adapters.logs.redaction import in_this_process, values_of_secrets
 
 typed: list[str] = []
 """Secrets that were read from standard input or a prompt in this process."""

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from factory_core.intake.payload import object_in, text
+from factory_core.payload import object_in, text
 
 REMOTE = re.compile(r"[/:](?P<repo>[\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 KNOWN = {"go.mod": "go test ./...", "Cargo.toml": "cargo test", "mix.exs": "mix test", "Gemfile": "rake test"}

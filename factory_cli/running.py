@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import httpx2
 
-from adapters.pages import TOKEN
-from factory_core.intake.payload import parse
+from adapters.web.pages import TOKEN
 from factory_core.overview import Health, log_lines, loop_lines
-from factory_core.status_report import Line
+from factory_core.payload import parse
+from factory_core.status import Line
 
 from .place import Place
 

@@ -7,13 +7,13 @@ import asyncio
 from pathlib import Path
 from typing import get_args
 
-from adapters.credentials import PUBLISHED
-from adapters.local.credentials import environment_with_file
-from adapters.sandbox.app import serving
-from adapters.sandbox.github.rules import Rules
-from adapters.sandbox.signing import Vendor
-from adapters.sandbox.world import Sandbox
+from adapters.credentials.files import environment_with_file
+from adapters.credentials.secrets import PUBLISHED
 from factory_core.errors import Refused
+from factory_sandbox.app import serving
+from factory_sandbox.github.rules import Rules
+from factory_sandbox.signing import Vendor
+from factory_sandbox.world import Sandbox
 
 from .arguments import Usage
 from .output import Output

@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any, NamedTuple
 
-from adapters.bounded_http import Bounds
-from adapters.credentials import MissingSecrets, missing_secrets, refuse_missing_secrets
+from adapters.credentials.secrets import MissingSecrets, missing_secrets, refuse_missing_secrets
 from adapters.fleets.local_engines.engine_state import EngineState
 from adapters.fleets.local_engines.processes import keep_private
 from adapters.local.listening import Address, listen
 from adapters.local.presence import Presence
 from adapters.local.server import Site, refuse_open_page
-from adapters.local.sqlite_file import SqliteFile
 from adapters.local.systemd import ServiceManager
 from adapters.local.wiring import LocalTenant, open_store
-from adapters.loopback import served
-from adapters.pages import TOKEN
+from adapters.stores.sqlite.sqlite_file import SqliteFile
+from adapters.web.bounded_http import Bounds
+from adapters.web.loopback import served
+from adapters.web.pages import TOKEN
 from factory_core.connections import NotReady, ProviderConnection, refuse_to_start
 from factory_core.errors import Problem, Refused
 from factory_core.ports import WallState

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from adapters.log_lines import FIELDS, json_line, unwritable
-from adapters.repeated_lines import RepeatLimiter
-from factory_core.status_report.spelling import one_line
+from adapters.logs.log_lines import FIELDS, json_line, unwritable
+from adapters.logs.repeated_lines import RepeatLimiter
+from factory_core.status.formatting import one_line
 
 from .log_writer import LineWriter
 from .output import Output

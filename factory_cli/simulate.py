@@ -12,12 +12,12 @@ from time import monotonic
 
 from pydantic import ValidationError
 
-from adapters.simulator.many import Failure, Played, playing, stores_named, story
-from adapters.simulator.schedule import Schedule
-from adapters.simulator.simulation import Simulation
-from adapters.simulator.stores import EVERY, STORES
 from factory_core.errors import Refused
-from factory_core.intake.payload import parse_as
+from factory_core.payload import parse_as
+from factory_simulator.many import Failure, Played, playing, stores_named, story
+from factory_simulator.schedule import Schedule
+from factory_simulator.simulation import Simulation
+from factory_simulator.stores import EVERY, STORES
 
 from .output import Output
 

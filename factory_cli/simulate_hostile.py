@@ -10,10 +10,10 @@ from time import monotonic
 
 from pydantic import ValidationError
 
-from adapters.simulator.hostile.draw import HostileDraw
-from adapters.simulator.hostile.many import HostileFailure, HostilePlayed, drawn_from, playing_hostile
 from factory_core.errors import Refused
-from factory_core.intake.payload import parse_as
+from factory_core.payload import parse_as
+from factory_simulator.hostile.draw import HostileDraw
+from factory_simulator.hostile.many import HostileFailure, HostilePlayed, drawn_from, playing_hostile
 
 from .output import Output
 

@@ -11,7 +11,7 @@ from factory_core.dispatch.records import ENDED, State
 from factory_core.factory import Factory
 from factory_core.overview import item_overview, overview
 from factory_core.ports import Fleet
-from factory_core.status_report import ItemReport, StatusReport, item_words, rows, words
+from factory_core.status import ItemReport, StatusReport, item_words, rows, words
 
 from . import VERSION
 from .output import Output

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import httpx2
 
 from adapters.assembly import utc_now
-from adapters.credentials import Secrets
-from adapters.local.credentials import environment_with_file
+from adapters.credentials.files import environment_with_file
+from adapters.credentials.secrets import Secrets
 from adapters.registry import VENDORS
-from adapters.sandbox.samples import Sample, names, sample
 from factory_core.errors import NeedsPerson, Refused, Retryable
-from factory_core.intake.payload import object_in, text
-from factory_core.status_report.spelling import one_line
+from factory_core.payload import object_in, text
+from factory_core.status.formatting import one_line
+from factory_sandbox.samples import Sample, names, sample
 
 from .arguments import Usage, unknown
 from .output import Output

@@ -19,16 +19,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.assembly import utc_now
-from adapters.credentials import Secrets
+from adapters.credentials.files import environment_with_file, secrets_here
+from adapters.credentials.secrets import Secrets
 from adapters.fleets.local_engines.code_host import CodeHost
 from adapters.fleets.local_engines.engines import ENGINES
 from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.local_engines.processes import keep_private
+from adapters.fleets.worker_queue.claim_store import ClaimStore
 from adapters.fleets.worker_queue.client import FactoryClient
-from adapters.fleets.worker_queue.kept import Kept
 from adapters.fleets.worker_queue.protocol import CAN, Speaker
 from adapters.fleets.worker_queue.worker import QueueWorker
-from adapters.local.credentials import environment_with_file, secrets_here
 from adapters.local.server import LOOPBACK
 from adapters.local.systemd import ServiceManager
 from adapters.providers.http_call import RedactingClient
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         )
     log_to(out, verbose=True, as_json=args.log_format == "json" or out.as_json)
     home = Path(args.home or f".factory/worker/{args.tenant}").absolute()
-    with closing(Kept(home)) as kept:
+    with closing(ClaimStore(home)) as kept:
         return asyncio.run(_work(args, out, known, secrets, home, kept))
 
 
@@ -97,7 +97,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 async def _work(
-    args: argparse.Namespace, out: Output, known: Mapping[str, str], secrets: Secrets, home: Path, kept: Kept
+    args: argparse.Namespace, out: Output, known: Mapping[str, str], secrets: Secrets, home: Path, kept: ClaimStore
 ) -> int:
     host = CodeHost(args.git_url, secrets.credential("github", VENDORS["github"].token, "git"))
     fleet = LocalFleet(

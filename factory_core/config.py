@@ -12,10 +12,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from pydantic.alias_generators import to_camel
 
 from .errors import ConfigProblem
-from .path_patterns import PathPattern
-from .patterns import compiled
 from .protected_paths import known_set
-from .section import Duration, Section, Size, Span
+from .settings import Duration, Section, Size, Span
+from .text.path_patterns import PathPattern
+from .text.patterns import compiled
 
 
 def _pattern(value: str) -> str:

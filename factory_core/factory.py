@@ -16,19 +16,19 @@ from .dispatch.catch_up import next_sort
 from .dispatch.events import Event, ReplyReceived, ThreadMoved
 from .dispatch.records import ClarificationRecord, InFlightRecord
 from .dispatch.replies import early, may_ever_answer
-from .dispatch.run import RunReport
 from .errors import BadSignature, ConnectionLost, NotFound, Problem, UnreadableRecord, VersionConflict
-from .intake.http import HttpRequest, HttpResponse, problem_response, refuse_large, unknown_sender
-from .intake.signatures import REMEMBERED
+from .http import HttpRequest, HttpResponse, problem_response, refuse_large, unknown_sender
+from .performing.bounded_store import BoundedStore
+from .performing.catch_up import CatchUpStep
+from .performing.check_in import MEND_EVERY, claim_sweep, reconcile_slots, remember_sweep, wake_due
+from .performing.drive import Perform, Runner
+from .performing.gaps import LATE, is_silent_since
+from .performing.outcomes import begun, ended
+from .performing.reconcile import Sources, Sweep
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
-from .redaction import Redact, redacted
-from .runner.bounded_store import BoundedStore
-from .runner.catch_up import CatchUpStep
-from .runner.check_in import MEND_EVERY, claim_sweep, mend_slots, remember_sweep, wake_due
-from .runner.drive import Perform, Runner
-from .runner.gaps import LATE, is_silent_since
-from .runner.outcomes import begun, ended
-from .runner.sweep import Sources, Sweep
+from .runs.run import RunReport
+from .signatures import REMEMBERED
+from .text.redaction import Redact, redacted
 
 logger = logging.getLogger("factory.intake")
 SWEEP_ASK_EVERY = timedelta(seconds=30)  # how often a process asks the store whether it is time to sweep
@@ -175,7 +175,7 @@ class Factory:
         self.checked_in_at = now = self.clock()
         mended = 0
         if self._mended_at is None or abs(now - self._mended_at) >= MEND_EVERY:
-            mended = await mend_slots(self.runner, self.store, self.config, self.clock)
+            mended = await reconcile_slots(self.runner, self.store, self.config, self.clock)
             self._mended_at = now
         if sweep:
             await self.sweep()

@@ -11,17 +11,17 @@ from pydantic import Field
 
 from .config import Workers
 from .dispatch.batch import Batch, Circuit, LostConnection
-from .dispatch.queued_run import Worker, present
 from .dispatch.records import InFlightRecord, State
-from .dispatch.run import RunReport
 from .errors import Problem, UnreadableRecord
 from .factory import Factory, Heard
+from .performing.connections import lost_connections
+from .performing.reconcile import report_words
 from .ports import DamageReport, DiskFleet, Fleet, StateStore, WalledFleet
-from .redaction import redacted
 from .run_queue import WorkerFleet
-from .runner.connections import lost_connections
-from .runner.sweep import report_words
-from .status_report import ItemReport, Line, StatusReport, item_report, report
+from .runs.queued_run import Worker, present
+from .runs.run import RunReport
+from .status import ItemReport, Line, StatusReport, item_report, report
+from .text.redaction import redacted
 from .work_item import Frozen
 
 T = TypeVar("T")

@@ -18,10 +18,10 @@ from .dispatch.events import Event, ReplyReceived
 from .dispatch.pull_request import FileChange, PullRequest
 from .dispatch.records import ClarificationRecord, InFlightRecord, State, Summary
 from .dispatch.refusal import Refusal
-from .dispatch.run import RunOrder, RunReport
 from .dispatch.triage import Verdict
 from .errors import UnreadableRecord
-from .intake.http import HttpRequest, HttpResponse
+from .http import HttpRequest, HttpResponse
+from .runs.run import RunOrder, RunReport
 from .work_item import Frozen, ItemState, WorkItem
 
 
@@ -265,7 +265,7 @@ class DiskFleet(Protocol):
 
 
 class StateStore(Protocol):
-    """The factory's memory; one instance serves one tenant. All implementations pass tests/conformance unchanged.
+    """The factory's memory; one instance serves one tenant. All implementations pass tests/stores/conformance.
 
     Compare-and-swap: a put wins only if `version` is the stored one (0: nothing is stored), and stores version + 1;
     otherwise it raises VersionConflict and stores nothing. Raises StoreUnavailable when it cannot be read or written,

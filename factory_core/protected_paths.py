@@ -6,7 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from .path_patterns import PathPatterns, path_patterns
+from .text.path_patterns import PathPatterns, path_patterns
 
 SETS = {
     # What a CI system reads from a branch and runs, before anybody has looked at it.

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from .dispatch.queued_run import QueuedRun, Worker
+from .runs.queued_run import QueuedRun, Worker
 
 
 class RunQueue(Protocol):
     """The line of runs that workers elsewhere take; one instance serves one tenant. It stores, and decides nothing.
 
-    Implementations pass tests/conformance/run_queue_laws.py unchanged. Compare-and-swap and StoreUnavailable are as in
-    StateStore.
+    Implementations pass tests/stores/conformance/run_queue_laws.py unchanged. Compare-and-swap and
+    StoreUnavailable are as in StateStore.
     """
 
     async def get_run(self, run_id: str) -> QueuedRun | None:

@@ -19,7 +19,7 @@ except ImportError:  # run as a program
     from own_files import ROOT, own_files, own_graph
 
 ENTRY = "adapters.cloudflare.entry"
-LOCKS = [ROOT / "infra/cloudflare-requirements.lock", ROOT / "tests/cloudflare/pyodide-requirements.lock"]
+LOCKS = [ROOT / "infra/cloudflare-requirements.lock", ROOT / "tests/hosts/cloudflare/pyodide-requirements.lock"]
 RUNTIME = [
     "--only-binary", ":all:", "--platform", "pyemscripten_2026_0_wasm32", "--platform", "any",
     "--python-version", "314", "--implementation", "cp", "--abi", "cp314", "--abi", "none", "--no-deps",

@@ -19,11 +19,13 @@ settings.load_profile("busy")
 ALLOWED = "schema not present"
 TESTS = Path(__file__).parent
 MADE_ONCE = (
-    "aws/test_functions.py", "aws/test_package.py", "cloudflare", "fleets/test_real_engines.py", "hosts/test_pages.py",
+    "hosts/aws/test_functions.py", "hosts/aws/test_package.py", "hosts/cloudflare",
+    "fleets/test_real_engines.py", "hosts/test_pages.py",
     "scenarios/test_hostile_tickets.py",
 )  # fmt: skip
 LONGEST = (
-    "cloudflare", "simulation/test_hostile.py", "simulation/test_simulation.py", "aws/test_simulated_dynamodb.py",
+    "hosts/cloudflare", "simulator/test_hostile.py", "simulator/test_simulation.py",
+    "hosts/aws/test_simulated_dynamodb.py",
     "fleets/test_real_engines.py", "scenarios/test_hostile_tickets.py",
 )  # fmt: skip
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from factory_core.config import FactoryConfig
 from factory_core.errors import Problem, StoreUnavailable
 
-from ..credentials import lacking
-from ..looks import Look, trouble
-from ..pages import weak_token
+from ..credentials.secrets import lacking
+from ..deployment_checks import DeploymentCheck, failed_check
+from ..web.pages import weak_token
 from .clients import Clients
 from .deployment import Deployment
 from .dynamo_client import asked, dynamo_client
@@ -18,14 +18,14 @@ from .table import definition
 from .tenants import config_here, read_config_text
 
 
-def looks(deployment: Deployment, tenants: Mapping[str, FactoryConfig], clients: Clients) -> Iterator[Look]:
+def looks(deployment: Deployment, tenants: Mapping[str, FactoryConfig], clients: Clients) -> Iterator[DeploymentCheck]:
     """The table, then each tenant's configuration and secrets. Without the table nothing else is asked."""
     try:
         refuse_other_layout(deployment.table)
     except StoreUnavailable as problem:
-        yield trouble("aws", "table", problem)
+        yield failed_check("aws", "table", problem)
         return
-    yield Look("aws", "table", deployment.table)
+    yield DeploymentCheck("aws", "table", deployment.table)
     for tenant, config in tenants.items():
         yield _configuration(deployment, tenant, config, clients)
         yield _secrets(deployment, tenant, config, clients)
@@ -45,22 +45,24 @@ def refuse_other_layout(table: str) -> None:
         )
 
 
-def _configuration(deployment: Deployment, tenant: str, config: FactoryConfig, clients: Clients) -> Look:
+def _configuration(deployment: Deployment, tenant: str, config: FactoryConfig, clients: Clients) -> DeploymentCheck:
     try:
         stored = config_here(read_config_text(clients.ssm, deployment, tenant), tenant, deployment.parameter(tenant))
     except Problem as problem:
-        return trouble(tenant, "configuration", problem)
+        return failed_check(tenant, "configuration", problem)
     same = stored == config.model_copy(update={"tenant": tenant})
-    return Look(tenant, "configuration", deployment.parameter(tenant) + ("" if same else ", other than the file here"))
+    return DeploymentCheck(
+        tenant, "configuration", deployment.parameter(tenant) + ("" if same else ", other than the file here")
+    )
 
 
-def _secrets(deployment: Deployment, tenant: str, config: FactoryConfig, clients: Clients) -> Look:
+def _secrets(deployment: Deployment, tenant: str, config: FactoryConfig, clients: Clients) -> DeploymentCheck:
     name = deployment.secret(tenant)
     try:
         secrets = secrets_of(read_secrets(clients.secretsmanager, deployment, tenant), name)
     except Problem as problem:
-        return trouble(tenant, "secrets", problem)
+        return failed_check(tenant, "secrets", problem)
     if missing := [*lacking(config, secrets), *weak_token(secrets)]:
         why = f"it lacks {', '.join(missing)}"
-        return Look(tenant, "secrets", f"{name}: {why}", NoSecrets(name, why))
-    return Look(tenant, "secrets", name)
+        return DeploymentCheck(tenant, "secrets", f"{name}: {why}", NoSecrets(name, why))
+    return DeploymentCheck(tenant, "secrets", name)

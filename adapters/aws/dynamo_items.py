@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
 
-from ..record_sql import encode, microseconds
-from .dynamo_body import pack
+from ..stores.record_sql import encode, microseconds
+from .record_codec import pack
 from .table import EXPIRES, INDEX
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from factory_core.dispatch.queued_run import QueuedRun, Worker
+from factory_core.runs.queued_run import QueuedRun, Worker
 
-from ..damage import Damage
-from ..record_sql import EPOCH, decode, encode, microseconds
-from .dynamo_body import pack, unpack
+from ..stores.record_sql import EPOCH, decode, encode, microseconds
+from ..stores.unreadable_records import UnreadableRecords
 from .dynamo_client import asked
+from .record_codec import pack, unpack
 from .table import EXPIRES, INDEX
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class DynamoRunQueue:
 
     async def workers(self, since: datetime) -> Sequence[Worker]:
         found = self._all(WORKER, "seen_at >= :value", _number(since), {})
-        damage = Damage()
+        damage = UnreadableRecords()
         read = [damage.read("", partial(_worker, item)) async for item in found]
         return [worker for worker in read if worker]
 

@@ -14,11 +14,11 @@ from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, S
 from factory_core.errors import UnreadableRecord, VersionConflict
 from factory_core.ports import Clock
 
-from ..damage import Damage
-from ..record_sql import decode, microseconds, successor
+from ..stores.record_sql import decode, microseconds, successor
+from ..stores.unreadable_records import UnreadableRecords
 from . import dynamo_items as items
-from .dynamo_body import unpack
 from .dynamo_client import asked
+from .record_codec import unpack
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -74,13 +74,13 @@ class DynamoStateStore:
                 await self._ask("delete_item", items.delete_alias(self._table, self._tenant, alias, work_item_id))
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
-        damage = Damage()
+        damage = UnreadableRecords()
         async for page in self._pages(lambda after: items.list_in_flight(self._table, self._tenant, after)):
             for item in page:
                 name = item["sk"]["S"].removeprefix(items.ITEM)
                 if record := damage.read(name, partial(_read, InFlightRecord, item)):
                     yield record
-        damage.tell()
+        damage.raise_if_any()
 
     async def get_waiting_clarification(self, thread_id: str) -> ClarificationRecord | None:
         item = await self._get(f"{items.THREAD}{thread_id}")

@@ -12,8 +12,8 @@ from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import ConnectionLost, Problem
 from factory_core.factory import build_factory
-from factory_core.runner.drive import Finish, Outcome
-from factory_core.runner.sweep import Sources
+from factory_core.performing.drive import Finish, Outcome
+from factory_core.performing.reconcile import Sources
 
 from ..assembly import performer_of, utc_now
 from .run_messages import RunMessages

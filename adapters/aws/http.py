@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from factory_core.errors import Refused
-from factory_core.intake.http import HttpRequest, HttpResponse
+from factory_core.http import HttpRequest, HttpResponse
 
 
 def request_of(event: Mapping[str, Any], received_at: datetime) -> HttpRequest:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from factory_core.errors import NotFound, StoreUnavailable
-from factory_core.intake.http import HttpRequest, HttpResponse
+from factory_core.http import HttpRequest, HttpResponse
 
-from .. import pages
 from ..assembly import utc_now
-from ..visitors import visitor
+from ..web import pages
+from ..web.basic_auth import basic_credentials
 from .dynamo_client import dynamo_client
 from .dynamo_state_store import DynamoStateStore
 from .process import Process
@@ -20,7 +20,7 @@ async def shown(request: HttpRequest, process: Process) -> HttpResponse:
     if request.path == "/healthz":
         return await pages.healthz(tenant.ears) if tenant else pages.health_response(await _table_answers(process))
     if tenant is None:
-        return pages.who_are_you()
+        return pages.unauthorized()
     return await pages.shown(request, tenant.ears, tenant.fleet, "DynamoDB")
 
 
@@ -35,7 +35,7 @@ async def _table_answers(process: Process) -> bool:
 
 async def _tenant_of(request: HttpRequest, process: Process) -> AwsTenant | None:
     """The tenant whose password came along; None for everybody else."""
-    user, password = visitor(request.headers.get("authorization", ""))
+    user, password = basic_credentials(request.headers.get("authorization", ""))
     if not user or not password:
         return None
     try:

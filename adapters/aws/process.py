@@ -15,8 +15,8 @@ from functools import cache
 from typing import Any, TypeVar
 
 from ..assembly import utc_now
-from ..log_lines import PrintedLines
-from ..redaction import in_this_process, values_of_secrets
+from ..logs.log_lines import PrintedLines
+from ..logs.redaction import in_this_process, values_of_secrets
 from . import metrics
 from .clients import Clients
 from .deployment import deployment_of

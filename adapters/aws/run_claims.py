@@ -14,7 +14,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from factory_core.dispatch.queued_run import QueuedRun, Worker
+from factory_core.runs.queued_run import QueuedRun, Worker
 
 from ..fleets.worker_queue.leases import Leases
 from .clients import in_our_words

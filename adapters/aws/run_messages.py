@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from factory_core.intake.payload import parse_as
+from factory_core.payload import parse_as
 from factory_core.work_item import Frozen
 
 from .clients import Clients, in_our_words

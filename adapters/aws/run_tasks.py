@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from factory_core.dispatch.queued_run import QueuedRun, RunState
 from factory_core.errors import Problem, Retryable
+from factory_core.runs.queued_run import QueuedRun, RunState
 from factory_core.work_item import Frozen
 
 from .clients import Clients, in_our_words

@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 from factory_core.errors import NeedsPerson
-from factory_core.intake.payload import parse
+from factory_core.payload import parse
 
-from ..credentials import Secrets, Values
+from ..credentials.secrets import Secrets, Values
 from .clients import in_our_words
 from .deployment import Deployment
 

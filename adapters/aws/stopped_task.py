@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 
 TENANT, RUN, EPOCH = "FACTORY_TENANT", "FACTORY_RUN", "FACTORY_EPOCH"
 VERDICTS = {

@@ -16,8 +16,8 @@ from ..assembly import utc_now
 from ..config_text import config_of_tenant
 from .clients import Clients, in_our_words
 from .deployment import Deployment
-from .remembered import Remembered
 from .secrets import read_secrets, secrets_kept
+from .ttl_cache import TtlCache
 from .wiring import AwsTenant
 
 logger = logging.getLogger("factory.aws")
@@ -35,7 +35,7 @@ class Tenants:
 
     def __init__(self, deployment: Deployment, clients: Clients, holder: str, clock: Clock = utc_now) -> None:
         self._deployment, self._clients, self._holder = deployment, clients, holder
-        self._texts = Remembered(self._read, clock)
+        self._texts = TtlCache(self._read, clock)
         self._built: dict[str, tuple[Texts, AwsTenant]] = {}
 
     async def __call__(self, name: str) -> AwsTenant:

@@ -9,10 +9,10 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.factory import Factory, build_factory
-from factory_core.runner.drive import Outcome
+from factory_core.performing.drive import Outcome
 
 from ..assembly import Ports, ports_of, utc_now, webhooks_of
-from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
+from ..credentials.secrets import Secrets, missing_secrets, refuse_missing_secrets
 from .clients import Clients
 from .deployment import Deployment
 from .dynamo_client import dynamo_client

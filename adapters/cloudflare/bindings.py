@@ -15,7 +15,7 @@ from factory_core.config import FactoryConfig
 from factory_core.errors import ConfigProblem, NotFound, Problem, Retryable
 
 from ..config_text import config_of, config_of_tenant
-from ..credentials import Secrets, prefix_of
+from ..credentials.secrets import Secrets, prefix_of
 
 logger = logging.getLogger("factory.cloudflare")
 CONFIG = "FACTORY_CONFIG"

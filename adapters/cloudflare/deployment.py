@@ -19,11 +19,11 @@ import yaml
 
 from factory_core.config import FactoryConfig
 from factory_core.errors import ConfigProblem, NeedsPerson, NotFound, Problem, Refused, Retryable
-from factory_core.intake.payload import object_in, rows, text
+from factory_core.payload import object_in, rows, text
 
-from ..credentials import Secrets, lacking
-from ..looks import Look, trouble
-from ..pages import TOKEN, weak_token
+from ..credentials.secrets import Secrets, lacking
+from ..deployment_checks import DeploymentCheck, failed_check
+from ..web.pages import TOKEN, weak_token
 
 PACKAGE = Path("dist/cloudflare")
 LARGEST_WORKER = (
@@ -42,18 +42,18 @@ class Tenant(NamedTuple):
     secrets: Secrets
 
 
-def looks(worker: str, tenants: Mapping[str, Tenant], environment: Mapping[str, str]) -> Iterator[Look]:
+def looks(worker: str, tenants: Mapping[str, Tenant], environment: Mapping[str, str]) -> Iterator[DeploymentCheck]:
     """The package and the tools, then each tenant's configuration and secrets. `worker`: its name in the account."""
     for name, look in (("package", _package), ("node", _node), ("wrangler", _wrangler)):
         try:
-            yield Look("cloudflare", name, look())
+            yield DeploymentCheck("cloudflare", name, look())
         except Problem as problem:
-            yield trouble("cloudflare", name, problem)
+            yield failed_check("cloudflare", name, problem)
     known = None
     try:
         known = _known(worker, environment)
     except Problem as problem:
-        yield trouble("cloudflare", "account", problem)
+        yield failed_check("cloudflare", "account", problem)
     for name, tenant in tenants.items():
         yield _configuration(name, tenant)
         yield _secrets(name, tenant, worker, known)
@@ -90,27 +90,27 @@ def _wrangler() -> str:
     return found if found == "wrangler" else "npx fetches it"
 
 
-def _configuration(name: str, tenant: Tenant) -> Look:
+def _configuration(name: str, tenant: Tenant) -> DeploymentCheck:
     file = "factory.config.yaml"
     if tenant.config.agents.fleet != "workers":
         why = "no agent can run in a Worker"
         problem = ConfigProblem(f"{file}: agents.fleet", why=why, fix=f"In {file}: set agents.fleet to workers")
-        return trouble(name, "configuration", problem)
+        return failed_check(name, "configuration", problem)
     size = len(json.dumps(yaml.safe_load(tenant.text), ensure_ascii=False, separators=(",", ":")).encode())
     if size > LARGEST_VARIABLE:
         why = f"it has {size} bytes as JSON, and a variable of a Worker holds {LARGEST_VARIABLE}"
         problem = ConfigProblem(f"{file} is too long", why=why, fix=f"In {file}: leave out what is as it is by default")
-        return trouble(name, "configuration", problem)
-    return Look(name, "configuration", f"{size} bytes of {LARGEST_VARIABLE}")
+        return failed_check(name, "configuration", problem)
+    return DeploymentCheck(name, "configuration", f"{size} bytes of {LARGEST_VARIABLE}")
 
 
-def _secrets(name: str, tenant: Tenant, worker: str, known: Collection[str] | None) -> Look:
+def _secrets(name: str, tenant: Tenant, worker: str, known: Collection[str] | None) -> DeploymentCheck:
     """Those of the Worker if it could be asked, else those here."""
     found = tenant.secrets if known is None else tenant.secrets.among(known)
     if missing := _lacking(tenant.config, found):
-        return trouble(name, "secrets", _missing(missing, worker, asked=known is not None))
+        return failed_check(name, "secrets", _missing(missing, worker, asked=known is not None))
     where = "here" if known is None else f"in {worker}"
-    return Look(name, "secrets", f"{where}: {', '.join(_lacking(tenant.config, found.among(())))}")
+    return DeploymentCheck(name, "secrets", f"{where}: {', '.join(_lacking(tenant.config, found.among(())))}")
 
 
 def _lacking(config: FactoryConfig, secrets: Secrets) -> list[str]:

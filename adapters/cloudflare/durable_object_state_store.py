@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
-from factory_core.intake.payload import parse
+from factory_core.payload import parse
 from factory_core.ports import Clock
 
-from .. import record_sql as sql
-from ..sqlite_state_store import SqliteStateStore
+from ..stores import record_sql as sql
+from ..stores.sqlite.state_store import SqliteStateStore
 from .object_database import ObjectDatabase
 
 

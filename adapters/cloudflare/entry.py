@@ -11,11 +11,11 @@ from pyodide.ffi import JsException
 from workers import Request, Response, WorkerEntrypoint
 
 from factory_core.errors import ConfigProblem, Problem, Retryable, Terminal
-from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
+from factory_core.http import HttpRequest, HttpResponse, problem_response
 
-from .. import pages
 from ..assembly import utc_now
-from ..visitors import visitor
+from ..web import pages
+from ..web.basic_auth import basic_credentials
 from .alarm import EPOCH, MILLISECOND
 from .bindings import bindings_of, not_now
 from .factory_object import FactoryObject
@@ -74,7 +74,7 @@ class Default(WorkerEntrypoint):
         """The object does not answer: senders come again, and who may see the page sees what it showed last."""
         why = "the platform could not reach it, or it failed; the Worker's log says more"
         problem = Retryable("the tenant's object does not answer", why=why, fix="factory check")
-        password = visitor(head.headers.get("authorization", "")).password
+        password = basic_credentials(head.headers.get("authorization", "")).password
         if head.method == "GET" and head.path == "/" and pages.is_known(self._bindings.secrets(owner), password):
             return await pages.stale(problem, LastReport(self.env.LAST_REPORTS, owner))
         return problem_response(problem)

@@ -9,7 +9,7 @@ from typing import Any
 from workers import DurableObject, Request, Response
 
 from factory_core.errors import Problem
-from factory_core.intake.http import problem_response
+from factory_core.http import problem_response
 
 from ..assembly import utc_now
 from .alarm import Alarm

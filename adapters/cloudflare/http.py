@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from workers import Request, Response
 
 from factory_core.errors import TooLarge
-from factory_core.intake.http import HttpRequest, HttpResponse, refuse_large
+from factory_core.http import HttpRequest, HttpResponse, refuse_large
 
 
 def head_of(request: Request, received_at: datetime) -> HttpRequest:

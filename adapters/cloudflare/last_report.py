@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 from pyodide.ffi import JsException, to_js
 
-from factory_core.intake.payload import parse_as
-from factory_core.status_report import StatusReport
+from factory_core.payload import parse_as
+from factory_core.status import StatusReport
 
 logger = logging.getLogger("factory.cloudflare")
 KEPT_FOR = 86_400  # seconds: it names tickets, and those that are forgotten must leave it although nobody looks

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 
-from ..log_lines import PrintedLines
-from ..redaction import in_this_process
+from ..logs.log_lines import PrintedLines
+from ..logs.redaction import in_this_process
 
 
 def log_in_lines() -> None:

@@ -14,7 +14,7 @@ from pyodide.ffi import JsException
 
 from factory_core.errors import RecordTooLarge, StoreUnavailable, VersionConflict
 
-from ..record_sql import OBJECT_SCHEMA, READ_SCHEMA, SCHEMA_VERSION, Change, Statement
+from ..stores.record_sql import OBJECT_SCHEMA, READ_SCHEMA, SCHEMA_VERSION, Change, Statement
 from .alarm import Alarm
 
 

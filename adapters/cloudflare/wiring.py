@@ -7,22 +7,22 @@ from datetime import datetime, timedelta
 
 from factory_core.config import FactoryConfig
 from factory_core.factory import build_factory
-from factory_core.intake.http import HttpRequest, HttpResponse
-from factory_core.runner.sweep import Sources
+from factory_core.http import HttpRequest, HttpResponse
+from factory_core.performing.reconcile import Sources
 
-from .. import pages
 from ..assembly import performer_of, ports_of, utc_now, webhooks_of
-from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
-from ..fleets.worker_queue.doorbell import Doorbell
+from ..credentials.secrets import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
 from ..fleets.worker_queue.leases import Leases
-from ..forgetting import FORGET, answer_forget
+from ..fleets.worker_queue.long_poll_notifier import LongPollNotifier
 from ..providers.http_call import RedactingClient
-from ..record_sql import EPOCH
 from ..registry import WORKERS
-from ..sqlite_run_queue import SqliteRunQueue
-from ..visitors import visitor
+from ..stores.record_sql import EPOCH
+from ..stores.sqlite.run_queue import SqliteRunQueue
+from ..web import pages
+from ..web.basic_auth import basic_credentials
+from ..web.forgetting import FORGET, answer_forget
 from .alarm import Alarm
 from .durable_object_state_store import DurableObjectStateStore
 from .hands import Hands
@@ -46,9 +46,11 @@ class CloudflareTenant:
         database.create()
         self.store = DurableObjectStateStore(database, config.tenant, utc_now)
         self.leases = Leases(SqliteRunQueue(database, config.tenant), utc_now, config.workers)
-        bell = Doorbell()
-        self.fleet = WorkerQueueFleet(self.leases, bell.ring)
-        self.door = WorkerEndpoint(self.leases, secrets.several(WORKERS), hold=HOLD, wait=bell.wait, again=timedelta(0))
+        notifier = LongPollNotifier()
+        self.fleet = WorkerQueueFleet(self.leases, notifier.notify)
+        self.door = WorkerEndpoint(
+            self.leases, secrets.several(WORKERS), hold=HOLD, wait=notifier.wait, again=timedelta(0)
+        )
         ports, self._hands = ports_of(config, secrets, RedactingClient(secrets.redact)), Hands()
         self.factory = build_factory(
             config, self.store, performer_of(config, self.store, ports, self.fleet), utc_now,
@@ -67,11 +69,11 @@ class CloudflareTenant:
             return await self.door.handle(request)
         if request.method == "POST" and FORGET.fullmatch(request.path):
             return await answer_forget(request, self.factory, self.secrets)
-        known = pages.is_known(self.secrets, visitor(request.headers.get("authorization", "")).password)
+        known = pages.is_known(self.secrets, basic_credentials(request.headers.get("authorization", "")).password)
         if request.path == "/healthz":
             return await pages.healthz(self.factory) if known else pages.health_response(ok=True)
         if not known:
-            return pages.who_are_you()
+            return pages.unauthorized()
         return await pages.shown(request, self.factory, self.fleet, "Durable Object", self._last)
 
     async def perform_due(self, planned: datetime | None, until: datetime) -> datetime | None:

@@ -19,10 +19,10 @@ from prometheus_client.registry import Collector
 from factory_core import VERSION
 from factory_core.dispatch.batch import Batch
 from factory_core.errors import Problem, UnreadableRecord
-from factory_core.intake.http import HttpResponse
-from factory_core.runner.connections import lost_connections
+from factory_core.http import HttpResponse
+from factory_core.performing.connections import lost_connections
 
-from ..sqlite_state_store import Counts
+from ..stores.sqlite.state_store import Counts
 from .traffic import BOUNDS, Durations
 from .wiring import LocalTenant
 

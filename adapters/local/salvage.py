@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from factory_core.errors import UnreadableRecord
 
-from ..record_sql import SCHEMA, Statement
-from ..rows_around_damage import rows_around_damage
-from .sqlite_file import DAMAGED
+from ..stores.record_sql import SCHEMA, Statement
+from ..stores.sqlite.rows_around_damage import rows_around_damage
+from ..stores.sqlite.sqlite_file import DAMAGED
+from ..stores.sqlite.store_identity import IDENTITY_SCHEMA, Identity, Marks, identity_in, uri_of
 from .store_copies import Copy, new_file, readable, seal
-from .store_identity import IDENTITY_SCHEMA, Identity, Marks, identity_in, uri_of
 
 UNNAMED = "some whose names cannot be read"
 

@@ -20,26 +20,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from adapters.web.status_page import Page, item_page, page, stale_page
 from factory_core.errors import BadSignature, NotFound, Problem, Refused, StoreUnavailable
-from factory_core.intake.http import (
-    LARGEST_BODY,
-    HttpRequest,
-    HttpResponse,
-    problem_response,
-    refuse_large,
-    unknown_sender,
-)
+from factory_core.http import LARGEST_BODY, HttpRequest, HttpResponse, problem_response, refuse_large, unknown_sender
 from factory_core.overview import item_overview, log_lines
-from factory_core.status_page import Page, item_page, page, stale_page
-from factory_core.status_report import StatusReport
+from factory_core.status import StatusReport
 
 from ..assembly import utc_now
-from ..credentials import MAKE_ONE, weakness
+from ..credentials.secrets import MAKE_ONE, weakness
 from ..fleets.worker_queue.endpoint import nobody_here
 from ..fleets.worker_queue.protocol import LARGEST
-from ..log_lines import of_tenant
-from ..pages import TOKEN
-from ..visitors import page_response, visitor
+from ..logs.log_lines import of_tenant
+from ..web.basic_auth import basic_credentials, page_response
+from ..web.pages import TOKEN
 from .guesses import Guesses
 from .traffic import UNKNOWN
 from .wiring import LocalTenant
@@ -166,7 +159,7 @@ class Site:
         """The server is about to end: claims that are held open, and tokens that wait their turn, are answered now."""
         self._guesses.close()
         for tenant in self._tenants.values():
-            tenant.bell.hang_up()
+            tenant.notifier.close()
 
     async def healthz(self, request: Request) -> Response:
         found = {name: await tenant.health() for name, tenant in self._tenants.items()}
@@ -231,7 +224,7 @@ class Site:
         machine. Else this machine itself sees all, by its address and by the name that it was called, with no proxy
         between."""
         if self._tokens:
-            password = visitor(request.headers.get("authorization", "")).password.encode()
+            password = basic_credentials(request.headers.get("authorization", "")).password.encode()
             opened = list[str]()
 
             def is_good() -> bool:

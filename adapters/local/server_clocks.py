@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from statistics import median
 
 from factory_core.ports import Clock
-from factory_core.status_report import Line
+from factory_core.status import Line
 
 MOST_OFF = timedelta(seconds=30)  # Slack and relayfile count a time stamp of 300 s as an old recording
 FIX = "In the system's settings: let the clock set itself"

@@ -17,12 +17,11 @@ from uuid import uuid4
 
 from factory_core.errors import Refused, Retryable, StoreUnavailable, UnreadableRecord
 
-from ..fleets.local_engines.durable_files import sync_directory
 from ..fleets.local_engines.run_files import RunFiles
-from ..record_sql import READ_SCHEMA, SCHEMA_VERSION, put_back
-from .presence import is_held
-from .sqlite_file import FAULTS, FULL, connect, damage_in, fix_of, result_code
-from .store_identity import (
+from ..stores.durable_files import sync_directory
+from ..stores.record_sql import READ_SCHEMA, SCHEMA_VERSION, put_back
+from ..stores.sqlite.sqlite_file import FAULTS, FULL, connect, damage_in, fix_of, result_code
+from ..stores.sqlite.store_identity import (
     IDENTITY_SCHEMA,
     Identity,
     Mark,
@@ -34,6 +33,7 @@ from .store_identity import (
     identity_in,
     wal_size,
 )
+from .presence import is_held
 
 PARTS = ("", "-wal", "-shm", "-journal")  # of what SQLite makes of one file
 UNREAD = frozenset({sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ})

@@ -14,34 +14,34 @@ from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.errors import ConfigProblem, StoreUnavailable
 from factory_core.factory import build_factory
 from factory_core.overview import Health, health, loop_lines, overview
+from factory_core.performing.reconcile import Sources
 from factory_core.ports import Fleet
-from factory_core.runner.sweep import Sources
-from factory_core.status_report import Line, StatusReport
+from factory_core.status import Line, StatusReport
 
 from ..assembly import keep_organisations, performer_of, ports_of, utc_now, webhooks_of
 from ..clockwork import Clockwork
 from ..config_text import config_of
-from ..credentials import Secrets, missing_secrets, refuse_missing_secrets
+from ..credentials.secrets import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.local_engines.code_host import CodeHost
 from ..fleets.local_engines.engines import ENGINES
 from ..fleets.local_engines.environment import for_git
 from ..fleets.local_engines.fleet import LocalFleet
 from ..fleets.local_engines.git import GitFailed, repository_at
-from ..fleets.worker_queue.doorbell import Doorbell
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
 from ..fleets.worker_queue.leases import Leases
-from ..log_lines import of_tenant
+from ..fleets.worker_queue.long_poll_notifier import LongPollNotifier
+from ..logs.log_lines import of_tenant
 from ..providers.http_call import RedactingClient, is_refusal, provider_of
 from ..registry import WORKERS, declared
-from ..sqlite_run_queue import SqliteRunQueue
-from ..sqlite_state_store import SqliteStateStore
+from ..stores.sqlite.run_queue import SqliteRunQueue
+from ..stores.sqlite.sqlite_file import SqliteFile, create_file
+from ..stores.sqlite.state_store import SqliteStateStore
+from ..stores.sqlite.store_identity import Marks, behind_link, holders_of
 from .background import Background, check_in, watch_clocks
 from .clocks import read_clocks
 from .presence import Presence
 from .server_clocks import ServerClocks
-from .sqlite_file import SqliteFile, create_file
-from .store_identity import Marks, behind_link, holders_of
 from .traffic import Traffic
 from .unanswered import UnansweredRequests
 
@@ -113,7 +113,7 @@ class LocalTenant:
         self.here: LocalFleet | None = None
         self.leases: Leases | None = None
         self.door: WorkerEndpoint | None = None  # for workers, when agents run on other machines
-        self.bell = Doorbell()  # at that door
+        self.notifier = LongPollNotifier()  # at that door
         if config.agents.fleet == "workers":
             self.fleet: Fleet = self._workers(file)
         else:
@@ -199,8 +199,8 @@ class LocalTenant:
     def _workers(self, file: SqliteFile) -> WorkerQueueFleet:
         self.leases = leases_of(self.config, file)
         tokens = self.secrets.several(WORKERS)
-        self.door = WorkerEndpoint(self.leases, tokens, hold=HOLD, wait=self.bell.wait, again=timedelta(0))
-        return WorkerQueueFleet(self.leases, self.bell.ring)
+        self.door = WorkerEndpoint(self.leases, tokens, hold=HOLD, wait=self.notifier.wait, again=timedelta(0))
+        return WorkerQueueFleet(self.leases, self.notifier.notify)
 
     async def _note_answer(self, response: httpx2.Response) -> None:
         """For the health page: which vendor answered well, and when."""

@@ -12,10 +12,10 @@ import httpx2
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.errors import Problem, Terminal, VendorUnavailable
-from factory_core.intake.payload import object_in
+from factory_core.payload import object_in
+from factory_core.performing.rate_limits import RateLimit, RateLimits
 from factory_core.ports import Clock
-from factory_core.rate_limits import RateLimit, RateLimits
-from factory_core.redaction import Redact, redacted
+from factory_core.text.redaction import Redact, redacted
 
 PATIENCE = 5.0  # seconds that a check of a connection may take
 LONGEST_PAUSE = 30 * 86_400.0  # seconds; a longer pause is a fault of the header, and may be no date any more

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 
 from factory_core.dispatch.refusal import Refusal, RefusalKind
 from factory_core.errors import ConnectionLost, Problem
-from factory_core.intake.payload import rows, text
-from factory_core.rate_limits import RateLimit
+from factory_core.payload import rows, text
+from factory_core.performing.rate_limits import RateLimit
 
 from .http_call import later, limited, never
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from factory_core.intake.payload import rows, text, truth
+from factory_core.payload import rows, text, truth
 
 SPOKEN = frozenset({"", "file_share", "thread_broadcast"})
 """Subtypes of what a person says; the others are bots, edits, deletions and notices."""

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from adapters.credentials import Secrets
+from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
 from adapters.local.wiring import LocalTenant, open_store
-from adapters.loopback import served
+from adapters.web.loopback import served
 from factory_core.dispatch.records import InFlightRecord
 
 from ..http_client import rate

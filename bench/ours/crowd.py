@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from adapters import record_sql
+from adapters.stores import record_sql
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 
 from ..processes import ROOT

@@ -29,7 +29,7 @@ def cold(path: Path, sizes: Sizes) -> Mapping[str, float]:
 
 
 def counted(path: Path, sizes: Sizes) -> Mapping[str, float]:
-    """tests/aws/test_cost.py and tests/cloudflare fail where they count anything else."""
+    """tests/hosts/aws/test_cost.py and tests/hosts/cloudflare fail where they count anything else."""
     aws, (ours, _, step_functions) = aws_costs.COUNTED, aws_costs.ways()
     rows = next(item for item in cloudflare_costs.lifecycle() if item.name == cloudflare_costs.ROWS_WRITTEN)
     return {

@@ -19,12 +19,12 @@ from typing import Any
 
 from starlette.responses import Response
 
-from adapters import record_sql
-from adapters.sandbox.app import serving
-from adapters.sandbox.clock import Clock
-from adapters.sandbox.faults import Faults, FaultyVendor
-from adapters.sandbox.world import Sandbox
+from adapters.stores import record_sql
 from factory_core.dispatch.records import InFlightRecord, State
+from factory_sandbox.app import serving
+from factory_sandbox.clock import Clock
+from factory_sandbox.faults import Faults, FaultyVendor
+from factory_sandbox.world import Sandbox
 
 from ..measure import Absent, Sizes
 from ..processes import free_port, module, running

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 
-from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_core.dispatch.effects import AskQuestion
 from factory_core.dispatch.events import CheckedIn
 from factory_core.dispatch.records import InFlightRecord, State, Summary

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.providers.linear.webhook import LinearWebhook, read
-from factory_core.intake.http import HttpRequest
-from factory_core.intake.signatures import signed
+from factory_core.http import HttpRequest
+from factory_core.signatures import signed
 
 from ..floors.rates import parses, per_second
 from ..measure import Sizes

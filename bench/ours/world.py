@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.memory.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
 from adapters.providers.linear.webhook import LinearWebhook
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.factory import build_factory
+from factory_core.performing.perform import Performer, RuleTriager
 from factory_core.ports import Thread
-from factory_core.runner.perform_dispatch import Performer, RuleTriager
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState, Source, WorkItem
+from factory_simulator.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
 
 from ..workload import ANSWER, DESCRIPTION, SECRET, TICKET
 

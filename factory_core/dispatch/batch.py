@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from ..runs.reported import Short
+from ..runs.run import Fault
 from ..work_item import StoredModel
-from .reported import Short
 from .routing import RememberedRoute
-from .run import Fault
 from .spending import DaySpending, Grant
 
 

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ..config import FactoryConfig
+from ..runs.reported import MOST_USD
+from ..runs.run import RunReport, RunStatus
 from ..work_item import Frozen
 from . import comments
 from .effects import Effect, MoveSlotToReview, PauseEngine, ReleaseSlot, SettleSpending, StartAgent, TakeSlot
 from .events import AgentFinished, BudgetRaised, CommentAdded, Event, ReplyReceived, StartFailed, StartRefused
 from .records import Block, InFlightRecord, State, Transition
-from .reported import MOST_USD
-from .run import RunReport, RunStatus
 from .spending import LEAST, ZERO, Grant, ItemSpending, OpenRun, next_day, still_counts
 
 AT_WORK = frozenset({State.DISPATCHING, State.RUNNING})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..normal_form import normal_form
+from ..text.normal_form import normal_form
 from .vocabulary import ORDINALS, PICKS, POLITE, fold
 
 MOST_SHOWN, MOST_READ = 20, 4_000

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
+from ..runs.run_checks import CheckResult
+from ..text.foreign_text import MOST_TITLE, for_body, for_chat, for_code, for_comment, for_instruction, for_title
 from ..work_item import WorkItem
 from .events import PullRequestOpened
-from .foreign_text import MOST_TITLE, for_body, for_chat, for_code, for_comment, for_instruction, for_title
-from .foreign_text import harmless as harmless
 from .labels import first_of
 from .pull_request import PullRequest, carries_key, item_mark
 from .question_text import close_question
 from .records import Block, Clarification, InFlightRecord, State, Summary
-from .run_checks import CheckResult
 from .triage import Verdict
 
 MARK = "<!-- factory -->"

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ..runs.reported import StoredMoment
+from ..runs.run import Fault
+from ..runs.run_checks import CheckResult
 from ..work_item import ItemState, StoredModel
 from .activity import Activity
-from .reported import StoredMoment
-from .run import Fault
-from .run_checks import CheckResult
 
 
 class AcknowledgeSession(StoredModel):

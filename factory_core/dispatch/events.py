@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from ..runs.run import HeldChanges, Run, RunReport
+from ..runs.run_checks import CheckResult
 from ..work_item import Frozen, StoredModel, WorkItem
 from .effects import Planned
 from .pull_request import PullRequest
 from .refusal import Refusal
 from .routing import Route, Undecided
-from .run import HeldChanges, Run, RunReport
-from .run_checks import CheckResult
 from .triage import Verdict
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..normal_form import normal_form
+from ..text.normal_form import normal_form
 
 _BETWEEN = re.compile(  # and signs that decorate a name: `❓question`, `type → spike`, `duplicate?`
     r"[\s:/_\-–—.|?!…()\[\]{}*›»>,;\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d]+"

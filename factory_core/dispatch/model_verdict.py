@@ -20,13 +20,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from ..runs.prompt_marks import Quoted, marked
+from ..runs.run import RunReport, RunStatus
+from ..text.foreign_text import for_chat, harmless, printable
 from ..work_item import Frozen, StoredModel, WorkItem
 from .answers import judge_answer
-from .foreign_text import for_chat, harmless, printable
 from .hold import order_in
-from .prompt_marks import Quoted, marked
 from .question_text import MOST_QUOTE, Missing, question_text
-from .run import RunReport, RunStatus
 from .ticket_text import read_ticket, weight
 from .triage import Verdict
 from .vocabulary import SECRETS, fold

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from ..config import FactoryConfig, Workers
+from ..runs.queued_run import GRACE, QueuedRun
 from ..work_item import StoredModel
 from .batch import Batch, CatchUp, Circuit
 from .budget import REMEMBERED
@@ -19,7 +20,6 @@ from .effects import Planned
 from .ending import FORGET_AGAIN, KEEP_THREAD
 from .merging import MERGE_WITHIN
 from .opinions import ANSWER_WITHIN
-from .queued_run import SLACK, QueuedRun
 from .records import Clarification, InFlightRecord, State
 from .refusal import RefusedMerge
 from .running import LOOK_EVERY, TRY_CONNECTION
@@ -120,7 +120,7 @@ def bounded_run(run: QueuedRun, now: datetime, rules: Workers) -> QueuedRun:
     changes: dict[str, Any] = {
         "queued_at": _happened(run.queued_at, now),
         "until": _to_come(run.until, now + max(rules.lease, rules.confirm_within)),
-        "deadline": _to_come(run.deadline, now + cap + SLACK),
+        "deadline": _to_come(run.deadline, now + cap + GRACE),
         "report": report,
     }
     return run if all(_same(getattr(run, name), value) for name, value in changes.items()) else _but(run, changes)

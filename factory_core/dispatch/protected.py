@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ..config import FactoryConfig
 from ..protected_paths import change_mark, named, protecting
+from ..runs.run import MOST_HELD, HeldChange, HeldChanges
 from . import comments
 from .asking import answer_blocked, queue
 from .effects import PostComment
@@ -17,7 +18,6 @@ from .events import PublishHeld
 from .pull_request import FileChange
 from .records import Block, InFlightRecord, Transition
 from .replies import ReplyEvent, ignore, may_allow, name_of
-from .run import MOST_HELD, HeldChange, HeldChanges
 
 MOST_ALLOWED = 4 * MOST_HELD
 _ORDER = re.compile(r"\s*`?\s*/?\s*factory\s+allow(?:\s+([0-9a-f]{8}))?\s*`?\s*", re.IGNORECASE)

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
+from ..text.foreign_text import for_branch
 from ..work_item import Frozen, StoredModel
-from .foreign_text import for_branch
 
 PREFIX = "factory/"
 """Every branch of the factory begins so."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from .foreign_text import for_chat
+from ..text.foreign_text import for_chat
 
 Missing = Literal[
     "text",

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime
 
+from ..runs.run import HeldChanges, Run, Usage
 from ..work_item import ItemState, StoredModel, WorkItem
 from .effects import AFTER, LANE, URGENT, AskModel, Effect, ForgetItem, Planned, StartAgent
 from .events import Event, Reply
@@ -18,7 +19,6 @@ from .model_verdict import Opinion
 from .pull_request import PullRequest, aliases_of
 from .refusal import RefusedMerge
 from .routing import Route
-from .run import HeldChanges, Run, Usage
 from .spending import ItemSpending, OpenRun
 from .triage import Verdict
 

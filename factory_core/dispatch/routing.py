@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from ..config import FactoryConfig
-from ..normal_form import normal_form
-from ..patterns import compiled
+from ..text.foreign_text import printable
+from ..text.normal_form import normal_form
+from ..text.patterns import compiled
 from ..work_item import Frozen, StoredModel, WorkItem
-from .foreign_text import printable
 from .labels import plain
 from .prose import prose_of
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
+from ..runs.run import Run, RunReport, RunStatus
 from ..work_item import ItemState
 from . import budget, circuit, comments
 from .asking import ask, queue, wait_for_day
@@ -30,7 +31,6 @@ from .events import AgentFinished, AgentStarted, CheckedIn, RunSeen, SlotDenied,
 from .protected import hold
 from .pull_request import branch_of
 from .records import Block, InFlightRecord, State, Transition
-from .run import Run, RunReport, RunStatus
 
 LOOK_EVERY = timedelta(minutes=10)
 LOOK_AT_PROBE_EVERY = timedelta(minutes=1)  # all others in line wait for what it shows

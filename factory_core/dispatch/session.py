@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from ..config import FactoryConfig
+from ..text.foreign_text import for_comment
 from . import comments
 from .activity import Activity, Link, PlanStep, Status
 from .effects import AcknowledgeSession, ConcludeSession, OpenPullRequest, PostActivity, UpdateSession
 from .events import CheckedIn, EffectFailed, Event, ItemChanged, QuestionAsked, ReplyReceived, StopRequested
-from .foreign_text import for_comment
 from .records import InFlightRecord, State, Transition
 from .replies import may_answer
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 from pydantic import Field
 
 from ..config import Budget
+from ..runs.reported import Money
 from ..work_item import StoredModel
-from .reported import Money
 
 T = TypeVar("T", date, datetime)
 ZERO = Decimal(0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..config import FactoryConfig, Repository
+from ..runs.prompt_marks import Quoted, marked
+from ..text.foreign_text import printable
 from ..work_item import WorkItem
-from .foreign_text import printable
-from .prompt_marks import Quoted, marked
 from .records import InFlightRecord
 from .replies import with_files
 

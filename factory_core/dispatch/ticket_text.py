@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from ..normal_form import normal_form
+from ..text.foreign_text import printable
+from ..text.normal_form import normal_form
 from ..work_item import Frozen
 from .anchors import INLINE_CODE, Anchor, Places
-from .foreign_text import printable
 from .vocabulary import ACTUAL, EXPECTED, MUST, PLACEHOLDER, SMALL_WORDS, STEPS, WHEN, fold
 
 Role = Literal["", "expected", "steps", "actual"]

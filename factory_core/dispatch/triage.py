@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..config import FactoryConfig
+from ..text.foreign_text import for_chat
 from ..work_item import StoredModel, WorkItem
 from .anchors import places_in, references_in
 from .answers import Answer, judge_answer
 from .choices import negates, without_marked_mentions
-from .foreign_text import for_chat
 from .hold import why_held
 from .labels import first_of, first_stop, words_of
 from .question_text import MOST_CHOICE, MOST_QUOTE, Missing, question_text

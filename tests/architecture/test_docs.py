@@ -73,7 +73,7 @@ def test_every_error_code_is_explained_for_the_one_on_call(kind: type[Problem]) 
 def test_every_verdict_of_the_page_stands_in_the_handbook() -> None:
     said = [
         node.value
-        for node in ast.walk(parsed(ROOT / "factory_core" / "status_report" / "verdict.py"))
+        for node in ast.walk(parsed(ROOT / "factory_core" / "status" / "verdict.py"))
         if isinstance(node, ast.keyword) and node.arg == "sentence"
     ]
     assert len(said) >= 5

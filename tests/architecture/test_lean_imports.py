@@ -17,7 +17,7 @@ HEAVY = {"starlette", "uvicorn", "httpx2", "sqlite3", "graphql", "yaml", "typer"
     [
         ("factory_core.factory", HEAVY),
         ("factory_core.overview", HEAVY),
-        ("factory_core.status_page", HEAVY),
+        ("adapters.web.status_page", HEAVY),
         ("adapters.providers.linear.webhook", HEAVY | {"asyncio"}),
         ("adapters.providers.relayfile.webhook", HEAVY | {"asyncio"}),
         ("adapters.local.server", {"prometheus_client"}),

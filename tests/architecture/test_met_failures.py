@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from adapters.simulator.laws import every_law
+from factory_simulator.laws import every_law
 
 from .tree import ROOT, holds
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.aws.secrets import NoSecrets
-from adapters.credentials import Missing, MissingSecrets
+from adapters.credentials.secrets import Missing, MissingSecrets
 from adapters.registry import VENDORS
 from factory_core.connections import ConnectionStatus, NotReady, ProviderConnection
 from factory_core.errors import ConnectionLost, Problem, VendorPaused, VendorUnavailable
@@ -56,7 +56,7 @@ def commands() -> set[str]:
 def suggested() -> Iterator[tuple[str, str]]:
     """Every text in the code that begins with `factory <word>`: (where, word). The simulator's are its own log."""
     for path in modules():
-        if short(path).startswith("adapters/simulator/"):
+        if short(path).startswith("factory_simulator/"):
             continue
         for node in ast.walk(parsed(path)):
             text = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from adapters.safety.promises import PROMISES
-from adapters.simulator.hostile.laws import LAWS
-from adapters.simulator.laws import every_law
+from factory_cli.safety.promises import PROMISES
+from factory_simulator.hostile.laws import LAWS
+from factory_simulator.laws import every_law
 
 from .tree import ROOT, collected, holds, short, tracked
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("factory_core", "adapters", "factory_cli")
+PACKAGES = ("factory_core", "adapters", "factory_sandbox", "factory_simulator", "factory_cli")
 
 
 @cache

@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from adapters.memory.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
 from factory_core.dispatch.events import ReplyReceived
 from factory_core.dispatch.pull_request import PullRequest, Review
 from factory_core.dispatch.records import ENDED, InFlightRecord
-from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import ConnectionLost
 from factory_core.factory import Factory, build_factory
-from factory_core.runner.perform_dispatch import Performer, RuleTriager
+from factory_core.performing.perform import Performer, RuleTriager
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import WorkItem
+from factory_simulator.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
 from tests.core.world import World, ticket
 
 TICK = timedelta(minutes=20)

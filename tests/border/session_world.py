@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from adapters.memory.recording_ports import RecordingTracker
 from factory_core.dispatch.activity import Activity
 from factory_core.dispatch.events import ItemChanged, Reply, ReplyReceived, StopRequested
+from factory_simulator.recording_ports import RecordingTracker
 from tests.core.world import World
 
 SILENCE = timedelta(minutes=30)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adapters.web.status_page import page
 from factory_core.dispatch.effects import (
     COMPANION,
     AskQuestion,
@@ -19,15 +20,14 @@ from factory_core.dispatch.effects import (
     StartAgent,
 )
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import BadSignature, ConnectionLost, Retryable
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 from factory_core.overview import health, item_overview, overview
+from factory_core.performing.reconcile import Sources
+from factory_core.performing.retries import after_problem
 from factory_core.ports import Inbound, Pointer
-from factory_core.runner.retries import after_problem
-from factory_core.runner.sweep import Sources
-from factory_core.status_page import page
-from factory_core.status_report import words
+from factory_core.runs.run import RunStatus
+from factory_core.status import words
 from factory_core.work_item import ItemState
 from tests.core.world import CLEAR, START, config_of, run, ticket
 

@@ -15,8 +15,8 @@ from adapters.assembly import keep_organisations, ports_of
 from adapters.aws.deployment import Deployment
 from adapters.aws.secrets import secrets_kept
 from adapters.cloudflare.bindings import Bindings
-from adapters.credentials import Secrets
-from adapters.local.credentials import environment_with_file, secrets_here
+from adapters.credentials.files import environment_with_file, secrets_here
+from adapters.credentials.secrets import Secrets
 from adapters.local.wiring import code_host
 from adapters.registry import VENDORS
 from factory_core.config import FactoryConfig

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from adapters.memory.recording_ports import RecordingTarget
 from factory_core.dispatch.effects import DisableAutoMerge
 from factory_core.dispatch.events import StopRequested
 from factory_core.dispatch.pull_request import PullRequest
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 from factory_core.work_item import ItemState
+from factory_simulator.recording_ports import RecordingTarget
 from tests.core.world import World, run, ticket
 
 from .canned import Vendor, pull, response, target

@@ -9,7 +9,10 @@ import pytest
 from markdown_it import MarkdownIt
 
 from factory_core.dispatch import comments
-from factory_core.dispatch.foreign_text import (
+from factory_core.dispatch.pull_request import PullRequest, branch_of, carries_key
+from factory_core.dispatch.records import Block, InFlightRecord, Summary
+from factory_core.runs.run_checks import CheckResult
+from factory_core.text.foreign_text import (
     for_body,
     for_branch,
     for_chat,
@@ -21,9 +24,6 @@ from factory_core.dispatch.foreign_text import (
     harmless,
     printable,
 )
-from factory_core.dispatch.pull_request import PullRequest, branch_of, carries_key
-from factory_core.dispatch.records import Block, InFlightRecord, Summary
-from factory_core.dispatch.run_checks import CheckResult
 from factory_core.work_item import Source
 from tests.core.growth import assert_linear, repeated
 from tests.core.world import World, config_of, run, ticket

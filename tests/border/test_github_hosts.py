@@ -12,7 +12,7 @@ from adapters.providers.github.output_target import GithubOutputTarget
 from adapters.providers.http_call import provider_of
 from factory_core.config import Github
 from factory_core.dispatch.pull_request import PullRequest
-from factory_core.status_report.spelling import link
+from factory_core.status.formatting import link
 from tests.core.world import config_of
 
 from .canned import SHA, Vendor, github, pull, response, target

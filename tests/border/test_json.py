@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
-from adapters.aws.dynamo_body import pack, unpack
+from adapters.aws.record_codec import pack, unpack
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.codex import Codex
 from adapters.fleets.local_engines.console import Console
@@ -22,29 +22,19 @@ from adapters.fleets.local_engines.engine import Engine, Seen, fields
 from adapters.fleets.worker_queue.client import FactoryClient
 from adapters.fleets.worker_queue.endpoint import _read
 from adapters.fleets.worker_queue.protocol import Claim, Report, Speaker, spelled
-from adapters.memory.state_store import InMemoryStateStore
 from adapters.providers.github.client import document as github_document
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.webhook import read as read_linear
 from adapters.providers.relayfile.client import document as relayfile_document
 from adapters.providers.slack.client import SlackClient
 from adapters.providers.slack.webhook import Head as SlackHead
-from adapters.record_sql import decode, encode
+from adapters.stores.memory.state_store import InMemoryStateStore
+from adapters.stores.record_sql import decode, encode
 from factory_core.dispatch.records import InFlightRecord, LogEntry
-from factory_core.dispatch.run import RunReport, RunStatus, Usage
 from factory_core.errors import Refused, Retryable, UnreadableRecord
-from factory_core.intake.http import HttpRequest
-from factory_core.intake.payload import (
-    number,
-    object_in,
-    parse,
-    parse_as,
-    read_model,
-    read_object,
-    text,
-    to_json,
-    whole,
-)
+from factory_core.http import HttpRequest
+from factory_core.payload import number, object_in, parse, parse_as, read_model, read_object, text, to_json, whole
+from factory_core.runs.run import RunReport, RunStatus, Usage
 from factory_core.work_item import Frozen
 
 pytestmark = pytest.mark.pure

@@ -11,8 +11,8 @@ from factory_core.dispatch import session as sessions
 from factory_core.dispatch.activity import Activity, Link, PlanStep
 from factory_core.dispatch.effects import AcknowledgeSession, PostActivity
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Retryable, Terminal
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState
 from tests.core.world import CLEAR, START, config_of, run, ticket
 

@@ -17,8 +17,8 @@ from adapters.providers.linear.webhook import LinearWebhook
 from factory_core.dispatch.records import State
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.factory import Factory, build_factory
-from factory_core.intake.http import HttpRequest
-from factory_core.runner.perform_dispatch import Performer, RuleTriager
+from factory_core.http import HttpRequest
+from factory_core.performing.perform import Performer, RuleTriager
 from tests.core.world import CLEAR, World
 from tests.sandbox.stand import HOOK, SECRET, JumpingTime, Receiver, sandbox_and_client
 

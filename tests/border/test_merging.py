@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from adapters.memory.recording_ports import RecordingTarget
 from factory_core.dispatch.events import PullRequestRead, RetryRequested, StopRequested
 from factory_core.dispatch.pull_request import Check, PullRequest, Review
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.transitions import transition
 from factory_core.errors import Terminal
+from factory_simulator.recording_ports import RecordingTarget
 from tests.core.world import World, config_of, run, ticket
 
 pytestmark = pytest.mark.pure

@@ -16,15 +16,15 @@ import pytest
 
 from adapters.aws.process import log_in_lines as log_on_aws
 from adapters.cloudflare.log_lines import log_in_lines as log_on_cloudflare
-from adapters.credentials import Secrets
+from adapters.credentials.secrets import Secrets
+from adapters.logs.redaction import HIDDEN, Redactor, shaped_like_secrets, values_of_secrets
 from adapters.providers.http_call import RedactingClient
-from adapters.redaction import HIDDEN, Redactor, shaped_like_secrets, values_of_secrets
 from factory_core.dispatch.events import Reply
-from factory_core.dispatch.run import RunStatus
-from factory_core.dispatch.run_checks import CheckResult
 from factory_core.errors import Terminal
 from factory_core.overview import item_overview, overview
-from factory_core.redaction import redacted
+from factory_core.runs.run import RunStatus
+from factory_core.runs.run_checks import CheckResult
+from factory_core.text.redaction import redacted
 from tests.core.growth import assert_linear, repeated
 from tests.core.world import START, World, run, ticket
 

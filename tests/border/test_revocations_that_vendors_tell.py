@@ -11,7 +11,7 @@ import pytest
 from adapters.providers.github.webhook import GithubWebhook
 from adapters.providers.linear.webhook import LinearWebhook
 from adapters.providers.slack.webhook import SlackWebhook
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 from factory_core.ports import Inbound
 from tests.core.world import START, config_of
 

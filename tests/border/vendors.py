@@ -10,7 +10,7 @@ from typing import Any
 from adapters.providers.linear.webhook import LinearWebhook
 from adapters.providers.slack.webhook import SlackWebhook
 from factory_core.config import FactoryConfig
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 
 SECRET = "s3cret"
 

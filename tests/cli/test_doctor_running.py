@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
-from adapters.local.sqlite_file import create_file
+from adapters.stores.sqlite.sqlite_file import create_file
 from factory_core.overview import Health, LoopState
 
 from .calling import factory

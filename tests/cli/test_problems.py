@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from adapters.aws.secrets import NoSecrets
-from adapters.credentials import Missing, MissingSecrets
+from adapters.credentials.secrets import Missing, MissingSecrets
 from adapters.registry import VENDORS
 from factory_cli.arguments import Parser, Usage, _parsed, _shared
 from factory_cli.main import COMMANDS, run

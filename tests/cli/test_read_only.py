@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.local.sqlite_file import create_file
+from adapters.stores.sqlite.sqlite_file import create_file
 
 from .calling import SECRETS, Done, environment
 

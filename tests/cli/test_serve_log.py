@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.log_lines import FIELDS, MOST_FAULT, MOST_TEXT, of_tenant
-from adapters.repeated_lines import FIRST_PERIOD, LONGEST_PERIOD, MOST_TEXTS, RepeatLimiter
+from adapters.logs.log_lines import FIELDS, MOST_FAULT, MOST_TEXT, of_tenant
+from adapters.logs.repeated_lines import FIRST_PERIOD, LONGEST_PERIOD, MOST_TEXTS, RepeatLimiter
 from factory_cli.output import Output
 from factory_cli.place import places_of
 from factory_cli.serve_log import log_to

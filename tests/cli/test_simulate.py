@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from adapters.simulator.schedule import Schedule, Ticket
 from factory_cli import simulate
 from factory_cli.main import run
 from factory_cli.output import Output
+from factory_simulator.schedule import Schedule, Ticket
 
 from .calling import factory
 

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_cli.main import run
 from factory_cli.pipeline import usd
 from factory_core.dispatch import budget
 from factory_core.dispatch.records import Block, InFlightRecord, State, Summary
-from factory_core.dispatch.run import Run
 from factory_core.errors import RecordTooLarge
+from factory_core.runs.run import Run
 
 from .calling import environment, factory
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from adapters.assembly import utc_now
-from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_cli import doctor_machine
 from factory_cli.main import run
 from factory_cli.output import Output

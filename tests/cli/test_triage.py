@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.routing import RememberedRoute, remember
 

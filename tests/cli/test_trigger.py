@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from adapters.registry import VENDORS
-from adapters.sandbox.samples import names
 from factory_core.config import FactoryConfig
 from factory_core.errors import BadSignature
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
+from factory_sandbox.samples import names
 
 from .calling import CONFIG, factory
 

@@ -15,9 +15,9 @@ from factory_core.dispatch.pull_request import Check, PullRequest, Review
 from factory_core.dispatch.records import Block, Clarification, Consultation, InFlightRecord, State, Summary
 from factory_core.dispatch.refusal import Refusal, RefusalKind, RefusedMerge
 from factory_core.dispatch.routing import Route, Undecided
-from factory_core.dispatch.run import ENDED, HeldChange, HeldChanges, Run, RunReport, RunStatus
 from factory_core.dispatch.spending import ItemSpending, OpenRun
 from factory_core.dispatch.triage import Verdict
+from factory_core.runs.run import ENDED, HeldChange, HeldChanges, Run, RunReport, RunStatus
 from factory_core.work_item import ItemState
 
 from .world import START, config_of, ticket

@@ -19,13 +19,13 @@ from factory_core.dispatch.batch import (
 )
 from factory_core.dispatch.effects import PostComment, StartAgent
 from factory_core.dispatch.events import Reply
-from factory_core.dispatch.queued_run import QueuedRun, RunState, Worker
 from factory_core.dispatch.records import ClarificationRecord, LogEntry, State
 from factory_core.dispatch.routing import RememberedRoute
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus, Usage
-from factory_core.dispatch.run_checks import CheckResult
 from factory_core.dispatch.spending import DaySpending, Grant
 from factory_core.dispatch.triage import Verdict
+from factory_core.runs.queued_run import QueuedRun, RunState, Worker
+from factory_core.runs.run import RunOrder, RunReport, RunStatus, Usage
+from factory_core.runs.run_checks import CheckResult
 from factory_core.work_item import StoredModel
 
 from .machine_samples import records_in

@@ -8,7 +8,7 @@ from typing import Any
 from factory_core.dispatch.batch import SweepReport
 from factory_core.dispatch.records import State
 from factory_core.errors import Retryable
-from factory_core.runner.sweep import Sources
+from factory_core.performing.reconcile import Sources
 
 from .world import World, ticket
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.config_text import config_of
-from factory_core.addresses import credential_in, is_private
 from factory_core.errors import ConfigProblem
+from factory_core.text.addresses import credential_in, is_private
 
 pytestmark = pytest.mark.pure
 

@@ -9,7 +9,7 @@ import pytest
 from factory_core.dispatch.events import RetryRequested
 from factory_core.dispatch.pull_request import Review
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 
 from .world import World, run, ticket
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from factory_core.dispatch import capacity, catch_up
 from factory_core.dispatch.batch import Batch, CatchUp, DeliveryGap, Slot
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import ConnectionLost, Problem, Retryable, StoreUnavailable, VendorUnavailable
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 from factory_core.ports import Inbound, Redelivered
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState
 
 from .swept_world import SweptWorld, versions

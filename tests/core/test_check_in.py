@@ -9,8 +9,8 @@ import pytest
 from factory_core.dispatch.batch import Batch, QueueEntry, Slot
 from factory_core.dispatch.events import StopRequested
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Retryable, StoreUnavailable, Terminal
+from factory_core.runs.run import RunStatus
 
 from .world import World, run, ticket
 

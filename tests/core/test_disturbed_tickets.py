@@ -9,8 +9,8 @@ import pytest
 from factory_core.dispatch.events import RetryRequested
 from factory_core.dispatch.following import is_news
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Terminal
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState
 
 from .world import CLEAR, World, run, ticket

@@ -21,9 +21,9 @@ from factory_core.dispatch.effects import (
 )
 from factory_core.dispatch.events import AbortRequested, RetryRequested
 from factory_core.dispatch.records import ENDED, InFlightRecord, Lease, State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Retryable, Terminal, UnreadableRecord
-from factory_core.runner.lease import holds
+from factory_core.performing.lease import holds
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState
 
 from .world import START, Crash, World, crashing, run, ticket

@@ -18,7 +18,7 @@ from .world import config_of, ticket
 pytestmark = pytest.mark.pure
 
 MODULES = (
-    "anchors", "answers", "asking", "choices", "foreign_text", "hold", "labels", "prose", "question_text",
+    "anchors", "answers", "asking", "choices", "hold", "labels", "prose", "question_text",
     "repository_question", "routing", "ticket_text", "triage", "vocabulary",
 )  # fmt: skip
 PIECES = (
@@ -30,8 +30,8 @@ SHORT, LONG = 20_000, 200_000
 
 
 def patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
-    for name in MODULES:
-        for key, value in vars(importlib.import_module(f"factory_core.dispatch.{name}")).items():
+    for name in ("text.foreign_text", *(f"dispatch.{name}" for name in MODULES)):
+        for key, value in vars(importlib.import_module(f"factory_core.{name}")).items():
             rows = value if isinstance(value, tuple) else (value,)
             parts = [part for row in rows for part in (row if isinstance(row, tuple) else (row,))]
             yield from ((f"{name}.{key}", part) for part in parts if isinstance(part, re.Pattern))

@@ -18,8 +18,8 @@ from factory_core.dispatch.model_verdict import (
     opinion_in,
     task_of,
 )
-from factory_core.dispatch.run import ENDED, RunReport, RunStatus
 from factory_core.dispatch.triage import Verdict, triage
+from factory_core.runs.run import ENDED, RunReport, RunStatus
 from factory_core.work_item import Note, WorkItem
 
 from .world import CLEAR, START, config_of, ticket

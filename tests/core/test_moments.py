@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from factory_core.dispatch.effects import PostComment, StartAgent
 from factory_core.dispatch.moments import SKEW, bounded, bounded_batch, bounded_run, longest_wait
 from factory_core.dispatch.records import Lease, State
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 
 from .machine_samples import CONFIG, records_in
 from .stored_samples import NOW, SAMPLES

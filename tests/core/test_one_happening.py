@@ -10,7 +10,7 @@ import pytest
 
 from factory_core.dispatch.events import AgentFinished, Event, StopRequested
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState
 
 from .world import World, run, ticket

@@ -15,10 +15,10 @@ from adapters.fleets.worker_queue.protocol import CAN
 from factory_core.dispatch.events import RetryRequested, StopRequested
 from factory_core.dispatch.model_verdict import MOST_OPINIONS
 from factory_core.dispatch.opinions import ANSWER_WITHIN
-from factory_core.dispatch.queued_run import Worker, can_take, queued
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus, Usage
 from factory_core.errors import EngineUnavailable, Problem, Terminal
+from factory_core.runs.queued_run import Worker, can_take, queued
+from factory_core.runs.run import RunStatus, Usage
 from factory_core.work_item import ItemState, WorkItem
 
 from .world import World, run, ticket

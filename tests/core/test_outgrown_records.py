@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.memory.state_store import InMemoryStateStore
+from adapters.stores.memory.state_store import InMemoryStateStore
 from factory_core.dispatch.events import RetryRequested
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.errors import RecordTooLarge

@@ -9,8 +9,8 @@ import pytest
 from factory_core.dispatch.events import ItemChanged, RetryRequested
 from factory_core.dispatch.pull_request import PullRequest, Review
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable
+from factory_core.runs.run import RunOrder, RunReport, RunStatus
 
 from .world import World, run, ticket
 

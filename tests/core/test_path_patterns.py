@@ -9,8 +9,8 @@ import pytest
 
 from factory_core.config import read_config
 from factory_core.errors import ConfigProblem
-from factory_core.path_patterns import PathPatterns
 from factory_core.protected_paths import protecting
+from factory_core.text.path_patterns import PathPatterns
 
 pytestmark = pytest.mark.pure
 

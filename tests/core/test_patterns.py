@@ -12,7 +12,7 @@ import pytest
 from factory_core.config import FactoryConfig, read_config
 from factory_core.dispatch.routing import Route, Undecided, find_route
 from factory_core.errors import ConfigProblem
-from factory_core.patterns import MOST_STEPS, Pattern, Unsupported
+from factory_core.text.patterns import MOST_STEPS, Pattern, Unsupported
 from factory_core.work_item import ItemState, Source, WorkItem
 
 from .growth import assert_linear, repeated

@@ -13,10 +13,10 @@ from factory_core.dispatch.batch import Batch, Circuit, QueueEntry
 from factory_core.dispatch.capacity import Limits
 from factory_core.dispatch.events import StopRequested
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus, Usage
 from factory_core.errors import EngineUnavailable
-from factory_core.intake.payload import to_json
 from factory_core.overview import health, overview
+from factory_core.payload import to_json
+from factory_core.runs.run import RunStatus, Usage
 
 from .world import START, World, run, ticket
 

@@ -8,11 +8,11 @@ import pytest
 
 from factory_core.dispatch.events import PullRequestOpened
 from factory_core.dispatch.pull_request import Check, FileChange, Review
-from factory_core.dispatch.queued_run import Worker, can_take, queued
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.reviewing import remember_pull_request
-from factory_core.dispatch.run import HeldChange, HeldChanges, RunStatus
 from factory_core.protected_paths import change_mark
+from factory_core.runs.queued_run import Worker, can_take, queued
+from factory_core.runs.run import HeldChange, HeldChanges, RunStatus
 
 from .world import START, World, run, ticket
 

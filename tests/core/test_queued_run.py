@@ -9,11 +9,11 @@ from decimal import Decimal
 import pytest
 
 from factory_core.config import Workers
-from factory_core.dispatch import queued_run as steps
-from factory_core.dispatch.queued_run import MOST_OFFERS, SLACK, QueuedRun, RunLost, RunState, Worker
-from factory_core.dispatch.run import ENDED, RunOrder, RunReport, RunStatus
-from factory_core.dispatch.run_checks import CheckResult, RunCheck
 from factory_core.errors import Problem, Refused
+from factory_core.runs import queued_run as steps
+from factory_core.runs.queued_run import GRACE, MOST_OFFERS, QueuedRun, RunLost, RunState, Worker
+from factory_core.runs.run import ENDED, RunOrder, RunReport, RunStatus
+from factory_core.runs.run_checks import CheckResult, RunCheck
 
 pytestmark = pytest.mark.pure
 
@@ -146,7 +146,7 @@ def test_a_run_that_nobody_begins_ends() -> None:
 def test_no_heartbeat_keeps_a_run_beyond_its_deadline() -> None:
     """A worker that says for ever that it is alive loses the run all the same."""
     run, now = running(), NOW
-    end = NOW + ORDER.max_duration + SLACK
+    end = NOW + ORDER.max_duration + GRACE
     for _ in range(200):
         now += timedelta(minutes=1)
         run = beat(run, now)
@@ -262,7 +262,7 @@ def test_the_time_of_a_run_that_waits_for_a_credential_does_not_run() -> None:
         assert run.state is RunState.RUNNING
         run = steps.heartbeat(run, ANNA.id, 1, said(RunStatus.SUCCEEDED, lost="github"), (), now, RULES)
         assert run.report and run.report.lost == "github"
-    assert run.deadline == now + ORDER.max_duration + SLACK
+    assert run.deadline == now + ORDER.max_duration + GRACE
     assert beat(run, now + SECOND).deadline == run.deadline
 
 

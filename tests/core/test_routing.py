@@ -25,7 +25,7 @@ from factory_core.dispatch.routing import (
 )
 from factory_core.dispatch.triage import triage
 from factory_core.dispatch.vocabulary import LANGUAGES
-from factory_core.normal_form import MOST_MARKS, normal_form
+from factory_core.text.normal_form import MOST_MARKS, normal_form
 
 from .growth import assert_linear, repeated
 from .world import START, World, config_of, run, ticket

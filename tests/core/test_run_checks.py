@@ -11,16 +11,8 @@ import pytest
 from factory_core.config import Agents, Repository
 from factory_core.dispatch.events import RetryRequested
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus, unchecked
-from factory_core.dispatch.run_checks import (
-    MOST_CHECKS,
-    MOST_TAIL,
-    CheckResult,
-    FixRounds,
-    NextStep,
-    checks_of,
-    next_round,
-)
+from factory_core.runs.run import RunOrder, RunReport, RunStatus, unchecked
+from factory_core.runs.run_checks import MOST_CHECKS, MOST_TAIL, CheckResult, FixRounds, NextStep, checks_of, next_round
 
 from .world import World, run, ticket
 

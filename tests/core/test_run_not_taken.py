@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable
 from factory_core.overview import overview
+from factory_core.runs.run import RunOrder, RunReport, RunStatus
 from factory_core.work_item import ItemState
 
 from .swept_world import SweptWorld

@@ -14,8 +14,8 @@ import pytest
 from factory_core.dispatch.effects import ReleaseSlot
 from factory_core.dispatch.events import AgentFinished
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Retryable, Terminal, VersionConflict
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState
 
 from .world import Crash, World, crashing, run, ticket

@@ -8,7 +8,7 @@ import pytest
 
 from factory_core.dispatch.pull_request import Review
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState
 
 from .world import CLEAR, World, run, ticket

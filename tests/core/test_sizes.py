@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from factory_core.dispatch.records import MOST_TEXT, State
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 
 from .world import World, run, ticket
 

@@ -12,9 +12,9 @@ import pytest
 from factory_core.dispatch import budget
 from factory_core.dispatch.events import AbortRequested, BudgetRaised, RetryRequested, StopRequested
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus, Usage
 from factory_core.dispatch.spending import DaySpending, Grant
 from factory_core.errors import Retryable
+from factory_core.runs.run import RunStatus, Usage
 from factory_core.work_item import ItemState
 
 from .growth import assert_linear, repeated

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from adapters.memory.recording_ports import RecordingTracker
 from factory_core.dispatch.events import StopRequested
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Retryable
 from factory_core.ports import ItemPage
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState, WorkItem
+from factory_simulator.recording_ports import RecordingTracker
 
 from .swept_world import SweptWorld
 from .world import START, run, ticket

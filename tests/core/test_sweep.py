@@ -10,8 +10,8 @@ import pytest
 from factory_core.dispatch.batch import SweepReport
 from factory_core.dispatch.events import AbortRequested, RetryRequested, StopRequested
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import Terminal
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState
 
 from .swept_world import VAGUE, SweptWorld, versions

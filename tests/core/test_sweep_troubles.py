@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.memory.state_store import Entry
+from adapters.stores.memory.state_store import Entry
 from factory_core.dispatch.records import State
 from factory_core.errors import Problem, Retryable, StoreUnavailable, Terminal
 from factory_core.overview import overview

@@ -9,8 +9,8 @@ import pytest
 from factory_core.dispatch.events import AbortRequested, RetryRequested, StopRequested
 from factory_core.dispatch.pull_request import Comment
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunOrder, RunReport
 from factory_core.errors import Retryable
+from factory_core.runs.run import RunOrder, RunReport
 from factory_core.work_item import ItemState
 
 from .world import World, run, ticket

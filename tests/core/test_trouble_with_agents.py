@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable
+from factory_core.runs.run import RunOrder, RunReport, RunStatus
 
 from .world import World, run, ticket
 

@@ -9,10 +9,10 @@ import pytest
 
 from factory_core.dispatch.events import CheckedIn
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.transitions import decide
 from factory_core.errors import Retryable, Terminal
 from factory_core.ports import Thread
+from factory_core.runs.run import RunStatus
 
 from .world import World, run, ticket
 

@@ -12,14 +12,14 @@ import pytest
 from pydantic import ValidationError
 
 from adapters.fleets.worker_queue.protocol import LARGEST, Report, Speaker, spelled
-from adapters.record_sql import decode, encode
+from adapters.stores.record_sql import decode, encode
 from factory_core.dispatch.effects import PauseEngine
-from factory_core.dispatch.queued_run import QueuedRun, Worker
 from factory_core.dispatch.records import State
-from factory_core.dispatch.reported import MOST_USD, MOST_WORDS
-from factory_core.dispatch.run import RunReport, RunStatus, Usage
-from factory_core.intake.payload import parse_as, to_json
 from factory_core.overview import item_overview, overview
+from factory_core.payload import parse_as, to_json
+from factory_core.runs.queued_run import QueuedRun, Worker
+from factory_core.runs.reported import MOST_USD, MOST_WORDS
+from factory_core.runs.run import RunReport, RunStatus, Usage
 
 from .test_worker_fleet import HEAD, Elsewhere, about
 from .world import run, ticket

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.record_sql import decode, encode
+from adapters.stores.record_sql import decode, encode
 from factory_core.dispatch.causes import CAUSE_NAMES, CAUSES, is_blocked_by
 from factory_core.dispatch.ending import MOST_RETURNS
 from factory_core.dispatch.events import RetryRequested

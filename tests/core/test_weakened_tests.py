@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from factory_core.dispatch.pull_request import FileChange
-from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.weakened_tests import is_test, weakened_tests
+from factory_core.runs.run import RunStatus
 
 from .growth import assert_linear, repeated
 from .world import World, run, ticket

@@ -9,8 +9,8 @@ import pytest
 from factory_core.dispatch.events import AbortRequested, RetryRequested, StopRequested
 from factory_core.dispatch.pull_request import Check
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable, Terminal
+from factory_core.runs.run import RunOrder, RunReport, RunStatus
 
 from .world import CLEAR, World, run, ticket
 

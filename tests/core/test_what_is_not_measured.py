@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus, Usage
-from factory_core.status_report.spelling import cost
+from factory_core.runs.run import RunOrder, RunReport, RunStatus, Usage
+from factory_core.status.formatting import cost
 
 pytestmark = pytest.mark.pure
 

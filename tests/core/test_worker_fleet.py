@@ -16,13 +16,13 @@ from adapters.fleets.worker_queue.endpoint import WorkerEndpoint, nobody_here
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
 from adapters.fleets.worker_queue.leases import Leases
 from adapters.fleets.worker_queue.protocol import LARGEST, Claim, ClaimAnswer, Heartbeat, HeartbeatAnswer, Report
-from adapters.memory.run_queue import InMemoryRunQueue
-from factory_core.dispatch.queued_run import Worker
+from adapters.stores.memory.run_queue import InMemoryRunQueue
 from factory_core.dispatch.records import State
-from factory_core.dispatch.run import RunReport, RunStatus, Usage
 from factory_core.errors import Problem, Retryable, StoreUnavailable, Terminal, UnreadableRecord
-from factory_core.intake.http import HttpRequest, HttpResponse
+from factory_core.http import HttpRequest, HttpResponse
 from factory_core.overview import overview
+from factory_core.runs.queued_run import Worker
+from factory_core.runs.run import RunReport, RunStatus, Usage
 from factory_core.work_item import ItemState
 
 from .world import World, run, ticket

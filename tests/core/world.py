@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.memory.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
-from adapters.memory.state_store import InMemoryStateStore
+from adapters.stores.memory.state_store import InMemoryStateStore
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_core.dispatch.run import RunStatus
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.factory import Factory, build_factory
-from factory_core.redaction import Redact
-from factory_core.runner.perform_dispatch import Performer, RuleTriager
-from factory_core.runner.sweep import Sources
+from factory_core.performing.perform import Performer, RuleTriager
+from factory_core.performing.reconcile import Sources
+from factory_core.runs.run import RunStatus
+from factory_core.text.redaction import Redact
 from factory_core.work_item import ItemState, Source, WorkItem
+from factory_simulator.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 CLEAR = (

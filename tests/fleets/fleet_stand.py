@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.fleets.local_engines.fleet import LocalFleet
-from factory_core.dispatch.run import RunOrder, RunReport
+from factory_core.runs.run import RunOrder, RunReport
 
 QUIET = {
     "PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",

@@ -23,7 +23,7 @@ from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.codex import Codex
 from adapters.fleets.local_engines.engine import Engine
 from factory_core.dispatch.model_verdict import ANSWER_SCHEMA
-from factory_core.dispatch.run import RunReport
+from factory_core.runs.run import RunReport
 
 BIN = Path(__file__).with_name("real_engines") / "node_modules/.bin"
 CODEX = """

@@ -14,7 +14,7 @@ from adapters.fleets.local_engines.answers import paths_found
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.codex import Codex
 from factory_core.dispatch.model_verdict import ANSWER_SCHEMA
-from factory_core.dispatch.run import RunReport, RunStatus
+from factory_core.runs.run import RunReport, RunStatus
 
 PRELUDE = """
 task = sys.stdin.read()

@@ -14,7 +14,7 @@ import pytest
 from fleet_stand import DONE, QUIET, code_host, commit_to, fleet, git, order, program, run_all, until
 
 from adapters.fleets.local_engines.claude import Claude
-from factory_core.dispatch.run import RunReport, RunStatus
+from factory_core.runs.run import RunReport, RunStatus
 
 BRANCH = "factory/ACME-142-rename"
 SH = "sh = lambda text: subprocess.run(text, shell=True, capture_output=True, text=True)\n"

@@ -13,9 +13,9 @@ from test_worker_queue import Factory, Machine
 
 from adapters.fleets.local_engines.code_host import CodeHost
 from adapters.providers.credential import Credential
-from factory_core.dispatch.queued_run import RunState
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import ConnectionLost
+from factory_core.runs.queued_run import RunState
+from factory_core.runs.run import RunStatus
 
 BRANCH = "factory/ACME-142-rename"
 

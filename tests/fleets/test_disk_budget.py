@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from fleet_stand import code_host, fleet, order, until
 
-from adapters.credentials import Secrets
-from adapters.demo.stage import demo_config
+from adapters.credentials.secrets import Secrets
 from adapters.fleets.local_engines.disk import DiskBudget, size_of
 from adapters.local.wiring import LocalTenant, open_store
 from factory_core.config import Disk
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import EngineUnavailable
+from factory_core.runs.run import RunStatus
+from factory_sandbox.demo.stage import demo_config
 from tests.scenarios.server_process import HOOKS, TOKENS
 
 ITEMS = {"OVER": "over", "PUBLISHED": "published", "ASKED": "asked"}

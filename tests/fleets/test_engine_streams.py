@@ -17,8 +17,8 @@ from adapters.fleets.local_engines.codex import Codex
 from adapters.fleets.local_engines.engine import Engine, Seen
 from adapters.fleets.local_engines.engines import ENGINES
 from adapters.fleets.local_engines.output import Lines, NewestBytes
-from factory_core.dispatch.run import RunReport, RunStatus, Usage
-from factory_core.intake.payload import parse_as, to_json
+from factory_core.payload import parse_as, to_json
+from factory_core.runs.run import RunReport, RunStatus, Usage
 
 pytestmark = pytest.mark.pure
 

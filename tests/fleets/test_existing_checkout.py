@@ -10,7 +10,7 @@ from fleet_stand import code_host, commit_to, git, order, run_all
 
 from adapters.fleets.local_engines.environment import for_git
 from adapters.fleets.local_engines.git import GitFailed, repository_at
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 
 
 def everything(folder: Path) -> dict[str, tuple[int, int, bytes]]:

@@ -14,7 +14,7 @@ from adapters.fleets.local_engines.codex import Codex
 from adapters.fleets.local_engines.engine import Ending, Seen
 from adapters.fleets.local_engines.faults import GIT, SYSTEM, Machine, cause_of
 from adapters.fleets.local_engines.releases import Release
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 
 pytestmark = pytest.mark.pure
 

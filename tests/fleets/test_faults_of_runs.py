@@ -11,8 +11,8 @@ from fleet_stand import code_host, fleet, order, program, run_all
 
 from adapters.fleets.local_engines import fleet as local
 from adapters.fleets.local_engines.claude import Claude
-from factory_core.dispatch.run import RunReport, RunStatus
 from factory_core.errors import EngineUnavailable, Retryable
+from factory_core.runs.run import RunReport, RunStatus
 
 INIT = {"type": "system", "subtype": "init", "session_id": "00000000-0000-4000-8000-000000000001"}
 SIGNED_OUT = {

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from fleet_stand import DONE, code_host, commit_to, fleet, git, living, order, program, until
 
-from adapters.credentials import Secrets
-from adapters.demo.stage import demo_config
+from adapters.credentials.secrets import Secrets
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.local.wiring import LocalTenant, open_store
-from adapters.redaction import Redactor
+from adapters.logs.redaction import Redactor
 from factory_core.config import Runner
-from factory_core.dispatch.run import RunOrder, RunReport
 from factory_core.errors import Problem, Retryable, Terminal
+from factory_core.runs.run import RunOrder, RunReport
+from factory_sandbox.demo.stage import demo_config
 
 BRANCH = "factory/ACME-142-rename"
 

@@ -16,8 +16,8 @@ from git_over_http import serving
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.environment import check_names, for_engine
 from adapters.fleets.local_engines.git import http_credential
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import ConfigProblem, Terminal
+from factory_core.runs.run import RunStatus
 
 ROOT = Path(__file__).parents[2]
 CANARY = "canary-ghs_7Zq1vYp0"

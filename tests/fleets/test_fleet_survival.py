@@ -16,7 +16,7 @@ from fleet_stand import QUIET, code_host, fleet, git, living, order, program, un
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.git import git as call_git
 from adapters.fleets.local_engines.run_files import RunFiles
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
+from factory_core.runs.run import RunOrder, RunReport, RunStatus
 
 ROOT = Path(__file__).parents[2]
 SERVER = """

@@ -24,8 +24,8 @@ from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.environment import check_names, for_engine, for_git, write_settings
 from adapters.fleets.local_engines.git import credential_file, for_host, http_credential, run
 from factory_core.config import Repository
-from factory_core.dispatch.run import RunReport, RunStatus
 from factory_core.errors import ConfigProblem
+from factory_core.runs.run import RunReport, RunStatus
 
 CANARY = "canary-ghs_9Kd2wLm4"
 ENCODED = base64.b64encode(f"x-access-token:{CANARY}".encode())

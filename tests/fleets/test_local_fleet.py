@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.run_files import directory_name
-from factory_core.dispatch.run import RunReport, RunStatus, Usage
 from factory_core.errors import EngineUnavailable, Problem, Retryable, Terminal
+from factory_core.runs.run import RunReport, RunStatus, Usage
 
 SESSION = "console-" + directory_name("ACME-142:1")
 

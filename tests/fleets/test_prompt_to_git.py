@@ -17,9 +17,9 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Reply
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.dispatch.routing import Route
-from factory_core.dispatch.run import RunReport, RunStatus
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import Terminal
+from factory_core.runs.run import RunReport, RunStatus
 from factory_core.work_item import ItemState, Source, WorkItem
 
 BRANCH = "factory/ACME-142-rename"

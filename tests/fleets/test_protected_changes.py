@@ -11,9 +11,9 @@ from fleet_stand import commit_to, fleet, git, order, until
 from test_what_is_published import BRANCH, host_with, run
 
 from adapters.fleets.local_engines.fleet import LocalFleet
-from factory_core.dispatch.run import PublishRules, RunReport, RunStatus
 from factory_core.errors import Terminal
 from factory_core.protected_paths import change_mark
+from factory_core.runs.run import PublishRules, RunReport, RunStatus
 
 CI = ".github/workflows/ci.yml"
 FILES = {

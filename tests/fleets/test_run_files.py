@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from fleet_stand import code_host, fleet, order, run_all, until
 
-from adapters.fleets.local_engines import durable_files
-from adapters.fleets.local_engines.durable_files import put_aside, read_model, write_whole
 from adapters.fleets.local_engines.engine import Seen
 from adapters.fleets.local_engines.run_files import RunFiles, directory_name
-from adapters.fleets.worker_queue.kept import Kept
-from factory_core.dispatch.run import RunReport, RunStatus, Usage
+from adapters.fleets.worker_queue.claim_store import ClaimStore
+from adapters.stores import durable_files
+from adapters.stores.durable_files import put_aside, read_model, write_whole
 from factory_core.errors import Retryable
+from factory_core.runs.run import RunReport, RunStatus, Usage
 
 WHEN = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -287,11 +287,11 @@ def test_damaged_files_do_not_pile_up(tmp_path: Path) -> None:
 
 def test_a_worker_starts_over_its_own_damaged_files(tmp_path: Path) -> None:
     """A claim that cannot be read is one that it does not hold; a worker without an id takes a new one."""
-    kept = Kept(tmp_path)
+    kept = ClaimStore(tmp_path)
     first = kept.worker_id
     kept.close()
     (tmp_path / "claims/R-1.json").write_bytes(b"")
     (tmp_path / "worker-id").write_bytes(b"")
-    again = Kept(tmp_path)
+    again = ClaimStore(tmp_path)
     assert (again.claims(), len(again.worker_id) > 8, again.worker_id != first) == ([], True, True)
     again.close()

@@ -15,9 +15,9 @@ from fleet_stand import code_host, commit_to, fleet, git, living, order, program
 
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.run_files import directory_name
-from factory_core.dispatch.run import RunReport, RunStatus
-from factory_core.dispatch.run_checks import RunCheck
 from factory_core.errors import Terminal
+from factory_core.runs.run import RunReport, RunStatus
+from factory_core.runs.run_checks import RunCheck
 
 PRELUDE = """
 task = sys.stdin.read()

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.fleets.local_engines.processes import MARK, _marked, adopt_orphans
 from adapters.fleets.local_engines.shell import Finished, argv_of, run_line
-from factory_core.dispatch.run_checks import MOST_TAIL
+from factory_core.runs.run_checks import MOST_TAIL
 
 pytestmark = pytest.mark.usefixtures("supervisor")
 MINUTE = timedelta(minutes=1)

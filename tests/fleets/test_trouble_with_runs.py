@@ -10,8 +10,8 @@ from fleet_stand import DONE, code_host, fleet, git, living, order, program, run
 
 from adapters.fleets.local_engines import fleet as module
 from adapters.fleets.local_engines.claude import Claude
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import EngineUnavailable, Retryable
+from factory_core.runs.run import RunStatus
 
 BRANCH = "factory/ACME-142-rename"
 

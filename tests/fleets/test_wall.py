@@ -22,7 +22,7 @@ from adapters.fleets.local_engines.engine import Sandbox
 from adapters.fleets.local_engines.installed import Installations
 from adapters.fleets.local_engines.wall import Bubblewrap, Reach
 from adapters.fleets.local_engines.wall_probe import NoWallHere, wall_for
-from factory_core.dispatch.run import RunOrder, RunStatus
+from factory_core.runs.run import RunOrder, RunStatus
 
 needs_bubblewrap = pytest.mark.skipif(not shutil.which("bwrap"), reason="bwrap")
 

@@ -15,7 +15,7 @@ from adapters.fleets.local_engines.codex import Codex
 from adapters.fleets.local_engines.engine import Ending, Engine, Seen
 from adapters.fleets.local_engines.run_files import RunFiles
 from adapters.fleets.local_engines.watchdog import AFTER_CLOSING, Ended, Watchdog
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 
 IDLE = 600.0
 CALL = {"type": "assistant", "message": {"id": "m1", "content": [{"type": "tool_use", "id": "t1", "name": "Bash"}]}}

@@ -14,10 +14,10 @@ from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.conflict_markers import conflict_markers
 from adapters.fleets.local_engines.proposal import matches
 from adapters.fleets.local_engines.secrets_in_files import is_secret_name
-from adapters.redaction import shaped_like_secrets
+from adapters.logs.redaction import shaped_like_secrets
 from factory_core.config import Publish, read_config
-from factory_core.dispatch.run import PublishRules, RunReport, RunStatus
 from factory_core.errors import ConfigProblem
+from factory_core.runs.run import PublishRules, RunReport, RunStatus
 
 BRANCH = "factory/ACME-142-rename"
 PRELUDE = """

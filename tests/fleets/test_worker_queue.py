@@ -17,18 +17,18 @@ from adapters import clockwork
 from adapters.fleets.local_engines.boot_clock import boot_clock
 from adapters.fleets.local_engines.claude import Claude
 from adapters.fleets.local_engines.run_files import RunFiles
+from adapters.fleets.worker_queue.claim_store import ClaimStore
 from adapters.fleets.worker_queue.client import FactoryClient
 from adapters.fleets.worker_queue.endpoint import WorkerEndpoint
 from adapters.fleets.worker_queue.fleet import WorkerQueueFleet
-from adapters.fleets.worker_queue.kept import Kept
 from adapters.fleets.worker_queue.leases import Leases
 from adapters.fleets.worker_queue.protocol import Speaker
 from adapters.fleets.worker_queue.worker import QueueWorker
-from adapters.memory.run_queue import InMemoryRunQueue
+from adapters.stores.memory.run_queue import InMemoryRunQueue
 from factory_core.config import Workers
-from factory_core.dispatch.queued_run import QueuedRun, RunState
-from factory_core.dispatch.run import RunReport, RunStatus
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
+from factory_core.runs.queued_run import QueuedRun, RunState
+from factory_core.runs.run import RunReport, RunStatus
 
 RULES = Workers.model_construct(
     lease=timedelta(seconds=4), heartbeat=timedelta(seconds=0.2), confirm_within=timedelta(seconds=3)
@@ -83,7 +83,7 @@ class Machine:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Machine:
-        self._kept = Kept(self.home)
+        self._kept = ClaimStore(self.home)
         self._http = httpx2.AsyncClient(transport=httpx2.MockTransport(self._factory.answer))
         speaker = Speaker(id=f"{self._name}-0001", engines=self._engines)
         client = FactoryClient(self._http, "https://factory.example", "acme", "secret", speaker)

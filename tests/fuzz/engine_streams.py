@@ -15,9 +15,9 @@ from adapters.fleets.local_engines.engine import Ending, Engine, Seen
 from adapters.fleets.local_engines.output import Lines
 from adapters.fleets.local_engines.supervise import _report
 from adapters.fleets.worker_queue.protocol import LARGEST, Report, Speaker, spelled
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
-from factory_core.dispatch.run_checks import CheckResult
-from factory_core.intake.payload import parse_as, to_json
+from factory_core.payload import parse_as, to_json
+from factory_core.runs.run import RunOrder, RunReport, RunStatus
+from factory_core.runs.run_checks import CheckResult
 
 from .draws import TEXTS, damaged, spoiled
 

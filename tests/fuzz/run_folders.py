@@ -13,8 +13,8 @@ from typing import Any
 
 from adapters.fleets.local_engines.fleet import LocalFleet
 from adapters.fleets.local_engines.run_files import RunFiles
-from factory_core.dispatch.run import RunReport, RunStatus
 from factory_core.errors import Problem
+from factory_core.runs.run import RunReport, RunStatus
 
 from .draws import spoiled, value
 

@@ -13,11 +13,11 @@ from adapters.providers.github.webhook import GithubWebhook
 from adapters.providers.linear.webhook import LinearWebhook
 from adapters.providers.relayfile.webhook import RelayfileWebhook
 from adapters.providers.slack.webhook import SlackWebhook
-from adapters.sandbox.signing import SIGN, Attempt, Vendor
+from adapters.web.status_page import item_page, page
 from factory_core.dispatch.records import State
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 from factory_core.overview import item_overview, overview
-from factory_core.status_page import item_page, page
+from factory_sandbox.signing import SIGN, Attempt, Vendor
 from tests.core.world import World, ticket
 
 from .draws import TEXTS, spoiled

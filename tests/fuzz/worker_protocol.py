@@ -12,10 +12,10 @@ import httpx2
 
 from adapters.fleets.worker_queue.client import FactoryClient
 from adapters.fleets.worker_queue.protocol import Speaker
+from adapters.web.status_page import item_page, page
 from factory_core.dispatch.records import State
 from factory_core.errors import Problem
 from factory_core.overview import health, item_overview, overview
-from factory_core.status_page import item_page, page
 from tests.core.test_worker_fleet import HEAD, Elsewhere, about
 from tests.core.world import ticket
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.sandbox.signing import Attempt, sign_github
+from factory_sandbox.signing import Attempt, sign_github
 from tests.scenarios.sandbox_thread import world
 from tests.scenarios.server_process import ROOT, Home, Server, config_of, now, running
 

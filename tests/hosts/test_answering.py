@@ -10,12 +10,12 @@ from typing import NoReturn
 import httpx2
 
 from adapters.assembly import utc_now
-from adapters.credentials import Secrets
+from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
 from adapters.local.wiring import LocalTenant, open_store
-from adapters.sandbox.signing import SIGN, Attempt
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
+from factory_sandbox.signing import SIGN, Attempt
 from tests.providers.linear.test_linear_webhook import changed
 from tests.scenarios.server_process import HOOKS, TOKENS
 

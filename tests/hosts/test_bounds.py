@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.bounded_http import Bounds
-from adapters.loopback import served
+from adapters.web.bounded_http import Bounds
+from adapters.web.loopback import served
 from tests.scenarios.sandbox_thread import world
 from tests.scenarios.server_process import Home, Server, config_of
 

@@ -16,11 +16,11 @@ import pytest
 from adapters import clockwork
 from adapters.assembly import utc_now
 from adapters.clockwork import Clockwork, RoundTooLong
-from adapters.credentials import Secrets
+from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
 from adapters.local.server_clocks import ServerClocks
 from adapters.local.wiring import LocalTenant, open_store
-from adapters.record_sql import Statement
+from adapters.stores.record_sql import Statement
 from factory_core.config import FactoryConfig
 from factory_core.errors import StoreUnavailable
 from tests.scenarios.server_process import HOOKS, TOKENS

@@ -15,17 +15,17 @@ from typing import NamedTuple, TypeVar
 
 import httpx2
 
-from adapters.credentials import Secrets
-from adapters.demo.stage import demo_config
+from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
-from adapters.local.sqlite_file import SqliteFile
 from adapters.local.wiring import LocalTenant, open_store
-from adapters.loopback import served
-from adapters.sandbox.app import serving
-from adapters.sandbox.world import Sandbox
+from adapters.stores.sqlite.sqlite_file import SqliteFile
+from adapters.web.loopback import served
 from factory_core.config import Sweep
 from factory_core.dispatch.batch import CatchUp
 from factory_core.dispatch.records import InFlightRecord, State
+from factory_sandbox.app import serving
+from factory_sandbox.demo.stage import demo_config
+from factory_sandbox.world import Sandbox
 from tests.scenarios.counting import ANSWER, CLEAR, VAGUE
 from tests.scenarios.server_process import HOOKS, TOKENS
 

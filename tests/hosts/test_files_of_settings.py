@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.config_text import config_of
-from adapters.local.credentials import environment_with_file
+from adapters.credentials.files import environment_with_file
 from factory_core.errors import ConfigProblem
 
 pytestmark = pytest.mark.pure

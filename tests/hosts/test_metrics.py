@@ -22,11 +22,11 @@ from prometheus_client.samples import Sample
 from adapters import clockwork
 from adapters.assembly import utc_now
 from adapters.clockwork import Clockwork
-from adapters.credentials import Secrets
+from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
-from adapters.local.sqlite_file import SqliteFile
 from adapters.local.wiring import LocalTenant, open_store
-from adapters.record_sql import Statement, select_states
+from adapters.stores.record_sql import Statement, select_states
+from adapters.stores.sqlite.sqlite_file import SqliteFile
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.batch import Batch, Circuit, LostConnection, QueueEntry
 from factory_core.dispatch.records import InFlightRecord, State

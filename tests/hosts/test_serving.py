@@ -7,7 +7,7 @@ import socket
 
 from starlette.types import Receive, Scope, Send
 
-from adapters.loopback import served
+from adapters.web.loopback import served
 
 LINE = b"a: " + b"y" * 100_000 + b"\r\n"
 

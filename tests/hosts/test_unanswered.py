@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.bounded_http import Bounds
-from adapters.credentials import Secrets
+from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
 from adapters.local.unanswered import APART, GATHERED, UnansweredRequests
 from adapters.local.wiring import LocalTenant, open_store
-from adapters.loopback import served
+from adapters.web.bounded_http import Bounds
+from adapters.web.loopback import served
 from factory_core.config import FactoryConfig
 from tests.scenarios.server_process import HOOKS, TOKENS
 

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from adapters.sandbox.app import sandbox_app, serving
-from adapters.sandbox.clock import Clock
-from adapters.sandbox.github.git import git
-from adapters.sandbox.world import Sandbox
+from factory_sandbox.app import sandbox_app, serving
+from factory_sandbox.clock import Clock
+from factory_sandbox.github.git import git
+from factory_sandbox.world import Sandbox
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOOK = "http://factory.test/hooks/acme/"

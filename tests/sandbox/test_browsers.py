@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from adapters.bounded_http import Bounds
-from adapters.sandbox.app import serving
-from adapters.sandbox.world import Sandbox
+from adapters.web.bounded_http import Bounds
+from factory_sandbox.app import serving
+from factory_sandbox.world import Sandbox
 from tests.cli.calling import factory
 
 TICKET = b'{"title": "x", "project": "Shop", "state": "Ready for Agent"}'

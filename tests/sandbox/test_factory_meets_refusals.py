@@ -13,10 +13,10 @@ from adapters.providers.github.output_target import GithubOutputTarget
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.refusal_table import Known
 from adapters.providers.slack.client import SlackClient
-from adapters.sandbox.refusals import GITHUB, LINEAR
 from factory_core.config import FactoryConfig, read_config
 from factory_core.dispatch.pull_request import PullRequest
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal, VendorUnavailable
+from factory_sandbox.refusals import GITHUB, LINEAR
 from tests.sandbox.stand import HEAD, Served, open_pull, push_branch, served
 
 PASSES, LOST, FINAL = VendorUnavailable, ConnectionLost, Terminal

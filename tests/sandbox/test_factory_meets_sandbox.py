@@ -21,12 +21,12 @@ from adapters.providers.relayfile.webhook import RelayfileWebhook
 from adapters.providers.slack.clarification import SlackClarificationChannel
 from adapters.providers.slack.client import SlackClient
 from adapters.providers.slack.webhook import SlackWebhook
-from adapters.sandbox.samples import names, sample
 from factory_core.config import FactoryConfig, read_config
 from factory_core.dispatch.events import Event, ReplyReceived
 from factory_core.errors import Retryable
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 from factory_core.work_item import ItemState
+from factory_sandbox.samples import names, sample
 from tests.sandbox.stand import HOOK, SECRET, Receiver, push_branch, sandbox_and_client
 
 SAID_NOTHING = {"slack.url_verification", "github.ping", "github.pull_request.opened"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.sandbox.github.ci import JobPlan, Step, WorkflowPlan, timeline
+from factory_sandbox.github.ci import JobPlan, Step, WorkflowPlan, timeline
 from tests.sandbox.stand import PULLS, Served, open_pull, served
 
 COMMITS, ACTIONS = "/github/repos/acme/shop/commits", "/github/repos/acme/shop/actions"

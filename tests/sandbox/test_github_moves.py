@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sandbox.github.git import ENVIRONMENT, git
-from adapters.sandbox.github.git import run as run_process
+from factory_sandbox.github.git import ENVIRONMENT, git
+from factory_sandbox.github.git import run as run_process
 from tests.sandbox.stand import PULLS, graphql, open_pull, served
 
 SHOP = '{ repository(owner: "acme", name: "shop") { databaseId nameWithOwner } }'

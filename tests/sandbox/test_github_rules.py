@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters.sandbox.github.git import git
-from adapters.sandbox.github.rules import Rules, missing_checks
+from factory_sandbox.github.git import git
+from factory_sandbox.github.rules import Rules, missing_checks
 from tests.sandbox.stand import HEAD, PULLS, Served, graphql, open_pull, push, push_branch, served
 
 REPO = "/github/repos/acme/shop"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from adapters.sandbox.samples import Sample, names, sample
 from factory_core.errors import Refused
+from factory_sandbox.samples import Sample, names, sample
 
 pytestmark = pytest.mark.pure
 

@@ -10,10 +10,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters.sandbox.app import serving
-from adapters.sandbox.clock import Clock
-from adapters.sandbox.world import Sandbox
 from factory_core.errors import Refused
+from factory_sandbox.app import serving
+from factory_sandbox.clock import Clock
+from factory_sandbox.world import Sandbox
 from tests.sandbox.stand import JumpingTime, sandbox_and_client
 
 COMMENT = 'mutation { commentCreate(input: { issueId: "DEMO-1", body: "Hello" }) { success } }'

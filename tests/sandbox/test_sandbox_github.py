@@ -12,11 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters.sandbox.app import serving
-from adapters.sandbox.clock import Clock
-from adapters.sandbox.github.git import ENVIRONMENT, git
-from adapters.sandbox.github.git import run as run_process
-from adapters.sandbox.world import Sandbox
+from factory_sandbox.app import serving
+from factory_sandbox.clock import Clock
+from factory_sandbox.github.git import ENVIRONMENT, git
+from factory_sandbox.github.git import run as run_process
+from factory_sandbox.world import Sandbox
 from tests.sandbox.stand import HOOK, SECRET, JumpingTime, Receiver, graphql, push_branch, sandbox_and_client
 
 PULLS = "/github/repos/acme/shop/pulls"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from graphql import GraphQLSchema, build_schema, parse, validate
 
-from adapters.sandbox.github import graphql as github_graphql
-from adapters.sandbox.linear import api as linear_api
+from factory_sandbox.github import graphql as github_graphql
+from factory_sandbox.linear import api as linear_api
 from tests.sandbox.stand import HOOK, SECRET, Receiver, graphql, sandbox_and_client
 
 REPOSITORY = Path(__file__).parents[2]

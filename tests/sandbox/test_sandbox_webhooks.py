@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
-from adapters.sandbox.signing import Vendor
-from adapters.sandbox.webhooks import glob_fits
-from adapters.sandbox.world import Sandbox
+from factory_sandbox.signing import Vendor
+from factory_sandbox.webhooks import glob_fits
+from factory_sandbox.world import Sandbox
 from tests.sandbox.stand import HOOK, SECRET, START, JumpingTime, Receiver, sandbox_and_client
 
 

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import httpx2
 from starlette.responses import Response
 
-from adapters.sandbox.app import serving
-from adapters.sandbox.clock import Clock
-from adapters.sandbox.faults import Faults, FaultyVendor, HangUp
-from adapters.sandbox.world import Sandbox
+from factory_sandbox.app import serving
+from factory_sandbox.clock import Clock
+from factory_sandbox.faults import Faults, FaultyVendor, HangUp
+from factory_sandbox.world import Sandbox
 
 T = TypeVar("T")
 PATIENCE = 120.0  # seconds; the most that anything here is waited for, on a machine that is busy with other things

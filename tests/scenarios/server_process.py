@@ -20,10 +20,10 @@ from typing import Any, TypeVar
 import httpx2
 import yaml
 
-from adapters import record_sql
-from adapters.sandbox.signing import SIGN, Attempt, Vendor
+from adapters.stores import record_sql
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
+from factory_sandbox.signing import SIGN, Attempt, Vendor
 
 from .sandbox_thread import PATIENCE, World
 

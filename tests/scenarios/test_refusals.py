@@ -15,9 +15,9 @@ import httpx2
 import pytest
 import yaml
 
-from adapters.sandbox.signing import SIGN, Attempt, Vendor
 from factory_core.dispatch.records import State
-from factory_core.intake.http import LARGEST_BODY
+from factory_core.http import LARGEST_BODY
+from factory_sandbox.signing import SIGN, Attempt, Vendor
 
 from .counting import CLEAR, DONE_CLEAR, counted
 from .sandbox_thread import PATIENCE, World, world

@@ -18,7 +18,7 @@ from adapters.providers.slack.client import SlackClient
 from adapters.providers.slack.webhook import SlackWebhook
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 from factory_core.work_item import ItemState
 from tests.sandbox.stand import HOOK, SECRET, START, JumpingTime, Receiver, push_branch, sandbox_and_client
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx2
 
-from adapters.local.store_identity import holders_of
-from adapters.sandbox.signing import SIGN, Attempt
+from adapters.stores.sqlite.store_identity import holders_of
 from factory_core.dispatch.records import State
+from factory_sandbox.signing import SIGN, Attempt
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
 from .sandbox_thread import PATIENCE, world

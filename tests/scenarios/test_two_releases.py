@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from adapters import record_sql
+from adapters.stores import record_sql
 from factory_core.dispatch.records import State
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted

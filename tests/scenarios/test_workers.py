@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from factory_core.dispatch.queued_run import RunState
 from factory_core.dispatch.records import State
+from factory_core.runs.queued_run import RunState
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted, runs_begin
 from .sandbox_thread import PATIENCE, World, at_push, world

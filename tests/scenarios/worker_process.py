@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapters.local.sqlite_file import SqliteFile
-from adapters.sqlite_run_queue import SqliteRunQueue
-from factory_core.dispatch.queued_run import QueuedRun
+from adapters.stores.sqlite.run_queue import SqliteRunQueue
+from adapters.stores.sqlite.sqlite_file import SqliteFile
+from factory_core.runs.queued_run import QueuedRun
 
 from .sandbox_thread import PATIENCE, World
 from .server_process import ROOT, Home, Server, _clean, config_of, running

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import pytest
 
 from adapters.local.salvage import salvage
-from adapters.local.sqlite_file import SqliteFile, create_file
 from adapters.local.store_copies import restore
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord, State
 from factory_core.errors import UnreadableRecord

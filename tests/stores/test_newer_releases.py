@@ -10,18 +10,18 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from adapters.record_sql import Model, decode, encode
+from adapters.stores.record_sql import Model, decode, encode
 from factory_core.config import Runner
 from factory_core.dispatch.batch import (
     Batch,
 )
 from factory_core.dispatch.effects import PostComment
-from factory_core.dispatch.queued_run import QueuedRun, Worker
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
-from factory_core.dispatch.run import Usage
 from factory_core.dispatch.spending import DaySpending, Grant
 from factory_core.errors import NewerRecord, UnreadableRecord
-from factory_core.runner.lease import claim, released
+from factory_core.performing.lease import claim, released
+from factory_core.runs.queued_run import QueuedRun, Worker
+from factory_core.runs.run import Usage
 from factory_core.work_item import StoredModel
 from tests.core.stored_samples import NOW, SAMPLES
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters import record_sql as sql
+from adapters.stores import record_sql as sql
 from factory_core.dispatch.batch import Batch, Slot
 from factory_core.dispatch.effects import Effect, Planned
 from factory_core.dispatch.records import ClarificationRecord, InFlightRecord
 from factory_core.dispatch.routing import RememberedRoute
-from factory_core.dispatch.run import Usage
+from factory_core.runs.run import Usage
 
 pytestmark = pytest.mark.pure
 

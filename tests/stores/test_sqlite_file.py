@@ -18,9 +18,9 @@ from typing import TypeVar
 
 import pytest
 
-from adapters.local.sqlite_file import LOOK, SqliteFile, create_file
-from adapters.record_sql import SCHEMA_VERSION, Statement
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.record_sql import SCHEMA_VERSION, Statement
+from adapters.stores.sqlite.sqlite_file import LOOK, SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import StoreUnavailable, VersionConflict

@@ -16,13 +16,14 @@ from pathlib import Path
 import pytest
 
 from adapters.fleets.local_engines.run_files import RunFiles
-from adapters.local import store_copies, store_identity
+from adapters.local import store_copies
 from adapters.local.presence import Presence
-from adapters.local.sqlite_file import SqliteFile, create_file, damage_in
 from adapters.local.store_copies import CannotRestore, Restored, backup, restore
-from adapters.local.store_identity import StoreExchanged, behind_link, holders_of, main_of
-from adapters.record_sql import SCHEMA_VERSION
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.record_sql import SCHEMA_VERSION
+from adapters.stores.sqlite import store_identity
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file, damage_in
+from adapters.stores.sqlite.state_store import SqliteStateStore
+from adapters.stores.sqlite.store_identity import StoreExchanged, behind_link, holders_of, main_of
 from factory_core.dispatch.effects import ReadItem
 from factory_core.dispatch.records import InFlightRecord, State
 

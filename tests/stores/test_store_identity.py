@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.local import sqlite_file, store_identity
-from adapters.local.sqlite_file import LONGEST_WAL, LOOK, SqliteFile, create_file
-from adapters.local.store_identity import Marks, StoreExchanged, holders_of, main_of, wal_size
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite import sqlite_file, store_identity
+from adapters.stores.sqlite.sqlite_file import LONGEST_WAL, LOOK, SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
+from adapters.stores.sqlite.store_identity import Marks, StoreExchanged, holders_of, main_of, wal_size
 from factory_core.dispatch.records import InFlightRecord
 
 ROOT = Path(__file__).parents[2]

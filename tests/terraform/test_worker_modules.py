@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra import cloudflare_package
-from tests.cloudflare.runtime import PACKAGES, QUIET, node
+from tests.hosts.cloudflare.runtime import PACKAGES, QUIET, node
 
 from .conftest import Terraform
 

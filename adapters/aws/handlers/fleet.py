@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from factory_core.errors import NotFound, Problem
-from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
+from factory_core.http import HttpRequest, HttpResponse, problem_response
 
 from ...assembly import utc_now
 from ...fleets.worker_queue.endpoint import WorkerEndpoint, nobody_here

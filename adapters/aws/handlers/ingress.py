@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from factory_core.errors import NotFound, Problem
-from factory_core.intake.http import HttpRequest, HttpResponse, problem_response, unknown_sender
+from factory_core.http import HttpRequest, HttpResponse, problem_response, unknown_sender
 
 from ...assembly import utc_now
 from ..http import request_of, response_of
@@ -59,14 +59,14 @@ def _counted_as(status: int) -> str:
 
 
 async def _forgotten(request: HttpRequest) -> HttpResponse:
-    from ...forgetting import answer_forget  # as below
-    from ...pages import who_are_you
-    from ...visitors import visitor
+    from ...web.basic_auth import basic_credentials
+    from ...web.forgetting import answer_forget  # as below
+    from ...web.pages import unauthorized
 
     try:
-        tenant = await process().tenants.at_the_door(visitor(request.headers.get("authorization", "")).user)
+        tenant = await process().tenants.at_the_door(basic_credentials(request.headers.get("authorization", "")).user)
     except NotFound:
-        return who_are_you()
+        return unauthorized()
     return await answer_forget(request, tenant.ears, tenant.secrets)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from factory_core.dispatch.run import MOST_FOUND, MOST_PATH
-from factory_core.intake.payload import object_in
+from factory_core.payload import object_in
+from factory_core.runs.run import MOST_FOUND, MOST_PATH
 
 
 def paths_found(words: str, tree: Path) -> tuple[str, ...]:

@@ -16,9 +16,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from factory_core.dispatch.reported import believable, money
-from factory_core.dispatch.run import RunOrder, RunStatus, Usage
-from factory_core.intake.payload import at, number, rows, text
+from factory_core.payload import at, number, rows, text
+from factory_core.runs.reported import believable, money
+from factory_core.runs.run import RunOrder, RunStatus, Usage
 
 from .engine import (
     Ending,

@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from factory_core.dispatch.reported import believable
-from factory_core.dispatch.run import RunOrder, RunStatus, Usage
-from factory_core.intake.payload import at, text
+from factory_core.payload import at, text
+from factory_core.runs.reported import believable
+from factory_core.runs.run import RunOrder, RunStatus, Usage
 
 from .engine import (
     Ending,

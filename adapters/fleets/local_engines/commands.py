@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from factory_core.dispatch.run import RunOrder, RunStatus
-from factory_core.dispatch.run_checks import CheckResult, last_lines
+from factory_core.runs.run import RunOrder, RunStatus
+from factory_core.runs.run_checks import CheckResult, last_lines
 from factory_core.work_item import Frozen
 
-from .durable_files import read_model, write_model
+from ...stores.durable_files import read_model, write_model
 from .engine import Ending
 from .errand import Errand
 from .git_directory import remove_tree

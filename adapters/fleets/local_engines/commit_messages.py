@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from factory_core.dispatch.foreign_text import for_commit
+from factory_core.text.foreign_text import for_commit
 
 from .environment import GIT
 from .workspace import Workspace

@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from factory_core.dispatch.run import RunOrder, RunStatus, Usage
-from factory_core.intake.payload import text
+from factory_core.payload import text
+from factory_core.runs.run import RunOrder, RunStatus, Usage
 
 from .engine import Ending, Seen, count, fields, last_words, no_result, session_in, short
 from .run_files import directory_name

@@ -21,7 +21,7 @@ from factory_core.config import Disk
 from factory_core.ports import DiskState
 from factory_core.work_item import Frozen
 
-from .durable_files import read_model, write_model
+from ...stores.durable_files import read_model, write_model
 from .git_directory import remove_tree
 from .run_files import RunFiles, lock
 from .workspace import Workspace, is_published, remove_clone

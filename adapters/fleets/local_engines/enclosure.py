@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from factory_core.dispatch.run import RunOrder
 from factory_core.ports import WallState
+from factory_core.runs.run import RunOrder
 from factory_core.work_item import Frozen
 
 from .console import Console

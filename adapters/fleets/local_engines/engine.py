@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from factory_core.dispatch.reported import session_id
-from factory_core.dispatch.run import Fault, RunOrder, RunStatus, Usage
-from factory_core.intake.payload import number, object_in, text
+from factory_core.payload import number, object_in, text
+from factory_core.runs.reported import session_id
+from factory_core.runs.run import Fault, RunOrder, RunStatus, Usage
 from factory_core.work_item import Frozen
 
 from .faults import Cause, Row, cause_of

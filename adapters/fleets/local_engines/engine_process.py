@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from factory_core.dispatch.run import RunStatus
+from factory_core.runs.run import RunStatus
 
 from .faults import NOT_STARTED, SYSTEM, cause_of
 from .output import NewestBytes

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from factory_core.status_report.spelling import one_line
+from factory_core.status.formatting import one_line
 
 from .engine import Engine
 from .releases import Judgement, Release

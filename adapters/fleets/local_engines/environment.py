@@ -11,7 +11,7 @@ from pathlib import Path
 
 from factory_core.errors import ConfigProblem
 
-from .durable_files import put_aside
+from ...stores.durable_files import put_aside
 from .git import GitFailed, git
 
 _ALLOWED = frozenset(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from adapters.redaction import shaped_like_secrets
+from adapters.logs.redaction import shaped_like_secrets
 
 from .conflict_markers import conflict_markers
 from .engine import short

@@ -12,7 +12,7 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import NamedTuple
 
-from factory_core.dispatch.run import Fault
+from factory_core.runs.run import Fault
 
 from .releases import Release
 

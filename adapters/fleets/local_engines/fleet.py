@@ -16,17 +16,17 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from adapters.redaction import Redactor
-from factory_core.addresses import credential_in
+from adapters.logs.redaction import Redactor
 from factory_core.config import Disk
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import ConnectionLost, EngineUnavailable, Problem, Retryable, Terminal
 from factory_core.ports import Clock, DiskState, WallState
+from factory_core.runs.run import RunOrder, RunReport, RunStatus
+from factory_core.text.addresses import credential_in
 
+from ...stores.durable_files import cannot_write
 from . import workspace
 from .code_host import SignIn, Unwatched
 from .disk import DiskBudget, ended_at
-from .durable_files import cannot_write
 from .enclosure import Enclosures, command_of
 from .engine import Engine, Seen, factory_progress
 from .engines import ENGINES

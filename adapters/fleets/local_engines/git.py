@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from factory_core.addresses import is_private
+from factory_core.text.addresses import is_private
 
 Tick = Callable[[], None]
 """Called several times a second while git works; it may raise to end it."""

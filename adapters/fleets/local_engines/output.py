@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from .durable_files import without_waiting
+from ...stores.durable_files import without_waiting
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from factory_core.path_patterns import path_patterns
+from factory_core.text.path_patterns import path_patterns
 
 from .commit_messages import clean_messages
 from .faults import GIT, cause_of

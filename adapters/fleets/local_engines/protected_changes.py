@@ -7,9 +7,9 @@ import contextlib
 import posixpath
 from collections.abc import Iterator
 
-from factory_core.dispatch.run import MOST_HELD, MOST_PATCH, HeldChange, HeldChanges
-from factory_core.path_patterns import PathPatterns, fold
 from factory_core.protected_paths import change_mark, protecting
+from factory_core.runs.run import MOST_HELD, MOST_PATCH, HeldChange, HeldChanges
+from factory_core.text.path_patterns import PathPatterns, fold
 
 from .git import GitFailed
 from .workspace import Start, Workspace

@@ -7,9 +7,9 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from adapters.redaction import Redactor
-from factory_core.dispatch.run import RunOrder
+from adapters.logs.redaction import Redactor
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal, VendorUnavailable
+from factory_core.runs.run import RunOrder
 
 from .git import GitFailed
 from .git_directory import restore

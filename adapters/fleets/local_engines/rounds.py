@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from factory_core.dispatch.run import RunOrder, RunStatus
-from factory_core.dispatch.run_checks import FixRounds, NextRound, next_round
+from factory_core.runs.run import RunOrder, RunStatus
+from factory_core.runs.run_checks import FixRounds, NextRound, next_round
 
 from .answers import paths_found
 from .commands import SetUp, Shell, run_checks, set_up, unpublished

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from factory_core.dispatch.run import RunOrder, RunReport
+from factory_core.runs.run import RunOrder, RunReport
 
-from .durable_files import DAMAGED, put_aside, read_model, read_whole, sync_directory, write_model, write_whole
+from ...stores.durable_files import DAMAGED, put_aside, read_model, read_whole, sync_directory, write_model, write_whole
 from .engine import Seen
 
 

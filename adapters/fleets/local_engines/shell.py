@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from factory_core.dispatch.comments import duration
-from factory_core.dispatch.run_checks import MOST_TAIL, NOT_EXECUTABLE, NOT_FOUND
+from factory_core.runs.run_checks import MOST_TAIL, NOT_EXECUTABLE, NOT_FOUND
 
 from .pipes import LOOK_EVERY, Pipes
 from .processes import end_descendants

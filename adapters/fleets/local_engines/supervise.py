@@ -20,9 +20,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import adapters
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable
-from factory_core.intake.payload import parse_as
+from factory_core.payload import parse_as
+from factory_core.runs.run import RunOrder, RunReport, RunStatus
 
 from . import workspace
 from .commands import Shell, way_out

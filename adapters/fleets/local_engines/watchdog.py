@@ -10,9 +10,9 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from factory_core.dispatch.run import HeldChanges, RunOrder, RunReport, RunStatus, Usage
-from factory_core.dispatch.run_checks import CheckResult
 from factory_core.errors import Retryable
+from factory_core.runs.run import HeldChanges, RunOrder, RunReport, RunStatus, Usage
+from factory_core.runs.run_checks import CheckResult
 
 from .boot_clock import boot_clock
 from .engine import Ending, Engine, Seen, ended_by, factory_line, short

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, NamedTuple
 
-from factory_core.dispatch.run import RunOrder
+from factory_core.runs.run import RunOrder
 
 from .faults import CODE_HOST, GIT, NETWORK, cause_of
 from .git import GitFailed, Tick, command, git, run

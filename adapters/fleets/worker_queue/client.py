@@ -8,10 +8,10 @@ from typing import TypeVar
 import httpx2
 from pydantic import ValidationError
 
-from factory_core.dispatch.queued_run import LONGEST_LINE, MOST_LINES, RunLost
-from factory_core.dispatch.run import RunReport
 from factory_core.errors import NeedsPerson, Problem, Refused, Retryable
-from factory_core.intake.payload import object_in, parse_as
+from factory_core.payload import object_in, parse_as
+from factory_core.runs.queued_run import LONGEST_LINE, MOST_LINES, RunLost
+from factory_core.runs.run import RunReport
 from factory_core.work_item import Frozen
 
 from .protocol import (

@@ -14,11 +14,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from factory_core.dispatch.queued_run import QueuedRun, Worker, order_for
-from factory_core.dispatch.reported import MOST_WHY
 from factory_core.errors import BadSignature, NotFound, Problem, Refused, TooLarge
-from factory_core.intake.http import HttpRequest, HttpResponse, problem_response
-from factory_core.intake.payload import parse_as
+from factory_core.http import HttpRequest, HttpResponse, problem_response
+from factory_core.payload import parse_as
+from factory_core.runs.queued_run import QueuedRun, Worker, order_for
+from factory_core.runs.reported import MOST_WHY
 
 from .leases import Leases
 from .protocol import (

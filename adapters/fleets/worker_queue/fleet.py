@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
-from factory_core.dispatch import queued_run as steps
-from factory_core.dispatch.queued_run import RunState, Worker
-from factory_core.dispatch.run import RunOrder, RunReport, RunStatus
 from factory_core.errors import Retryable, Terminal, VersionConflict
+from factory_core.runs import queued_run as steps
+from factory_core.runs.queued_run import RunState, Worker
+from factory_core.runs.run import RunOrder, RunReport, RunStatus
 
 from .leases import Leases
 

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from factory_core.config import Workers
-from factory_core.dispatch import queued_run as steps
 from factory_core.dispatch.moments import bounded_run
-from factory_core.dispatch.queued_run import QueuedRun, RunState, Worker
-from factory_core.dispatch.run import RunReport, RunStatus
 from factory_core.errors import Problem, Terminal, VersionConflict
 from factory_core.ports import Clock
 from factory_core.run_queue import RunQueue
+from factory_core.runs import queued_run as steps
+from factory_core.runs.queued_run import QueuedRun, RunState, Worker
+from factory_core.runs.run import RunReport, RunStatus
 
 LOOKED_AT = 100  # runs of the line in one look
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(minutes=10)  # between two looks at a run in trouble

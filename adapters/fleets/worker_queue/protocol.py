@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from factory_core.dispatch.queued_run import LONGEST_LINE, MOST_LINES
-from factory_core.dispatch.reported import Sha
-from factory_core.dispatch.run import ENDED, RunOrder, RunReport
 from factory_core.errors import Refused
+from factory_core.runs.queued_run import LONGEST_LINE, MOST_LINES
+from factory_core.runs.reported import Sha
+from factory_core.runs.run import ENDED, RunOrder, RunReport
 from factory_core.work_item import Frozen
 
 SCHEMA: Literal["factory.worker/1"] = "factory.worker/1"

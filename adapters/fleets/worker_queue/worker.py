@@ -19,15 +19,15 @@ from typing import Any
 
 from factory_core.dispatch import circuit
 from factory_core.dispatch.batch import Batch, Circuit
-from factory_core.dispatch.queued_run import RunLost
-from factory_core.dispatch.run import ENDED, RunOrder, RunReport, RunStatus, unstarted
 from factory_core.errors import ConnectionLost, EngineUnavailable, Problem, Retryable, Terminal
+from factory_core.runs.queued_run import RunLost
+from factory_core.runs.run import ENDED, RunOrder, RunReport, RunStatus, unstarted
 
 from ...clockwork import Clockwork
 from ..local_engines.boot_clock import boot_clock
 from ..local_engines.fleet import LocalFleet
+from .claim_store import ClaimStore
 from .client import FactoryClient
-from .kept import Kept
 from .protocol import HeartbeatAnswer, Offered
 
 log = logging.getLogger("factory.worker")
@@ -85,7 +85,12 @@ class QueueWorker:
     """`fleet` is this worker's alone, and its `finished` becomes ours."""
 
     def __init__(
-        self, client: FactoryClient, fleet: LocalFleet, kept: Kept, slots: int, clock: Callable[[], float] = boot_clock
+        self,
+        client: FactoryClient,
+        fleet: LocalFleet,
+        kept: ClaimStore,
+        slots: int,
+        clock: Callable[[], float] = boot_clock,
     ) -> None:
         self._client, self._fleet, self._kept, self._slots, self._clock = client, fleet, kept, slots, clock
         self._patience = float("inf")  # seconds that a run may wait for a credential here

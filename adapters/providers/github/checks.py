@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from factory_core.dispatch.merge_gate import FAILED, GREEN
 from factory_core.dispatch.pull_request import Check
-from factory_core.intake.payload import at, moment, number, rows, text
+from factory_core.payload import at, moment, number, rows, text
 
 ACTIONS = "github-actions"  # the slug of GitHub's own CI
 LONGEST_SUMMARY = 500  # characters

@@ -15,9 +15,9 @@ from typing import Any
 import httpx2
 
 from factory_core.errors import Problem
-from factory_core.intake.payload import at, object_in, parse, text
+from factory_core.payload import at, object_in, parse, text
+from factory_core.performing.rate_limits import RateLimit
 from factory_core.ports import Clock
-from factory_core.rate_limits import RateLimit
 
 from ..credential import Token, authorized
 from ..http_call import DEADLINE, later, limited, retry_after, send

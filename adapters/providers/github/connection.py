@@ -6,7 +6,7 @@ from typing import Any
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.errors import ConnectionLost, Retryable
-from factory_core.intake.payload import text
+from factory_core.payload import text
 
 from ..http_call import judged
 from .client import GithubClient, document

@@ -12,7 +12,7 @@ import httpx2
 from adapters.providers.http_call import never
 from adapters.providers.redelivery import Page, walk
 from factory_core.config import FactoryConfig
-from factory_core.intake.payload import moment, number, rows, text
+from factory_core.payload import moment, number, rows, text
 from factory_core.ports import Redelivered
 
 from .client import PAGE, GithubClient, document

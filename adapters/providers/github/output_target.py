@@ -10,7 +10,7 @@ from factory_core.dispatch.comments import commit_subject
 from factory_core.dispatch.pull_request import FileChange, PullRequest
 from factory_core.dispatch.refusal import Refusal
 from factory_core.errors import Problem, Retryable, Terminal
-from factory_core.intake.payload import at, number, rows, text, truth
+from factory_core.payload import at, number, rows, text, truth
 
 from ..http_call import later, never
 from ..refusal_table import Known

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from factory_core.dispatch.pull_request import Standing
 from factory_core.errors import Terminal
-from factory_core.intake.payload import text, truth
+from factory_core.payload import text, truth
 
 from .client import GithubClient
 from .together import together

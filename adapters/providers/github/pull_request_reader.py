@@ -14,7 +14,7 @@ from urllib.parse import quote
 from factory_core.dispatch.merge_gate import FAILED, counted, missing_check
 from factory_core.dispatch.pull_request import FileChange, PullRequest, paths_of
 from factory_core.errors import Terminal
-from factory_core.intake.payload import at, number, text, truth
+from factory_core.payload import at, number, text, truth
 
 from .checks import Result, required_checks, results_of, since
 from .client import GithubClient

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from factory_core.dispatch.refusal import Refusal
-from factory_core.intake.payload import rows, text
+from factory_core.payload import rows, text
 
 from ..refusal_table import UNDER_WAY, Known, Read, Row, Table, graphql_errors, joined
 

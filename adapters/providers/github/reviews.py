@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from factory_core.dispatch.pull_request import Comment, Review, Standing
-from factory_core.intake.payload import number, text
+from factory_core.payload import number, text
 
 LONGEST = 3_500  # characters of one comment
 MOST = 100  # newest comments, and newest reviews that only comment

@@ -7,7 +7,7 @@ from typing import Any
 
 from factory_core.dispatch.pull_request import PullRequest
 from factory_core.errors import Retryable
-from factory_core.intake.payload import number, text, truth
+from factory_core.payload import number, text, truth
 
 
 def pull_request(repository: str, pull: object, **read: Any) -> PullRequest:

@@ -15,10 +15,10 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import PullRequestChanged
 from factory_core.dispatch.pull_request import PREFIX, item_of_body, item_of_branch, names_at
 from factory_core.errors import Refused
-from factory_core.intake.http import HttpRequest
-from factory_core.intake.payload import at, moment, number, read_object, rows, text
-from factory_core.intake.signatures import REMEMBERED, refuse_unsigned, signed
+from factory_core.http import HttpRequest
+from factory_core.payload import at, moment, number, read_object, rows, text
 from factory_core.ports import Inbound
+from factory_core.signatures import REMEMBERED, refuse_unsigned, signed
 
 _DATED = ("comment", "pull_request", "review", "check_run", "check_suite", "workflow_run")
 _TIMES = ("created_at", "updated_at", "submitted_at", "completed_at")

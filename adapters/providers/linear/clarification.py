@@ -11,10 +11,10 @@ from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.activity import Activity as Entry
 from factory_core.dispatch.events import ReplyReceived
-from factory_core.dispatch.foreign_text import MOST_BODY, for_instruction
 from factory_core.dispatch.records import Summary
 from factory_core.errors import Terminal
 from factory_core.ports import Thread
+from factory_core.text.foreign_text import MOST_BODY, for_instruction
 from factory_core.work_item import WorkItem
 
 from .client import LinearClient, shaped

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 
 from factory_core.dispatch.comments import MARK
-from factory_core.dispatch.foreign_text import printable
+from factory_core.text.foreign_text import printable
 
 OURS = "<!-- factory"  # begins every hidden mark of the factory
 SESSION = "linear-session:"  # begins the id of a thread that is an agent session

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from factory_core.intake.payload import rows, text
+from factory_core.payload import rows, text
 
 from ..refusal_table import Known, Read, Row, Table, graphql_errors, joined
 

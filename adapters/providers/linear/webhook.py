@@ -13,10 +13,10 @@ from factory_core.config import FactoryConfig, Linear
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, Reply, ReplyReceived, StopRequested
 from factory_core.dispatch.records import short
 from factory_core.errors import Refused
-from factory_core.intake.http import HttpRequest
-from factory_core.intake.payload import read_model
-from factory_core.intake.signatures import REMEMBERED, refuse_stale, refuse_unsigned, signed
+from factory_core.http import HttpRequest
+from factory_core.payload import read_model
 from factory_core.ports import Inbound
+from factory_core.signatures import REMEMBERED, refuse_stale, refuse_unsigned, signed
 from factory_core.work_item import identity
 
 from .files import read_files

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import httpx2
 
 from factory_core.errors import PlaceUnknown, Problem
-from factory_core.intake.payload import moment, number, object_in, parse, rows, text
-from factory_core.rate_limits import RateLimit
+from factory_core.payload import moment, number, object_in, parse, rows, text
+from factory_core.performing.rate_limits import RateLimit
 from factory_core.work_item import Frozen
 
 from ..credential import Token, authorized

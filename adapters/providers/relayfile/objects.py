@@ -11,7 +11,7 @@ from typing import Any
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
 from factory_core.dispatch.pull_request import PREFIX, item_of_branch, names_at
-from factory_core.intake.payload import at, rows, text, truth
+from factory_core.payload import at, rows, text, truth
 from factory_core.ports import Pointer
 from factory_core.work_item import Frozen, identity
 

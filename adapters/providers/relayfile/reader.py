@@ -8,7 +8,7 @@ from adapters.providers.redelivery import Page, walk
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.events import Event
-from factory_core.intake.payload import text
+from factory_core.payload import text
 from factory_core.ports import Change, Clock, Pointer, Redelivered
 
 from .client import DeadLetter, RelayfileClient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from factory_core.intake.payload import text
+from factory_core.payload import text
 
 from ..refusal_table import Known, Read, Row, Table, joined
 

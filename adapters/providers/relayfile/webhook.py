@@ -13,10 +13,10 @@ from typing import Any
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event, ItemChanged
 from factory_core.errors import Refused
-from factory_core.intake.http import HttpRequest
-from factory_core.intake.payload import read_object, text
-from factory_core.intake.signatures import FRESH, refuse_stale, refuse_unsigned, signed
+from factory_core.http import HttpRequest
+from factory_core.payload import read_object, text
 from factory_core.ports import Inbound, Pointer
+from factory_core.signatures import FRESH, refuse_stale, refuse_unsigned, signed
 from factory_core.work_item import identity
 
 from .paths import canonical_key, is_issue, issue_id, issue_key, vendor_of

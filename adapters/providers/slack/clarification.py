@@ -8,13 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from adapters.providers.http_call import later
+from factory_core import payload
 from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.comments import thread_title
 from factory_core.dispatch.events import ReplyReceived
 from factory_core.dispatch.records import Summary
 from factory_core.errors import Terminal
-from factory_core.intake import payload
 from factory_core.ports import Thread
 from factory_core.work_item import WorkItem
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from factory_core.intake.payload import object_in, truth
-from factory_core.rate_limits import RateLimit
+from factory_core.payload import object_in, truth
+from factory_core.performing.rate_limits import RateLimit
 
 from ..credential import Token, authorized
 from ..http_call import DEADLINE, later, limited, retry_after, send

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from factory_core.connections import ConnectionStatus, ProviderConnection
-from factory_core.intake.payload import text
+from factory_core.payload import text
 
 from ..http_call import judged
 from .client import Answer, SlackClient

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from factory_core.dispatch.foreign_text import printable
+from factory_core.text.foreign_text import printable
 
 LONGEST = 3_900  # characters before escaping; Slack advises 4,000 and cuts at 40,000, escaping makes 5 of 1 at worst
 _MEMBER = re.compile(r"[UW](?=[A-Z0-9]*[0-9])[A-Z0-9]{1,30}")  # ids have digits, names seldom

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event, Reply, ReplyReceived, ThreadMoved
 from factory_core.errors import Refused
-from factory_core.intake.http import HttpRequest, HttpResponse
-from factory_core.intake.payload import read_model
-from factory_core.intake.signatures import FRESH, refuse_stale, refuse_unsigned, signed
+from factory_core.http import HttpRequest, HttpResponse
+from factory_core.payload import read_model
 from factory_core.ports import Inbound
+from factory_core.signatures import FRESH, refuse_stale, refuse_unsigned, signed
 
 from ..slack_messages import SPOKEN, Home, attached, is_elsewhere, is_outsider
 from .text import unescape

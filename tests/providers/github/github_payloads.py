@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from factory_core.config import FactoryConfig, read_config
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 
 SECRET = "github-hook-secret"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

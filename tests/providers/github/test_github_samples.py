@@ -14,7 +14,7 @@ from adapters.providers.github.webhook import GithubWebhook, _said_at
 from factory_core.config import Repository
 from factory_core.dispatch.events import PullRequestChanged
 from factory_core.errors import Problem
-from factory_core.intake.payload import at
+from factory_core.payload import at
 
 SAMPLES = Path(__file__).parent / "node_modules/@octokit/webhooks-examples"
 WEBHOOK = GithubWebhook([SECRET], CONFIG)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters.providers.github.webhook import GithubWebhook
 from factory_core.dispatch.events import PullRequestChanged
 from factory_core.errors import BadSignature, Problem, Refused
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 from factory_core.ports import Inbound
 
 pytestmark = pytest.mark.pure

@@ -20,9 +20,9 @@ from adapters.providers.linear.items import LinearWorkItemProvider
 from factory_core.config import FactoryConfig, Linear
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.dispatch.activity import Activity
-from factory_core.dispatch.foreign_text import for_chat
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
 from factory_core.ports import Thread
+from factory_core.text.foreign_text import for_chat
 from factory_core.work_item import ItemState, Source, WorkItem
 
 pytestmark = pytest.mark.pure

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from adapters.providers.linear.webhook import LinearWebhook
 from factory_core.config import FactoryConfig, Linear
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, Reply, ReplyReceived, StopRequested
-from factory_core.dispatch.run import RunStatus
 from factory_core.errors import BadSignature, Problem, Refused
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 from factory_core.ports import Inbound
+from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState, Source, WorkItem
 from tests.core.world import World, run, ticket
 

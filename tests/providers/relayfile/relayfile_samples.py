@@ -13,7 +13,7 @@ import httpx2
 
 from adapters.providers.relayfile.client import RelayfileClient
 from factory_core.config import FactoryConfig, read_config
-from factory_core.intake.http import HttpRequest
+from factory_core.http import HttpRequest
 
 T = TypeVar("T")
 SECRET = "whsec_test"

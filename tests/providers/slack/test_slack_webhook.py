@@ -17,7 +17,7 @@ from adapters.providers.slack.webhook import SlackWebhook
 from factory_core.config import FactoryConfig, Slack
 from factory_core.dispatch.events import Reply, ReplyReceived
 from factory_core.errors import BadSignature, Problem, Refused
-from factory_core.intake.http import HttpRequest, HttpResponse
+from factory_core.http import HttpRequest, HttpResponse
 from factory_core.ports import Inbound
 
 from ..mutations import junk, mutated

@@ -1,0 +1,1 @@
+"""What every host shows: pages, health, and who may see them."""

@@ -1,1 +1,0 @@
-"""① A neutral request becomes events. No host and no vendor is known here."""

@@ -1,0 +1,1 @@
+"""relayfile on loopback."""
