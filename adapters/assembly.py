@@ -16,7 +16,8 @@ from factory_core.performing.perform import Performer, RuleTriager
 from factory_core.ports import Fleet, StateStore, Webhook
 
 from .credentials.secrets import Secrets
-from .registry import Access, Vendor, declared
+from .providers.vendor import Access, Vendor
+from .registry import declared
 
 if TYPE_CHECKING:
     from .providers.http_call import RedactingClient

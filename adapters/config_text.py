@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from factory_core.config import FactoryConfig, line_of, read_config
 from factory_core.errors import ConfigProblem
 from factory_core.payload import parse
+from factory_core.settings import VendorSettings
 from factory_core.text.addresses import credential_in, is_private
 
-from .registry import declared
+from .registry import config_model, declared
 
 
 def config_of(text: str, file: str) -> FactoryConfig:
@@ -19,7 +22,7 @@ def config_of(text: str, file: str) -> FactoryConfig:
     document = _parsed(text, file)
     if not isinstance(document, Mapping):
         raise ConfigProblem(f"{file} is empty", why="it must be a mapping", fix="factory init")
-    config = read_config(document, file=file, text=text)
+    config = read_config(document, file=file, text=text, model=config_model())
     declared(config)
     _check_addresses(config, file, text)
     return config
@@ -42,9 +45,10 @@ def _check_addresses(config: FactoryConfig, file: str, text: str) -> None:
             why = f"it holds {held}, which process lists, records and workers would show; the token has its own place"
             raise ConfigProblem(where, why=why, fix=f"In {file}: take it out, and let `factory connect` keep the token")
     for name in declared(config):
-        section = getattr(config, name)
-        for key, field in (("url", "url"), ("gitUrl", "git_url")):
-            if (url := getattr(section, field, "")) and not is_private(url):
+        section = config.section(name, VendorSettings)
+        for field in (field for field in type(section).model_fields if field == "url" or field.endswith("_url")):
+            if (url := getattr(section, field)) and not is_private(url):
+                key = to_camel(field)
                 where = f"{file}{line_of(text, (name, key))}: {name}.{key}"
                 why = "the token would go there in the open: only https is private, and http on this machine"
                 raise ConfigProblem(where, why=why, fix=f"In {file}: begin it with https://")

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -19,11 +20,10 @@ from typing import Any, get_args, get_origin
 
 from pydantic.alias_generators import to_camel
 
-from adapters.registry import VENDORS
+from adapters.registry import VENDORS, config_model
 from factory_cli.main import COMMANDS
 from factory_cli.topics import TOPICS
 from factory_core import errors
-from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
 from factory_core.settings import Section
@@ -141,7 +141,7 @@ def ignored() -> str:
 
 def settings() -> str:
     """Every key of factory.config.yaml with its default, section by section, from the model itself."""
-    return "\n\n".join(_tables(FactoryConfig, ""))
+    return "\n\n".join(_tables(config_model(), ""))
 
 
 def _tables(section: type[Section], key: str) -> Iterator[str]:
@@ -173,7 +173,8 @@ def _is_choice(kind: tuple[object, ...]) -> bool:
 
 def _comments(section: type[Section]) -> dict[str, str]:
     """The remark behind a field in the source is its meaning."""
-    source = inspect.getsource(section)
+    written = [kind for kind in section.__mro__[::-1] if hasattr(sys.modules[kind.__module__], kind.__name__)]
+    source = "".join(inspect.getsource(kind) for kind in written if issubclass(kind, Section))
     return {match[1]: match[2] for match in re.finditer(r"^    (\w+): .*?  # (.+)$", source, re.MULTILINE)}
 
 

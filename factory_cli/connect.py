@@ -11,7 +11,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from adapters.registry import WORKERS, Secret, Vendor, declared
+from adapters.providers.vendor import Secret, Vendor
+from adapters.registry import WORKERS, declared
 from factory_core.errors import Refused
 
 from .arguments import Usage, refuse_to_ask, unknown

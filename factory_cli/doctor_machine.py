@@ -20,6 +20,7 @@ from adapters.stores.sqlite.store_identity import Marks
 from factory_core.errors import Problem
 from factory_core.ports import DiskFleet
 from factory_core.runs.queued_run import present
+from factory_core.settings import VendorSettings
 from factory_core.status.formatting import one_line
 
 from .check import workers_connection
@@ -48,9 +49,13 @@ def _config(place: Place) -> Finding:
     noun = "repository" if repositories == 1 else "repositories"
     words = f"{relative(place.path)}, {len(place.config.providers())} providers, {repositories} {noun}"
     file, config = place.path.name, place.config
-    if config.clarification_channel == "slack" and not config.slack.channel:
+    if key := config.section(config.clarification_channel, VendorSettings).missing_key():
         return Finding(
-            "This machine", "fail", "config", f"{words}: nobody can be asked", f"In {file}: set slack.channel"
+            "This machine",
+            "fail",
+            "config",
+            f"{words}: nobody can be asked",
+            f"In {file}: set {config.clarification_channel}.{key}",
         )
     if not repositories:
         return Finding(
@@ -66,7 +71,7 @@ def _secrets_file(place: Place) -> list[Finding]:
 
 async def clock(place: Place) -> Finding:
     """Against the time that the code host's answers carry: signatures with a time stamp depend on it."""
-    section, url = "This machine", place.config.github.url
+    section, url = "This machine", place.config.section(place.config.output_target, VendorSettings).url
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE) as http:
             offset = clock_offset((await http.head(url)).headers, utc_now)

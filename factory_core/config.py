@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from .errors import ConfigProblem
 from .protected_paths import known_set
-from .settings import Duration, Section, Size, Span
+from .settings import Duration, Section, Size, Span, VendorSettings
 from .text.path_patterns import PathPattern
 from .text.patterns import compiled
 
@@ -95,15 +103,10 @@ WhoMayAllow = Literal["members"] | tuple[Word, ...]
 OnRefusal = Literal["ask", "close"]
 TriageModel = Annotated[Literal["off", "claude", "codex"], BeforeValidator(_off)]
 SlotState = Literal["running", "in-review"]
-MappedState = Literal["ready", "dispatched", "in-review", "done"]
 
 
 def _review_column() -> dict[SlotState, int]:
     return {"in-review": 10}
-
-
-def _state_names() -> dict[MappedState, str]:
-    return {"ready": "Ready for Agent", "dispatched": "In Progress", "in-review": "In Review", "done": "Done"}
 
 
 class RepositoryCheck(Section):
@@ -191,7 +194,7 @@ class Clarification(Section):
     give_up_after: Duration = timedelta(days=7)
     who_may_answer: WhoMayAnswer = "members"  # `members`, `reporter`, `anyone`, or a list of people's ids
     on_refusal: OnRefusal = "ask"  # `stop`, `obsolete` as an answer: ask whether to close the ticket, or close its work
-    escalate_to: str = ""  # a person or group as the channel knows them, e.g. U042, <!subteam^S1>, or a name in Linear
+    escalate_to: str = ""  # a person or group as the channel knows them: an id, as U042 or <!subteam^S1>, or a name
     people: dict[str, str] = Field(default_factory=dict)  # the tracker's name for a person → the channel's id or name
 
 
@@ -326,47 +329,6 @@ class Sweep(Section):
     looks_per_minute: int = Field(default=60, ge=1, le=600)  # after a gap in which events may have been lost
 
 
-class Linear(Section):
-    """How the tracker's state names map to ours; names are looked up per team, case does not matter."""
-
-    team: str = ""  # empty: every team that the token sees
-    states: dict[MappedState, str] = Field(default_factory=_state_names)
-    url: str = "https://api.linear.app"
-    organisation: str = ""  # the workspace's id: events of another one are refused; empty: the token's own, once known
-    app_user_id: str = ""  # our agent user: what is delegated to it is ready
-
-
-class Slack(Section):
-    channel: str = ""
-    url: str = "https://slack.com"
-    organisation: str = ""  # the workspace's id (T…): events of another one are refused; empty: the token's own
-    bot_user_id: str = ""
-
-
-def _git_url(known: dict[str, Any]) -> str:
-    """The site that a REST root belongs to: on Enterprise Server above `/api/v3`, on GHE.com without `api.`.
-
-    https://docs.github.com/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom
-    """
-    url = known.get("url", "")
-    found = re.fullmatch(r"(?P<server>https?://.+)/api/v3/?|https://api\.(?P<tenant>[a-z0-9-]+\.ghe\.com)/?", url, re.I)
-    if found is None:
-        return "https://github.com"
-    return found["server"] or f"https://{found['tenant']}"
-
-
-class Github(Section):
-    url: str = "https://api.github.com"  # the REST root: https://HOST/api/v3 on Enterprise Server
-    git_url: str = Field(default_factory=_git_url)  # if it is not the site of url
-    app_id: str = ""
-    hook_id: str = ""  # one repository's webhook: its failed deliveries are asked for again
-
-
-class Relayfile(Section):
-    url: str = "https://relayfile.agent-relay.com"
-    workspace: str = ""
-
-
 class Store(Section):
     kind: Literal["sqlite"] = "sqlite"
     path: str = "factory.db"
@@ -389,14 +351,14 @@ class Server(Section):
 
 
 class FactoryConfig(Section):
-    """The whole file. The three roles are named; everything else has a default."""
+    """The file but for vendors' sections. The three roles are named; everything else has a default."""
 
     tenant: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     environment: str = "local"
     intent_provider: str
     clarification_channel: str
     output_target: str
-    relay: str = ""  # relayfile, when webhooks come through it
+    relay: str = ""  # the relay that webhooks come through, if they do
     repositories: dict[str, Repository] = Field(default_factory=dict)
     routing: Routing = Routing()
     triage: Triage = Triage()
@@ -410,10 +372,6 @@ class FactoryConfig(Section):
     workers: Workers = Workers()
     runner: Runner = Runner()
     sweep: Sweep = Sweep()
-    linear: Linear = Linear()
-    slack: Slack = Slack()
-    github: Github = Github()
-    relayfile: Relayfile = Relayfile()
     store: Store = Store()
     disk: Disk = Disk()
     server: Server = Server()
@@ -434,11 +392,31 @@ class FactoryConfig(Section):
         named = (self.intent_provider, self.clarification_channel, self.output_target, self.relay)
         return tuple(dict.fromkeys(name for name in named if name))
 
+    def section(self, provider: str, model: type[VendorModel]) -> VendorModel:
+        """The vendor's section of the file; the model's defaults where there is none."""
+        held = getattr(self, provider, None)
+        return held if isinstance(held, model) else model()
 
-def read_config(document: Mapping[str, Any], *, file: str, text: str = "") -> FactoryConfig:
+    def title(self, provider: str) -> str:
+        """The vendor's own spelling of its name."""
+        return self.section(provider, VendorSettings).title or provider[:1].upper() + provider[1:]
+
+
+VendorModel = TypeVar("VendorModel", bound=VendorSettings)
+
+
+def with_sections(vendors: Mapping[str, type[VendorSettings]]) -> type[FactoryConfig]:
+    """The model of the whole file: the core's sections, and one for each of these vendors."""
+    fields: dict[str, Any] = {name: (model, model()) for name, model in vendors.items()}
+    return create_model("FactoryConfigWithVendors", __base__=FactoryConfig, __doc__=FactoryConfig.__doc__, **fields)
+
+
+def read_config(
+    document: Mapping[str, Any], *, file: str, text: str = "", model: type[FactoryConfig] = FactoryConfig
+) -> FactoryConfig:
     """Build the configuration from parsed YAML or JSON; raise ConfigProblem for the first key that is wrong."""
     try:
-        config = FactoryConfig.model_validate(document)
+        config = model.model_validate(document)
     except ValidationError as error:
         raise _problem(error, file, text) from None
     _check_repositories(config, file)
@@ -495,9 +473,14 @@ def _place(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 
 def _nearest(key: str) -> str:
-    sections: list[type[Section]] = [FactoryConfig, *Section.__subclasses__()]
-    known = [to_camel(name) for section in sections for name in section.model_fields]
+    known = [to_camel(name) for section in _kinds(Section) for name in section.model_fields]
     return next(iter(difflib.get_close_matches(key, known, 1)), "")
+
+
+def _kinds(section: type[Section]) -> Iterator[type[Section]]:
+    for kind in section.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
 
 
 def line_of(text: str, location: tuple[int | str, ...]) -> str:

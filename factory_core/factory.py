@@ -27,6 +27,7 @@ from .performing.outcomes import begun, ended
 from .performing.reconcile import Sources, Sweep
 from .ports import Clock, Inbound, PointerReader, StateStore, Webhook
 from .runs.run import RunReport
+from .settings import VendorSettings
 from .signatures import REMEMBERED
 from .text.redaction import Redact, redacted
 
@@ -303,7 +304,7 @@ class Factory:
 
 def configured_organisations(config: FactoryConfig) -> dict[str, str]:
     """Provider → the organisation that its section names; empty where it names none."""
-    return {name: getattr(getattr(config, name, None), "organisation", "") for name in config.providers()}
+    return {name: config.section(name, VendorSettings).organisation_id() for name in config.providers()}
 
 
 def build_factory(

@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 from factory_core.config import FactoryConfig
 from factory_core.errors import NeedsPerson, Problem
+from factory_core.settings import VendorSettings
 
 from ..logs.redaction import Redactor, values_of_secrets
 from ..providers.credential import Credential
-from ..registry import WORKERS, Secret, declared
+from ..providers.vendor import Secret
+from ..registry import WORKERS, declared
 
 logger = logging.getLogger("factory.connections")
 
@@ -65,7 +67,7 @@ def missing_secrets(config: FactoryConfig, secrets: Secrets) -> list[Missing]:
     found = []
     for name, secret in wanted:
         values = secrets.several(secret)
-        why = weakness(secret, values, published_is_fine=_is_sandbox(getattr(getattr(config, name, None), "url", "")))
+        why = weakness(secret, values, published_is_fine=_is_sandbox(config.section(name, VendorSettings).url))
         if not values or why:
             found.append(Missing(name, secret, secrets.names(secret)[0], why))
     return found

@@ -16,6 +16,7 @@ from factory_core.factory import build_factory
 from factory_core.overview import Health, health, loop_lines, overview
 from factory_core.performing.reconcile import Sources
 from factory_core.ports import Fleet
+from factory_core.settings import VendorSettings
 from factory_core.status import Line, StatusReport
 
 from ..assembly import keep_organisations, performer_of, ports_of, utc_now, webhooks_of
@@ -216,7 +217,10 @@ class LocalTenant:
 def code_host(secrets: Secrets, config: FactoryConfig) -> CodeHost:
     """The code host's token, for the code host alone."""
     vendor = config.output_target
-    return CodeHost(config.github.git_url, secrets.credential(vendor, declared(config)[vendor].token, "git"))
+    return CodeHost(
+        config.section(vendor, VendorSettings).git_site(),
+        secrets.credential(vendor, declared(config)[vendor].token, "git"),
+    )
 
 
 def leases_of(config: FactoryConfig, file: SqliteFile) -> Leases:

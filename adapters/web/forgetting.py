@@ -23,7 +23,7 @@ from factory_core.work_item import Frozen
 
 from ..assembly import utc_now
 from ..credentials.secrets import MAKE_ONE, Secrets
-from ..registry import SHORTEST, Secret
+from ..providers.vendor import SHORTEST, Secret
 from .basic_auth import basic_credentials
 from .pages import is_known, unauthorized
 

@@ -22,7 +22,7 @@ from factory_core.status import StatusReport
 
 from ..assembly import utc_now
 from ..credentials.secrets import MAKE_ONE, Secrets, weakness
-from ..registry import SHORTEST, Secret
+from ..providers.vendor import SHORTEST, Secret
 from .basic_auth import page_response
 
 TOKEN = Secret("status token", ("FACTORY_STATUS_TOKEN",), f"`{MAKE_ONE}` makes one", SHORTEST)

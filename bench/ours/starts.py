@@ -16,8 +16,8 @@ import time; begun = time.perf_counter()
 import pathlib
 from adapters.credentials import Secrets
 from adapters.local.wiring import LocalTenant, open_store
-from factory_core.config import FactoryConfig
-config = FactoryConfig(tenant="b", intentProvider="linear", clarificationChannel="slack", outputTarget="github")
+from adapters.registry import config_model
+config = config_model()(tenant="b", intentProvider="linear", clarificationChannel="slack", outputTarget="github")
 here = pathlib.Path({path!r})
 names = ("LINEAR_WEBHOOK_SECRET", "SLACK_SIGNING_SECRET", "GITHUB_WEBHOOK_SECRET")
 file, presence = open_store(config, here)

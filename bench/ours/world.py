@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.providers.linear.webhook import LinearWebhook
+from adapters.registry import config_model
 from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
 from adapters.stores.sqlite.state_store import SqliteStateStore
-from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.task_template import StandardTask
@@ -22,7 +22,7 @@ from factory_simulator.recording_ports import RecordingChannel, RecordingFleet, 
 from ..workload import ANSWER, DESCRIPTION, SECRET, TICKET
 
 TENANT = "bench"
-CONFIG = FactoryConfig.model_validate(
+CONFIG = config_model().model_validate(
     {
         "tenant": TENANT,
         "intentProvider": "linear",

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from ..config import FactoryConfig
+from ..settings import VendorSettings
 from ..text.foreign_text import UNSEEN
 
 _NAMES = {"linear": "Linear", "slack": "Slack", "github": "GitHub", "jira": "Jira", "relayfile": "relayfile"}
-_HOSTS = {"linear": "linear.app", "slack": "slack.com", "github": "github.com"}
 # Controls except newline and tab, line separators, surrogates, and what nobody sees.
 _UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{UNSEEN}]")
 MOST_TITLE, MOST_LINE = 140, 500
@@ -151,13 +151,8 @@ def link(url: str, config: FactoryConfig) -> str | None:
 
 
 def _hosts(config: FactoryConfig) -> set[str]:
-    urls = {
-        "linear": (config.linear.url,), "slack": (config.slack.url,), "relayfile": (config.relayfile.url,),
-        "github": (config.github.url, config.github.git_url),
-    }  # fmt: skip
-    used = config.providers()
-    configured = {urlsplit(url).hostname or "" for name in used for url in urls.get(name, ())}
-    return configured | {_HOSTS[name] for name in used if name in _HOSTS}
+    used = [config.section(name, VendorSettings) for name in config.providers()]
+    return {urlsplit(url).hostname or "" for vendor in used for url in vendor.addresses()} | {one.site for one in used}
 
 
 def _known(host: str, hosts: Iterable[str]) -> bool:

@@ -13,6 +13,7 @@ from ..dispatch.batch import Batch
 from ..dispatch.records import ENDED, InFlightRecord, State
 from ..dispatch.spending import ZERO, Grant, next_day
 from ..runs.run import RunReport, Usage
+from ..settings import VendorSettings
 from .explain import merged
 from .formatting import arguments, cents, clock, command, vendor
 from .items import finished_of, item_of, queue_of, run_of, spent_of
@@ -116,7 +117,7 @@ def _start(config: FactoryConfig) -> tuple[Step, ...]:
     """Three ways to a first ticket."""
     tracker, label = vendor(config.intent_provider), next(iter(config.triage.go_labels), "")
     labelled = f" with the label {label}" if config.triage.require_go_label and label else ""
-    state = f" to {config.linear.states.get('ready', 'ready')}" if config.intent_provider == "linear" else " to ready"
+    state = f" to {config.section(config.intent_provider, VendorSettings).ready_state()}"
     sample = command("trigger", f"{config.intent_provider}.issue.ready")
     return (
         Step(words=f"Move a {tracker} ticket{labelled}{state}."),

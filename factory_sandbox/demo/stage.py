@@ -14,6 +14,7 @@ from typing import NamedTuple
 from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
 from adapters.local.wiring import LocalTenant, open_store
+from adapters.registry import config_model
 from adapters.web.loopback import served
 from factory_core.config import FactoryConfig
 from factory_sandbox.app import serving
@@ -31,7 +32,7 @@ class Stage(NamedTuple):
 
 def demo_config(sandbox_url: str) -> FactoryConfig:
     """One repository, by the project Shop; merging on green; the console engine."""
-    return FactoryConfig.model_validate(
+    return config_model().model_validate(
         {
             "tenant": "demo",
             "environment": "demo",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapters.registry import declared
+from adapters.registry import config_model, declared
 from factory_core.config import read_config
 from factory_core.errors import Problem
 
@@ -105,7 +105,7 @@ def test_the_example_configuration_is_one() -> None:
     examples = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "connect.md").read_text(), re.DOTALL)
     assert examples
     for example in examples:
-        declared(read_config(yaml.safe_load(example), file="the example", text=example))
+        declared(read_config(yaml.safe_load(example), file="the example", text=example, model=config_model()))
 
 
 def test_the_readme_stays_short() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from adapters.providers.github.client import API_VERSION, graphql_url
 from adapters.providers.github.output_target import GithubOutputTarget
+from adapters.providers.github.settings import GithubSettings
 from adapters.providers.http_call import provider_of
-from factory_core.config import Github
 from factory_core.dispatch.pull_request import PullRequest
 from factory_core.status.formatting import link
 from tests.core.world import config_of
@@ -35,8 +35,8 @@ HOSTS = [
 def test_one_address_leads_to_rest_graphql_and_git(url: str, queries: str, git: str) -> None:
     """The REST root is the only one that must be configured; another git host can be named beside it."""
     assert graphql_url(url) == queries
-    assert Github(url=url).git_url == git
-    assert Github(url=url, git_url="https://mirror.example").git_url == "https://mirror.example"
+    assert GithubSettings(url=url).git_url == git
+    assert GithubSettings(url=url, git_url="https://mirror.example").git_url == "https://mirror.example"
     config = config_of(github={"url": url})
     assert GithubOutputTarget(None, config).clone_address("acme/shop") == f"{git}/acme/shop.git"  # type: ignore[arg-type]
 

@@ -13,6 +13,7 @@ import httpx2
 from adapters.providers.linear.clarification import LinearClarificationChannel
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.items import LinearWorkItemProvider
+from adapters.providers.linear.settings import LinearSettings
 from adapters.providers.linear.webhook import LinearWebhook
 from factory_core.dispatch.records import State
 from factory_core.dispatch.task_template import StandardTask
@@ -36,7 +37,7 @@ class LinearWorld(World):
         self.now = time.at
 
     def new_factory(self, holder: str) -> Factory:
-        client = LinearClient(self._http, "a-token", self.config.linear.url, self.clock)
+        client = LinearClient(self._http, "a-token", self.config.section("linear", LinearSettings).url, self.clock)
         performer = Performer(
             self.config, self.store, self.clock, tracker=LinearWorkItemProvider(client, self.config),
             channel=LinearClarificationChannel(client, self.config), target=self.target, fleet=self.fleet,

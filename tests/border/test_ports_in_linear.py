@@ -16,6 +16,7 @@ from adapters.providers.linear.clarification import LinearClarificationChannel
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.issue import IssueNode, read_issue
 from adapters.providers.linear.items import LinearWorkItemProvider
+from adapters.providers.linear.settings import LinearSettings
 from factory_core.config import FactoryConfig
 from factory_core.connections import ConnectionStatus
 from factory_core.dispatch.activity import Activity, Link, PlanStep
@@ -261,7 +262,7 @@ def test_the_reporter_is_looked_up_by_id() -> None:
 
 def labelled(*labels: dict[str, Any], paged: bool = True) -> tuple[str, ...]:
     given: Any = {"nodes": list(labels)} if paged else list(labels)
-    item = read_issue(node(labels=given), config().linear)
+    item = read_issue(node(labels=given), config().section("linear", LinearSettings))
     assert item is not None
     return item.labels
 
@@ -308,7 +309,7 @@ def test_a_group_is_one_however_it_is_written(label: str, configured: str) -> No
 
 
 def test_a_stop_label_may_be_named_without_its_group() -> None:
-    item = read_issue(node(labels={"nodes": [PAIR]}), config().linear)
+    item = read_issue(node(labels={"nodes": [PAIR]}), config().section("linear", LinearSettings))
     assert item is not None
     assert not_eligible(item, config(triage={"stopLabels": {"pair": "a person does it"}})) != ""
     assert not_eligible(item, config(triage={"stopLabels": {"repair": "no"}})) == ""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.local.wiring import load_config
+from adapters.providers.slack.settings import SlackSettings
 from factory_cli.repository import look, verify_command
 
 from .calling import factory
@@ -39,7 +40,7 @@ def test_it_finds_writes_and_says_what_is_next(repository: Path) -> None:
     config = load_config(repository / "factory.config.yaml")
     assert config.providers() == ("linear", "slack", "github")
     assert (config.repositories["acme/api"].base, config.repositories["acme/api"].verify) == ("trunk", "pytest")
-    assert (config.routing.default, config.slack.channel) == ("acme/api", "C0123456")
+    assert (config.routing.default, config.section("slack", SlackSettings).channel) == ("acme/api", "C0123456")
 
 
 def test_twice_is_once(repository: Path) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapters.registry import VENDORS
-from factory_core.config import FactoryConfig
+from adapters.registry import VENDORS, config_model
 from factory_core.errors import BadSignature
 from factory_core.http import HttpRequest
 from factory_sandbox.samples import names
@@ -74,7 +73,7 @@ def test_our_own_verifier_takes_it(event: str, variable: str, home: Path, receiv
     assert done.code == 0 and SECRET not in done.out + done.err
     (request,), provider = receiver.got, event.split(".")[0]
     assert request.path == f"/hooks/default/{provider}"
-    config = FactoryConfig.model_validate(yaml.safe_load(CONFIG))
+    config = config_model().model_validate(yaml.safe_load(CONFIG))
     VENDORS[provider].webhook([SECRET], config).events_in(request)
     with pytest.raises(BadSignature):
         VENDORS[provider].webhook(["another"], config).events_in(request)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.registry import config_model
 from factory_core.config import FactoryConfig, read_config
 from factory_core.errors import ConfigProblem
 
@@ -18,7 +19,7 @@ TEXT = "intentProvider: linear\nclarificationChannel: slack\noutputTarget: githu
 
 def test_three_roles_are_a_whole_configuration() -> None:
     """Everything else has a default."""
-    config = read_config(ROLES, file="factory.config.yaml")
+    config = read_config(ROLES, file="factory.config.yaml", model=config_model())
     assert config.providers() == ("linear", "slack", "github") and config.merge.policy == "never"
 
 
@@ -45,6 +46,9 @@ def test_three_roles_are_a_whole_configuration() -> None:
             "f.yaml, line 5: protectedPaths.allowedBy",
             "Input should be 'members', or it should be a list",
         ),
+        ({"linear": {"temm": "ACME"}}, "f.yaml, line 5: linear.temm", "no such key; did you mean 'team'?"),
+        ({"github": {"hookId": ["1"]}}, "f.yaml, line 5: github.hookId", "Input should be a valid string"),
+        ({"linaer": {}}, "f.yaml, line 4: linaer", "no such key; did you mean 'linear'?"),
         ({"store": {"kind": "paper"}}, "f.yaml, line 5: store.kind", "Input should be 'sqlite'"),
         (
             {"routing": {"byKeyword": [{"pattern": "(", "repository": "x"}]}},
@@ -65,7 +69,7 @@ def test_a_wrong_key_is_named_with_its_line_and_a_fix(wrong: dict[str, Any], wha
         for key, value in wrong.items()
     )
     with pytest.raises(ConfigProblem) as caught:
-        read_config({**ROLES, **wrong}, file="f.yaml", text=text)
+        read_config({**ROLES, **wrong}, file="f.yaml", text=text, model=config_model())
     assert caught.value.what == what and why in caught.value.why
     assert caught.value.fix.startswith("In f.yaml: ") and caught.value.exit_code == 2
 
@@ -73,7 +77,9 @@ def test_a_wrong_key_is_named_with_its_line_and_a_fix(wrong: dict[str, Any], wha
 def test_a_missing_role_is_named() -> None:
     """intentProvider is not optional."""
     with pytest.raises(ConfigProblem) as caught:
-        read_config({key: value for key, value in ROLES.items() if key != "intentProvider"}, file="f.yaml")
+        read_config(
+            {key: value for key, value in ROLES.items() if key != "intentProvider"}, file="f.yaml", model=config_model()
+        )
     assert caught.value.what == "f.yaml: intentProvider" and caught.value.why == "it is not there"
 
 

@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from adapters.registry import config_model
 from factory_core.config import read_config
 from factory_core.errors import ConfigProblem
 from factory_core.protected_paths import protecting
@@ -59,5 +60,5 @@ def test_no_pattern_makes_a_long_path_slow() -> None:
 )
 def test_a_wrong_pattern_is_refused_with_its_key(given: dict[str, list[str]], why: str) -> None:
     with pytest.raises(ConfigProblem, match=r"f: protectedPaths\.") as raised:
-        read_config({**ROLES, "protectedPaths": given}, file="f")
+        read_config({**ROLES, "protectedPaths": given}, file="f", model=config_model())
     assert why in raised.value.why

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from adapters.registry import config_model
 from factory_core.config import FactoryConfig, read_config
 from factory_core.dispatch.routing import Route, Undecided, find_route
 from factory_core.errors import ConfigProblem
@@ -128,7 +129,7 @@ def _config(pattern: str) -> FactoryConfig:
         "repositories": {"acme/shop": {}},
         "routing": {"byKeyword": [{"pattern": pattern, "repository": "acme/shop"}]},
     }  # fmt: skip
-    return read_config(document, file="factory.config.yaml")
+    return read_config(document, file="factory.config.yaml", model=config_model())
 
 
 def _item(title: str, description: str) -> WorkItem:

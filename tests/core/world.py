@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from adapters.registry import config_model
 from adapters.stores.memory.state_store import InMemoryStateStore
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
@@ -41,7 +42,7 @@ def config_of(**changes: Any) -> FactoryConfig:
     }
     for key, value in changes.items():
         document[key] = {**document.get(key, {}), **value} if isinstance(value, dict) else value
-    return FactoryConfig.model_validate(document)
+    return config_model().model_validate(document)
 
 
 def ticket(key: str = "ACME-1", **changes: Any) -> WorkItem:

@@ -13,7 +13,7 @@ import pytest
 from fleet_stand import code_host, commit_to, fleet, git, order, program, until
 
 from adapters.fleets.local_engines.claude import Claude
-from factory_core.config import FactoryConfig
+from adapters.registry import config_model
 from factory_core.dispatch.events import Reply
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.dispatch.routing import Route
@@ -23,7 +23,7 @@ from factory_core.runs.run import RunReport, RunStatus
 from factory_core.work_item import ItemState, Source, WorkItem
 
 BRANCH = "factory/ACME-142-rename"
-CONFIG = FactoryConfig.model_validate(
+CONFIG = config_model().model_validate(
     {
         "intentProvider": "linear", "clarificationChannel": "slack", "outputTarget": "github",
         "repositories": {"acme/web": {}}, "agents": {"engine": "claude"},

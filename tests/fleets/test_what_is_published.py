@@ -15,6 +15,7 @@ from adapters.fleets.local_engines.conflict_markers import conflict_markers
 from adapters.fleets.local_engines.proposal import matches
 from adapters.fleets.local_engines.secrets_in_files import is_secret_name
 from adapters.logs.redaction import shaped_like_secrets
+from adapters.registry import config_model
 from factory_core.config import Publish, read_config
 from factory_core.errors import ConfigProblem
 from factory_core.runs.run import PublishRules, RunReport, RunStatus
@@ -306,10 +307,10 @@ def test_the_configuration_says_what_may_be_published() -> None:
     """With sizes that people write."""
     roles = {"intentProvider": "linear", "clarificationChannel": "slack", "outputTarget": "github"}
     given = {"untracked": "leave", "maxFileSize": "1.5MB", "include": ["report/**"], "submodules": True}
-    config = read_config({**roles, "publish": given}, file="f")
+    config = read_config({**roles, "publish": given}, file="f", model=config_model())
     assert config.publish == Publish(
         untracked="leave", max_file_size=1_500_000, include=("report/**",), submodules=True
     )
     assert PublishRules(**Publish().model_dump()) == PublishRules()
     with pytest.raises(ConfigProblem, match=r"publish\.maxFileSize"):
-        read_config({**roles, "publish": {"maxFileSize": "10 apples"}}, file="f")
+        read_config({**roles, "publish": {"maxFileSize": "10 apples"}}, file="f", model=config_model())

@@ -13,7 +13,7 @@ from adapters.assembly import utc_now
 from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
 from adapters.local.wiring import LocalTenant, open_store
-from factory_core.config import FactoryConfig
+from adapters.registry import config_model
 from factory_core.dispatch.records import State
 from factory_sandbox.signing import SIGN, Attempt
 from tests.providers.linear.test_linear_webhook import changed
@@ -24,7 +24,7 @@ SECRET = "one-secret-for-all"
 
 def test_a_webhook_is_answered_while_every_vendor_hangs(tmp_path: Path) -> None:
     """Saved and answered before anybody is asked; the next one, too, while the first one's question hangs."""
-    config = FactoryConfig(
+    config = config_model()(
         tenant="acme", intent_provider="linear", clarification_channel="slack", output_target="github"
     )
 

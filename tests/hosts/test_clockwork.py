@@ -20,13 +20,13 @@ from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
 from adapters.local.server_clocks import ServerClocks
 from adapters.local.wiring import LocalTenant, open_store
+from adapters.registry import config_model
 from adapters.stores.record_sql import Statement
-from factory_core.config import FactoryConfig
 from factory_core.errors import StoreUnavailable
 from tests.scenarios.server_process import HOOKS, TOKENS
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
-CONFIG = FactoryConfig(tenant="acme", intent_provider="linear", clarification_channel="slack", output_target="github")
+CONFIG = config_model()(tenant="acme", intent_provider="linear", clarification_channel="slack", output_target="github")
 
 
 class Time:

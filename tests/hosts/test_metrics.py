@@ -25,9 +25,9 @@ from adapters.clockwork import Clockwork
 from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
 from adapters.local.wiring import LocalTenant, open_store
+from adapters.registry import config_model
 from adapters.stores.record_sql import Statement, select_states
 from adapters.stores.sqlite.sqlite_file import SqliteFile
-from factory_core.config import FactoryConfig
 from factory_core.dispatch.batch import Batch, Circuit, LostConnection, QueueEntry
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.spending import DaySpending
@@ -85,7 +85,7 @@ def samples(text: str) -> Samples:
 async def serving(path: Path, *tenants: str, tokens: Mapping[str, str] = {}) -> AsyncIterator[Server]:
     log, made, file = Log(), dict[str, LocalTenant](), None
     for name in tenants or ("acme",):
-        config = FactoryConfig(
+        config = config_model()(
             tenant=name, intent_provider="linear", clarification_channel="slack", output_target="github"
         )
         file, presence = open_store(config, path)

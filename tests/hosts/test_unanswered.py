@@ -14,9 +14,9 @@ from adapters.credentials.secrets import Secrets
 from adapters.local.server import Site
 from adapters.local.unanswered import APART, GATHERED, UnansweredRequests
 from adapters.local.wiring import LocalTenant, open_store
+from adapters.registry import config_model
 from adapters.web.bounded_http import Bounds
 from adapters.web.loopback import served
-from factory_core.config import FactoryConfig
 from tests.scenarios.server_process import HOOKS, TOKENS
 
 HALF = "POST /hooks/{}/github HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1234"
@@ -27,7 +27,9 @@ PATIENCE = 120.0
 
 @contextmanager
 def tenant_at(path: Path, name: str) -> Iterator[LocalTenant]:
-    config = FactoryConfig(tenant=name, intent_provider="linear", clarification_channel="slack", output_target="github")
+    config = config_model()(
+        tenant=name, intent_provider="linear", clarification_channel="slack", output_target="github"
+    )
     secrets = Secrets(dict.fromkeys((*HOOKS.values(), *TOKENS.values()), "one-secret-for-all"))
     path.mkdir()
     file, presence = open_store(config, path)

@@ -13,6 +13,7 @@ from adapters.providers.github.output_target import GithubOutputTarget
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.refusal_table import Known
 from adapters.providers.slack.client import SlackClient
+from adapters.registry import config_model
 from factory_core.config import FactoryConfig, read_config
 from factory_core.dispatch.pull_request import PullRequest
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal, VendorUnavailable
@@ -109,7 +110,7 @@ def config() -> FactoryConfig:
         "intentProvider": "linear", "clarificationChannel": "slack", "outputTarget": "github",
         "repositories": {"acme/shop": {}}, "slack": {"channel": "C0SANDBOX"},
     }  # fmt: skip
-    return read_config(document, file="test")
+    return read_config(document, file="test", model=config_model())
 
 
 def on(play: Callable[[Stage], Awaitable[None]]) -> None:

@@ -12,15 +12,19 @@ import pytest
 
 from adapters.providers.github.client import GithubClient
 from adapters.providers.github.output_target import GithubOutputTarget
+from adapters.providers.github.settings import GithubSettings
 from adapters.providers.github.webhook import GithubWebhook
 from adapters.providers.linear.clarification import LinearClarificationChannel
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.items import LinearWorkItemProvider
+from adapters.providers.linear.settings import LinearSettings
 from adapters.providers.linear.webhook import LinearWebhook
 from adapters.providers.relayfile.webhook import RelayfileWebhook
 from adapters.providers.slack.clarification import SlackClarificationChannel
 from adapters.providers.slack.client import SlackClient
+from adapters.providers.slack.settings import SlackSettings
 from adapters.providers.slack.webhook import SlackWebhook
+from adapters.registry import config_model
 from factory_core.config import FactoryConfig, read_config
 from factory_core.dispatch.events import Event, ReplyReceived
 from factory_core.errors import Retryable
@@ -38,7 +42,7 @@ def config() -> FactoryConfig:
         "repositories": {"acme/shop": {}}, "slack": {"channel": "C0SANDBOX", "url": "http://127.0.0.1/slack"},
         "linear": {"url": "http://127.0.0.1/linear"}, "github": {"url": "http://127.0.0.1/github"},
     }  # fmt: skip
-    return read_config(document, file="test")
+    return read_config(document, file="test", model=config_model())
 
 
 def test_the_tracker_reads_moves_and_comments_once() -> None:
@@ -47,7 +51,9 @@ def test_the_tracker_reads_moves_and_comments_once() -> None:
     async def run() -> None:
         async with sandbox_and_client() as (sandbox, http):
             sandbox.linear.create_issue("Add a total", labels=("bug",), project="Shop", state="Ready for Agent")
-            items = LinearWorkItemProvider(LinearClient(http, "a-token", config().linear.url), config())
+            items = LinearWorkItemProvider(
+                LinearClient(http, "a-token", config().section("linear", LinearSettings).url), config()
+            )
             item = await items.read_item("DEMO-1")
             assert item is not None
             assert (item.key, item.state, item.labels, item.project) == ("DEMO-1", ItemState.READY, ("bug",), "Shop")
@@ -68,7 +74,9 @@ def test_a_question_is_asked_once() -> None:
 
     async def run() -> None:
         async with sandbox_and_client() as (sandbox, http):
-            channel = SlackClarificationChannel(SlackClient(http, "a-token", config().slack.url), config())
+            channel = SlackClarificationChannel(
+                SlackClient(http, "a-token", config().section("slack", SlackSettings).url), config()
+            )
             first = await channel.open_thread("DEMO-1", "How many percent?", "DEMO-1:1")
             assert await channel.open_thread("DEMO-1", "How many percent?", "DEMO-1:1") == first
             for _ in range(2):
@@ -87,7 +95,7 @@ def test_a_reply_that_was_not_heard_is_found_in_its_session_under_the_same_id() 
         async with sandbox_and_client(receiver) as (sandbox, http):
             sandbox.webhooks.subscribe("linear", HOOK + "linear", SECRET)
             sandbox.linear.create_issue("Add a total")
-            client = LinearClient(http, "a-token", config().linear.url)
+            client = LinearClient(http, "a-token", config().section("linear", LinearSettings).url)
             named = await LinearWorkItemProvider(client, config()).read_item("DEMO-1")
             assert named is not None
             channel = LinearClarificationChannel(client, config())
@@ -120,7 +128,9 @@ def test_a_pull_request_is_opened_read_and_merged() -> None:
 
     async def run() -> None:
         async with sandbox_and_client() as (sandbox, http):
-            output = GithubOutputTarget(GithubClient(http, "a-token", config().github.url), config())
+            output = GithubOutputTarget(
+                GithubClient(http, "a-token", config().section("github", GithubSettings).url), config()
+            )
             path = sandbox.github.repository("acme/shop").path
             sha = await push_branch(path, "factory/DEMO-1-x", "a.py", "A = 1\n")
             opened = await output.open_pull_request("acme/shop", "factory/DEMO-1-x", "main", "DEMO-1", "Words")
@@ -158,7 +168,9 @@ def test_no_answer_is_a_thing_to_try_later() -> None:
     async def run() -> None:
         async with sandbox_and_client() as (sandbox, http):
             sandbox.faults.add("slack", "429", seconds=30)
-            channel = SlackClarificationChannel(SlackClient(http, "a-token", config().slack.url), config())
+            channel = SlackClarificationChannel(
+                SlackClient(http, "a-token", config().section("slack", SlackSettings).url), config()
+            )
             with pytest.raises(Retryable) as later:
                 await channel.open_thread("DEMO-1", "How many percent?", "DEMO-1:1")
             assert later.value.after == 30

@@ -9,13 +9,17 @@ from typing import Any
 
 from adapters.providers.github.client import GithubClient
 from adapters.providers.github.output_target import GithubOutputTarget
+from adapters.providers.github.settings import GithubSettings
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.items import LinearWorkItemProvider
+from adapters.providers.linear.settings import LinearSettings
 from adapters.providers.relayfile.client import RelayfileClient
 from adapters.providers.relayfile.reader import RelayfileReader
 from adapters.providers.slack.clarification import SlackClarificationChannel
 from adapters.providers.slack.client import SlackClient
+from adapters.providers.slack.settings import SlackSettings
 from adapters.providers.slack.webhook import SlackWebhook
+from adapters.registry import config_model
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import State
 from factory_core.http import HttpRequest
@@ -70,7 +74,7 @@ def config(**changes: object) -> FactoryConfig:
         "linear": {"url": "http://127.0.0.1/linear", "team": "DEMO"},
         "github": {"url": "http://127.0.0.1/github", "hookId": "1"},
     }  # fmt: skip
-    return FactoryConfig.model_validate({**document, **changes})
+    return config_model().model_validate({**document, **changes})
 
 
 def test_ready_items_come_page_by_page_and_nothing_else_does() -> None:
@@ -79,7 +83,9 @@ def test_ready_items_come_page_by_page_and_nothing_else_does() -> None:
     async def run() -> None:
         time = JumpingTime()
         async with sandbox_and_client(time=time) as (sandbox, http):
-            tracker = LinearWorkItemProvider(LinearClient(http, "a-token", config().linear.url), config())
+            tracker = LinearWorkItemProvider(
+                LinearClient(http, "a-token", config().section("linear", LinearSettings).url), config()
+            )
             sandbox.linear.create_issue("Old", state="Ready for Agent")
             time.at += timedelta(days=3)
             for number in range(5):
@@ -104,7 +110,9 @@ def test_what_the_factory_put_in_progress_is_told_from_what_people_did() -> None
     async def run() -> None:
         time = JumpingTime()
         async with sandbox_and_client(time=time) as (sandbox, http):
-            tracker = LinearWorkItemProvider(LinearClient(http, "a-token", config().linear.url), config())
+            tracker = LinearWorkItemProvider(
+                LinearClient(http, "a-token", config().section("linear", LinearSettings).url), config()
+            )
             for title in ("Ours", "Taken back", "A person's", "Put back by a person", "Fresh"):
                 key = sandbox.linear.create_issue(title, state="Ready for Agent")["key"]
                 sandbox.linear.change_issue(key, title=f"{title}, renamed")
@@ -133,7 +141,9 @@ def test_a_thread_shows_what_the_webhook_would_have_said() -> None:
         receiver, time = Receiver(), JumpingTime()
         async with sandbox_and_client(receiver, time) as (sandbox, http):
             sandbox.webhooks.subscribe("slack", HOOK + "slack", SECRET)
-            channel = SlackClarificationChannel(SlackClient(http, "a-token", config().slack.url), config())
+            channel = SlackClarificationChannel(
+                SlackClient(http, "a-token", config().section("slack", SlackSettings).url), config()
+            )
             thread = await channel.open_thread("DEMO-1", "How many percent?", "DEMO-1:1")
             await channel.reply(thread.thread_id, "Still waiting", "DEMO-1:2")
             root = thread.thread_id.partition(":")[2]
@@ -154,7 +164,9 @@ def test_failed_deliveries_are_asked_for_once_they_failed_and_not_when_they_arri
         receiver = Receiver(200, 500, 0)
         async with sandbox_and_client(receiver) as (sandbox, http):
             sandbox.webhooks.subscribe("github", HOOK + "github", SECRET)
-            target = GithubOutputTarget(GithubClient(http, "a-token", config().github.url), config())
+            target = GithubOutputTarget(
+                GithubClient(http, "a-token", config().section("github", GithubSettings).url), config()
+            )
             await push_branch(sandbox.github.repository("acme/shop").path, "factory/DEMO-1-x", "a.py", "A = 1\n")
             await target.open_pull_request("acme/shop", "factory/DEMO-1-x", "main", "DEMO-1", "Words")
             await sandbox.webhooks.idle()

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from adapters.registry import config_model
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.triage import Verdict, triage
 from factory_core.work_item import ItemState, Source, WorkItem
@@ -65,7 +66,7 @@ def config() -> FactoryConfig:
         "intentProvider": "linear", "clarificationChannel": "slack", "outputTarget": "github",
         "repositories": {"acme/shop": {}}, "routing": {"default": "acme/shop"},
     }  # fmt: skip
-    return FactoryConfig.model_validate(document)
+    return config_model().model_validate(document)
 
 
 def judged(ticket: Row, *answers: str) -> Verdict:

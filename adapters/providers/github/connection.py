@@ -11,15 +11,12 @@ from factory_core.payload import text
 from ..http_call import judged
 from .client import GithubClient, document
 from .refusals import CONNECT
-
-REQUIRED = (
-    "repo",
-)  # of a classic token; the other kinds have permissions, which GitHub names only when one is missing
+from .settings import SCOPES
 
 
 async def check_connection(client: GithubClient) -> ProviderConnection:
     """Who we are there, and what a classic token may do. Never raises."""
-    return await judged("github", REQUIRED, _check(client), connect=CONNECT)
+    return await judged("github", SCOPES, _check(client), connect=CONNECT)
 
 
 async def _check(client: GithubClient) -> ProviderConnection:
@@ -41,13 +38,13 @@ async def _check(client: GithubClient) -> ProviderConnection:
 def _of_scopes(header: str | None, account: str) -> ProviderConnection:
     """Only classic tokens have the header: docs.github.com/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps"""
     scopes = None if header is None else tuple(filter(None, (scope.strip() for scope in header.split(","))))
-    if scopes is not None and not set(REQUIRED) <= set(scopes):
+    if scopes is not None and not set(SCOPES) <= set(scopes):
         return _unready(ConnectionStatus.MISSING_SCOPES, "", CONNECT, account=account, connected_scopes=scopes)
     return ProviderConnection(
-        provider="github", status=ConnectionStatus.CONNECTED, required_scopes=REQUIRED, connected_scopes=scopes,
+        provider="github", status=ConnectionStatus.CONNECTED, required_scopes=SCOPES, connected_scopes=scopes,
         account=account,
     )  # fmt: skip
 
 
 def _unready(status: ConnectionStatus, error: str, fix: str, **known: Any) -> ProviderConnection:
-    return ProviderConnection(provider="github", status=status, required_scopes=REQUIRED, error=error, fix=fix, **known)
+    return ProviderConnection(provider="github", status=status, required_scopes=SCOPES, error=error, fix=fix, **known)

@@ -16,13 +16,14 @@ from factory_core.payload import moment, number, rows, text
 from factory_core.ports import Redelivered
 
 from .client import PAGE, GithubClient, document
+from .settings import GithubSettings
 
 
 class GithubDeliveries:
     """The deliveries of the one hook that `github.hookId` names; without it there is nothing to ask for."""
 
     def __init__(self, client: GithubClient, config: FactoryConfig) -> None:
-        self._client, self._hook = client, config.github.hook_id
+        self._client, self._hook = client, config.section("github", GithubSettings).hook_id
         self._repositories = tuple(config.repositories)
         self._home: int | None = 0 if len(self._repositories) == 1 else None  # its place among them, once it is known
 

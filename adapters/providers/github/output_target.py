@@ -19,6 +19,7 @@ from .client import GithubClient, document
 from .connection import check_connection
 from .deliveries import GithubDeliveries
 from .pull_request_reader import PullRequestReader
+from .settings import GithubSettings
 from .snapshot import pull_request
 
 RAISED = frozenset({"limit", "passing", "lost", "permission"})  # kinds that are no answer to whether this can be merged
@@ -31,6 +32,7 @@ class GithubOutputTarget:
 
     def __init__(self, client: GithubClient, config: FactoryConfig) -> None:
         self._client, self._config, self._reader = client, config, PullRequestReader(client)
+        self._site = config.section("github", GithubSettings).git_url
         self.redeliver_failed = GithubDeliveries(client, config).redeliver_failed
 
     async def check_connection(self) -> ProviderConnection:
@@ -183,7 +185,7 @@ class GithubOutputTarget:
 
     def clone_address(self, repository: str) -> str:
         described = self._config.repositories.get(repository)
-        return (described and described.clone_url) or f"{self._config.github.git_url}/{repository}.git"
+        return (described and described.clone_url) or f"{self._site}/{repository}.git"
 
     async def _read(self, pull_request: PullRequest) -> Any:
         return document(await self._client.call("GET", _path(pull_request)))

@@ -25,6 +25,7 @@ from .pages import Node, Page, whole
 from .payloads import Activity, IssueReference
 from .people import mention
 from .sessions import post_activity
+from .settings import LinearSettings
 from .webhook import reply_of
 
 _OVER = frozenset({"complete", "error"})
@@ -75,7 +76,7 @@ class ConversationFound(Node):
 
 class LinearClarificationChannel:
     def __init__(self, client: LinearClient, config: FactoryConfig) -> None:
-        self._client, self._us = client, config.linear.app_user_id
+        self._client, self._us = client, config.section("linear", LinearSettings).app_user_id
         self._people = config.clarification.people
 
     async def check_connection(self) -> ProviderConnection:

@@ -9,8 +9,7 @@ from .client import LinearClient, shaped
 from .issue import Named
 from .pages import Node
 from .refusals import CONNECT
-
-REQUIRED_SCOPES = ("read", "write")
+from .settings import SCOPES
 
 
 class Viewer(Node):
@@ -24,7 +23,7 @@ class ViewerAnswer(Node):
 
 async def check_connection(client: LinearClient) -> ProviderConnection:
     """Linear tells nobody which scopes a token has; that it is alive is what can be known."""
-    return await judged("linear", REQUIRED_SCOPES, _ask(client), connect=CONNECT)
+    return await judged("linear", SCOPES, _ask(client), connect=CONNECT)
 
 
 async def _ask(client: LinearClient) -> ProviderConnection:
@@ -32,7 +31,7 @@ async def _ask(client: LinearClient) -> ProviderConnection:
     return ProviderConnection(
         provider="linear",
         status=ConnectionStatus.CONNECTED,
-        required_scopes=REQUIRED_SCOPES,
+        required_scopes=SCOPES,
         account=f"{viewer.name} in {viewer.organization.name}",
         organisation=viewer.organization.id or "",
     )

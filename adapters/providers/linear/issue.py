@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from factory_core.config import Linear
 from factory_core.dispatch.comments import MARK
 from factory_core.work_item import Attachment, ItemState, Note, Source, WorkItem, identity
 
 from .marks import OURS
 from .pages import Node, Page
+from .settings import LinearSettings
 from .workflow import WorkflowState, chosen, mapped, missing, name_of, same
 
 _ENDED = {"completed": ItemState.DONE, "canceled": ItemState.CANCELLED, "duplicate": ItemState.CANCELLED}
@@ -175,7 +175,7 @@ def vendor_id(item_id: str) -> str:
     return item_id.removeprefix(identity("linear", ""))
 
 
-def read_issue(node: IssueNode, linear: Linear, states: Sequence[WorkflowState] = ()) -> WorkItem | None:
+def read_issue(node: IssueNode, linear: LinearSettings, states: Sequence[WorkflowState] = ()) -> WorkItem | None:
     """The work item; None for an issue in the trash, and for a stub that says too little to judge by.
 
     `states` are those of its team, where they are known: they tell what a state of another name stands for.
@@ -213,7 +213,7 @@ def _organisation(node: IssueNode) -> str:
     return node.team.organization.id if node.team and node.team.organization else ""
 
 
-def of_team(identifier: str, linear: Linear) -> bool:
+def of_team(identifier: str, linear: LinearSettings) -> bool:
     """Does the issue belong to the team that we work for? No team configured: to every one."""
     return not linear.team or team_of(identifier).casefold() == linear.team.strip().casefold()
 
@@ -222,7 +222,7 @@ def team_of(identifier: str) -> str:
     return identifier.rpartition("-")[0]
 
 
-def _state(node: IssueNode, state: WorkflowState, linear: Linear, states: Sequence[WorkflowState]) -> ItemState:
+def _state(node: IssueNode, state: WorkflowState, linear: LinearSettings, states: Sequence[WorkflowState]) -> ItemState:
     """The type says what is over; names say where the rest stands; what is delegated to us and not begun is ready."""
     if not of_team(node.identifier, linear):
         return ItemState.OTHER
@@ -237,7 +237,7 @@ def _state(node: IssueNode, state: WorkflowState, linear: Linear, states: Sequen
     return ItemState.DISPATCHED if in_its_place and in_its_place.id == state.id else ItemState.OTHER
 
 
-def _hint(node: IssueNode, linear: Linear, states: Sequence[WorkflowState]) -> str:
+def _hint(node: IssueNode, linear: LinearSettings, states: Sequence[WorkflowState]) -> str:
     """What would make it ready."""
     if not of_team(node.identifier, linear):
         return f"It belongs to team {team_of(node.identifier)}, and this factory works for team {linear.team}."
@@ -249,7 +249,7 @@ def _hint(node: IssueNode, linear: Linear, states: Sequence[WorkflowState]) -> s
     return f"Move it to the state “{ready}”.{delegate}"
 
 
-def _notes(node: IssueNode, linear: Linear) -> tuple[Note, ...]:
+def _notes(node: IssueNode, linear: LinearSettings) -> tuple[Note, ...]:
     """The newest comments, oldest first; neither the factory's own nor those that nobody wrote."""
     newest_first = sorted(node.comments.nodes if node.comments else (), key=lambda one: one.created_at, reverse=True)
     notes, left = list[Note](), MOST_NOTES_TEXT
@@ -261,7 +261,7 @@ def _notes(node: IssueNode, linear: Linear) -> tuple[Note, ...]:
     return tuple(reversed(notes))
 
 
-def _written(comments: Sequence[CommentNode], linear: Linear) -> Iterator[Note]:
+def _written(comments: Sequence[CommentNode], linear: LinearSettings) -> Iterator[Note]:
     for comment in comments:
         text, user = (comment.body or "").strip(), comment.user or Writer()
         writer = comment.external_user or comment.bot_actor or Named()

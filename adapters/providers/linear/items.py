@@ -23,6 +23,7 @@ from .issue import NOT_BEGUN, IssueNode, Named, moved_by, of_team, read_issue, t
 from .marks import marked, own_id
 from .pages import Node, Page, whole
 from .sessions import post_activity, update_session
+from .settings import LinearSettings
 from .workflow import WorkflowState, chosen, missing, name_of, same
 
 logger = logging.getLogger("factory.linear")
@@ -66,9 +67,9 @@ class UpdateAnswer(Node):
 
 class LinearWorkItemProvider:
     def __init__(self, client: LinearClient, config: FactoryConfig) -> None:
-        self._client, self._linear = client, config.linear
+        self._client, self._linear = client, config.section("linear", LinearSettings)
         self._teams: dict[str, Team] = {}
-        self._us = config.linear.app_user_id or None
+        self._us = self._linear.app_user_id or None
 
     async def check_connection(self) -> ProviderConnection:
         """Connected, and where one team is configured, with a way for its tickets to become ready."""

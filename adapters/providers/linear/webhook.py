@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from factory_core.config import FactoryConfig, Linear
+from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, Reply, ReplyReceived, StopRequested
 from factory_core.dispatch.records import short
 from factory_core.errors import Refused
@@ -23,6 +23,7 @@ from .files import read_files
 from .issue import of_team, read_issue
 from .marks import OURS, SESSION
 from .payloads import DELIVERY, Activity, CommentDelivery, Head, IssueDelivery, Session, SessionDelivery
+from .settings import LinearSettings
 
 _MACHINES = frozenset({"oauthClient", "integration"})
 _LOST = {("OAuthApp", "revoked"): "Linear says that its access was revoked (OAuthApp.revoked)"}
@@ -32,7 +33,7 @@ class LinearWebhook:
     """Any of several secrets may have signed: Linear forgets the old one at once when it is rotated."""
 
     def __init__(self, secrets: Sequence[str], config: FactoryConfig) -> None:
-        self._secrets, self._linear = tuple(secrets), config.linear
+        self._secrets, self._linear = tuple(secrets), config.section("linear", LinearSettings)
 
     def events_in(self, request: HttpRequest) -> Inbound:
         given = request.headers.get("linear-signature")
@@ -65,7 +66,7 @@ def read(raw: bytes) -> Head:
         return head
 
 
-def _issue(delivery: IssueDelivery, linear: Linear) -> tuple[Event, ...]:
+def _issue(delivery: IssueDelivery, linear: LinearSettings) -> tuple[Event, ...]:
     """`updatedAt` alone does not tell two changes apart: it moves only with what Linear calls meaningful updates."""
     node = delivery.data
     if not any(of_team(key, linear) for key in (node.identifier, *(node.previous_identifiers or ()))):
@@ -85,7 +86,7 @@ def _issue(delivery: IssueDelivery, linear: Linear) -> tuple[Event, ...]:
     )
 
 
-def _comment(delivery: CommentDelivery, linear: Linear) -> tuple[Event, ...]:
+def _comment(delivery: CommentDelivery, linear: LinearSettings) -> tuple[Event, ...]:
     """A person's words on an issue. What a bot, an app or we wrote is not; nor is a comment on a project."""
     comment, author, text = delivery.data, delivery.data.author, delivery.data.body or ""
     machine = comment.bot_actor or (delivery.actor and delivery.actor.type in _MACHINES) or author == linear.app_user_id
@@ -98,7 +99,7 @@ def _comment(delivery: CommentDelivery, linear: Linear) -> tuple[Event, ...]:
     return (CommentAdded(id=f"linear:comment:{comment.id}", **about, at=delivery.at, reply=reply),)
 
 
-def _session_created(delivery: SessionDelivery, linear: Linear) -> tuple[Event, ...]:
+def _session_created(delivery: SessionDelivery, linear: LinearSettings) -> tuple[Event, ...]:
     """Somebody mentioned or delegated to us; a session that we opened ourselves is no news."""
     session = delivery.agent_session
     about = _about_session(session, linear) if session.of_issue or session.key else {}
@@ -107,7 +108,7 @@ def _session_created(delivery: SessionDelivery, linear: Linear) -> tuple[Event, 
     return (ItemChanged(id=f"linear:session:{session.id}", **about, at=delivery.at, session_id=session.id),)
 
 
-def _session_prompted(delivery: SessionDelivery, linear: Linear) -> tuple[Event, ...]:
+def _session_prompted(delivery: SessionDelivery, linear: LinearSettings) -> tuple[Event, ...]:
     """A person answered in the session, or pressed stop there."""
     session, activity = delivery.agent_session, delivery.agent_activity
     about = _about_session(session, linear)
@@ -138,7 +139,7 @@ def _reply(reply_id: str, author: str, body: str, at: datetime, outsider: bool) 
     return Reply(id=reply_id, author=author, text=text, at=at, attachments=names, outsider=outsider)
 
 
-_READERS: Mapping[tuple[str, str], Callable[[Any, Linear], tuple[Event, ...]]] = {
+_READERS: Mapping[tuple[str, str], Callable[[Any, LinearSettings], tuple[Event, ...]]] = {
     ("Issue", "create"): _issue,
     ("Issue", "update"): _issue,
     ("Issue", "remove"): _issue,
@@ -148,17 +149,17 @@ _READERS: Mapping[tuple[str, str], Callable[[Any, Linear], tuple[Event, ...]]] =
 }
 
 
-def _by_us(user_id: str | None, delivery: SessionDelivery, linear: Linear) -> bool:
+def _by_us(user_id: str | None, delivery: SessionDelivery, linear: LinearSettings) -> bool:
     return bool(user_id) and user_id in (delivery.app_user_id, linear.app_user_id)
 
 
-def _about_session(session: Session, linear: Linear) -> dict[str, Any]:
+def _about_session(session: Session, linear: LinearSettings) -> dict[str, Any]:
     """By the issue, in whatever team it is by now, for a stop counts after a move, too; and by the session's own id.
     Nothing for a session on something else than an issue."""
     return {"work_item_id": "", **_names(session.of_issue, session.key), "aliases": (f"session:{session.id}",)}
 
 
-def _about(issue_id: str, key: str, linear: Linear) -> dict[str, Any]:
+def _about(issue_id: str, key: str, linear: LinearSettings) -> dict[str, Any]:
     """How an event names the issue; nothing where that is another team's."""
     return {} if key and not of_team(key, linear) else _names(issue_id, key)
 

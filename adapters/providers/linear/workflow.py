@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from factory_core.config import Linear
 from factory_core.errors import Terminal
 from factory_core.work_item import ItemState
 
 from .pages import Node
+from .settings import LinearSettings
 
 
 class WorkflowState(Node):
@@ -27,12 +27,12 @@ _TYPE = {ItemState.DISPATCHED: "started", ItemState.IN_REVIEW: "started", ItemSt
 """Where a team lacks the configured name, the first state of this type will do; nothing is guessed to be ready."""
 
 
-def name_of(state: ItemState, linear: Linear) -> str:
+def name_of(state: ItemState, linear: LinearSettings) -> str:
     """The configured name."""
     return next((name for mapped, name in linear.states.items() if mapped == state.value), "")
 
 
-def mapped(name: str, linear: Linear) -> ItemState | None:
+def mapped(name: str, linear: LinearSettings) -> ItemState | None:
     """What a state of this name stands for."""
     return next((ItemState(to) for to, known in linear.states.items() if same(known, name)), None)
 
@@ -41,7 +41,7 @@ def same(one: str, other: str) -> bool:
     return bool(one.strip()) and one.strip().casefold() == other.strip().casefold()
 
 
-def chosen(states: Iterable[WorkflowState], wanted: ItemState, linear: Linear) -> WorkflowState | None:
+def chosen(states: Iterable[WorkflowState], wanted: ItemState, linear: LinearSettings) -> WorkflowState | None:
     """The team's state for `wanted`; None: it has none."""
     in_order = sorted(states, key=lambda state: state.position)
     named = next((state for state in in_order if same(name_of(wanted, linear), state.name)), None)
@@ -50,7 +50,7 @@ def chosen(states: Iterable[WorkflowState], wanted: ItemState, linear: Linear) -
     return named or next(unnamed, fitting[0] if fitting else None)
 
 
-def missing(team: str, states: Sequence[WorkflowState], wanted: ItemState, linear: Linear) -> Terminal:
+def missing(team: str, states: Sequence[WorkflowState], wanted: ItemState, linear: LinearSettings) -> Terminal:
     """The team has no such state."""
     known = ", ".join(sorted(state.name for state in states)) or "none"
     return Terminal(

@@ -7,14 +7,14 @@ from factory_core.connections import ConnectionStatus, ProviderConnection
 from ..http_call import judged
 from .client import RelayfileClient, refusal
 from .refusals import CONNECT
+from .settings import SCOPES
 
-REQUIRED = ("fs:read",)
 REFUSED = {403: ConnectionStatus.MISSING_SCOPES}
 
 
 async def check_connection(client: RelayfileClient) -> ProviderConnection:
     """Whether the token opens the workspace; which scopes it has relayfile does not say. Never raises."""
-    return await judged("relayfile", REQUIRED, _ask(client), connect=CONNECT)
+    return await judged("relayfile", SCOPES, _ask(client), connect=CONNECT)
 
 
 async def _ask(client: RelayfileClient) -> ProviderConnection:
@@ -26,4 +26,4 @@ async def _ask(client: RelayfileClient) -> ProviderConnection:
 
 
 def _of(status: ConnectionStatus, error: str, fix: str) -> ProviderConnection:
-    return ProviderConnection(provider="relayfile", status=status, required_scopes=REQUIRED, error=error, fix=fix)
+    return ProviderConnection(provider="relayfile", status=status, required_scopes=SCOPES, error=error, fix=fix)

@@ -13,6 +13,7 @@ from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged,
 from factory_core.dispatch.pull_request import PREFIX, item_of_branch, names_at
 from factory_core.payload import at, rows, text, truth
 from factory_core.ports import Pointer
+from factory_core.settings import VendorSettings
 from factory_core.work_item import Frozen, identity
 
 from ..slack_messages import SPOKEN, Home, attached, is_elsewhere, is_outsider
@@ -62,22 +63,22 @@ def _replied(pointer: Pointer, file: RelayFile, payload: dict[str, Any], config:
     No file says where the app is installed: unless slack.organisation does, whoever writes from a channel that
     workspaces share counts as an outsider.
     """
-    told = reply_in(pointer.path)
+    told, slack = reply_in(pointer.path), config.section("slack", VendorSettings)
     channel = text(payload, "channelId") or text(payload, "channel") or told.channel
     ts = text(payload, "ts") or told.ts
     thread = text(payload, "thread_ts") or text(payload, "threadTs") or told.thread_ts
     user = text(payload, "user") or text(payload, "userId")
     if not (channel and user and TS.fullmatch(ts) and TS.fullmatch(thread)) or ts == thread:
         return ()
-    if truth(file.content, "deleted") or _by_machine(payload, user, config.slack.bot_user_id):
+    if truth(file.content, "deleted") or _by_machine(payload, user, slack.own_user_id()):
         return ()
     said = f"slack:{channel}:{ts}"
     written = datetime.fromtimestamp(int(ts.partition(".")[0]), UTC)
     reply = Reply(
         id=said, author=user, text=html.unescape(text(payload, "text")), at=written, attachments=attached(payload),
-        outsider=is_outsider(payload, Home(config.slack.organisation)),
+        outsider=is_outsider(payload, Home(slack.organisation_id())),
     )  # fmt: skip
-    elsewhere = is_elsewhere(channel, config.slack.channel)
+    elsewhere = is_elsewhere(channel, slack.channel_id())
     thread_id = f"{channel}:{thread}"
     return (ReplyReceived(id=said, at=pointer.at, thread_id=thread_id, reply=reply, elsewhere=elsewhere),)
 

@@ -21,6 +21,7 @@ from factory_core.work_item import WorkItem
 from ..slack_messages import SPOKEN, Home, is_between_workspaces
 from .client import SlackClient
 from .connection import check_connection
+from .settings import SlackSettings
 from .text import escape, mention
 from .webhook import Message, reply_of
 
@@ -40,7 +41,7 @@ class SlackClarificationChannel:
     """
 
     def __init__(self, client: SlackClient, config: FactoryConfig) -> None:
-        self._client, self._slack = client, config.slack
+        self._client, self._slack = client, config.section("slack", SlackSettings)
         self._people = config.clarification.people
 
     async def check_connection(self) -> ProviderConnection:

@@ -8,13 +8,12 @@ from factory_core.payload import text
 from ..http_call import judged
 from .client import Answer, SlackClient
 from .refusals import CONNECT
-
-REQUIRED_SCOPES = ("chat:write", "channels:history", "groups:history", "channels:read", "groups:read", "users:read")
+from .settings import SCOPES
 
 
 async def check_connection(client: SlackClient) -> ProviderConnection:
     """auth.test needs no scope, and its `x-oauth-scopes` header lists what the token has."""
-    return await judged("slack", REQUIRED_SCOPES, _ask(client), connect=CONNECT)
+    return await judged("slack", SCOPES, _ask(client), connect=CONNECT)
 
 
 async def _ask(client: SlackClient) -> ProviderConnection:
@@ -23,11 +22,11 @@ async def _ask(client: SlackClient) -> ProviderConnection:
 
 def _judge(answer: Answer) -> ProviderConnection:
     """A token whose scopes Slack does not tell counts as connected: the first refused call names what it lacks."""
-    missing = answer.scopes is not None and not set(REQUIRED_SCOPES) <= set(answer.scopes)
+    missing = answer.scopes is not None and not set(SCOPES) <= set(answer.scopes)
     return ProviderConnection(
         provider="slack",
         status=ConnectionStatus.MISSING_SCOPES if missing else ConnectionStatus.CONNECTED,
-        required_scopes=REQUIRED_SCOPES,
+        required_scopes=SCOPES,
         connected_scopes=answer.scopes,
         account=f"{text(answer.body, 'user')} in {text(answer.body, 'team')}",
         organisation=text(answer.body, "team_id"),

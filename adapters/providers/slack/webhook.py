@@ -20,6 +20,7 @@ from factory_core.ports import Inbound
 from factory_core.signatures import FRESH, refuse_stale, refuse_unsigned, signed
 
 from ..slack_messages import SPOKEN, Home, attached, is_elsewhere, is_outsider
+from .settings import SlackSettings
 from .text import unescape
 
 _SECONDS = re.compile(r"[0-9]{1,11}")  # a twelfth digit lies beyond the year 9999, and would be stale anyway
@@ -142,7 +143,8 @@ class Delivery(Envelope):
 
 class SlackWebhook:
     def __init__(self, secrets: Sequence[str], config: FactoryConfig) -> None:
-        self._secrets, self._us, self._channel = tuple(secrets), config.slack.bot_user_id, config.slack.channel
+        settings = config.section("slack", SlackSettings)
+        self._secrets, self._us, self._channel = tuple(secrets), settings.bot_user_id, settings.channel
 
     def events_in(self, request: HttpRequest) -> Inbound:
         self._verify(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from adapters.registry import config_model
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.batch import Batch, QueueEntry, Slot
 from factory_core.dispatch.effects import OpenPullRequest, Planned
@@ -39,7 +40,7 @@ def config(**changes: object) -> FactoryConfig:
         "capacity": {"agents": 2, "per_repository": 1},
         "clarification": {"escalate_to": "<@U042>", "people": {"Priya Nair": "U042"}},
     }  # fmt: skip
-    return FactoryConfig.model_validate(values | changes)
+    return config_model().model_validate(values | changes)
 
 
 def pull_request(number: int, **changes: object) -> PullRequest:

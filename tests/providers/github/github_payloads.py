@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from adapters.registry import config_model
 from factory_core.config import FactoryConfig, read_config
 from factory_core.http import HttpRequest
 
@@ -26,6 +27,7 @@ CONFIG: FactoryConfig = read_config(
         "github": {"gitUrl": "https://github.com", "hookId": "99"},
     },
     file="factory.config.yaml",
+    model=config_model(),
 )
 
 

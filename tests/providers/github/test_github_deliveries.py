@@ -12,7 +12,7 @@ from github_payloads import CONFIG, NOW
 
 from adapters.providers.github.client import GithubClient
 from adapters.providers.github.deliveries import GithubDeliveries
-from factory_core.config import Github
+from adapters.providers.github.settings import GithubSettings
 from factory_core.errors import Retryable, Terminal
 from factory_core.ports import Redelivered
 
@@ -160,10 +160,12 @@ def test_a_hook_that_was_found_is_not_looked_for_again() -> None:
 
 def test_a_hook_that_no_repository_has_is_a_problem_and_none_is_no_call() -> None:
     """The fix names the key; without a hook id nothing is asked."""
-    elsewhere = CONFIG.model_copy(update={"github": CONFIG.github.model_copy(update={"hook_id": "98"})})
+    elsewhere = CONFIG.model_copy(
+        update={"github": CONFIG.section("github", GithubSettings).model_copy(update={"hook_id": "98"})}
+    )
     with pytest.raises(Terminal) as wrong:
         redelivered(Hook(), 4, elsewhere)
     assert "github.hookId" in wrong.value.fix
     hook = Hook()
-    assert redelivered(hook, 4, CONFIG.model_copy(update={"github": Github()})) == Redelivered(0)
+    assert redelivered(hook, 4, CONFIG.model_copy(update={"github": GithubSettings()})) == Redelivered(0)
     assert hook.asked == []

@@ -17,7 +17,9 @@ from adapters.providers.linear import connection
 from adapters.providers.linear.clarification import LinearClarificationChannel
 from adapters.providers.linear.client import LinearClient
 from adapters.providers.linear.items import LinearWorkItemProvider
-from factory_core.config import FactoryConfig, Linear
+from adapters.providers.linear.settings import LinearSettings
+from adapters.registry import config_model
+from factory_core.config import FactoryConfig
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.dispatch.activity import Activity
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
@@ -32,7 +34,7 @@ TOKEN = "lin_oauth_a-secret-nobody-sees"
 NOW = datetime(2026, 1, 4, 10, 0, tzinfo=UTC)
 UUID = "28b8ecd1-008e-4aa3-8f5c-6cc6f4de3a18"
 KEY = "GENT-774:19b89a:3"
-CONFIG = FactoryConfig(intent_provider="linear", clarification_channel="linear", output_target="github")
+CONFIG = config_model()(intent_provider="linear", clarification_channel="linear", output_target="github")
 
 ISSUE: dict[str, Any] = {
     "id": UUID, "identifier": "GENT-774", "previousIdentifiers": ["OLD-7"], "title": "a test issue",
@@ -458,7 +460,7 @@ def test_a_check_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_team_and_delegation_count_in_the_api_too() -> None:
     """Webhook and API are read by the same rules."""
-    config = CONFIG.model_copy(update={"linear": Linear(app_user_id="app-1")})
+    config = CONFIG.model_copy(update={"linear": LinearSettings(app_user_id="app-1")})
     linear = SmallLinear()
     linear.issue |= {"state": {"id": "s", "name": "Todo", "type": "unstarted"}, "delegate": {"id": "app-1"}}
     item = with_items(linear, lambda items: items.read_item("GENT-774"), config)
@@ -483,7 +485,7 @@ def test_a_problem_is_always_one_of_ours() -> None:
             with_items(linear, lambda items: items.read_item("GENT-774"))
 
 
-def ready_filter(linear: Linear) -> dict[str, Any]:
+def ready_filter(linear: LinearSettings) -> dict[str, Any]:
     """What the provider asks for, of the items that changed since NOW."""
     config = CONFIG.model_copy(update={"linear": linear})
     asked: list[dict[str, Any]] = []
@@ -505,7 +507,7 @@ def ready_filter(linear: Linear) -> dict[str, Any]:
 def test_ready_is_asked_by_the_states_name_and_by_whom_it_is_delegated_to() -> None:
     """One page; the trash and what is not ready after all are left out."""
     by_name = {"state": {"name": {"eqIgnoreCase": "Ready for Agent"}}}
-    assert ready_filter(Linear()) == {"or": [by_name]}
+    assert ready_filter(LinearSettings()) == {"or": [by_name]}
     delegated = {"delegate": {"id": {"eq": "app-1"}}, "state": {"type": {"in": ["backlog", "unstarted"]}}}
     team = {"team": {"key": {"eqIgnoreCase": "GENT"}}}
-    assert ready_filter(Linear(app_user_id="app-1", team="GENT")) == {"or": [by_name, delegated], **team}
+    assert ready_filter(LinearSettings(app_user_id="app-1", team="GENT")) == {"or": [by_name, delegated], **team}

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from adapters.providers.linear.settings import LinearSettings
 from adapters.providers.linear.webhook import LinearWebhook
-from factory_core.config import FactoryConfig, Linear
+from adapters.registry import config_model
+from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, Reply, ReplyReceived, StopRequested
 from factory_core.errors import BadSignature, Problem, Refused
 from factory_core.http import HttpRequest
@@ -35,8 +37,8 @@ PROMPTED = datetime(2026, 1, 4, 9, 10, 0, 100_000, tzinfo=UTC)
 
 
 def config(**linear: Any) -> FactoryConfig:
-    return FactoryConfig(
-        intent_provider="linear", clarification_channel="slack", output_target="github", linear=Linear(**linear)
+    return config_model()(
+        intent_provider="linear", clarification_channel="slack", output_target="github", linear=LinearSettings(**linear)
     )
 
 

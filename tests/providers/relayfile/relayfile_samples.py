@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from adapters.providers.relayfile.client import RelayfileClient
+from adapters.registry import config_model
 from factory_core.config import FactoryConfig, read_config
 from factory_core.http import HttpRequest
 
@@ -35,6 +36,7 @@ CONFIG: FactoryConfig = read_config(
         "linear": {"appUserId": "app-1"},
     },
     file="factory.config.yaml",
+    model=config_model(),
 )
 
 

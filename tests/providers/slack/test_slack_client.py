@@ -16,8 +16,10 @@ from adapters.providers import http_call
 from adapters.providers.slack import connection
 from adapters.providers.slack.clarification import SlackClarificationChannel
 from adapters.providers.slack.client import SlackClient
+from adapters.providers.slack.settings import SlackSettings
 from adapters.providers.slack.text import LONGEST
-from factory_core.config import Clarification, FactoryConfig, Slack
+from adapters.registry import config_model
+from factory_core.config import Clarification
 from factory_core.connections import ConnectionStatus, ProviderConnection
 from factory_core.dispatch.records import Summary
 from factory_core.errors import ConnectionLost, Problem, Retryable, Terminal
@@ -28,11 +30,11 @@ pytestmark = pytest.mark.pure
 T = TypeVar("T")
 TOKEN, KEY, CHANNEL, ROOT = "xoxb-a-secret-nobody-sees", "GENT-774:19b89a:3", "C123ABC456", "1767520800.000001"
 SCOPES = "chat:write,channels:history,groups:history,channels:read,groups:read,users:read"
-CONFIG = FactoryConfig(
+CONFIG = config_model()(
     intent_provider="linear",
     clarification_channel="slack",
     output_target="github",
-    slack=Slack(channel=CHANNEL),
+    slack=SlackSettings(channel=CHANNEL),
     clarification=Clarification(escalate_to="<!subteam^S1>", people={"User One": "U042"}),
 )
 

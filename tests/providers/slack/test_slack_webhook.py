@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.signature import Clock, SignatureVerifier
 
+from adapters.providers.slack.settings import SlackSettings
 from adapters.providers.slack.webhook import SlackWebhook
-from factory_core.config import FactoryConfig, Slack
+from adapters.registry import config_model
+from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import Reply, ReplyReceived
 from factory_core.errors import BadSignature, Problem, Refused
 from factory_core.http import HttpRequest, HttpResponse
@@ -30,8 +32,8 @@ TEAM, THREAD = "T123ABC456", "C123ABC456:1767520800.000100"
 
 
 def config(**slack: Any) -> FactoryConfig:
-    return FactoryConfig(
-        intent_provider="linear", clarification_channel="slack", output_target="github", slack=Slack(**slack)
+    return config_model()(
+        intent_provider="linear", clarification_channel="slack", output_target="github", slack=SlackSettings(**slack)
     )
 
 
