@@ -22,7 +22,7 @@ test: $(READY) $(JAVASCRIPT) tests/terraform/.venv/.ready browser wall proxies p
 SEED := $(filter --seed=%,$(ARGS))
 soak: soak-servers $(JAVASCRIPT) wall  ## for an hour or more: planted mistakes, killed servers, draws, simulated schedules; ARGS=--seed=N repeats one
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m soak
-	$(BIN)/python -m pytest -n $(WORKERS) -m pure --hypothesis-profile=soak
+	$(BIN)/python -m pytest -n $(WORKERS) -m "pure and not soak" --hypothesis-profile=soak
 	$(BIN)/factory simulate --hostile --schedules 3000 --save .soak $(SEED)
 	$(BIN)/factory simulate --schedules 20000 --save .soak $(SEED)
 	$(BIN)/python -m tests.hosts.flood 5000 60
@@ -36,7 +36,7 @@ check: $(READY)  ## format, lint, types, import contracts, pure tests: under a m
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(WORKERS) -m pure
+	$(BIN)/python -m pytest -n $(WORKERS) -m "pure and not soak"
 
 bench: $(READY) .bench/.ready  ## this machine's floor, this project and its peers: medians of interleaved rounds
 	@$(BIN)/python -m bench $(ARGS)

@@ -30,6 +30,13 @@ LONGEST = (
 )  # fmt: skip
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Of the pure tests alone, a file that has none is not imported: importing takes longer than they do."""
+    if not (collection_path.name.startswith("test_") and str(config.option.markexpr).startswith("pure")):
+        return None
+    return "mark.pure" not in collection_path.read_text() or None
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where what all tests share is costly to make, one process runs them all; what takes longest begins first."""

@@ -34,4 +34,4 @@ def test_a_failure_that_others_met_is_held_by_what_exists(row: str) -> None:
 def test_no_failure_is_told_twice() -> None:
     """Each line is a failure of its own."""
     told = [row.split("|")[1] for row in rows()]
-    assert len(set(told)) == len(told) >= 60
+    assert len(set(told)) == len(told)

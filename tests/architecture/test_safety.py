@@ -59,7 +59,7 @@ def test_each_actor_has_promises_and_what_is_not_promised(actor: str) -> None:
 
 def test_no_promise_is_made_twice() -> None:
     sentences = [sentence for sentence, _, _ in rows(PAGE)]
-    assert len(set(sentences)) == len(sentences) >= 50 and len(ACTORS) == 10
+    assert len(set(sentences)) == len(sentences)
 
 
 def test_every_locked_package_has_its_hash() -> None:

@@ -8,7 +8,7 @@ from time import process_time
 
 TIMES = 16  # as much text, which costs 16 times as much where the time is linear and 256 times where it is quadratic
 MOST = 64
-TOO_SHORT = 0.05  # seconds in which nothing can be compared, and nothing has to be
+TOO_SHORT = 0.01  # seconds in which nothing can be compared, and nothing has to be
 TRIES = 5  # the best of them counts: whatever else the machine does makes one slower and none faster
 
 

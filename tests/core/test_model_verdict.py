@@ -217,7 +217,7 @@ def _drawn(chance: Random, depth: int = 0) -> Any:
     return shaped
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(n, marks=pytest.mark.soak) for n in range(3, 40))])
 def test_no_output_at_all_is_more_permissive_than_the_rules(seed: int) -> None:
     """It never lifts a stop or a hold, makes no choice, asks at most once, and never raises."""
     chance = Random(seed)

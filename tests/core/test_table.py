@@ -6,7 +6,7 @@ import inspect
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factory_core.dispatch.events import EVENTS, Event
@@ -63,7 +63,6 @@ def happenings(draw: st.DrawFn) -> tuple[InFlightRecord, Event]:
 
 
 @given(happenings())
-@settings(max_examples=400, deadline=None)
 def test_an_event_that_comes_twice_has_the_outcome_of_once(happening: tuple[InFlightRecord, Event]) -> None:
     record, event = happening
     decided = transition(record, event, CONFIG)
@@ -72,7 +71,6 @@ def test_an_event_that_comes_twice_has_the_outcome_of_once(happening: tuple[InFl
 
 
 @given(happenings())
-@settings(max_examples=200, deadline=None)
 def test_a_decision_depends_on_record_event_and_configuration_alone(happening: tuple[InFlightRecord, Event]) -> None:
     record, event = happening
     before = record.model_dump_json()
@@ -81,7 +79,6 @@ def test_a_decision_depends_on_record_event_and_configuration_alone(happening: t
 
 
 @given(happenings())
-@settings(max_examples=200, deadline=None)
 def test_a_decision_can_be_stored_and_read_back(happening: tuple[InFlightRecord, Event]) -> None:
     decided = transition(*happening, CONFIG)
     if decided:

@@ -56,7 +56,7 @@ def test_every_stored_model_keeps_the_fields_of_a_newer_release() -> None:
     found = set[type[BaseModel]]()
     for root in ROOTS:
         models_in(root, found)
-    assert len(found) > 60
+    assert found
     assert [model.__name__ for model in found if not issubclass(model, StoredModel)] == []
     assert [root.__name__ for root in ROOTS[:4] if "format" not in root.model_fields] == []
 

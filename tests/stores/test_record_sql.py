@@ -42,7 +42,6 @@ st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False
 st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=False))
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.builds(InFlightRecord, spent=USAGES)
     | st.from_type(ClarificationRecord)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from github_payloads import BRANCH, CONFIG, FORK, HERE, NOW, SECRET, comment, delivery, pull
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.providers.github.webhook import GithubWebhook
@@ -298,7 +298,6 @@ def _put(value: Any, path: tuple[Any, ...], new: object) -> Any:
     return copy
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_no_mutation_of_a_payload_does_more_than_refuse(data: st.DataObject) -> None:
     """Whatever stands in whichever place: events of a known kind, nothing, or a Problem."""

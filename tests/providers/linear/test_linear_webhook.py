@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from adapters.providers.linear.settings import LinearSettings
 from adapters.providers.linear.webhook import LinearWebhook
@@ -438,7 +438,6 @@ def test_what_is_delegated_to_us_and_not_begun_is_ready(kind: str, state: ItemSt
     assert event.item.state is state
 
 
-@settings(max_examples=400, deadline=None, database=None)
 @given(mutated(SAMPLES, junk({"nodes": 1}, "9999-12-31T23:59:59-23:59", "0001-01-01")))
 def test_no_signed_body_raises_anything_but_a_problem(raw: bytes) -> None:
     """Whatever is signed is parsed, refused or passed over; what is parsed can be stored."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from relayfile_samples import (
     CANONICAL,
@@ -231,7 +231,6 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.sampled_from([(BY_UUID, issue()), (REPLY_PATH, reply()), (PULL_PATH, pull())]), st.data())
 def test_no_mutation_of_a_file_raises(sample: tuple[str, dict[str, Any]], data: st.DataObject) -> None:
     """Whatever a file holds in whichever place: an event that can be stored, or nothing."""

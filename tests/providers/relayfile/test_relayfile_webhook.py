@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from relayfile_samples import CANONICAL, CONFIG, NOW, PULL_PATH, REPLY_PATH, SECRET, STAMP, UUID, change, delivery
 
@@ -168,7 +168,6 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.just("\ud8
 PATHS = st.sampled_from([CANONICAL, REPLY_PATH, PULL_PATH, "/linear/issues/by-id/AR-9.json"])
 
 
-@settings(max_examples=200, deadline=None)
 @given(PATHS, st.integers(0, 90), st.text(max_size=4), st.dictionaries(st.sampled_from(sorted(change(""))), ANYTHING))
 def test_no_mutation_of_a_body_does_more_than_refuse(path: str, cut: int, put: str, fields: dict[str, Any]) -> None:
     """Whatever stands in whichever field, however the path is cut: an event, a pointer, nothing or a Problem."""

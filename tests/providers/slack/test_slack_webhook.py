@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.signature import Clock, SignatureVerifier
 
@@ -255,7 +255,6 @@ class At(Clock):
         return self._now
 
 
-@settings(max_examples=300, deadline=None, database=None)
 @given(
     raw=st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace")),
     stamp=st.integers(SENT - 400, SENT + 400).map(str) | st.text("0123456789", max_size=11),
@@ -283,7 +282,6 @@ def test_we_accept_exactly_what_slacks_own_verifier_accepts(
     assert ours == theirs
 
 
-@settings(max_examples=400, deadline=None, database=None)
 @given(mutated(SAMPLES, junk("1767520860.000200", "99999999999.999999", "message")))
 def test_no_signed_body_raises_anything_but_a_problem(raw: bytes) -> None:
     """Whatever is signed is parsed, refused or passed over; what is parsed can be stored."""
