@@ -20,7 +20,7 @@ ELSEWHERE = re.compile("|".join((
 
 
 def test_a_module_says_what_lives_in_it() -> None:
-    assert [short(path) for path in modules() if not ast.get_docstring(parsed(path))] == []
+    assert [short(path) for path in modules() if not path.read_text().startswith('"""')] == []
 
 
 def test_a_module_is_named_by_what_one_finds_in_it() -> None:
@@ -49,6 +49,7 @@ def test_only_the_outermost_frames_catch_everything() -> None:
     wide = {
         short(path)
         for path in modules()
+        if re.search(r"except:|Exception\b", path.read_text())
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.ExceptHandler) and _catches_everything(node)
     }

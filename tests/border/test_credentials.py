@@ -436,13 +436,13 @@ def test_a_review_is_not_given_up_for_the_days_in_which_nobody_could_see_it() ->
         await world.add(ticket())
         world.vendors.lost.add("github")
         await world.agent_ends()
-        for _ in range(20 * 24):
-            await world.later(timedelta(hours=1))
+        for _ in range(20 * 8):
+            await world.later(timedelta(hours=3))
         record = await world.record()
         assert (record.state, world.said()) == (State.IN_REVIEW, [])
         world.vendors.lost.clear()
-        for _ in range(13 * 24):
-            await world.later(timedelta(hours=1))
+        for _ in range(13 * 8):
+            await world.later(timedelta(hours=3))
         assert await world.state() is State.IN_REVIEW
         assert [body.startswith("The pull request has waited") for body in world.said()].count(True) == 1
         for _ in range(2 * 24):

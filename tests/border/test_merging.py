@@ -107,8 +107,8 @@ def test_people_are_reminded_with_the_reason_and_called_after_giving_up() -> Non
 
     async def story() -> None:
         world, _ = await in_review(lambda host, method: PEOPLE)
-        for _ in range(2 * 24 * 15):
-            await world.later(30 * MINUTE)
+        for _ in range(12 * 15):
+            await world.later(120 * MINUTE)
         record = await world.record()
         reminders = [said for said in world.said() if said.startswith("The pull request has waited for 3 d")]
         assert len(reminders) == 1 and PEOPLE in reminders[0]

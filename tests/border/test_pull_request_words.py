@@ -56,7 +56,8 @@ def test_comments_at_lines_are_read_to_the_last_page_and_given_in_pieces() -> No
     feedback = github.judged().feedback
     assert [mark for mark, _ in feedback] == ["review:1", *(f"review:1:{n}" for n in range(2, len(feedback) + 1))]
     assert all(len(words) <= MOST_TEXT for _, words in feedback)
-    assert all(f"remark {n} " in told(github) for n in range(1, 131))
+    words = told(github)
+    assert all(f"remark {n} " in words for n in range(1, 131))
     github.inline = [at_line(n, "y" * 3_000) for n in range(1, 100)]
     assert len(github.judged().feedback) == 5 and "and more, which stands in the pull request" in told(github)
 
