@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from functools import cache
+from urllib.parse import urlsplit
 
 from factory_core.config import FactoryConfig, with_sections
 from factory_core.errors import ConfigProblem
@@ -18,6 +19,9 @@ WORKERS = Secret("token", ("FACTORY_WORKER_TOKEN",), "factory connect workers ma
 """What every worker of a tenant shows; two, with a comma between, while it is being rotated."""
 
 VENDORS: dict[str, Vendor] = {"linear": LINEAR, "slack": SLACK, "github": GITHUB, "relayfile": RELAYFILE}
+
+USUAL = {"intentProvider": "linear", "clarificationChannel": "slack", "outputTarget": "github"}
+"""Key of the configuration → the vendor that a new factory gets where nobody names another one."""
 
 ROLES = {"intentProvider": "tracker", "clarificationChannel": "channel", "outputTarget": "target", "relay": "reader"}
 
@@ -46,6 +50,14 @@ def declared(config: FactoryConfig) -> dict[str, Vendor]:
         "relay": config.relay,
     }
     return {name: vendor(name, key) for key, name in named.items() if name}
+
+
+def code_host(git_url: str) -> tuple[str, Vendor]:
+    """The code host whose site an address of git leads to; else the usual one."""
+    host = urlsplit(git_url).hostname or ""
+    hosts = {name: known for name, known in VENDORS.items() if known.target}
+    name = next((name for name, known in hosts.items() if host == known.settings.site), USUAL["outputTarget"])
+    return name, VENDORS[name]
 
 
 @cache

@@ -22,7 +22,7 @@ from pydantic.alias_generators import to_camel
 
 from adapters.registry import VENDORS, config_model
 from factory_cli.main import COMMANDS
-from factory_cli.topics import TOPICS
+from factory_cli.topics import text_of
 from factory_core import errors
 from factory_core.dispatch.records import State
 from factory_core.dispatch.transitions import ACTIVE, IGNORED, TABLE
@@ -242,7 +242,7 @@ def commands() -> str:
 
 
 def topic(name: str) -> Callable[[], str]:
-    return lambda: f"```\n{TOPICS[name]}\n```"
+    return lambda: f"```\n{text_of(name)}\n```"
 
 
 def schemas() -> str:

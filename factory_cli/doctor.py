@@ -12,7 +12,7 @@ import httpx2
 from adapters.credentials.secrets import missing_secrets
 from factory_core.connections import ProviderConnection
 from factory_core.payload import parse
-from factory_core.status.formatting import one_line, vendor
+from factory_core.status.formatting import one_line
 
 from .arguments import Usage, unknown
 from .check import ask
@@ -69,11 +69,15 @@ async def _providers(place: Place, wanted: tuple[str, ...]) -> list[Finding]:
     connections = {one.provider: one for one in await ask(place)}
     lacking = {one.provider: one.words for one in missing_secrets(place.config, place.secrets)}
     took = monotonic() - begun
-    return [one for name in wanted for one in _provider(connections[name], lacking.get(name, ""), took)]
+    return [
+        one
+        for name in wanted
+        for one in _provider(connections[name], place.config.title(name), lacking.get(name, ""), took)
+    ]
 
 
-def _provider(found: ProviderConnection, lacking: str, took: float) -> list[Finding]:
-    section, connect = vendor(found.provider), f"factory connect {found.provider}"
+def _provider(found: ProviderConnection, section: str, lacking: str, took: float) -> list[Finding]:
+    connect = f"factory connect {found.provider}"
     secret = Finding(section, "ok", "webhooks", "their secret is here")
     if lacking:
         secret = Finding(section, "fail", "webhooks", lacking, f"{connect} --signing-secret -")
@@ -104,18 +108,21 @@ async def _rejected(place: Place, wanted: tuple[str, ...]) -> list[Finding]:
             lines = parse((await http.get(url, headers=headers)).content)["lines"]
         noted = {line["name"]: line for line in lines}
     except (httpx2.HTTPError, ValueError, KeyError, TypeError):
-        return [Finding(vendor(name), "skip", "refused", f"skipped, no factory answers at {url}") for name in wanted]
-    return [_refusal(name, noted.get(name, {})) for name in wanted]
+        return [
+            Finding(place.config.title(name), "skip", "refused", f"skipped, no factory answers at {url}")
+            for name in wanted
+        ]
+    return [_refusal(name, place.config.title(name), noted.get(name, {})) for name in wanted]
 
 
-def _refusal(name: str, line: dict[str, str]) -> Finding:
+def _refusal(name: str, section: str, line: dict[str, str]) -> Finding:
     if line.get("status") != "down":
-        return Finding(vendor(name), "ok", "refused", "nothing since the last good webhook")
+        return Finding(section, "ok", "refused", "nothing since the last good webhook")
     words = (
         f"{one_line(line.get('note', ''))}. Most likely the secret of another webhook, or one copied with a newline; "
         "or something on the way re-wrote the body"
     )
-    return Finding(vendor(name), "fail", "refused", words, f"factory connect {name} --signing-secret -")
+    return Finding(section, "fail", "refused", words, f"factory connect {name} --signing-secret -")
 
 
 def _words(found: list[Finding], out: Output) -> str:

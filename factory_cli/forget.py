@@ -30,7 +30,7 @@ from .pipeline_all import who
 from .place import UnknownItem, config_argument, factory_at, place_of, relative
 
 REMOVES = "its record, answers and history, its clone and branches here, outputs and sessions of its agents"
-KEEPS = "sums of money; what Linear, Slack and GitHub hold; logs and backups, as long as you keep them"
+KEEPS = "sums of money; what the tracker, the chat and the code host hold; logs and backups, as long as you keep them"
 PLAN = f"  removes  {REMOVES}\n  keeps    {KEEPS}"
 PATIENCE = 30.0  # seconds
 KINDS = (StoppedByRule, NotFound, Refused)

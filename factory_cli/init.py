@@ -12,7 +12,7 @@ from typing import NamedTuple
 import yaml
 
 from adapters.local.wiring import load_config
-from adapters.registry import vendor
+from adapters.registry import USUAL, VENDORS, vendor
 from factory_core.errors import StoppedByRule
 
 from .arguments import Usage, refuse_to_ask, why_silent
@@ -22,11 +22,7 @@ from .repository import Found, look
 
 EXAMPLE = "factory init --repo acme/api --yes"
 IGNORED = (".env", "factory.db*", ".factory/")
-ROLES = {
-    "tracker": ("intentProvider", "linear"),
-    "chat": ("clarificationChannel", "slack"),
-    "code": ("outputTarget", "github"),
-}
+ROLES = {"tracker": "intentProvider", "chat": "clarificationChannel", "code": "outputTarget"}
 
 
 class Choice(NamedTuple):
@@ -38,9 +34,9 @@ class Choice(NamedTuple):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tracker", metavar="NAME", default="", help="where tickets are (default linear)")
-    parser.add_argument("--chat", metavar="NAME", default="", help="where people are asked (default slack)")
-    parser.add_argument("--code", metavar="NAME", default="", help="where pull requests are (default github)")
+    for role, where in (("tracker", "tickets are"), ("chat", "people are asked"), ("code", "pull requests are")):
+        usual = USUAL[ROLES[role]]
+        parser.add_argument(f"--{role}", metavar="NAME", default="", help=f"where {where} (default {usual})")
     parser.add_argument("--repo", metavar="OWNER/NAME", default="", help="where tickets are worked on (default: found)")
     parser.add_argument("--channel", metavar="ID", default="", help="the chat's channel for questions")
     parser.add_argument("--force", action="store_true", help=f"write {FILE} anew")
@@ -72,13 +68,14 @@ def _choice(args: argparse.Namespace, found: Found, out: Output) -> Choice:
         )
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise Usage("A repository is OWNER/NAME.", why="it is not", fix=EXAMPLE)
-    wants = named["chat"] == "slack" and not args.channel and ask
-    channel = args.channel or (_asked("In which Slack channel are people asked (its id)?", "", out) if wants else "")
+    chat = VENDORS[named["chat"]].settings()
+    question = f"In which {chat.title} channel are people asked (its id)?"
+    channel = args.channel or (_asked(question, "", out) if chat.missing_key() and ask else "")
     return Choice(**named, repo=repo, channel=channel)
 
 
 def _provider(args: argparse.Namespace, role: str, ask: bool, out: Output) -> str:
-    key, default = ROLES[role]
+    key, default = ROLES[role], USUAL[ROLES[role]]
     given = getattr(args, role) or (_asked(f"Which {role}?", default, out) if ask else default)
     vendor(given if re.fullmatch(r"[a-z-]{1,20}", given) else "that", key, FILE)
     return str(given)
@@ -121,10 +118,11 @@ def config_text(choice: Choice, found: Found) -> str:
 
 
 def _chat(choice: Choice) -> list[tuple[str, str]]:
-    if choice.chat != "slack":
+    chat = VENDORS[choice.chat].settings()
+    if not (key := chat.missing_key()):
         return []
-    where = "" if choice.channel else "its id: open it in Slack, click its name, look at the end"
-    return [("slack:", ""), (f"  channel: {_yaml(choice.channel)}", where)]
+    where = "" if choice.channel else chat.channel_hint
+    return [(f"{choice.chat}:", ""), (f"  {key}: {_yaml(choice.channel)}", where)]
 
 
 def _yaml(text: str) -> str:

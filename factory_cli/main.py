@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("serve", "hear webhooks, do the work, show the status", "Run"),
     "worker": ("worker", "run agents here for a factory elsewhere", "Run"),
     "deploy": ("deploy", "what a cloud has of the factory, and what is missing", "Run"),
-    "sandbox": ("sandbox", "Linear, Slack, GitHub and relayfile on this machine", "Run"),
+    "sandbox": ("sandbox", "the vendors, played on this machine", "Run"),
     "trigger": ("trigger", "sign and send a sample webhook", "Run"),
     "status": ("status", "what needs a person, what moves, what is in line", "See"),
     "routes": ("routes", "which repository people chose for a project; forget it", "See"),

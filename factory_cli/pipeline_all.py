@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--blocked-by", type=_cause, metavar="CAUSE", help=f"one of {', '.join(CAUSE_NAMES)}; or a block's reason"
     )
     many.add_argument("--state", choices=RETRIABLE, type=State, help="default: blocked")
-    many.add_argument("--vendor", help="whose outage it was, as github")
+    many.add_argument("--vendor", help="whose outage it was, as the configuration names it")
     many.add_argument("--older-than", type=_span, metavar="AGE", help="stopped for longer than that, as 90m, 2h or 3d")
     many.add_argument("--younger-than", type=_span, metavar="AGE", help="stopped for less than that")
 

@@ -33,10 +33,7 @@ Environment; what is set here wins over the .env file beside the configuration
 
   FACTORY_CONFIG           the configuration, instead of ./factory.config.yaml
   FACTORY_STATUS_TOKEN     the status page's password: 16 characters or more
-  LINEAR_API_KEY           Linear's token             LINEAR_WEBHOOK_SECRET
-  SLACK_BOT_TOKEN          Slack's bot token          SLACK_SIGNING_SECRET
-  GITHUB_TOKEN             GitHub's token             GITHUB_WEBHOOK_SECRET
-  RELAYFILE_TOKEN          relayfile's token          RELAYFILE_WEBHOOK_SECRET
+{vendors}
   FACTORY_WORKER_TOKEN     what workers on other machines show to the factory
   FACTORY_OPERATOR_TOKEN   what `factory forget --url` shows to the factory
   XDG_STATE_HOME           where reports of the factory's own faults are kept
@@ -44,7 +41,7 @@ Environment; what is set here wins over the .env file beside the configuration
   CI=true                  never ask
 
 With several configurations in one server each name begins with its tenant:
-ACME_LINEAR_API_KEY. While a webhook secret or the workers' token is being
+{example}. While a webhook secret or the workers' token is being
 rotated, write the old and the new with a comma between.""",
     "states": """\
 States of a ticket
@@ -78,7 +75,7 @@ def show(topic: str, commands: Mapping[str, tuple[str, str, str]], out: Output) 
         listed = [{"name": name, "help": line, "group": group} for name, (_, line, group) in commands.items()]
         return out.answer({"schema": "factory.help/1", "commands": listed, "topics": list(TOPICS)}, page(commands))
     if topic in TOPICS:
-        return out.answer({"schema": "factory.help/1", "topic": topic, "text": TOPICS[topic]}, TOPICS[topic])
+        return out.answer({"schema": "factory.help/1", "topic": topic, "text": text_of(topic)}, text_of(topic))
     if topic in commands and topic != "help":
         from .arguments import call
 
@@ -87,6 +84,20 @@ def show(topic: str, commands: Mapping[str, tuple[str, str, str]], out: Output) 
 
     names = [*TOPICS, *commands]
     raise unknown("topic", topic, names, lambda near: f"factory help {near}", "factory help")
+
+
+def text_of(topic: str) -> str:
+    """The topic's text, with what each vendor adds to it."""
+    if topic != "environment":
+        return TOPICS[topic]
+    from adapters.registry import VENDORS
+
+    lines = []
+    for vendor in VENDORS.values():
+        token = f"{vendor.settings.title}'s {vendor.token.what}"
+        lines.append(f"  {vendor.token.names[0]:25}{token:27}{vendor.webhook_secret.names[0]}")
+    example = f"ACME_{next(iter(VENDORS.values())).token.names[0]}"
+    return TOPICS[topic].format(vendors="\n".join(lines), example=example)
 
 
 def page(commands: Mapping[str, tuple[str, str, str]]) -> str:

@@ -34,7 +34,7 @@ class Reply(NamedTuple):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("event", metavar="EVENT", nargs="?", default="", help="as linear.issue.ready; see --list")
+    parser.add_argument("event", metavar="EVENT", nargs="?", default="", help=f"as {names()[0]}; see --list")
     parser.add_argument("--list", action="store_true", help="every event by name")
     parser.add_argument("--to", metavar="URL", default="http://127.0.0.1:8787", help="default: the factory here")
     parser.add_argument("--override", metavar="A.B=C", action="append", default=[], help="set a value of the body")
@@ -81,7 +81,7 @@ def _secret(provider: str, secrets: Secrets, args: argparse.Namespace, out: Outp
 def _overrides(given: list[str]) -> dict[str, str]:
     pairs = [one.partition("=") for one in given]
     if any(not (path and mark) for path, mark, _ in pairs):
-        fix = "factory trigger linear.issue.ready --override data.title=Hello"
+        fix = f"factory trigger {names()[0]} --override data.title=Hello"
         raise Usage("An --override is PATH=VALUE.", why="one has no path or no =", fix=fix)
     return {path: value for path, _, value in pairs}
 

@@ -32,7 +32,7 @@ from adapters.fleets.worker_queue.worker import QueueWorker
 from adapters.local.server import LOOPBACK
 from adapters.local.systemd import ServiceManager
 from adapters.providers.http_call import RedactingClient
-from adapters.registry import VENDORS, WORKERS
+from adapters.registry import USUAL, VENDORS, WORKERS, code_host
 from factory_core.errors import NeedsPerson
 from factory_core.ports import WallState
 
@@ -51,7 +51,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tenant", default="default", help="as the factory's configuration names it")
     parser.add_argument("--slots", type=int, default=1, help="how many agents at once (default: 1)")
     parser.add_argument("--home", metavar="DIRECTORY", default="", help="for work trees (default: .factory/worker)")
-    parser.add_argument("--git-url", default="https://github.com", help="the one host that GITHUB_TOKEN is shown to")
+    usual = VENDORS[USUAL["outputTarget"]]
+    site, token = usual.settings().git_site(), usual.token.names[0]
+    parser.add_argument("--git-url", default=site, help=f"the one host that {token} is shown to")
     parser.add_argument("--once", action="store_true", help="take one run if there is one, see it to its end, leave")
     parser.add_argument("--run", metavar="RUN", default="", help="with --once: take this run and no other")
     parser.add_argument(
@@ -99,7 +101,8 @@ def _check(args: argparse.Namespace) -> None:
 async def _work(
     args: argparse.Namespace, out: Output, known: Mapping[str, str], secrets: Secrets, home: Path, kept: ClaimStore
 ) -> int:
-    host = CodeHost(args.git_url, secrets.credential("github", VENDORS["github"].token, "git"))
+    vendor, known_host = code_host(args.git_url)
+    host = CodeHost(args.git_url, secrets.credential(vendor, known_host.token, "git"))
     fleet = LocalFleet(
         home, environment=os.environ, clock=utc_now, wall=args.wall, credentials=host, secrets=secrets.redact
     )

@@ -41,6 +41,7 @@ class VendorSettings(Section):
 
     title: ClassVar[str] = ""  # the vendor's own spelling of its name
     site: ClassVar[str] = ""  # the domain that its links lead to, besides the configured addresses
+    channel_hint: ClassVar[str] = ""  # how people find the id of a channel
 
     url: str = ""
 

@@ -13,7 +13,7 @@ from ..dispatch.merge_gate import FOR_A_PERSON, gate
 from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import Clarification, InFlightRecord, State
 from ..runs.run import Usage
-from .formatting import at, clock, command, cost, count, money, retry, sentence, vendor
+from .formatting import at, clock, command, cost, count, money, retry, sentence
 
 
 class Need(NamedTuple):
@@ -55,7 +55,7 @@ def _answer(record: InFlightRecord, config: FactoryConfig, now: datetime) -> Nee
     then = f"{_asked(asked, person, config, now)} {_then(record, asked, config, now)}"
     return Need(
         "waiting-clarification", _what_waits(record, asked), f"{then}No agent is running, nothing is being spent.",
-        command("status", record.key), asked.question, person or vendor(config.clarification_channel), escalates,
+        command("status", record.key), asked.question, person or config.title(config.clarification_channel), escalates,
     )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def _escalates(record: InFlightRecord, asked: Clarification, config: FactoryConf
 
 
 def _asked(asked: Clarification, person: str, config: FactoryConfig, now: datetime) -> str:
-    words = f"Asked {person or 'the channel'} in {vendor(config.clarification_channel)} {at(asked.asked_at, now)}"
+    words = f"Asked {person or 'the channel'} in {config.title(config.clarification_channel)} {at(asked.asked_at, now)}"
     after = {"asked": "", "reminded": ", reminded", "escalated": ", reminded, escalated"}[asked.step]
     return f"{words}{after}{f', round {asked.round}' if asked.round > 1 else ''}."
 
@@ -103,7 +103,7 @@ def _block(record: InFlightRecord, spent: Usage, config: FactoryConfig) -> Need:
     where = f"The work is in {_pull_request(record)}." if record.pull_request else ""
     used = f"Spent {cost(spent.usd, spent.cost_known)}, cap {money(Decimal(str(config.agents.max_usd)))} a run."
     used = used if spent.usd or not spent.cost_known else ""
-    goes_on = f"It goes on by itself when {vendor(block.provider)} answers." if block and block.order else ""
+    goes_on = f"It goes on by itself when {config.title(block.provider)} answers." if block and block.order else ""
     then = " ".join(part for part in (where, used, goes_on or "It will not go on by itself.") if part)
     return Need(reason, why, then, block.fix if block else retry(record.key))
 
@@ -129,12 +129,12 @@ def _pull_request(record: InFlightRecord) -> str:
     return f"{'draft ' if pull_request.draft else ''}PR #{pull_request.number}" if pull_request else "no PR yet"
 
 
-def trouble(record: InFlightRecord, now: datetime) -> str:
+def trouble(record: InFlightRecord, config: FactoryConfig, now: datetime) -> str:
     """What the outbox could not do at its last attempt, and when it is tried again; empty when all is well."""
     lost = next((planned for planned in record.outbox if planned.lost), None)
     if lost and lost.lost_since:
         doing = lost.effect.kind.replace("_", " ").capitalize()
-        return f"{doing} waits for a new credential of {vendor(lost.lost)} since {clock(lost.lost_since, now)}."
+        return f"{doing} waits for a new credential of {config.title(lost.lost)} since {clock(lost.lost_since, now)}."
     planned = next((planned for planned in record.outbox if planned.attempts), None)
     if planned is None:
         return ""

@@ -1,4 +1,4 @@
-"""How the status spells things: durations, clock times, money, vendors' names, links, and text that others wrote.
+"""How the status spells things: durations, clock times, money, links, and text that others wrote.
 
 All times are UTC. What others wrote is stripped of control and bidi characters here, for the terminal as for the page.
 """
@@ -20,7 +20,6 @@ from ..config import FactoryConfig
 from ..settings import VendorSettings
 from ..text.foreign_text import UNSEEN
 
-_NAMES = {"linear": "Linear", "slack": "Slack", "github": "GitHub", "jira": "Jira", "relayfile": "relayfile"}
 # Controls except newline and tab, line separators, surrogates, and what nobody sees.
 _UNWANTED = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{UNSEEN}]")
 MOST_TITLE, MOST_LINE = 140, 500
@@ -113,11 +112,6 @@ def count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def vendor(provider: str) -> str:
-    """The vendor's own spelling of its name."""
-    return _NAMES.get(provider, provider[:1].upper() + provider[1:])
-
-
 def command(*words: str) -> str:
     """`factory …` with a public argument quoted for a shell."""
     return shlex.join(("factory", *words))
@@ -128,7 +122,7 @@ def retry(key: str) -> str:
 
 
 def arguments(fix: str) -> tuple[str, ...]:
-    """A command as an argument list; a sentence (`In Linear: …`) has none."""
+    """A command as an argument list; a sentence (`In the shell: …`) has none."""
     if not fix.startswith("factory "):
         return ()
     try:

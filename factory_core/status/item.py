@@ -9,7 +9,7 @@ from ..config import FactoryConfig
 from ..dispatch.records import ENDED, InFlightRecord, State
 from ..runs.run import RunReport, Usage
 from . import explain
-from .formatting import ago, command, cost, duration, link, money, retry, sentence, vendor
+from .formatting import ago, command, cost, duration, link, money, retry, sentence
 from .items import item_of
 from .schema import Fact, Item, ItemReport, LogLine
 
@@ -77,7 +77,7 @@ def _facts(
 ) -> list[Fact]:
     """What is known; what is not is left out."""
     usage = record.spent.plus(run.usage) if run else record.spent
-    facts = [Fact(name="Ticket", value=f"{record.key} in {vendor(config.intent_provider)}", url=item.url)]
+    facts = [Fact(name="Ticket", value=f"{record.key} in {config.title(config.intent_provider)}", url=item.url)]
     facts += [Fact(name="Asked by", value=record.item.reporter)] if record.item and record.item.reporter else []
     if record.route:
         facts.append(Fact(name="Repository", value=f"{record.route.repository}, from {record.route.base}"))

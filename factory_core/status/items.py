@@ -15,7 +15,7 @@ from ..dispatch.pull_request import PullRequest
 from ..dispatch.records import ENDED, MOST_LOG, InFlightRecord, State
 from ..runs.run import RunReport, Usage
 from . import explain
-from .formatting import arguments, cents, link, seconds_since, sentence, vendor
+from .formatting import arguments, cents, link, seconds_since, sentence
 from .schema import STATIONS, Checks, Finished, Item, Link, Outcome, PullRequestReport, Queued, Review
 
 _STATION = {
@@ -36,7 +36,7 @@ def item_of(record: InFlightRecord, run: RunReport | None, config: FactoryConfig
     need = explain.need(record, spent, config, now)
     since = record.clarification.asked_at if need and need.quote and record.clarification else record.since
     hidden = config.server.titles == "hidden"
-    trouble = explain.trouble(record, now)
+    trouble = explain.trouble(record, config, now)
     fix = need.fix if need else ""
     return Item(
         **_summary(record, spent, config, now) | {"since": since, "since_s": seconds_since(since, now)},
@@ -138,11 +138,11 @@ def _link(record: InFlightRecord, config: FactoryConfig, hidden: bool) -> Link |
     """Where a person acts: the thread, the pull request, else the ticket."""
     places = []
     if record.state is State.WAITING and record.clarification:
-        places.append((f"Answer in {vendor(config.clarification_channel)}", record.clarification.url))
+        places.append((f"Answer in {config.title(config.clarification_channel)}", record.clarification.url))
     if record.pull_request:
         places.append((f"Read PR #{record.pull_request.number}", record.pull_request.url))
     if record.item and not hidden:  # the address holds the title
-        places.append((f"Open in {vendor(config.intent_provider)}", record.item.url))
+        places.append((f"Open in {config.title(config.intent_provider)}", record.item.url))
     safe = (Link(words=words, url=url) for words, found in places if (url := link(found, config)))
     return next(safe, None)
 

@@ -15,7 +15,7 @@ from ..dispatch.spending import ZERO, Grant, next_day
 from ..runs.run import RunReport, Usage
 from ..settings import VendorSettings
 from .explain import merged
-from .formatting import arguments, cents, clock, command, vendor
+from .formatting import arguments, cents, clock, command
 from .items import finished_of, item_of, queue_of, run_of, spent_of
 from .schema import Item, Line, LineReport, Queued, StatusReport, Step, Today, Vitals
 from .verdict import verdict
@@ -43,7 +43,7 @@ def report(
     moving = sorted((item for item in open_items if not item.reason), key=_oldest_first)  # no usual times known yet
     queue = queue_of(records, batch, config, now)
     finished = finished_of(records, config, now)
-    shown = (*(_line(line, now) for line in lines), _agents(batch, config))
+    shown = (*(_line(line, config, now) for line in lines), _agents(batch, config))
     vitals = _vitals(records, runs, batch, queue, config, now)
     holding = capacity.holds_up(batch, capacity.Limits.of(config), now)
     held_up_by = [record.key for record in records if record.work_item_id in holding]
@@ -59,12 +59,12 @@ def _oldest_first(item: Item) -> tuple[int, str]:
     return (-(item.since_s or 0), item.key)
 
 
-def _line(line: Line, now: datetime) -> LineReport:
+def _line(line: Line, config: FactoryConfig, now: datetime) -> LineReport:
     what = "cannot work" if line.status == "paused" else "not authorised"
     note = f"{what} since {clock(line.since, now)}: {line.note}" if line.since else line.note
     return LineReport(
-        name=line.name, title=vendor(line.name), status=line.status, since=line.since, last_event_at=line.last_event_at,
-        note=note, fix=arguments(line.fix), fix_in_words=line.fix,
+        name=line.name, title=config.title(line.name), status=line.status, since=line.since,
+        last_event_at=line.last_event_at, note=note, fix=arguments(line.fix), fix_in_words=line.fix,
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _today(batch: Batch, config: FactoryConfig, now: datetime) -> Today:
 
 def _start(config: FactoryConfig) -> tuple[Step, ...]:
     """Three ways to a first ticket."""
-    tracker, label = vendor(config.intent_provider), next(iter(config.triage.go_labels), "")
+    tracker, label = config.title(config.intent_provider), next(iter(config.triage.go_labels), "")
     labelled = f" with the label {label}" if config.triage.require_go_label and label else ""
     state = f" to {config.section(config.intent_provider, VendorSettings).ready_state()}"
     sample = command("trigger", f"{config.intent_provider}.issue.ready")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..config import FactoryConfig
-from .formatting import ago, arguments, count, duration, money, sentence, vendor
+from .formatting import ago, arguments, count, duration, money, sentence
 from .schema import Item, LineReport, Longest, Queued, Verdict, Vitals
 
 MOST_NAMED = 5
@@ -47,7 +47,7 @@ def _intake_down(
     fix = line.fix_in_words or (f"factory doctor {line.name}" if line.name in config.providers() else "factory check")
     return Verdict(
         level="intake-down", count=len(needs), longest=longest,
-        sentence=f"Intake is down: no signed {vendor(config.intent_provider)} event can be accepted.",
+        sentence=f"Intake is down: no signed {config.title(config.intent_provider)} event can be accepted.",
         detail=sentence(f"{line.title}: {line.note or 'it does not answer'}"), fix=arguments(fix), fix_in_words=fix,
     )  # fmt: skip
 

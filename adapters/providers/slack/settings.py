@@ -12,6 +12,7 @@ SCOPES = ("chat:write", "channels:history", "groups:history", "channels:read", "
 class SlackSettings(VendorSettings):
     title: ClassVar[str] = "Slack"
     site: ClassVar[str] = "slack.com"
+    channel_hint: ClassVar[str] = "its id: open it in Slack, click its name, look at the end"
 
     url: str = "https://slack.com"
     channel: str = ""
