@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,6 +46,10 @@ class Done(NamedTuple):
         found = json.loads(self.out)
         assert isinstance(found, dict)
         return found
+
+
+Command = Callable[..., Done]
+"""As `factory` below."""
 
 
 def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:

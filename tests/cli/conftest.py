@@ -7,12 +7,13 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .calling import CONFIG, running
+from .calling import CONFIG, Command, running, within
 
 
 @pytest.fixture
@@ -51,3 +52,9 @@ def unchanged_logging() -> Iterator[None]:
     logging.raiseExceptions = raises
     logging.captureWarnings(False)
     sys.unraisablehook, threading.excepthook = hooks
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], unchanged_logging: None) -> Command:
+    """`factory` in this process, for tests that do not ask how a process behaves."""
+    return partial(within, capsys=capsys)

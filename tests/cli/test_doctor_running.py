@@ -13,7 +13,7 @@ from threading import Thread
 from adapters.stores.sqlite.sqlite_file import create_file
 from factory_core.overview import Health, LoopState
 
-from .calling import factory
+from .calling import Command
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def running(home: Path, health: Health, **log: object) -> Iterator[None]:
         server.shutdown()
 
 
-def test_a_loop_that_is_late_is_a_problem_and_one_that_began_again_a_warning(ready: Path) -> None:
+def test_a_loop_that_is_late_is_a_problem_and_one_that_began_again_a_warning(ready: Path, command: Command) -> None:
     ended = datetime(2026, 12, 1, 10, 1, 2, tzinfo=UTC)
     loops = {
         "check-in": LoopState(last_round_s=300, late_after_s=120),
@@ -52,27 +52,27 @@ def test_a_loop_that_is_late_is_a_problem_and_one_that_began_again_a_warning(rea
     words = "check-in has not been round for 300 s"
     health = Health(ok=False, problems=(words,), degraded=("X-1: a record cannot be read",), loops=loops)
     with running(ready, health):
-        done = factory("doctor", "--json", cwd=ready)
+        done = command("doctor", "--json", cwd=ready)
     found = [(one["mark"], one["words"]) for one in done.document["checks"] if one["section"] == "Running factory"]
     again = "loop sweep ended 2 times and began again, last at 2026-12-01 10:01:02 UTC: ValueError: odd"
     assert done.code == 1
     assert found == [("fail", words), ("warn", "X-1: a record cannot be read"), ("warn", again)]
 
 
-def test_a_factory_that_is_well_is_fine(ready: Path) -> None:
+def test_a_factory_that_is_well_is_fine(ready: Path, command: Command) -> None:
     with running(ready, Health(ok=True, loops={"check-in": LoopState(last_round_s=0.1, late_after_s=120)})):
-        done = factory("doctor", "--json", cwd=ready)
+        done = command("doctor", "--json", cwd=ready)
     found = [(one["mark"], one["words"]) for one in done.document["checks"] if one["section"] == "Running factory"]
     assert (done.code, found) == (0, [("ok", "every loop goes round: check-in")])
 
 
-def test_a_log_that_nobody_reads_is_a_warning_with_what_to_do(ready: Path) -> None:
+def test_a_log_that_nobody_reads_is_a_warning_with_what_to_do(ready: Path, command: Command) -> None:
     """And the status has a line of it, in each form; while no server runs it has none."""
     create_file(ready / "factory.db")
     with running(ready, Health(ok=True, loops={}), dropped=7, hangs=True):
-        checks = factory("doctor", "--json", cwd=ready).document["checks"]
-        document = factory("status", "--json", cwd=ready).document
-        rows = factory("status", cwd=ready).out
+        checks = command("doctor", "--json", cwd=ready).document["checks"]
+        document = command("status", "--json", cwd=ready).document
+        rows = command("status", cwd=ready).out
     (found,) = [one for one in checks if one["section"] == "Running factory"]
     note = "nobody reads it, 7 lines are lost since the start; the work goes on"
     assert (found["mark"], found["name"], found["words"]) == ("warn", "log", f"log {note}")
@@ -80,4 +80,4 @@ def test_a_log_that_nobody_reads_is_a_warning_with_what_to_do(ready: Path) -> No
     (line,) = [line for line in document["lines"] if line["name"] == "log"]
     assert (line["status"], line["note"]) == ("down", note)
     assert f"{note}\t{found['fix']}" in rows
-    assert not [line for line in factory("status", "--json", cwd=ready).document["lines"] if line["name"] == "log"]
+    assert not [line for line in command("status", "--json", cwd=ready).document["lines"] if line["name"] == "log"]

@@ -12,7 +12,7 @@ from adapters.local.wiring import load_config
 from adapters.providers.slack.settings import SlackSettings
 from factory_cli.repository import look, verify_command
 
-from .calling import factory
+from .calling import Command
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_finds_writes_and_says_what_is_next(repository: Path) -> None:
-    done = factory("init", "--channel", "C0123456", cwd=repository)
+def test_it_finds_writes_and_says_what_is_next(repository: Path, command: Command) -> None:
+    done = command("init", "--channel", "C0123456", cwd=repository)
     assert done.err == "Found: git repository acme/api, default branch trunk, tests by pytest.\n"
     assert done.code == 0
     assert done.out == (
@@ -43,23 +43,23 @@ def test_it_finds_writes_and_says_what_is_next(repository: Path) -> None:
     assert (config.routing.default, config.section("slack", SlackSettings).channel) == ("acme/api", "C0123456")
 
 
-def test_twice_is_once(repository: Path) -> None:
-    factory("init", cwd=repository)
+def test_twice_is_once(repository: Path, command: Command) -> None:
+    command("init", cwd=repository)
     before = {path.name: path.read_bytes() for path in repository.iterdir() if path.is_file()}
-    done = factory("init", cwd=repository)
+    done = command("init", cwd=repository)
     assert done.code == 0 and done.out.startswith("Nothing to write")
     assert {path.name: path.read_bytes() for path in repository.iterdir() if path.is_file()} == before
 
 
-def test_what_a_person_wrote_is_kept_until_forced(repository: Path) -> None:
-    factory("init", cwd=repository)
+def test_what_a_person_wrote_is_kept_until_forced(repository: Path, command: Command) -> None:
+    command("init", cwd=repository)
     path = repository / "factory.config.yaml"
     mine = path.read_text().replace("policy: never", "policy: on-green")
     path.write_text(mine)
-    done = factory("init", cwd=repository)
+    done = command("init", cwd=repository)
     assert done.code == 5 and path.read_text() == mine
     assert "-  policy: on-green" in done.err and "exists and differs in 1 line (shown above)" in done.err
-    assert factory("init", "--force", cwd=repository).code == 0
+    assert command("init", "--force", cwd=repository).code == 0
     assert "policy: never" in path.read_text()
 
 

@@ -14,7 +14,7 @@ from factory_cli.main import run
 from factory_cli.output import Output
 from factory_simulator.schedule import Schedule, Ticket
 
-from .calling import factory
+from .calling import Command
 
 
 class Keyboard(io.StringIO):
@@ -37,15 +37,15 @@ def kept(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_few_schedules_are_one_document(tmp_path: Path) -> None:
-    done = factory(
+def test_a_few_schedules_are_one_document(tmp_path: Path, command: Command) -> None:
+    done = command(
         "simulate", "--schedules", "4", "--seed", "7", "--jobs", "1", "--store", "memory", "--format=json", cwd=tmp_path
     )
     assert done.code == 0 and done.document["ok"] and done.document["schedules"] == 4 and done.document["seed"] == 7
 
 
-def test_a_kept_schedule_is_told_whole_where_nobody_sits(kept: Path) -> None:
-    done = factory("simulate", "--replay", kept.name, cwd=kept.parent)
+def test_a_kept_schedule_is_told_whole_where_nobody_sits(kept: Path, command: Command) -> None:
+    done = command("simulate", "--replay", kept.name, cwd=kept.parent)
     lines = done.out.splitlines()
     assert done.code == 0 and lines[-1] == "no law is broken"
     assert "a person makes the ticket ready" in lines[0] and any("Merged and done." in line for line in lines)
@@ -53,7 +53,7 @@ def test_a_kept_schedule_is_told_whole_where_nobody_sits(kept: Path) -> None:
 
 @pytest.mark.parametrize(("keys", "paused"), [("\n\na\n", 2), ("", 0), ("\n" * 999, None)])
 def test_on_a_terminal_each_enter_shows_one_happening(
-    kept: Path, monkeypatch: pytest.MonkeyPatch, keys: str, paused: int | None
+    kept: Path, monkeypatch: pytest.MonkeyPatch, keys: str, paused: int | None, command: Command
 ) -> None:
     """Until the person wants the rest, or is gone; each line is shown once."""
     monkeypatch.setattr(sys, "stdin", Keyboard(keys))
@@ -63,7 +63,7 @@ def test_on_a_terminal_each_enter_shows_one_happening(
     out = Output(environment={}, stdout=screen, stderr=asked)
     assert simulate._replay(kept, out) == 0
     answered = screen.getvalue().splitlines()
-    every = factory("simulate", "--replay", kept.name, cwd=kept.parent).out.splitlines()
+    every = command("simulate", "--replay", kept.name, cwd=kept.parent).out.splitlines()
     assert [line for text in told for line in text.splitlines()] + answered == every
     assert "Enter" in asked.getvalue() and (paused is None or len(told) == paused)
 
@@ -76,20 +76,20 @@ def test_without_moto_dynamodb_is_refused_with_the_fix(
     assert "pip install moto" in capsys.readouterr().err
 
 
-def test_hostile_draws_are_one_document(tmp_path: Path) -> None:
-    done = factory(
+def test_hostile_draws_are_one_document(tmp_path: Path, command: Command) -> None:
+    done = command(
         "simulate", "--hostile", "--schedules", "1", "--seed", "3", "--jobs", "1", "--format=json", cwd=tmp_path
     )
     assert done.code == 0 and done.document["ok"] and done.document["draws"] == 1 and done.document["seed"] == 3
 
 
-def test_a_file_that_is_no_draw_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_draw_is_refused(tmp_path: Path, command: Command) -> None:
     (tmp_path / "a.json").write_text("{}")
-    done: Any = factory("simulate", "--hostile", "--replay", "a.json", cwd=tmp_path)
+    done: Any = command("simulate", "--hostile", "--replay", "a.json", cwd=tmp_path)
     assert done.code == 2 and "a.json is no draw" in done.err
 
 
-def test_a_file_that_is_no_schedule_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_schedule_is_refused(tmp_path: Path, command: Command) -> None:
     (tmp_path / "a.json").write_text("{}")
-    done: Any = factory("simulate", "--replay", "a.json", cwd=tmp_path)
+    done: Any = command("simulate", "--replay", "a.json", cwd=tmp_path)
     assert done.code == 2 and "a.json is no schedule" in done.err

@@ -17,7 +17,7 @@ from factory_core.errors import BadSignature
 from factory_core.http import HttpRequest
 from factory_sandbox.samples import names
 
-from .calling import CONFIG, factory
+from .calling import CONFIG, Command
 
 SECRET = "s3cr3t-of-the-webhook"
 
@@ -68,8 +68,8 @@ def receiver() -> Iterator[Receiver]:
         ("relayfile.linear.issue", "RELAYFILE_WEBHOOK_SECRET"),
     ],
 )
-def test_our_own_verifier_takes_it(event: str, variable: str, home: Path, receiver: Receiver) -> None:
-    done = factory("trigger", event, "--to", receiver.url, cwd=home, **{variable: SECRET})
+def test_our_own_verifier_takes_it(event: str, variable: str, home: Path, receiver: Receiver, command: Command) -> None:
+    done = command("trigger", event, "--to", receiver.url, cwd=home, **{variable: SECRET})
     assert done.code == 0 and SECRET not in done.out + done.err
     (request,), provider = receiver.got, event.split(".")[0]
     assert request.path == f"/hooks/default/{provider}"
@@ -79,8 +79,8 @@ def test_our_own_verifier_takes_it(event: str, variable: str, home: Path, receiv
         VENDORS[provider].webhook(["another"], config).events_in(request)
 
 
-def test_it_prints_the_two_arrows(home: Path, receiver: Receiver) -> None:
-    done = factory(
+def test_it_prints_the_two_arrows(home: Path, receiver: Receiver, command: Command) -> None:
+    done = command(
         "trigger", "linear.issue.ready", "--to", receiver.url, "--override", "data.title=Hello", "--secret-from-env",
         "MINE", cwd=home, MINE=SECRET,
     )  # fmt: skip
@@ -93,18 +93,18 @@ def test_it_prints_the_two_arrows(home: Path, receiver: Receiver) -> None:
     assert json.loads(body)["data"]["title"] == "Hello"
 
 
-def test_a_refusal_is_a_failure(home: Path, receiver: Receiver) -> None:
+def test_a_refusal_is_a_failure(home: Path, receiver: Receiver, command: Command) -> None:
     url = f"{receiver.url}/hooks/refuse/linear"
-    done = factory("trigger", "linear.issue.ready", "--to", url, "--json", cwd=home, LINEAR_WEBHOOK_SECRET=SECRET)
+    done = command("trigger", "linear.issue.ready", "--to", url, "--json", cwd=home, LINEAR_WEBHOOK_SECRET=SECRET)
     assert (done.code, done.document["status"], done.document["url"]) == (1, 401, url)
 
 
-def test_only_this_machine_is_sent_to_without_a_yes(home: Path) -> None:
-    done = factory(
+def test_only_this_machine_is_sent_to_without_a_yes(home: Path, command: Command) -> None:
+    done = command(
         "trigger", "linear.issue.ready", "--to", "http://factory.acme.test", cwd=home, LINEAR_WEBHOOK_SECRET="a"
     )
     assert done.code == 2 and "Fix: factory trigger linear.issue.ready --yes" in done.err
 
 
-def test_the_list_is_every_sample(home: Path) -> None:
-    assert factory("trigger", "--list", cwd=home).out.split() == list(names())
+def test_the_list_is_every_sample(home: Path, command: Command) -> None:
+    assert command("trigger", "--list", cwd=home).out.split() == list(names())

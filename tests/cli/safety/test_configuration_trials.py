@@ -17,7 +17,7 @@ from factory_cli.safety.promises import PROMISES, Trial
 from factory_cli.safety.spending import spent
 from factory_cli.safety.trials import trials
 from factory_core.dispatch.spending import DaySpending
-from tests.cli.calling import CONFIG, SECRETS, factory
+from tests.cli.calling import CONFIG, SECRETS, Command
 
 LONG = {name: f"{name.lower()}-5d1e/+8f" for name in SECRETS}
 
@@ -155,22 +155,22 @@ def test_each_promise_is_tried_once_and_in_order(tmp_path: Path) -> None:
     assert all(one.fix for one in found if one.outcome == "fell")
 
 
-def test_the_command_ends_with_1_when_a_promise_fell_and_says_the_fix(home: Path) -> None:
+def test_the_command_ends_with_1_when_a_promise_fell_and_says_the_fix(home: Path, command: Command) -> None:
     given = {**LONG, "FACTORY_WORKER_TOKEN": "g" * 16}
     (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
     (home / ".env").chmod(0o600)
     config = home / "factory.config.yaml"
     config.write_text(CONFIG.replace("{engine: console}", "{engine: console, fleet: workers}"))
-    good = factory("doctor", "--safety", "--json", cwd=home)
+    good = command("doctor", "--safety", "--json", cwd=home)
     assert good.code == 0, good.out
     assert good.document["schema"] == "factory.safety/1" and good.document["ok"] is True
     assert {one["outcome"] for one in good.document["trials"]} == {"held", "not applicable"}
     (home / ".env").chmod(0o666)
-    done = factory("doctor", "--safety", cwd=home)
+    done = command("doctor", "--safety", cwd=home)
     assert done.code == 1 and "fix: In the shell: chmod go-rwx .env" in done.out
     assert done.out.splitlines()[-1].endswith(" not applicable.") and " 1 fell" in done.out
     assert "webhook" not in done.err  # what the attacks make the server log
-    assert factory("doctor", "linear", "--safety", cwd=home).code == 2
+    assert command("doctor", "linear", "--safety", cwd=home).code == 2
 
 
 def test_a_day_that_costs_more_than_its_budget_falls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
