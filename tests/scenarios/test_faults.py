@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from .server_process import Home, factory, now, until
 from .test_kill import CALLS
 
 Stage = tuple[World, Home]
+MODES = ("429", "500", "drop-before", "drop-after")
 FETCH = ("git", "fetch")
 HUNG = timedelta(seconds=20)  # no call ends by itself before; a slow machine may need longer for the others
 HANG = 1.2  # seconds, beyond which the factory has turned away; the vendor then acts all the same
@@ -36,11 +38,13 @@ def play(w: World, home: Home) -> tuple[str, str]:
     return clear, vague
 
 
-@pytest.mark.parametrize("mode", ["429", "500", "drop-before", "drop-after"])
-def test_every_call_goes_wrong_once(tmp_path: Path, mode: str) -> None:
-    """Each operation fails at its first request; all ends as if nothing had been."""
+@pytest.mark.parametrize(
+    "modes", [MODES, *(pytest.param((mode,), marks=pytest.mark.soak) for mode in MODES)], ids=",".join
+)
+def test_every_call_goes_wrong_once(tmp_path: Path, modes: tuple[str, ...]) -> None:
+    """Each operation fails at its first request, in these ways by turns; all ends as if nothing had been."""
     with world() as w, factory(w, tmp_path) as (home, _):
-        for vendor, operation in sorted(CALLS):
+        for (vendor, operation), mode in zip(sorted(CALLS), cycle(modes), strict=False):
             w.fault(vendor, mode, operation)
         clear, vague = play(w, home)
         assert [fault for fault in w.sandbox.faults.coming if fault.times] == []
@@ -58,7 +62,7 @@ def test_every_call_hangs_once(tmp_path: Path) -> None:
         assert (counted(w, home, clear), counted(w, home, vague)) == (DONE_CLEAR, DONE_VAGUE)
 
 
-@pytest.mark.parametrize("mode", ["500", "drop-after"])
+@pytest.mark.parametrize("mode", ["500", pytest.param("drop-after", marks=pytest.mark.soak)])
 def test_git_goes_wrong_for_the_agent(stage: Stage, mode: str) -> None:
     """A fetch that fails is tried again in the same run."""
     w, home = stage
@@ -112,7 +116,8 @@ def refused_once(w: World, home: Home, delay: timedelta) -> str:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "call"), [("linear", "issue"), ("linear", "issueUpdate"), ("github", "pulls.create")]
+    ("vendor", "call"),
+    [("linear", "issue"), ("github", "pulls.create"), pytest.param("linear", "issueUpdate", marks=pytest.mark.soak)],
 )
 def test_one_sick_item_delays_nobody(stage: Stage, vendor: str, call: str) -> None:
     """A call hangs for one item for as long as it likes: five others are done meanwhile."""

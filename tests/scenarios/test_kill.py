@@ -159,7 +159,9 @@ def test_a_run_that_ends_while_nobody_is_there_is_adopted(stage: tuple[World, Ho
     assert counted(w, home, key) == DONE_CLEAR
 
 
-@pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "acted", [pytest.param(False, id="before", marks=pytest.mark.soak), pytest.param(True, id="after")]
+)
 def test_killed_at_every_call(stage: tuple[World, Home, Server], acted: bool) -> None:
     """A server dies at the first request of each operation, one death after the other: still everything once."""
     died: set[tuple[str, str]] = set()

@@ -13,7 +13,7 @@ from factory_simulator.simulation import Simulation
 
 from .mutations import MUTATIONS, Mutation, mutated
 
-MOST_SCHEDULES, FEW = 60, 2
+MOST_SCHEDULES, FEW = 60, 1
 OF_EACH_LAW = {one.law: one for one in sorted(MUTATIONS, key=lambda one: one.like is not draw)}
 """One whose schedules are made for it, which break it soonest, where there is one."""
 MISTAKES = [
