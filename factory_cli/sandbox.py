@@ -1,67 +1,22 @@
-"""Linear, Slack, GitHub (with real git) and relayfile on this machine, to develop and test without any account."""
+"""The vendors, the code host with real git, on this machine: to develop and test without any account."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 from pathlib import Path
-from typing import get_args
 
 from adapters.credentials.files import environment_with_file
 from adapters.credentials.secrets import PUBLISHED
 from factory_core.errors import Refused
 from factory_sandbox.app import serving
-from factory_sandbox.github.rules import Rules
+from factory_sandbox.registry import PLAYED, SECRETS, config_text, first_ticket
 from factory_sandbox.signing import Vendor
 from factory_sandbox.world import Sandbox
 
 from .arguments import Usage
 from .output import Output
 from .stopping import Signals
-
-SECRETS = {
-    "LINEAR_API_KEY": "sandbox-linear",
-    "SLACK_BOT_TOKEN": "sandbox-slack",
-    "GITHUB_TOKEN": "sandbox-github",
-    "RELAYFILE_TOKEN": "sandbox-relayfile",
-    "LINEAR_WEBHOOK_SECRET": "sandbox-linear-webhooks",
-    "SLACK_SIGNING_SECRET": "sandbox-slack-webhooks",
-    "GITHUB_WEBHOOK_SECRET": "sandbox-github-webhooks",
-    "RELAYFILE_WEBHOOK_SECRET": "sandbox-relayfile-webhooks",
-}
-SENDERS: tuple[Vendor, ...] = ("linear", "slack", "github")  # relayfile would tell everything a second time
-SIGNED_WITH: dict[Vendor, str] = {
-    "linear": "LINEAR_WEBHOOK_SECRET",
-    "slack": "SLACK_SIGNING_SECRET",
-    "github": "GITHUB_WEBHOOK_SECRET",
-    "relayfile": "RELAYFILE_WEBHOOK_SECRET",
-}
-CONFIG = """\
-tenant: default
-intentProvider: linear
-clarificationChannel: slack
-outputTarget: github
-repositories:
-  acme/shop: {{}}
-routing:
-  byProject:
-    Shop: acme/shop
-agents:
-  engine: console
-merge:
-  policy: on-green
-  requiredChecks: [ci]
-linear:
-  url: {0}/linear
-slack:
-  url: {0}/slack
-  channel: C0SANDBOX
-github:
-  url: {0}/github
-  gitUrl: {0}/git
-relayfile:
-  url: {0}/relayfile
-"""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,9 +27,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         action="append",
         default=[],
-        help="send webhooks to URL/linear, URL/slack and URL/github, or to a URL that ends in the provider's name "
+        help=f"send webhooks to {_listed()}, or to a URL that ends in the provider's name "
         "(default: http://127.0.0.1:8787/hooks/default)",
     )
+
+
+def _by_default() -> list[Vendor]:
+    return [name for name, played in PLAYED.items() if played.sends]
+
+
+def _listed() -> str:
+    *first, last = (f"URL/{name}" for name in _by_default())
+    return f"{', '.join(first)} and {last}"
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -101,15 +65,14 @@ def _refuse_real_secrets(out: Output) -> None:
 
 
 async def _serve(args: argparse.Namespace, out: Output) -> int:
-    sandbox = await Sandbox.demo(time_scale=args.time_scale)
-    sandbox.github.protect("acme/shop", Rules(required_checks=("ci",)))
+    sandbox = await Sandbox.demo(time_scale=args.time_scale, required_checks=("ci",))
     senders = _senders(args.subscribe or ["http://127.0.0.1:8787/hooks/default"])
     for vendor, url in senders:
-        sandbox.webhooks.subscribe(vendor, url, SECRETS[SIGNED_WITH[vendor]])
+        sandbox.webhooks.subscribe(vendor, url, SECRETS[PLAYED[vendor].variables[1]])
 
     stopped = Signals().stopped
     async with serving(sandbox, args.port) as address:
-        config = CONFIG.format(address)
+        config = config_text(address)
         document = {
             "schema": "factory.sandbox/1", "address": address, "environment": SECRETS, "config": config,
             "subscribed": [url for _, url in senders],
@@ -122,8 +85,8 @@ def _senders(urls: list[str]) -> list[tuple[Vendor, str]]:
     found: list[tuple[Vendor, str]] = []
     for url in urls:
         whole = url.rstrip("/")
-        last = next((vendor for vendor in get_args(Vendor) if whole.endswith(f"/{vendor}")), None)
-        found += [(last, whole)] if last else [(vendor, f"{whole}/{vendor}") for vendor in SENDERS]
+        last = next((vendor for vendor in PLAYED if whole.endswith(f"/{vendor}")), None)
+        found += [(last, whole)] if last else [(vendor, f"{whole}/{vendor}") for vendor in _by_default()]
     return found
 
 
@@ -133,7 +96,6 @@ def _words(address: str, config: str, senders: list[tuple[Vendor, str]]) -> str:
     return (
         f"Sandbox    {address}   (team DEMO, channel #eng-intake, repository acme/shop, whose main requires ci)\n"
         f"Webhooks go to\n{told}\n\nEnvironment:\n\n{exports}\n\nfactory.config.yaml:\n\n{config}\n"
-        f'A first ticket:\n\n  curl -d \'{{"title": "Add a discount", "project": "Shop", '
-        f'"state": "Ready for Agent"}}\' {address}/_/linear/issues\n\n'
+        f"A first ticket:\n\n  {first_ticket(address)}\n\n"
         f"All that can be played: {address}/_/\n\nReady. (^C to quit; nothing is kept)"
     )

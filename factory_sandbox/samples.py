@@ -24,8 +24,9 @@ from .github.host import GitHub
 from .github.rest import ping_payload
 from .linear.workspace import Linear, issue_paths
 from .node import Node
+from .registry import SIGN
 from .relayfile.files import pointer
-from .signing import SIGN, Attempt, Headers, Vendor, encoded
+from .signing import Attempt, Headers, Vendor, encoded
 from .slack.workspace import BOT_USER, Slack
 
 ADDRESS = "http://127.0.0.1:8790"

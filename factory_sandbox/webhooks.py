@@ -16,7 +16,8 @@ from factory_core.errors import Refused
 
 from .clock import Clock
 from .faults import Faults
-from .signing import SIGN, Attempt, Headers, Vendor, encoded
+from .registry import SIGN
+from .signing import Attempt, Headers, Vendor, encoded
 
 # Seconds before each further attempt. Relayfile's is not public: three attempts, as its dead letters show.
 SCHEDULE: Mapping[Vendor, tuple[float, ...]] = MappingProxyType(

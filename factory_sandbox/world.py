@@ -18,6 +18,7 @@ from .clock import Clock
 from .credentials import Credentials, End
 from .faults import Faults
 from .github.host import GitHub
+from .github.rules import Rules
 from .linear.workspace import Linear
 from .node import Changed, Node
 from .relayfile.files import Relayfile
@@ -55,8 +56,10 @@ class Sandbox:
         address: str = "",
         clock: Clock | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
+        required_checks: tuple[str, ...] = (),
     ) -> Sandbox:
-        """Team DEMO, channel C0SANDBOX (#eng-intake) with three people, repository acme/shop."""
+        """Team DEMO, channel C0SANDBOX (#eng-intake) with three people, repository acme/shop, whose main requires these
+        checks."""
         sandbox = cls(clock or Clock(scale=time_scale), transport)
         sandbox.address = address or sandbox.address
         sandbox.linear.team("DEMO")
@@ -68,6 +71,8 @@ class Sandbox:
         for name in ("Ada", "Grace", "Linus"):
             sandbox.slack.add_user(f"U0{name.upper()}", name)
         await sandbox.github.create_repository("acme/shop")
+        if required_checks:
+            sandbox.github.protect("acme/shop", Rules(required_checks=required_checks))
         return sandbox
 
     def move_to(self, address: str) -> None:

@@ -24,7 +24,8 @@ from factory_core import VERSION
 from factory_core.config import FactoryConfig, Store
 from factory_core.errors import Problem
 from factory_core.payload import parse
-from factory_sandbox.signing import SIGN, Attempt
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt
 
 from .promises import FLOOD, MACHINES, PAGE, SIGNED, Installed, Promise, Trial, judged, not_applicable, refused
 

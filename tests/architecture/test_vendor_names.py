@@ -26,7 +26,6 @@ ALLOWED = {
     "factory_core/dispatch/vocabulary.py": "names of tokens that a ticket may ask an agent for",
     "adapters/aws/compression_dictionary.py": "bytes that stored records were compressed with: they never change",
     "factory_cli/topics.py": "an example on the first screen, which works as it is typed and loads no registry",
-    "factory_cli/sandbox.py": "the sandbox's secrets, senders and configuration",
     "factory_cli/safety/merging.py": "files of a repository that steer CI",
     "factory_cli/safety/hostile_run.py": "the attacks are played against the sandbox's code host",
 }

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from factory_sandbox.signing import SIGN, Attempt, Vendor
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt, Vendor
 from tests.hosts.flood import memory
 from tests.scenarios.sandbox_thread import world
 from tests.scenarios.server_process import Home, Server, config_of, running

@@ -17,7 +17,8 @@ from adapters.web.status_page import item_page, page
 from factory_core.dispatch.records import State
 from factory_core.http import HttpRequest
 from factory_core.overview import item_overview, overview
-from factory_sandbox.signing import SIGN, Attempt, Vendor
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt, Vendor
 from tests.core.world import World, ticket
 
 from .draws import TEXTS, spoiled

@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from factory_sandbox.signing import Attempt, sign_github
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt
 from tests.scenarios.sandbox_thread import world
 from tests.scenarios.server_process import ROOT, Home, Server, config_of, now, running
 
@@ -67,7 +68,7 @@ def flooding(port: int, connections: int) -> Iterator[subprocess.Popen[str]]:
 def acknowledged(server: Server) -> int:
     """The status of a webhook that came over a connection of its own; httpx2 would need longer to make one."""
     body, home = b'{"zen": "Keep it simple."}', server.homes[0]
-    headers = sign_github(home.secret("github"), Attempt(secrets.token_hex(8), "ping", body, now()))
+    headers = SIGN["github"](home.secret("github"), Attempt(secrets.token_hex(8), "ping", body, now()))
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         connection.request("POST", f"/hooks/{home.tenant}/github", body, dict(headers))

@@ -15,7 +15,8 @@ from adapters.local.server import Site
 from adapters.local.wiring import LocalTenant, open_store
 from adapters.registry import config_model
 from factory_core.dispatch.records import State
-from factory_sandbox.signing import SIGN, Attempt
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt
 from tests.providers.linear.test_linear_webhook import changed
 from tests.scenarios.server_process import HOOKS, TOKENS
 

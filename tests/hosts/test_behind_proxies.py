@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from factory_sandbox.signing import SIGN, Attempt
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt
 from tests.scenarios.sandbox_thread import World, world
 from tests.scenarios.server_process import ROOT, Home, Server, config_of, free_port, now, running, until
 

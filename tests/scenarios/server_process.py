@@ -23,7 +23,8 @@ import yaml
 from adapters.stores import record_sql
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
-from factory_sandbox.signing import SIGN, Attempt, Vendor
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt, Vendor
 
 from .sandbox_thread import PATIENCE, World
 

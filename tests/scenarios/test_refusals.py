@@ -17,7 +17,8 @@ import yaml
 
 from factory_core.dispatch.records import State
 from factory_core.http import LARGEST_BODY
-from factory_sandbox.signing import SIGN, Attempt, Vendor
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt, Vendor
 
 from .counting import CLEAR, DONE_CLEAR, counted
 from .sandbox_thread import PATIENCE, World, world

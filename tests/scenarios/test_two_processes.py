@@ -8,7 +8,8 @@ import httpx2
 
 from adapters.stores.sqlite.store_identity import holders_of
 from factory_core.dispatch.records import State
-from factory_sandbox.signing import SIGN, Attempt
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt
 
 from .counting import ANSWER, CLEAR, DONE_CLEAR, DONE_VAGUE, VAGUE, counted
 from .sandbox_thread import PATIENCE, world

@@ -289,7 +289,8 @@ def test_what_is_counted_has_an_agreed_name(stage: tuple[World, Cloud]) -> None:
 
 
 def signed(secret: str, body: bytes) -> dict[str, Any]:
-    from factory_sandbox.signing import SIGN, Attempt
+    from factory_sandbox.registry import SIGN
+    from factory_sandbox.signing import Attempt
 
     headers = SIGN["linear"](secret, Attempt(os.urandom(8).hex(), "Issue", body, now()))
     return http_api("POST", "/hooks/acme/linear", list(headers.items()), body)

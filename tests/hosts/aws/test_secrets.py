@@ -18,7 +18,8 @@ from adapters.credentials.secrets import MissingSecrets
 from adapters.registry import VENDORS
 from factory_core.errors import ConfigProblem, NotFound, Problem, Retryable
 from factory_core.http import HttpRequest, HttpResponse
-from factory_sandbox.signing import SIGN, Attempt
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt
 
 pytestmark = pytest.mark.pure
 CONFIG = {

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from factory_core.dispatch.records import InFlightRecord, State
-from factory_sandbox.signing import SIGN, Attempt, Vendor
+from factory_sandbox.registry import SIGN
+from factory_sandbox.signing import Attempt, Vendor
 from infra.cloudflare_package import copy
 from infra.own_files import own_files, own_graph
 from tests.scenarios.sandbox_thread import PATIENCE, World
