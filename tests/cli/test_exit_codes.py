@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .calling import CONFIG, SECRETS, factory, within
+from .calling import CONFIG, SECRETS, Command, factory, within
 
 CANARY = "canary-5b1e-never-shown"
 TYPED = "typed-9c4d-never-shown"  # only ever an argument: nobody knows that it is a secret
@@ -122,18 +122,18 @@ def test_no_secret_is_ever_shown(line: str, home: Path, capsys: pytest.CaptureFi
     assert [path.read_text() for path in (home / "state").rglob("*.txt")] == []
 
 
-def test_no_secret_is_shown_by_a_server_that_cannot_start(home: Path) -> None:
+def test_no_secret_is_shown_by_a_server_that_cannot_start(home: Path, command: Command) -> None:
     given = _everywhere(home)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         for more in ([], ["--host", "203.0.113.1"], ["--log-format", "json", "-v", "--debug"]):
-            done = factory("serve", "--port", port, *more, cwd=home, **given)
+            done = command("serve", "--port", port, *more, cwd=home, **given)
             assert done.code == 2 and CANARY not in done.out + done.err
 
 
 @pytest.mark.parametrize("no", [{}, {"CI": "true"}])
-def test_nobody_is_asked_who_cannot_answer(no: dict[str, str], home: Path) -> None:
-    done = factory("connect", "slack", cwd=home, **no)
+def test_nobody_is_asked_who_cannot_answer(no: dict[str, str], home: Path, command: Command) -> None:
+    done = command("connect", "slack", cwd=home, **no)
     why = "CI=true" if no else "standard input is not a terminal"
     assert done.err.splitlines()[0] == f"✗ Needs an answer, but cannot ask: {why}."
     assert "--token -" in done.err and done.code == 2
@@ -145,9 +145,9 @@ def test_the_locale_decides_the_marks(home: Path) -> None:
     assert done.out.isascii()
 
 
-def test_a_wrong_configuration_names_its_line(home: Path) -> None:
+def test_a_wrong_configuration_names_its_line(home: Path, command: Command) -> None:
     (home / "factory.config.yaml").write_text(
         CONFIG.replace("clarificationChannel: slack", "clarificationChanel: slack")
     )
-    done = factory("check", cwd=home)
+    done = command("check", cwd=home)
     assert done.code == 2 and "factory.config.yaml" in done.err.splitlines()[0]

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from .calling import factory
+from .calling import Command
 
 COMMANDS = (("check",), ("doctor",), ("serve", "--port=0"))
 
@@ -33,9 +33,9 @@ def nothing_required(nothing_named: Path, sandbox: dict[str, Any]) -> Iterator[P
     ).raise_for_status()
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-def test_it_is_refused_with_what_helps(nothing_required: Path, command: tuple[str, ...]) -> None:
-    done = factory(*command, cwd=nothing_required.parent)
+@pytest.mark.parametrize("argv", COMMANDS, ids=lambda argv: argv[0])
+def test_it_is_refused_with_what_helps(nothing_required: Path, argv: tuple[str, ...], command: Command) -> None:
+    done = command(*argv, cwd=nothing_required.parent)
     assert done.code in (1, 4)
     said = f"{done.out}{done.err}"
     assert "main of acme/shop requires none" in said and "In factory.config.yaml: name merge.requiredChecks" in said
@@ -44,15 +44,17 @@ def test_it_is_refused_with_what_helps(nothing_required: Path, command: tuple[st
 @pytest.mark.parametrize(
     "lines", ["requiredChecks: [ci]", "trustAnyCheck: true", "policy: never", "policy: on-green-with-review"]
 )
-def test_what_names_a_check_or_a_person_is_not_asked_about(nothing_required: Path, lines: str) -> None:
+def test_what_names_a_check_or_a_person_is_not_asked_about(
+    nothing_required: Path, lines: str, command: Command
+) -> None:
     plain = nothing_required.read_text()
     if "policy" in lines:
         plain = plain.replace("  policy: on-green\n", "")
     nothing_required.write_text(plain.replace("merge:\n", f"merge:\n  {lines}\n"))
-    assert factory("check", cwd=nothing_required.parent).code == 0
+    assert command("check", cwd=nothing_required.parent).code == 0
 
 
-def test_a_base_that_requires_a_check_is_enough(nothing_named: Path) -> None:
+def test_a_base_that_requires_a_check_is_enough(nothing_named: Path, command: Command) -> None:
     """As the code host says it, which is shown."""
-    done = factory("check", cwd=nothing_named.parent)
+    done = command("check", cwd=nothing_named.parent)
     assert (done.code, "acme/shop requires ci" in done.out) == (0, True)
