@@ -1,4 +1,4 @@
-"""Configuration and secrets become ports, webhooks and a performer: the same on every host."""
+"""Configuration and secrets become ports, webhooks and effect handlers: the same on every host."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from factory_core.config import FactoryConfig
 from factory_core.connections import ProviderConnection
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import ConnectionLost
-from factory_core.factory import configured_organisations
-from factory_core.performing.perform import Performer, RuleTriager
+from factory_core.intake.intake import configured_organisations
+from factory_core.performing.perform import EffectHandlers, RuleTriager
 from factory_core.ports import Fleet, StateStore, Webhook
 
 from .credentials.secrets import Secrets
@@ -82,14 +82,14 @@ async def check_connections(config: FactoryConfig, ports: Ports) -> list[Provide
 
 
 def webhooks_of(config: FactoryConfig, secrets: Secrets) -> dict[str, Webhook]:
-    """The ears of every declared vendor."""
+    """Of every declared vendor."""
     vendors = declared(config).items()
     return {name: vendor.webhook(secrets.several(vendor.webhook_secret), config) for name, vendor in vendors}
 
 
-def performer_of(config: FactoryConfig, store: StateStore, ports: Ports, fleet: Fleet) -> Performer:
-    """The hands: the factory's own triage and task, the vendors' ports, this fleet."""
-    return Performer(
+def handlers_of(config: FactoryConfig, store: StateStore, ports: Ports, fleet: Fleet) -> EffectHandlers:
+    """The factory's own triage and task, the vendors' ports, this fleet."""
+    return EffectHandlers(
         config,
         store,
         utc_now,

@@ -20,14 +20,14 @@ from adapters.credentials.files import secrets_here
 from adapters.local.store_copies import former_stores
 from adapters.web.forgetting import OPERATOR, document, forget, forgettable
 from factory_core.errors import NeedsPerson, NotFound, Problem, Refused, Retryable, StoppedByRule
-from factory_core.factory import Factory
 from factory_core.payload import object_in
+from factory_core.performing.event_recorder import EventRecorder
 
 from .arguments import refuse_to_ask
 from .output import Output
 from .pipeline import checked_key
 from .pipeline_all import who
-from .place import UnknownItem, config_argument, factory_at, place_of, relative
+from .place import UnknownItem, config_argument, place_of, recorder_at, relative
 
 REMOVES = "its record, answers and history, its clone and branches here, outputs and sessions of its agents"
 KEEPS = "sums of money; what the tracker, the chat and the code host hold; logs and backups, as long as you keep them"
@@ -50,17 +50,17 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.url:
         return _elsewhere(key, args, out)
     place = place_of(args.config, out)
-    with factory_at(place) as factory:
-        return asyncio.run(_run(factory, key, args, out, former_stores(place.store)))
+    with recorder_at(place) as recorder:
+        return asyncio.run(_run(recorder, key, args, out, former_stores(place.store)))
 
 
-async def _run(factory: Factory, key: str, args: argparse.Namespace, out: Output, former: list[Path]) -> int:
+async def _run(recorder: EventRecorder, key: str, args: argparse.Namespace, out: Output, former: list[Path]) -> int:
     try:
-        record = await forgettable(factory, key, f"factory pipeline abort {key}")
+        record = await forgettable(recorder, key, f"factory pipeline abort {key}")
     except NotFound:
         raise UnknownItem from None
     if _is_wanted(record.key, args, out):
-        await forget(factory, record, who(out), f"factory pipeline abort {key}")
+        await forget(recorder, record, who(out), f"factory pipeline abort {key}")
     return _answer(document(record, changed=not args.dry_run), out, former)
 
 

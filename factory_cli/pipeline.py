@@ -17,13 +17,13 @@ from factory_core.dispatch.events import AbortRequested, BudgetRaised, RetryRequ
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.transitions import IGNORED, TABLE
 from factory_core.errors import StoppedByRule
-from factory_core.factory import Factory
+from factory_core.performing.event_recorder import EventRecorder
 from factory_core.status.formatting import cost, money, retry
 
 from . import pipeline_all
 from .arguments import Usage, refuse_to_ask
 from .output import Output
-from .place import UnknownItem, config_argument, factory_at, place_of
+from .place import UnknownItem, config_argument, place_of, recorder_at
 
 EVENTS: dict[str, type[RetryRequested] | type[AbortRequested]] = {"retry": RetryRequested, "abort": AbortRequested}
 KEY = re.compile(r"(?=.*\d)[\w./#:-]{1,200}")  # of a ticket: what may be repeated in a suggestion
@@ -61,14 +61,14 @@ def usd(value: str) -> Decimal:
 def run(args: argparse.Namespace, out: Output) -> int:
     if args.all:
         pipeline_all.refuse_contradictions(args)
-        with factory_at(place_of(args.config, out)) as factory:
-            return asyncio.run(pipeline_all.run(factory, args, out))
+        with recorder_at(place_of(args.config, out)) as recorder:
+            return asyncio.run(pipeline_all.run(recorder, args, out))
     pipeline_all.refuse_selectors(args)
     if args.budget and args.action != "retry":
         raise Usage("--budget goes with retry.", why="nothing is spent after an abort", fix=f"{retry(args.key)}")
     checked_key(args.key)
-    with factory_at(place_of(args.config, out)) as factory:
-        return asyncio.run(_run(factory, args, out))
+    with recorder_at(place_of(args.config, out)) as recorder:
+        return asyncio.run(_run(recorder, args, out))
 
 
 def checked_key(key: str) -> str:
@@ -79,12 +79,12 @@ def checked_key(key: str) -> str:
     return key
 
 
-async def _run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
-    before = await factory.store.get_in_flight(args.key)
+async def _run(recorder: EventRecorder, args: argparse.Namespace, out: Output) -> int:
+    before = await recorder.store.get_in_flight(args.key)
     if before is None or before.state is State.NEW:
         raise UnknownItem
     if args.budget:
-        _refuse_less(before, args.budget, factory.config)
+        _refuse_less(before, args.budget, recorder.config)
     else:
         _refuse_pointless(before, args.action)
     plan = _plan(before, args.action)
@@ -95,9 +95,9 @@ async def _run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
     if args.action == "abort" and not args.yes:
         _ask(before, plan, args, out)
     if args.budget:
-        before = await _raise(factory, before, args.budget, pipeline_all.who(out))
+        before = await _raise(recorder, before, args.budget, pipeline_all.who(out))
         if (before.state, RetryRequested) not in TABLE:  # it goes on with that
-            return _answer(before, args, out, changed=True, text=_raised(before, factory.config))
+            return _answer(before, args, out, changed=True, text=_raised(before, recorder.config))
     event = EVENTS[args.action](
         id=f"{args.action}:{uuid.uuid4().hex}",
         work_item_id=before.work_item_id,
@@ -105,17 +105,17 @@ async def _run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
         by=pipeline_all.who(out),
         reason=args.reason,
     )
-    after = (await factory.runner.accept(event)).record
+    after = (await recorder.record(event)).record
     if not after.knows(event):  # it moved on since we looked
         _refuse_pointless(after, args.action)
     return _answer(after, args, out, changed=True, text=_done(after, args.action))
 
 
-async def _raise(factory: Factory, record: InFlightRecord, budget: Decimal, by: str) -> InFlightRecord:
+async def _raise(recorder: EventRecorder, record: InFlightRecord, budget: Decimal, by: str) -> InFlightRecord:
     event = BudgetRaised(
         id=f"budget:{uuid.uuid4().hex}", work_item_id=record.work_item_id, at=utc_now(), by=by, usd=budget
     )  # fmt: skip
-    return (await factory.runner.accept(event)).record
+    return (await recorder.record(event)).record
 
 
 def _refuse_less(record: InFlightRecord, budget: Decimal, config: FactoryConfig) -> None:

@@ -19,7 +19,7 @@ from factory_core.dispatch.events import RetryRequested
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.transitions import TABLE
 from factory_core.errors import Problem, RecordTooLarge, StoppedByRule, UnreadableRecord
-from factory_core.factory import Factory
+from factory_core.performing.event_recorder import EventRecorder
 from factory_core.status.formatting import count, duration, iso, one_line
 
 from .arguments import Usage, refuse_to_ask, unknown
@@ -83,16 +83,16 @@ def refuse_contradictions(args: argparse.Namespace) -> None:
         raise Usage("--budget and --all exclude each other.", why="a budget is raised ticket by ticket", fix=fix)
 
 
-async def run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
+async def run(recorder: EventRecorder, args: argparse.Namespace, out: Output) -> int:
     """Retry what fits. A record that cannot be read, or not be stored, keeps no other one from that, and is named at
     the end."""
-    if args.vendor and args.vendor not in declared(factory.config):
-        raise unknown("vendor", args.vendor, sorted(declared(factory.config)), None, "factory pipeline --help")
+    if args.vendor and args.vendor not in declared(recorder.config):
+        raise unknown("vendor", args.vendor, sorted(declared(recorder.config)), None, "factory pipeline --help")
     now = utc_now()
     trouble: Problem | None = None
     found = list[InFlightRecord]()
     try:
-        async for record in factory.store.list_in_flight():
+        async for record in recorder.store.list_in_flight():
             if _fits(record, args, now):
                 found.append(record)
     except UnreadableRecord as problem:
@@ -105,7 +105,7 @@ async def run(factory: Factory, args: argparse.Namespace, out: Output) -> int:
     taken, failed = list(found) if args.dry_run else [], list[Start]()
     for start in () if args.dry_run else plan:
         try:
-            taken += [start.record] if await _retry(factory, *start, args, out) else []
+            taken += [start.record] if await _retry(recorder, *start, args, out) else []
         except (UnreadableRecord, RecordTooLarge) as problem:
             failed, trouble = [*failed, start], trouble or problem
     tried = [start for start in plan if start not in failed]
@@ -127,13 +127,15 @@ def _fits(record: InFlightRecord, args: argparse.Namespace, now: datetime) -> bo
     )
 
 
-async def _retry(factory: Factory, record: InFlightRecord, at: datetime, args: argparse.Namespace, out: Output) -> bool:
+async def _retry(
+    recorder: EventRecorder, record: InFlightRecord, at: datetime, args: argparse.Namespace, out: Output
+) -> bool:
     """Whether it was taken up; not if it moved on since it was read."""
     event = RetryRequested(
         id=f"retry:{uuid.uuid4().hex}", work_item_id=record.work_item_id, at=utc_now(), by=who(out), reason=args.reason,
         not_before=at,
     )  # fmt: skip
-    return (await factory.runner.accept(event)).record.knows(event)
+    return (await recorder.record(event)).record.knows(event)
 
 
 def _ask(plan: Sequence[Start], args: argparse.Namespace, out: Output) -> None:

@@ -24,11 +24,8 @@ from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
 from adapters.stores.sqlite.state_store import SqliteStateStore
 from adapters.stores.sqlite.store_identity import Marks, behind_link
 from factory_core.config import FactoryConfig
-from factory_core.dispatch.effects import Planned
-from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import ConfigProblem, Refused, StoreUnavailable
-from factory_core.factory import Factory
-from factory_core.performing.drive import Outcome, Runner
+from factory_core.performing.event_recorder import EventRecorder
 from factory_core.ports import Fleet, WalledFleet, WallState
 from factory_core.run_queue import WorkerFleet
 from factory_core.runs.queued_run import Worker
@@ -139,19 +136,15 @@ def warn_of_open_secrets(file: Path, out: Output) -> None:
 
 
 @contextmanager
-def factory_at(place: Place) -> Iterator[Factory]:
-    """A factory that decides and saves and performs nothing: the running server does. Raises StoreUnavailable.
-
-    Its runner holds leases in nobody's name, and so leaves them free for whoever performs.
-    """
+def recorder_at(place: Place) -> Iterator[EventRecorder]:
+    """Decides and saves; the running server performs. Raises StoreUnavailable."""
     Marks(place.store, place.home).refuse_gone()
     if not place.store.exists():
         why = f"there is no state store {relative(place.store)}"
         raise StoreUnavailable("No factory has run here yet.", why=why, fix="factory serve")
     with closing(SqliteFile(place.store, home=place.home)) as file:
         store, redact = SqliteStateStore(file, place.config.tenant, utc_now), place.secrets.redact
-        runner = Runner(store, _leave, place.config, utc_now, holder="", wake=_nobody, redact=redact)
-        yield Factory(place.config, store, runner, utc_now, {}, None, _nobody, redact)
+        yield EventRecorder(store, place.config, utc_now, redact=redact)
 
 
 @contextmanager
@@ -191,14 +184,6 @@ async def workers_at(place: Place) -> Sequence[Worker]:
 
 async def _untold(run_id: str) -> None:
     raise AssertionError("this fleet starts nothing")
-
-
-async def _leave(record: InFlightRecord, planned: Planned) -> Outcome:
-    raise AssertionError("this runner performs nothing")
-
-
-def _nobody(record: InFlightRecord) -> None:
-    """Whom this process would wake: the server looks by itself."""
 
 
 def relative(path: Path) -> str:

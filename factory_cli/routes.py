@@ -8,10 +8,10 @@ import asyncio
 from factory_core.dispatch.batch import Batch
 from factory_core.dispatch.routing import project_name
 from factory_core.errors import Refused, VersionConflict
-from factory_core.factory import Factory
+from factory_core.performing.event_recorder import EventRecorder
 
 from .output import Output
-from .place import config_argument, factory_at, place_of
+from .place import config_argument, place_of, recorder_at
 
 
 class UnknownProject(Refused):
@@ -30,21 +30,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    with factory_at(place_of(args.config, out)) as factory:
-        batch = asyncio.run(_forget(factory, project_name(args.forget)) if args.forget else factory.store.get_batch())
+    with recorder_at(place_of(args.config, out)) as recorder:
+        batch = asyncio.run(_forget(recorder, project_name(args.forget)) if args.forget else recorder.store.get_batch())
     routes = {name: known.model_dump(mode="json") for name, known in batch.routes.items()}
     document = {"schema": "factory.routes/1", "forgot": project_name(args.forget) or None, "routes": routes}
     return out.answer(document, _text(batch, args.forget))
 
 
-async def _forget(factory: Factory, project: str) -> Batch:
+async def _forget(recorder: EventRecorder, project: str) -> Batch:
     while True:
-        batch = await factory.store.get_batch()
+        batch = await recorder.store.get_batch()
         if project not in batch.routes:
             raise UnknownProject
         routes = {name: known for name, known in batch.routes.items() if name != project}
         try:
-            return await factory.store.put_batch(batch.model_copy(update={"routes": routes}))
+            return await recorder.store.put_batch(batch.model_copy(update={"routes": routes}))
         except VersionConflict:
             continue
 

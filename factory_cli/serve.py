@@ -141,7 +141,7 @@ async def _serve(
     async with AsyncExitStack() as stack:
         tenants = _tenants(places, stack)
         for name, found in setup.connections.items():
-            tenants[name].factory.connected_as(found)
+            tenants[name].intake.connected_as(found)
         tokens = {place.config.tenant: place.environment.get(TOKEN.names[0], "") for place in places}
         site = Site(tenants, VERSION, tokens, log)
         bounds = Bounds(connections=server.max_connections, trusted_proxies=server.trusted_proxies)

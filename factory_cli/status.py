@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from factory_core.dispatch.records import ENDED, State
-from factory_core.factory import Factory
-from factory_core.overview import item_overview, overview
+from factory_core.overview import Observed, item_overview, overview
+from factory_core.performing.event_recorder import EventRecorder
 from factory_core.ports import Fleet
 from factory_core.status import ItemReport, StatusReport, item_words, rows, words
 
 from . import VERSION
 from .output import Output
-from .place import Place, UnknownItem, config_argument, factory_at, fleet_at, place_of
+from .place import Place, UnknownItem, config_argument, fleet_at, place_of, recorder_at
 from .running import running
 
 LOOK_EVERY = 1.0  # seconds
@@ -41,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     place = place_of(args.config, out)
-    with factory_at(place) as factory, fleet_at(place) as fleet:
+    with recorder_at(place) as factory, fleet_at(place) as fleet:
 
         async def look() -> Shown:
             if args.key:
@@ -54,16 +54,16 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return shown.code if args.exit_status else 0
 
 
-async def _tenant(factory: Factory, fleet: Fleet, place: Place, out: Output, *, everything: bool) -> Shown:
+async def _tenant(recorder: EventRecorder, fleet: Fleet, place: Place, out: Output, *, everything: bool) -> Shown:
     server = await running(place, SERVER_ANSWERS)
-    report = await overview(factory, fleet, VERSION, place.config.store.kind, server.lines if server else ())
+    report = await overview(Observed(recorder), fleet, VERSION, place.config.store.kind, server.lines if server else ())
     text = words(_of_the_store(report), all=everything) if out.terminal else rows(report)
     busy = bool(report.items or report.queue)
     return Shown(report.model_dump(mode="json"), text, NOT_FINISHED if busy else 0)
 
 
-async def _item(factory: Factory, fleet: Fleet, key: str) -> Shown:
-    report = await item_overview(factory, fleet, key, VERSION)
+async def _item(recorder: EventRecorder, fleet: Fleet, key: str) -> Shown:
+    report = await item_overview(Observed(recorder), fleet, key, VERSION)
     if report is None:
         raise UnknownItem
     return Shown(report.model_dump(mode="json"), item_words(report), _code(report))

@@ -28,7 +28,7 @@ from factory_core.work_item import ItemState, Source, WorkItem
 
 from .arguments import Usage
 from .output import Output
-from .place import Place, config_argument, factory_at, place_of
+from .place import Place, config_argument, place_of, recorder_at
 
 MOST_BYTES = 1_000_000
 ASKS, STOPPED = 8, 5
@@ -106,8 +106,8 @@ def _known(place: Place, key: str) -> tuple[InFlightRecord | None, Mapping[str, 
     async def read(store: StateStore) -> tuple[InFlightRecord | None, Mapping[str, RememberedRoute]]:
         return await store.get_in_flight(key) if key else None, (await store.get_batch()).routes
 
-    with factory_at(place) as factory:
-        return asyncio.run(read(factory.store))
+    with recorder_at(place) as recorder:
+        return asyncio.run(read(recorder.store))
 
 
 async def _read(place: Place, key: str) -> WorkItem:

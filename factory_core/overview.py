@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -13,8 +13,9 @@ from .config import Workers
 from .dispatch.batch import Batch, Circuit, LostConnection
 from .dispatch.records import InFlightRecord, State
 from .errors import Problem, UnreadableRecord
-from .factory import Factory, Heard
+from .intake.intake import VendorContact
 from .performing.connections import lost_connections
+from .performing.event_recorder import EventRecorder
 from .performing.reconcile import report_words
 from .ports import DamageReport, DiskFleet, Fleet, StateStore, WalledFleet
 from .run_queue import WorkerFleet
@@ -69,15 +70,23 @@ class Health(Frozen):
     loops: dict[str, LoopState] = Field(default_factory=dict)
 
 
+class Observed(NamedTuple):
+    """A tenant as one process sees it: its records, its last contact with each vendor, and when the clock looked."""
+
+    recorder: EventRecorder
+    contacts: Mapping[str, VendorContact] = {}
+    checked_in_at: datetime | None = None
+
+
 async def overview(
-    factory: Factory, fleet: Fleet, version: str, store_kind: str = "", more: Sequence[Line] = ()
+    observed: Observed, fleet: Fleet, version: str, store_kind: str = "", more: Sequence[Line] = ()
 ) -> StatusReport:
     """The status report of now, with what the host knows beyond the factory in `more`; raises StoreUnavailable, for
     without the store there is no report. What of the store is damaged is named, and all the rest is shown."""
     begun = monotonic()
-    records, unreadable = await _records(factory.store)
-    batch, slots_unreadable = await _batch(factory.store)
-    unreadable = unreadable or slots_unreadable or await _damage(factory.store)
+    records, unreadable = await _records(observed.recorder.store)
+    batch, slots_unreadable = await _batch(observed.recorder.store)
+    unreadable = unreadable or slots_unreadable or await _damage(observed.recorder.store)
     read_in = round((monotonic() - begun) * 1000)
     runs = {run.run_id: run for run in [await _run(record, fleet) for record in records] if run}
     store = Line(name="store", status="ok", note=f"{read_in} ms{', ' if store_kind else ''}{store_kind}")
@@ -86,10 +95,13 @@ async def overview(
         note = f"{unreadable.what}: {unreadable.why}"
         damaged.append(Line(name="records", status="down", note=note, fix=unreadable.fix))
     checked = Line(
-        name="check-in", status="ok" if factory.checked_in_at else "unknown", last_event_at=factory.checked_in_at
+        name="check-in", status="ok" if observed.checked_in_at else "unknown", last_event_at=observed.checked_in_at
     )
-    lost = _lost(records, lost_connections(batch, factory.config, factory.clock()))
-    vendors = [_line(name, factory.heard.get(name, Heard()), lost.get(name)) for name in factory.config.providers()]
+    lost = _lost(records, lost_connections(batch, observed.recorder.config, observed.recorder.clock()))
+    vendors = [
+        _line(name, observed.contacts.get(name, VendorContact()), lost.get(name))
+        for name in observed.recorder.config.providers()
+    ]
     engines = [_engine_line(name, circuit) for name, circuit in sorted(batch.circuits.items())]
     lines = [
         *vendors,
@@ -97,19 +109,28 @@ async def overview(
         store,
         *damaged,
         checked,
-        *([_sweep_line(batch)] if factory.config.sweep.every else []),
+        *([_sweep_line(batch)] if observed.recorder.config.sweep.every else []),
     ]
     if isinstance(fleet, WorkerFleet):
-        lines.append(workers_line(await fleet.workers(), factory.clock(), factory.config.workers))
-    if isinstance(fleet, WalledFleet) and (wall := await fleet.wall(factory.config.engines())):
+        lines.append(workers_line(await fleet.workers(), observed.recorder.clock(), observed.recorder.config.workers))
+    if isinstance(fleet, WalledFleet) and (wall := await fleet.wall(observed.recorder.config.engines())):
         lines.append(Line(name="wall", status="down" if wall.fix else "ok", note=wall.note, fix=wall.fix))
     if isinstance(fleet, DiskFleet):
         disk = await fleet.disk()
         lines.append(Line(name="disk", status="down" if disk.fix else "ok", note=disk.note, fix=disk.fix))
     lines += more
     known = [record for record in records if record.state is not State.NEW]
-    found = report(known, batch, runs, lines, factory.config, factory.clock(), factory.clock(), version)
-    return redacted(found, factory.redact)
+    found = report(
+        known,
+        batch,
+        runs,
+        lines,
+        observed.recorder.config,
+        observed.recorder.clock(),
+        observed.recorder.clock(),
+        version,
+    )
+    return redacted(found, observed.recorder.redact)
 
 
 async def _records(store: StateStore) -> tuple[list[InFlightRecord], UnreadableRecord | None]:
@@ -135,22 +156,24 @@ async def _damage(store: StateStore) -> UnreadableRecord | None:
     return await store.damage() if isinstance(store, DamageReport) else None
 
 
-async def item_overview(factory: Factory, fleet: Fleet, key: str, version: str) -> ItemReport | None:
+async def item_overview(observed: Observed, fleet: Fleet, key: str, version: str) -> ItemReport | None:
     """One item by its key; None when nobody knows it."""
-    record = await factory.store.get_in_flight(key)
+    record = await observed.recorder.store.get_in_flight(key)
     if record is None or record.state is State.NEW:
         return None
     output = await _of_run(fleet.tail(record.run.run_id), ()) if record.run else ()
-    found = item_report(record, await _run(record, fleet), factory.config, factory.clock(), version, output)
-    return redacted(found, factory.redact)
+    found = item_report(
+        record, await _run(record, fleet), observed.recorder.config, observed.recorder.clock(), version, output
+    )
+    return redacted(found, observed.recorder.redact)
 
 
-async def health(factory: Factory, loops: Mapping[str, LoopState] = {}) -> Health:
+async def health(observed: Observed, loops: Mapping[str, LoopState] = {}) -> Health:
     """As overview(), in short, and also without a store. `loops`: those of this process, by name."""
-    found = await _health(factory)
+    found = await _health(observed)
     late = tuple(_late_words(name, state) for name, state in loops.items() if state.is_late)
     known = {"ok": found.ok and not late, "problems": (*found.problems, *late), "loops": dict(loops)}
-    return redacted(found.model_copy(update=known), factory.redact)
+    return redacted(found.model_copy(update=known), observed.recorder.redact)
 
 
 def loop_lines(loops: Mapping[str, LoopState]) -> list[Line]:
@@ -184,17 +207,17 @@ def _restarts_words(state: LoopState) -> str:
     return f"ended {times} and began again, last at {state.last_end_at:%Y-%m-%d %H:%M:%S} UTC: {state.last_end}"
 
 
-async def _health(factory: Factory) -> Health:
+async def _health(observed: Observed) -> Health:
     """Costs a few small reads: the longest overdue item, its record, and which connections are lost."""
-    begun, now = monotonic(), factory.clock()
-    heard = {name: factory.heard.get(name, Heard()) for name in factory.config.providers()}
+    begun, now = monotonic(), observed.recorder.clock()
+    heard = {name: observed.contacts.get(name, VendorContact()) for name in observed.recorder.config.providers()}
     last = {name: one.at for name, one in heard.items()}
     answered = {name: one.answered_at for name, one in heard.items()}
     try:
-        damage = await _damage(factory.store)
-        record, unread = await _longest_overdue(factory.store, now)
-        batch = await factory.store.get_batch()
-        lost = lost_connections(batch, factory.config, now)
+        damage = await _damage(observed.recorder.store)
+        record, unread = await _longest_overdue(observed.recorder.store, now)
+        batch = await observed.recorder.store.get_batch()
+        lost = lost_connections(batch, observed.recorder.config, now)
     except Problem as problem:
         return Health(
             ok=False, problems=(f"{problem.what}: {problem.why}",), last_event_at=last, last_success_at=answered
@@ -249,7 +272,7 @@ def _lost(records: Sequence[InFlightRecord], noted: Mapping[str, LostConnection]
     return lost
 
 
-def _line(name: str, heard: Heard, lost: LostConnection | None) -> Line:
+def _line(name: str, heard: VendorContact, lost: LostConnection | None) -> Line:
     """Needs auth: it refuses our credential, whatever it sends. Down: the last thing that came was refused, and nothing
     good has come since."""
     if lost:

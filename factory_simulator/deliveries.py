@@ -78,7 +78,7 @@ class Post:
         process = self._simulation.alive()
         if process is not None:
             request = HttpRequest(body=str(number).encode(), received_at=process.clock())
-            process.start(process.factories[tenant].handle_webhook("outside", request))
+            process.start(process.tenants[tenant].intake.handle_webhook("outside", request))
 
     def as_sent(self, tenant: int, event: Event) -> Event:
         """As its sender words it: a tracker by its own id and today's key, a code host by the pull request."""
@@ -147,7 +147,7 @@ class Post:
         event, ledger = self.events[number], self._simulation.ledgers[tenant]
         since = len(ledger.versions.get(event.work_item_id, ()))
         request = HttpRequest(body=str(number).encode(), received_at=process.clock())
-        response = await process.factories[tenant].handle_webhook("outside", request)
+        response = await process.tenants[tenant].intake.handle_webhook("outside", request)
         if response.status not in (200, 503):
             why = f"{event.work_item_id}: {event.id} was answered {response.status}"
             self._simulation.broken("answers-so-that-senders-repeat", why)

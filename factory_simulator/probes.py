@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from factory_core.dispatch.effects import COMPANION, Planned
 from factory_core.dispatch.events import Event
 from factory_core.dispatch.records import InFlightRecord
-from factory_core.performing.drive import Finish, Outcome, Perform
+from factory_core.performing.outcomes import Finish, Outcome, PerformEffect
 
 from .acknowledged import disobeyed, heard, passed_over
 
@@ -47,8 +47,8 @@ def accepting(process: Process, tenant: int, accept: Accept) -> Accept:
     return watched
 
 
-def performing(process: Process, tenant: int, perform: Perform) -> Perform:
-    """drive.Perform, by who has the lease; clocks that are far apart may both be right."""
+def performing(process: Process, tenant: int, perform: PerformEffect) -> PerformEffect:
+    """PerformEffect, by who has the lease; clocks that are far apart may both be right."""
     simulation, ledger = process.simulation, process.simulation.ledgers[tenant]
     near = simulation.schedule.clocks < simulation.configs[tenant].runner.effect_timeout.total_seconds()
 

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import Problem, StoreUnavailable
-from factory_core.factory import Factory, build_factory
-from factory_core.performing.perform import Performer, RuleTriager
+from factory_core.intake.intake import Intake
+from factory_core.performing.effect_performer import EffectPerformer
+from factory_core.performing.event_recorder import EventRecorder, LeaseHolder
+from factory_core.performing.perform import EffectHandlers, RuleTriager
 from factory_core.performing.rate_limits import RateLimits
 from factory_core.runs.run import RunOrder
 
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
 NOTED = 10.0  # seconds that a process stands still, until its host takes note of it
 
 
+class TenantParts(NamedTuple):
+    recorder: EventRecorder
+    intake: Intake
+    performer: EffectPerformer
+
+
 class Process:
     """`number` is its place on the schedule; each life of it has a name of its own."""
 
@@ -41,7 +49,7 @@ class Process:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.limits = RateLimits(self.clock)
         self.searchers = {tenant: Searcher(self, tenant) for tenant in simulation.schedule.tenants}
-        self.factories = {tenant: self._factory(tenant) for tenant in simulation.schedule.tenants}
+        self.tenants = {tenant: self._tenant(tenant) for tenant in simulation.schedule.tenants}
 
     def clock(self) -> datetime:
         return self.simulation.clock() + self.skew + self.simulation.wrong_clocks.off(self.number)
@@ -59,7 +67,7 @@ class Process:
 
         async def looking() -> None:
             LOOK.set(Look(self.simulation.loop.time()))
-            await self.factories[tenant].check_in(ahead=ahead)
+            await self.tenants[tenant].performer.check_in(ahead=ahead)
 
         self.start(looking())
 
@@ -79,7 +87,7 @@ class Process:
     async def _is_known(self, tenant: int, order: RunOrder) -> bool | None:
         """None while the store does not answer."""
         try:
-            return await self.factories[tenant].knows_run(order.work_item_id, order.run_id)
+            return await self.tenants[tenant].recorder.knows_run(order.work_item_id, order.run_id)
         except StoreUnavailable:
             return None
 
@@ -113,7 +121,7 @@ class Process:
         cancelled = await self._resumed()
         if seconds > NOTED:
             self.simulation.gap(self, "the process stood still")
-            for tenant in self.factories:
+            for tenant in self.tenants:
                 self.check_in(tenant)
         return cancelled
 
@@ -142,28 +150,28 @@ class Process:
             task.cancel()
         self.simulation.restart_later(self)
 
-    def _factory(self, tenant: int) -> Factory:
+    def _tenant(self, tenant: int) -> TenantParts:
         simulation = self.simulation
         outside, config = simulation.outside[tenant], simulation.configs[tenant]
         store: Any = FaultyStore(self, tenant, simulation.storage.open(tenant, self.number))
         tracker, channel, target, fleet, relay = (FaultyPort(self, tenant, port) for port in outside[1:])
         searcher = self.searchers[tenant]
         asked = sources(searcher, tracker, channel, target, relay if simulation.schedule.rules.relay else None)
-        performer = Performer(
+        handlers = EffectHandlers(
             config, store, self.clock, tracker=tracker, channel=channel, target=target, fleet=fleet,
             triager=RuleTriager(config), template=StandardTask(config),
         )  # fmt: skip
-        factory = build_factory(
-            config, store, performing(self, tenant, performer), self.clock, holder=self.name, sources=asked,
-            webhooks={"outside": Webhooks(simulation.post, tenant)}, wake=lambda record: self._wake(tenant, record),
-            redact=str,
-            is_gone=simulation.is_gone if simulation.schedule.knows_dead else lambda holder: False,
-        )  # fmt: skip
-        factory.accept = accepting(self, tenant, factory.accept)  # type: ignore[method-assign, assignment]
-        return factory
+        is_gone = simulation.is_gone if simulation.schedule.knows_dead else lambda holder: False
+        holder = LeaseHolder(self.name, lambda record: self._wake(tenant, record), is_gone)
+        recorder = EventRecorder(store, config, self.clock, redact=str, holder=holder)
+        recorder.accept = accepting(self, tenant, recorder.accept)  # type: ignore[method-assign, assignment]
+        intake = Intake(recorder, {"outside": Webhooks(simulation.post, tenant)})
+        return TenantParts(
+            recorder, intake, EffectPerformer(recorder, performing(self, tenant, handlers), sources=asked)
+        )
 
     def _wake(self, tenant: int, record: Any) -> None:
         """The host ends each performance after so long, if the schedule says so."""
         within = self.simulation.schedule.rules.invocation
         until = self.clock() + timedelta(seconds=within) if within else None
-        self.start(self.factories[tenant].perform(record, until))
+        self.start(self.tenants[tenant].performer.perform(record, until))

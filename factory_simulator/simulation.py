@@ -192,7 +192,7 @@ class Simulation:
             self.tell(None, "", f"{born.name} starts")
             self.struck_at = max(self.struck_at, self.loop.time())
             self.gap(born, "the factory was started")
-            for tenant in born.factories:
+            for tenant in born.tenants:
                 born.stop_unknown(tenant)
                 born.check_in(tenant, ahead=self.configs[tenant].runner.lease)
 
@@ -200,8 +200,8 @@ class Simulation:
 
     def gap(self, process: Process, cause: str, since: datetime | None = None) -> None:
         """The host of this process knows that events may have been lost."""
-        for tenant, factory in process.factories.items():
-            factory.note_gap(cause, since)
+        for tenant, parts in process.tenants.items():
+            parts.recorder.gaps.note(cause, since)
             Gap(process, tenant).look()
 
     # the world's time
@@ -230,8 +230,8 @@ class Simulation:
         """To a process that is there."""
         alive = self.alive()
         if alive:
-            factory = alive.factories[tenant]
-            alive.start(factory.finished(report) if report.ended_at else factory.began(report))
+            recorder = alive.tenants[tenant].recorder
+            alive.start(recorder.finished(report) if report.ended_at else recorder.began(report))
 
     def alive(self) -> Process | None:
         alive = [process for process in self.processes if not process.dead and process.paused_until <= self.loop.time()]
@@ -269,7 +269,7 @@ class Simulation:
         everybody = self._chance.random() < 0.2
         for process in self.processes:
             if process is one or (everybody and not process.dead):
-                for tenant in process.factories:
+                for tenant in process.tenants:
                     process.check_in(tenant)
 
     async def _main(self) -> None:

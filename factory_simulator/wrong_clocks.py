@@ -102,7 +102,7 @@ class WrongClocks:
         if process.dead or process.paused_until > self._simulation.loop.time():
             return
         self._simulation.gap(process, cause, since)
-        for tenant in process.factories:
+        for tenant in process.tenants:
             process.check_in(tenant)
 
     def _see(self) -> None:

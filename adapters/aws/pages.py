@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from factory_core.errors import NotFound, StoreUnavailable
 from factory_core.http import HttpRequest, HttpResponse
+from factory_core.overview import Observed
 
 from ..assembly import utc_now
 from ..web import pages
@@ -18,10 +19,14 @@ async def shown(request: HttpRequest, process: Process) -> HttpResponse:
     """What a GET gives. For anybody /healthz says whether the table answers; for a tenant, whether anything is late."""
     tenant = await _tenant_of(request, process)
     if request.path == "/healthz":
-        return await pages.healthz(tenant.ears) if tenant else pages.health_response(await _table_answers(process))
+        return (
+            await pages.healthz(Observed(tenant.recorder))
+            if tenant
+            else pages.health_response(await _table_answers(process))
+        )
     if tenant is None:
         return pages.unauthorized()
-    return await pages.shown(request, tenant.ears, tenant.fleet, "DynamoDB")
+    return await pages.shown(request, Observed(tenant.recorder), tenant.fleet, "DynamoDB")
 
 
 async def _table_answers(process: Process) -> bool:

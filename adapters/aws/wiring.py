@@ -1,4 +1,4 @@
-"""A tenant's factory on AWS: its store, its ears that hear and save, its line of runs."""
+"""A tenant's factory on AWS: its store, its intake, its queue of runs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from factory_core.config import FactoryConfig
-from factory_core.dispatch.effects import Planned
-from factory_core.dispatch.records import InFlightRecord
-from factory_core.factory import Factory, build_factory
-from factory_core.performing.drive import Outcome
+from factory_core.intake.intake import Intake
+from factory_core.performing.event_recorder import EventRecorder
 
 from ..assembly import Ports, ports_of, utc_now, webhooks_of
 from ..credentials.secrets import Secrets, missing_secrets, refuse_missing_secrets
@@ -36,14 +34,14 @@ class AwsTenant:
         self.deployment, self.clients, self.holder = deployment, clients, holder
 
     @cached_property
-    def ears(self) -> Factory:
-        """Decides and saves. It holds leases in nobody's name: the table's stream tells the performer."""
-        webhooks = webhooks_of(self.config, self.secrets)
+    def recorder(self) -> EventRecorder:
+        """Holds no leases: the table's stream wakes the performer."""
+        return EventRecorder(self.store, self.config, utc_now, redact=self.secrets.redact)
+
+    @cached_property
+    def intake(self) -> Intake:
         reader = self.ports.reader if self.config.relay else None
-        return build_factory(
-            self.config, self.store, _refuse, utc_now, webhooks=webhooks, reader=reader, holder="", wake=_nobody,
-            redact=self.secrets.redact,
-        )  # fmt: skip
+        return Intake(self.recorder, webhooks_of(self.config, self.secrets), reader)
 
     @cached_property
     def ports(self) -> Ports:
@@ -51,20 +49,20 @@ class AwsTenant:
 
     @cached_property
     def fleet(self) -> WorkerQueueFleet:
-        """To look at; only hands start a run."""
+        """To look at; only the performer starts a run."""
         from ..fleets.worker_queue.fleet import WorkerQueueFleet
 
         return WorkerQueueFleet(self.leases, tell=_refuse_start)
 
     @cached_property
     def leases(self) -> Leases:
-        """The line of runs; an end that a worker reports is heard like any other event."""
+        """The line of runs; an end that a worker reports is an event like any other."""
         from ..fleets.worker_queue.leases import Leases
         from .dynamo_run_queue import DynamoRunQueue
 
         queue = DynamoRunQueue(dynamo_client, self.deployment.table, self.config.tenant)
         leases = Leases(queue, utc_now, self.config.workers)
-        leases.began, leases.finished = self.ears.began, self.ears.finished
+        leases.began, leases.finished = self.recorder.began, self.recorder.finished
         return leases
 
     @cached_property
@@ -80,11 +78,3 @@ class AwsTenant:
 
 async def _refuse_start(run_id: str) -> None:
     raise AssertionError("who only looks starts nothing")
-
-
-async def _refuse(record: InFlightRecord, planned: Planned) -> Outcome:
-    raise AssertionError("ears perform nothing")
-
-
-def _nobody(record: InFlightRecord) -> None:
-    """Whom this process would wake: the stream does."""

@@ -6,11 +6,14 @@ import uuid
 from datetime import datetime, timedelta
 
 from factory_core.config import FactoryConfig
-from factory_core.factory import build_factory
 from factory_core.http import HttpRequest, HttpResponse
+from factory_core.intake.intake import Intake
+from factory_core.overview import Observed
+from factory_core.performing.effect_performer import EffectPerformer
+from factory_core.performing.event_recorder import EventRecorder, LeaseHolder
 from factory_core.performing.reconcile import Sources
 
-from ..assembly import performer_of, ports_of, utc_now, webhooks_of
+from ..assembly import handlers_of, ports_of, utc_now, webhooks_of
 from ..credentials.secrets import Secrets, missing_secrets, refuse_missing_secrets
 from ..fleets.worker_queue.endpoint import WorkerEndpoint
 from ..fleets.worker_queue.fleet import WorkerQueueFleet
@@ -25,9 +28,9 @@ from ..web.basic_auth import basic_credentials
 from ..web.forgetting import FORGET, answer_forget
 from .alarm import Alarm
 from .durable_object_state_store import DurableObjectStateStore
-from .hands import Hands
 from .last_report import LastReport
 from .object_database import ObjectDatabase, Storage
+from .performer import ObjectPerformer
 from .routes import FLEET, HOOK
 
 AT_ONCE = 100  # due items in one turn; what is left over is due at the next
@@ -51,30 +54,32 @@ class CloudflareTenant:
         self.door = WorkerEndpoint(
             self.leases, secrets.several(WORKERS), hold=HOLD, wait=notifier.wait, again=timedelta(0)
         )
-        ports, self._hands = ports_of(config, secrets, RedactingClient(secrets.redact)), Hands()
-        self.factory = build_factory(
-            config, self.store, performer_of(config, self.store, ports, self.fleet), utc_now,
-            webhooks=webhooks_of(config, secrets), reader=ports.reader, sources=Sources(*ports),
-            holder=holder, wake=self._hands.wake, redact=secrets.redact, is_gone=lambda other: other != holder,
-            ticks=True,
-        )  # fmt: skip
-        self.leases.began, self.leases.finished = self.factory.began, self.factory.finished
+        ports, self._turns = ports_of(config, secrets, RedactingClient(secrets.redact)), ObjectPerformer()
+        leases = LeaseHolder(holder, self._turns.wake, is_gone=lambda other: other != holder)
+        self.recorder = EventRecorder(self.store, config, utc_now, redact=secrets.redact, holder=leases)
+        self.intake = Intake(self.recorder, webhooks_of(config, secrets), ports.reader)
+        handlers = handlers_of(config, self.store, ports, self.fleet)
+        self.performer = EffectPerformer(self.recorder, handlers, sources=Sources(*ports), ticks=True)
+        self.leases.began, self.leases.finished = self.recorder.began, self.recorder.finished
         self._ahead = config.runner.lease  # the first look finds what a dead predecessor held
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """A webhook is answered when what it means is saved and the alarm armed for what is to be done about it."""
         if hook := HOOK.fullmatch(request.path):
-            return await self.factory.handle_webhook(hook[2], request)
+            return await self.intake.handle_webhook(hook[2], request)
         if FLEET.fullmatch(request.path):
             return await self.door.handle(request)
         if request.method == "POST" and FORGET.fullmatch(request.path):
-            return await answer_forget(request, self.factory, self.secrets)
+            return await answer_forget(request, self.recorder, self.secrets)
         known = pages.is_known(self.secrets, basic_credentials(request.headers.get("authorization", "")).password)
         if request.path == "/healthz":
-            return await pages.healthz(self.factory) if known else pages.health_response(ok=True)
+            return await pages.healthz(self._observed()) if known else pages.health_response(ok=True)
         if not known:
             return pages.unauthorized()
-        return await pages.shown(request, self.factory, self.fleet, "Durable Object", self._last)
+        return await pages.shown(request, self._observed(), self.fleet, "Durable Object", self._last)
+
+    def _observed(self) -> Observed:
+        return Observed(self.recorder, self.intake.contacts, self.performer.checked_in_at)
 
     async def perform_due(self, planned: datetime | None, until: datetime) -> datetime | None:
         """Perform what is due, side by side. When to be called again: what did not move waits for the clock.
@@ -82,10 +87,10 @@ class CloudflareTenant:
         `planned`: for when this call was armed; None where nobody knows.
         """
         if planned:
-            self.factory.note_tick(planned)
-        async with self._hands.performing(self.factory.perform, until) as turn:
+            self.performer.note_tick(planned)
+        async with self._turns.performing(self.performer.perform, until) as turn:
             ahead, self._ahead = self._ahead, timedelta(0)
-            await self.factory.check_in(AT_ONCE, ahead, sweep=False)
+            await self.performer.check_in(AT_ONCE, ahead, sweep=False)
         return await self.store.earliest(after=EPOCH if turn.has_begun_any else utc_now())
 
     async def check_in(self, planned: datetime, unanswered: datetime | None) -> datetime | None:
@@ -96,8 +101,8 @@ class CloudflareTenant:
         try:
             await self.leases.settle_due()
         finally:
-            self.factory.note_tick(planned)
+            self.performer.note_tick(planned)
             if unanswered:
-                await self.factory.note_unanswered(unanswered)
-            await self.factory.check_in(AT_ONCE)
+                await self.performer.note_unanswered(unanswered)
+            await self.performer.check_in(AT_ONCE)
         return await self.store.earliest(after=EPOCH)

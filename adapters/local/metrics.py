@@ -95,7 +95,7 @@ class _Families(Collector):
 
     def add_process(self, tenant: LocalTenant) -> None:
         """What this process saw since it was started."""
-        name, factory = tenant.config.tenant, tenant.factory
+        name = tenant.config.tenant
         for loop, state in tenant.clockwork.states().items():
             seconds = state.last_round_s
             self.gauge("loop_last_round_seconds", "How long ago the last round was.", name, seconds, loop=loop)
@@ -107,7 +107,7 @@ class _Families(Collector):
             self.histogram("webhook_duration_seconds", about, name, durations, provider=provider)
         for (provider, status), number in tenant.traffic.answers.items():
             self.counter("webhooks", "Webhooks by answer.", name, number, provider=provider, status=str(status))
-        refusals = {(provider, "E-SIGNATURE"): 0 for provider in tenant.vendors} | factory.refusals
+        refusals = {(provider, "E-SIGNATURE"): 0 for provider in tenant.vendors} | tenant.intake.refusals
         for (provider, reason), number in refusals.items():
             self.counter("webhooks_refused", "Webhooks by reason.", name, number, provider=provider, reason=reason)
         self.gauge("effects_performing", "Items whose effects are performed now.", name, len(tenant.background))
@@ -115,7 +115,7 @@ class _Families(Collector):
         self.gauge("clock_offset_seconds", "This machine's clock beside the vendors', negative: behind.", name, offset)
 
     def add_items(self, tenant: LocalTenant, counts: Counts) -> None:
-        name, now = tenant.config.tenant, tenant.factory.clock()
+        name, now = tenant.config.tenant, tenant.recorder.clock()
         for state, (number, since) in counts.states.items():
             self.gauge("items", "Items by state.", name, number, state=state)
             about = "How long the oldest item is in the state."
@@ -125,7 +125,7 @@ class _Families(Collector):
         self.gauge("oldest_due_seconds", "How long the first of them has been due.", name, _age(counts.due_since, now))
 
     def add_batch(self, tenant: LocalTenant, batch: Batch) -> None:
-        name, config, now = tenant.config.tenant, tenant.config, tenant.factory.clock()
+        name, config, now = tenant.config.tenant, tenant.config, tenant.recorder.clock()
         for state in ("running", "in-review"):
             used = sum(slot.state == state for slot in batch.slots.values())
             self.gauge("slots_used", "Slots by what they are used for.", name, used, state=state)

@@ -118,7 +118,7 @@ class Site:
         known = self._tenants.get(tenant)
         if known:
             with of_tenant(tenant):
-                response = await known.factory.handle_webhook(provider, read)
+                response = await known.intake.handle_webhook(provider, read)
         else:
             logger.warning("webhook for the tenant %.63r, which is not here", tenant, extra={"action": "refused"})
             response = unknown_sender()
@@ -196,7 +196,7 @@ class Site:
     async def item(self, request: Request) -> Response:
         (name, *_) = await self._shown(request)
         tenant, key = self._tenants[name], request.path_params["key"]
-        found = await item_overview(tenant.factory, tenant.fleet, key, self._version)
+        found = await item_overview(tenant.observed(), tenant.fleet, key, self._version)
         if found is None:
             raise NotFound(f"no item {key}", why="the factory keeps no record of it", fix="factory status")
         return _page(item_page(found), request)

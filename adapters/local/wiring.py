@@ -12,14 +12,16 @@ import httpx2
 from factory_core.config import FactoryConfig
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.errors import ConfigProblem, StoreUnavailable
-from factory_core.factory import build_factory
-from factory_core.overview import Health, health, loop_lines, overview
+from factory_core.intake.intake import Intake
+from factory_core.overview import Health, Observed, health, loop_lines, overview
+from factory_core.performing.effect_performer import EffectPerformer
+from factory_core.performing.event_recorder import EventRecorder, LeaseHolder
 from factory_core.performing.reconcile import Sources
 from factory_core.ports import Fleet
 from factory_core.settings import VendorSettings
 from factory_core.status import Line, StatusReport
 
-from ..assembly import keep_organisations, performer_of, ports_of, utc_now, webhooks_of
+from ..assembly import handlers_of, keep_organisations, ports_of, utc_now, webhooks_of
 from ..clockwork import Clockwork
 from ..config_text import config_of
 from ..credentials.secrets import Secrets, missing_secrets, refuse_missing_secrets
@@ -39,8 +41,8 @@ from ..stores.sqlite.run_queue import SqliteRunQueue
 from ..stores.sqlite.sqlite_file import SqliteFile, create_file
 from ..stores.sqlite.state_store import SqliteStateStore
 from ..stores.sqlite.store_identity import Marks, behind_link, holders_of
-from .background import Background, check_in, watch_clocks
 from .clocks import read_clocks
+from .performer import BackgroundTasks, check_in, watch_clocks
 from .presence import Presence
 from .server_clocks import ServerClocks
 from .traffic import Traffic
@@ -110,7 +112,7 @@ class LocalTenant:
         refuse_missing_secrets(missing_secrets(config, secrets))
         self.store = SqliteStateStore(file, config.tenant, utc_now)
         self.http = RedactingClient(secrets.redact, event_hooks={"response": [self._note_answer]})
-        self.background = Background()
+        self.background = BackgroundTasks()
         self.here: LocalFleet | None = None
         self.leases: Leases | None = None
         self.door: WorkerEndpoint | None = None  # for workers, when agents run on other machines
@@ -120,44 +122,35 @@ class LocalTenant:
         else:
             self.fleet = self.here = self._local_fleet(home, environment)
         self.ports = ports_of(config, secrets, self.http)
-        performer = performer_of(config, self.store, self.ports, self.fleet)
-        self.factory = build_factory(
-            config,
-            self.store,
-            performer,
-            utc_now,
-            webhooks=webhooks_of(config, secrets),
-            reader=self.ports.reader,
-            sources=Sources(*self.ports),
-            holder=presence.holder,
-            wake=self._wake,
-            redact=secrets.redact,
-            is_gone=presence.is_gone,
-        )
-        keep_organisations(config, secrets, self.http, self.factory.organisations)
+        holder = LeaseHolder(presence.holder, self._wake, presence.is_gone)
+        self.recorder = EventRecorder(self.store, config, utc_now, redact=secrets.redact, holder=holder)
+        self.intake = Intake(self.recorder, webhooks_of(config, secrets), self.ports.reader)
+        handlers = handlers_of(config, self.store, self.ports, self.fleet)
+        self.performer = EffectPerformer(self.recorder, handlers, sources=Sources(*self.ports))
+        keep_organisations(config, secrets, self.http, self.intake.organisations)
         for told in (self.here, self.leases):
             if told:
-                told.finished = self.factory.finished
+                told.finished = self.recorder.finished
         if self.here:
-            self.here.is_over, self.here.is_known = self._is_over, self.factory.knows_run
+            self.here.is_over, self.here.is_known = self._is_over, self.recorder.knows_run
         if self.leases:
-            self.leases.began = self.factory.began
+            self.leases.began = self.recorder.began
         self.clockwork = Clockwork(utc_now)
         self.clocks = ServerClocks(utc_now)
         self.traffic = Traffic()
-        self.unanswered = UnansweredRequests(self.factory.note_gap)
+        self.unanswered = UnansweredRequests(self.recorder.gaps.note)
 
     async def __aenter__(self) -> LocalTenant:
         with of_tenant(self.config.tenant):
-            self.factory.note_gap("the factory was started")
+            self.recorder.gaps.note("the factory was started")
             if self.here:
                 await self.here.adopt()
                 self.clockwork.start("runs", self.here.adopt, every=60, within=60)
             if self.leases:
                 self.clockwork.start("leases", self.leases.settle_due, every=1, within=120)
-            self.clockwork.start("check-in", check_in(self.factory, self.config.runner), every=0.5, within=120)
-            self.clockwork.start("sweep", self.factory.sweep, every=0.5, within=1800)  # it waits for the vendors
-            self.clockwork.start("clocks", watch_clocks(self.factory, read_clocks, 0.5), every=0.5, within=60)
+            self.clockwork.start("check-in", check_in(self.performer, self.config.runner), every=0.5, within=120)
+            self.clockwork.start("sweep", self.performer.sweep, every=0.5, within=1800)  # it waits for the vendors
+            self.clockwork.start("clocks", watch_clocks(self.recorder.gaps, read_clocks, 0.5), every=0.5, within=60)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -167,16 +160,19 @@ class LocalTenant:
             await self.here.close()
         await self.http.aclose()
 
+    def observed(self) -> Observed:
+        return Observed(self.recorder, self.intake.contacts, self.performer.checked_in_at)
+
     async def health(self) -> Health:
         """The factory's, with the loops and the clock of this process."""
-        found = await health(self.factory, self.clockwork.states())
+        found = await health(self.observed(), self.clockwork.states())
         off = self.clocks.words()
         return found.model_copy(update={"degraded": (*found.degraded, off)}) if off else found
 
     async def overview(self, version: str, more: Sequence[Line] = ()) -> StatusReport:
         """With what else this process knows in `more`. Raises StoreUnavailable."""
         lines = [*loop_lines(self.clockwork.states()), *self.clocks.lines(), *more]
-        return await overview(self.factory, self.fleet, version, "SQLite", lines)
+        return await overview(self.observed(), self.fleet, version, "SQLite", lines)
 
     def _local_fleet(self, home: Path, environment: Mapping[str, str]) -> LocalFleet:
         return LocalFleet(
@@ -208,10 +204,10 @@ class LocalTenant:
         provider = provider_of(response)
         self.clocks.note(provider, response.headers)
         if provider in self.vendors and response.is_success and not is_refusal(await response.aread()):
-            self.factory.answered(provider)
+            self.intake.answered(provider)
 
     def _wake(self, record: InFlightRecord) -> None:
-        self.background.start(self.factory.perform(record))
+        self.background.start(self.performer.perform(record))
 
 
 def code_host(secrets: Secrets, config: FactoryConfig) -> CodeHost:

@@ -16,9 +16,9 @@ from pydantic import Field, ValidationError
 from factory_core.dispatch.events import ForgetRequested
 from factory_core.dispatch.records import ENDED, InFlightRecord, State
 from factory_core.errors import NotFound, Refused, StoppedByRule
-from factory_core.factory import Factory
 from factory_core.http import HttpRequest, HttpResponse
 from factory_core.payload import parse_as
+from factory_core.performing.event_recorder import EventRecorder
 from factory_core.work_item import Frozen
 
 from ..assembly import utc_now
@@ -38,12 +38,12 @@ class ForgetOrder(Frozen):
     dry_run: bool = False
 
 
-async def forgettable(factory: Factory, key: str, how_to_end: str) -> InFlightRecord:
+async def forgettable(recorder: EventRecorder, key: str, how_to_end: str) -> InFlightRecord:
     """The record. Raises NotFound for what the factory does not know, StoppedByRule for what is not over.
 
     `how_to_end`: what a person does about that.
     """
-    record = await factory.store.get_in_flight(key)
+    record = await recorder.store.get_in_flight(key)
     if record is None:
         why = "no ticket of that key is in flight or was finished lately"
         raise NotFound("The factory knows no such ticket.", why=why, fix="factory status --all")
@@ -51,15 +51,15 @@ async def forgettable(factory: Factory, key: str, how_to_end: str) -> InFlightRe
     return record
 
 
-async def forget(factory: Factory, record: InFlightRecord, by: str, how_to_end: str) -> None:
+async def forget(recorder: EventRecorder, record: InFlightRecord, by: str, how_to_end: str) -> None:
     """Save the order, which the factory performs within seconds. Raises StoppedByRule where it moved on meanwhile."""
     event = ForgetRequested(id=f"forget:{uuid.uuid4().hex}", work_item_id=record.work_item_id, at=utc_now(), by=by)
-    after = await factory.runner.accept_and_wake(event)
+    after = await recorder.record_and_wake(event)
     if not after.knows(event):
         _refuse_alive(after, how_to_end)
 
 
-async def answer_forget(request: HttpRequest, factory: Factory, secrets: Secrets) -> HttpResponse:
+async def answer_forget(request: HttpRequest, recorder: EventRecorder, secrets: Secrets) -> HttpResponse:
     """What the tenant's operator gets for the request. Raises what the two above raise, Refused for another body."""
     named = FORGET.fullmatch(request.path)
     assert named
@@ -72,9 +72,9 @@ async def answer_forget(request: HttpRequest, factory: Factory, secrets: Secrets
         raise Refused("That is no order to forget.", why="the body must be a JSON object", fix=fix) from None
     key = unquote(named[1])
     how_to_end = f"In the tracker: cancel {key[:80]}"
-    record = await forgettable(factory, key, how_to_end)
+    record = await forgettable(recorder, key, how_to_end)
     if not order.dry_run:
-        await forget(factory, record, order.by, how_to_end)
+        await forget(recorder, record, order.by, how_to_end)
     return HttpResponse(body=json.dumps(document(record, changed=not order.dry_run)).encode())
 
 

@@ -14,9 +14,8 @@ from typing import Protocol
 from adapters.web.status_page import item_page, page, stale_page
 from factory_core import VERSION
 from factory_core.errors import BadSignature, NotFound, Problem, StoreUnavailable
-from factory_core.factory import Factory
 from factory_core.http import HttpRequest, HttpResponse, problem_response
-from factory_core.overview import health, item_overview, overview
+from factory_core.overview import Observed, health, item_overview, overview
 from factory_core.ports import Fleet
 from factory_core.status import StatusReport
 
@@ -50,18 +49,18 @@ class LastReport(Protocol):
 
 
 async def shown(
-    request: HttpRequest, factory: Factory, fleet: Fleet, store: str, last: LastReport | None = None
+    request: HttpRequest, observed: Observed, fleet: Fleet, store: str, last: LastReport | None = None
 ) -> HttpResponse:
     """What a GET gives the tenant itself; `store`: what its memory is called. Raises NotFound."""
     known = request.headers.get("if-none-match")
     try:
         if item := _ITEM.fullmatch(request.path):
-            return await _item(factory, fleet, item[1], known)
+            return await _item(observed, fleet, item[1], known)
         if request.path not in {"/", "/status.json"}:
             raise NotFound(
                 "no such page", why="there are /, /status.json, /items/<key> and /healthz", fix="factory status"
             )
-        report = await overview(factory, fleet, VERSION, store)
+        report = await overview(observed, fleet, VERSION, store)
     except StoreUnavailable as problem:
         return await stale(problem, last)
     if last:
@@ -77,10 +76,10 @@ async def stale(problem: Problem, last: LastReport | None) -> HttpResponse:
     return page_response(stale_page(report, utc_now(), f"{problem.what}: {problem.why}"), None, status=503)
 
 
-async def healthz(factory: Factory) -> HttpResponse:
+async def healthz(observed: Observed) -> HttpResponse:
     """For the tenant: does the store answer, and is anything late?"""
-    found = await health(factory)
-    return health_response(found.ok, **{factory.config.tenant: found.model_dump(mode="json")})
+    found = await health(observed)
+    return health_response(found.ok, **{observed.recorder.config.tenant: found.model_dump(mode="json")})
 
 
 def health_response(ok: bool, **more: object) -> HttpResponse:
@@ -100,8 +99,8 @@ def unauthorized() -> HttpResponse:
     return refused.model_copy(update={"headers": {"www-authenticate": 'Basic realm="factory"'}})
 
 
-async def _item(factory: Factory, fleet: Fleet, key: str, known: str | None) -> HttpResponse:
-    found = await item_overview(factory, fleet, key, VERSION)
+async def _item(observed: Observed, fleet: Fleet, key: str, known: str | None) -> HttpResponse:
+    found = await item_overview(observed, fleet, key, VERSION)
     if found is None:
         raise NotFound(f"no item {key[:80]}", why="the factory keeps no record of it", fix="factory status")
     return page_response(item_page(found), known)

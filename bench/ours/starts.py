@@ -34,7 +34,7 @@ print((time.perf_counter() - begun) * 1000)
 PROGRAMS: Mapping[str, Sequence[str]] = {
     "floor.python": (sys.executable, "-c", "pass"),
     "factory.help": (str(Path(sys.executable).with_name("factory")), "--help"),
-    "factory.import.core": (sys.executable, "-c", "import factory_core.factory"),
+    "factory.import.core": (sys.executable, "-c", "import factory_core.intake.intake"),
     "factory.import.server": (sys.executable, "-c", "import adapters.local.server"),
 }
 

@@ -49,7 +49,7 @@ def commits(path: Path, sizes: Sizes) -> Mapping[str, float]:
         for name in ("webhook", "redelivery"):
             before = world.file.commits
             for letter in letters:
-                assert (await world.factory.handle_webhook("linear", letter)).status == 200
+                assert (await world.intake.handle_webhook("linear", letter)).status == 200
             said[f"factory.commits.{name}"] = (world.file.commits - before) / len(letters)
         before = world.file.commits
         await world.ticket("ACME-900")

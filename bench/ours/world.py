@@ -12,8 +12,10 @@ from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_core.dispatch.events import Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.task_template import StandardTask
-from factory_core.factory import build_factory
-from factory_core.performing.perform import Performer, RuleTriager
+from factory_core.intake.intake import Intake
+from factory_core.performing.effect_performer import EffectPerformer
+from factory_core.performing.event_recorder import EventRecorder, LeaseHolder
+from factory_core.performing.perform import EffectHandlers, RuleTriager
 from factory_core.ports import Thread
 from factory_core.runs.run import RunStatus
 from factory_core.work_item import ItemState, Source, WorkItem
@@ -64,26 +66,25 @@ class World:
         self.tracker, self.channel, self.target = RecordingTracker(), Channel(), RecordingTarget()
         self.fleet = RecordingFleet(now)
         self._woken: dict[str, list[InFlightRecord]] = {}
-        performer = Performer(
+        handlers = EffectHandlers(
             CONFIG, self.store, now, tracker=self.tracker, channel=self.channel, target=self.target, fleet=self.fleet,
             triager=RuleTriager(CONFIG), template=StandardTask(CONFIG),
         )  # fmt: skip
-        hears = {"linear": LinearWebhook((SECRET,), CONFIG)}
-        self.factory = build_factory(
-            CONFIG, self.store, performer, now, webhooks=hears, holder="b", wake=self._wake, redact=str
-        )
+        self.recorder = EventRecorder(self.store, CONFIG, now, redact=str, holder=LeaseHolder("b", self._wake))
+        self.intake = Intake(self.recorder, {"linear": LinearWebhook((SECRET,), CONFIG)})
+        self.performer = EffectPerformer(self.recorder, handlers)
 
     def _wake(self, record: InFlightRecord) -> None:
         self._woken.setdefault(record.work_item_id, []).append(record)
 
     async def hear(self, event: Event, key: str) -> None:
         """The event, and everything that follows from it."""
-        await self.factory.accept(event)
+        await self.recorder.accept(event)
         await self.perform(key)
 
     async def perform(self, key: str) -> None:
         while self._woken.get(key):
-            await self.factory.perform(self._woken[key].pop())
+            await self.performer.perform(self._woken[key].pop())
         self._woken.pop(key, None)
 
     async def record(self, key: str) -> InFlightRecord:
@@ -120,7 +121,7 @@ class World:
         """Ready, asked, answered, an agent's run, a pull request, merged, done."""
         await self.answer(key, await self.start(key), "Show `amount` in src/cart.py.")
         run = next(run_id for run_id in self.fleet.live if self.fleet.orders[run_id].work_item_id == key)
-        await self.factory.finished(self.fleet.end(run, RunStatus.SUCCEEDED))
+        await self.recorder.finished(self.fleet.end(run, RunStatus.SUCCEEDED))
         await self.perform(key)
         pull = next(p for p in self.target.pull_requests.values() if p.branch.startswith(f"factory/{key}-"))
         self.target.green(pull.number)

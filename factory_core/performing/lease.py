@@ -36,6 +36,12 @@ def claim(
     return extended_or_released(taken, now, rules.lease)
 
 
+def freed(record: InFlightRecord, now: datetime, rules: Runner) -> InFlightRecord:
+    """Without the lease of a holder whose time is over, so that any other may claim it. A living one keeps its own."""
+    taken = claim(record, "", now, rules, lambda other: False)
+    return released(taken) if taken else record
+
+
 def _at_fault(planned: Planned, now: datetime, rules: Runner) -> Planned:
     """The first death costs no time: most are the machine's."""
     pause = min(rules.first_delay * 2 ** min(planned.faults, 20), rules.longest_delay) if planned.faults else None

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..dispatch import events
+from ..dispatch.batch import Batch
 from ..dispatch.effects import Planned
-from ..dispatch.records import InFlightRecord
+from ..dispatch.records import ClarificationRecord, InFlightRecord
 from ..dispatch.routing import Route
 from ..errors import Terminal
 from ..runs.run import RunReport
+
+
+class Notice(NamedTuple):
+    """A line in the log for the operator; it is written once what it says is saved."""
+
+    level: int
+    text: str
+    about: dict[str, str]
+
+
+class Outcome(NamedTuple):
+    """What performing an effect brought: an event for the machine, and what must be stored with the record."""
+
+    event: events.Event | None = None
+    batch: Batch | None = None
+    clarification: ClarificationRecord | None = None
+    granted: tuple[str, ...] = ()  # other items that got a slot by it
+    notices: tuple[Notice, ...] = ()
+    forget: bool = False
+
+
+Finish = Callable[[], Awaitable[Outcome]]
+"""The half of an effect that only touches the store: done anew whenever the save meets a conflict."""
+
+PerformEffect = Callable[[InFlightRecord, Planned], Awaitable[Outcome | Finish]]
 
 
 def about(record: InFlightRecord, planned: Planned, now: datetime) -> dict[str, Any]:

@@ -37,8 +37,7 @@ from ..runs.run import ENDED, HeldChanges, PublishRules, Run, RunOrder, RunRepor
 from ..runs.run_checks import checks_of
 from ..work_item import ItemState, WorkItem
 from .bounded_store import BoundedStore
-from .drive import Finish, Outcome
-from .outcomes import about, ended, routed
+from .outcomes import Finish, Outcome, about, ended, routed
 from .slots import OVERDUE, Slots
 from .vendor_port import VendorPort
 
@@ -58,7 +57,7 @@ class RuleTriager:
         return triage(item, answers, self._config)
 
 
-class Performer:
+class EffectHandlers:
     """Performs the effects of one tenant through its ports."""
 
     def __init__(

@@ -17,8 +17,7 @@ from ..errors import Retryable
 from ..ports import Clock, Fleet, StateStore
 from ..run_queue import WorkerFleet
 from ..runs.queued_run import present
-from .drive import Finish, Notice, Outcome
-from .outcomes import about, routed
+from .outcomes import Finish, Notice, Outcome, about, routed
 
 NO_ROOM = "as many tickets are asked about as agents may work"
 ROOM_EVERY = 15.0  # seconds

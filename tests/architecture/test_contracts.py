@@ -14,14 +14,14 @@ from .tree import PACKAGES, ROOT
 
 VIOLATIONS = {
     "The command line stands on simulator and sandbox, they stand on the adapters, the adapters stand on the core": (
-        "factory_core/factory.py",
+        "factory_core/overview.py",
         "adapters",
     ),
     "The core is layered in the order in which the work flows": (
         "factory_core/http.py",
-        "factory_core.performing.drive",
+        "factory_core.performing.effect_performer",
     ),
-    "The core knows no vendor, no store, no host and no terminal": ("factory_core/factory.py", "httpx2"),
+    "The core knows no vendor, no store, no host and no terminal": ("factory_core/overview.py", "httpx2"),
     "The machine that decides has no clock, no chance, no loop and no log": ("factory_core/dispatch/triage.py", "time"),
     "Hosts stand on the site, the site on the registry, the registry on fleets and providers": (
         "adapters/providers/http_call.py",

@@ -15,7 +15,7 @@ HEAVY = {"starlette", "uvicorn", "httpx2", "sqlite3", "graphql", "yaml", "typer"
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("factory_core.factory", HEAVY),
+        ("factory_core.intake.intake", HEAVY),
         ("factory_core.overview", HEAVY),
         ("adapters.web.status_page", HEAVY),
         ("adapters.providers.linear.webhook", HEAVY | {"asyncio"}),

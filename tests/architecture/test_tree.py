@@ -55,12 +55,12 @@ def test_only_the_outermost_frames_catch_everything() -> None:
     }
     engines = "adapters/fleets/local_engines"
     assert wide == {
-        "factory_core/performing/drive.py", "factory_cli/main.py", "adapters/local/background.py",
+        "factory_core/performing/effect_performer.py", "factory_cli/main.py", "adapters/local/performer.py",
         "adapters/clockwork.py",
         f"{engines}/supervise.py", f"{engines}/fleet.py", f"{engines}/watchdog.py",
         "factory_core/performing/check_in.py", "factory_core/performing/reconcile.py",
         "factory_core/performing/catch_up.py", "adapters/fleets/worker_queue/leases.py",
-        "adapters/cloudflare/hands.py", "adapters/aws/run_tasks.py",
+        "adapters/cloudflare/performer.py", "adapters/aws/run_tasks.py",
         "adapters/logs/log_lines.py", "factory_cli/serve_log.py", "factory_cli/log_writer.py", "factory_cli/serve.py",
     }  # fmt: skip
 

@@ -15,12 +15,12 @@ from factory_core.dispatch.pull_request import PullRequest, Review
 from factory_core.dispatch.records import ENDED, InFlightRecord
 from factory_core.dispatch.task_template import StandardTask
 from factory_core.errors import ConnectionLost
-from factory_core.factory import Factory, build_factory
-from factory_core.performing.perform import Performer, RuleTriager
+from factory_core.performing.event_recorder import LeaseHolder
+from factory_core.performing.perform import EffectHandlers, RuleTriager
 from factory_core.runs.run import RunStatus
 from factory_core.work_item import WorkItem
 from factory_simulator.recording_ports import RecordingChannel, RecordingFleet, RecordingTarget, RecordingTracker
-from tests.core.world import World, ticket
+from tests.core.world import Process, World, process_of, ticket
 
 TICK = timedelta(minutes=20)
 WHY = "it answered 401: the token is not accepted"
@@ -95,16 +95,16 @@ class RevokedWorld(World):
         self.vendors, self.loses_at, self.says = Vendors(), loses_at, says
         super().__init__(**changes)
 
-    def new_factory(self, holder: str) -> Factory:
+    def new_factory(self, holder: str) -> Process:
         self.tracker = refusing(RecordingTracker(), self.vendors, self.clock)
         self.channel = refusing(RecordingChannel(), self.vendors, self.clock)
         self.target = refusing(SayingTarget(*self.says), self.vendors, self.clock)
         self.fleet = PushingFleet(self.clock, self.vendors)
         return self.process(holder)
 
-    def process(self, holder: str) -> Factory:
+    def process(self, holder: str) -> Process:
         """Another process over the same store and vendors."""
-        performer = Performer(
+        handlers = EffectHandlers(
             self.config, self.store, self.clock, tracker=self.tracker, channel=self.channel, target=self.target,
             fleet=self.fleet, triager=RuleTriager(self.config), template=StandardTask(self.config),
         )  # fmt: skip
@@ -112,12 +112,10 @@ class RevokedWorld(World):
         async def perform(record: InFlightRecord, planned: Any) -> Any:
             if planned.effect.kind == self.loses_at and self.vendors.died_at is None:
                 self.vendors.next_dies = True
-            return await performer(record, planned)
+            return await handlers(record, planned)
 
-        return build_factory(
-            self.config, self.store, perform, self.clock, webhooks={}, holder=holder, wake=self.woken.append,
-            sources=self.sources(), redact=str,
-        )  # fmt: skip
+        leases = LeaseHolder(holder, self.woken.append)
+        return process_of(self.config, self.store, perform, self.clock, leases, self.sources())
 
     async def records(self) -> list[InFlightRecord]:
         return sorted([one async for one in self.store.list_in_flight()], key=lambda one: one.work_item_id)

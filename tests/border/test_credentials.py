@@ -163,7 +163,7 @@ def test_two_vendors_that_are_lost_heal_each_for_itself() -> None:
             await world.later(timedelta(minutes=1))
         assert await world.state("ACME-2") is State.RUNNING
         assert await world.waiting() == ["read_pull_request"]
-        shown = await overview(world.factory, world.fleet, "1")
+        shown = await overview(world.factory.observed, world.fleet, "1")
         assert [line.name for line in shown.lines if line.status == "needs-auth"] == ["github"]
         world.vendors.lost.clear()
         await world.later(timedelta(minutes=1))
@@ -242,7 +242,7 @@ def test_every_process_shows_it_from_the_store_alone() -> None:
         for _ in range(30):
             await world.later(timedelta(minutes=1))
         other = world.process("another")  # it has performed nothing
-        shown = await overview(other, world.fleet, "1")
+        shown = await overview(other.observed, world.fleet, "1")
         (line,) = [line for line in shown.lines if line.name == "linear"]
         assert (line.status, line.since, line.fix_in_words) == ("needs-auth", START, "factory connect linear")
         assert (shown.verdict.level, shown.verdict.sentence) == ("needs-auth", "Linear needs a new credential.")
@@ -251,19 +251,19 @@ def test_every_process_shows_it_from_the_store_alone() -> None:
         text = words(shown)
         assert text.startswith("Linear needs a new credential.\n") and "factory connect linear" in text
         assert "Linear needs a new credential." in page(shown).html
-        found = await health(other)
+        found = await health(other.observed)
         assert (found.ok, found.problems) == (True, ())  # webhooks are stored
         assert found.oldest_waiting_effect_s == 1800
         assert found.degraded == (
             f"linear is not authorised since 2026-11-21 03:00:00 UTC ({WHY}): factory connect linear",
         )
-        item = await item_overview(other, world.fleet, "ACME-1", "1")
+        item = await item_overview(other.observed, world.fleet, "ACME-1", "1")
         assert item and "Triage item waits for a new credential of Linear since 03:00." in item.next
         world.vendors.lost.clear()
         await world.later(timedelta(minutes=1))
-        shown = await overview(other, world.fleet, "1")
+        shown = await overview(other.observed, world.fleet, "1")
         assert not [line for line in shown.lines if line.status == "needs-auth"]
-        assert (await health(other)).degraded == ()
+        assert (await health(other.observed)).degraded == ()
 
     run(main())
 
@@ -277,7 +277,7 @@ def test_an_order_that_waits_is_shown_though_nobody_noted_the_loss() -> None:
         await world.add(VAGUE)
         batch = await world.store.get_batch()
         await world.store.put_batch(batch.model_copy(update={"lost": {}}))
-        shown = await overview(world.process("another"), world.fleet, "1")
+        shown = await overview(world.process("another").observed, world.fleet, "1")
         assert [line.name for line in shown.lines if line.status == "needs-auth"] == ["slack"]
 
     run(main())
@@ -301,13 +301,13 @@ def test_webhooks_are_stored_while_a_credential_is_lost() -> None:
     async def main() -> None:
         world = RevokedWorld()
         world.vendors.lost.add("linear")
-        world.factory._webhooks = {"linear": Hook(world.changed(ticket()))}
-        answer = await world.factory.handle_webhook("linear", HttpRequest(received_at=world.now))
+        world.factory.intake._webhooks = {"linear": Hook(world.changed(ticket()))}
+        answer = await world.factory.intake.handle_webhook("linear", HttpRequest(received_at=world.now))
         await world.settle()
         assert (answer.status, await world.state()) == (200, State.TRIAGING)
         forged = HttpRequest(received_at=world.now, headers={"signature": "wrong"})
-        assert (await world.factory.handle_webhook("linear", forged)).status == 401
-        shown = await overview(world.factory, world.fleet, "1")
+        assert (await world.factory.intake.handle_webhook("linear", forged)).status == 401
+        shown = await overview(world.factory.observed, world.fleet, "1")
         assert [line.status for line in shown.lines if line.name == "linear"] == ["needs-auth"]
 
     run(main())
@@ -322,12 +322,12 @@ def test_a_pointer_that_cannot_be_read_is_the_senders_to_send_again() -> None:
 
     async def main() -> None:
         world = RevokedWorld()
-        world.factory._reader = Reader()
+        world.factory.intake._reader = Reader()
         pointer = Pointer(path="/slack/1", event_id="e", at=world.now)
-        world.factory._webhooks = {"relayfile": Hook(pointers=(pointer,))}
-        answer = await world.factory.handle_webhook("relayfile", HttpRequest(received_at=world.now))
+        world.factory.intake._webhooks = {"relayfile": Hook(pointers=(pointer,))}
+        answer = await world.factory.intake.handle_webhook("relayfile", HttpRequest(received_at=world.now))
         assert (answer.status, "relayfile" in (await world.store.get_batch()).lost) == (503, True)
-        assert "relayfile" not in world.factory.heard
+        assert "relayfile" not in world.factory.intake.contacts
 
     run(main())
 
@@ -337,14 +337,14 @@ def test_what_a_vendor_says_of_its_own_revocation_is_a_hint(caplog: pytest.LogCa
 
     async def main() -> None:
         world = RevokedWorld()
-        world.factory._webhooks = {"slack": Hook(lost="Slack says that the app was uninstalled")}
-        answer = await world.factory.handle_webhook("slack", HttpRequest(received_at=world.now))
+        world.factory.intake._webhooks = {"slack": Hook(lost="Slack says that the app was uninstalled")}
+        answer = await world.factory.intake.handle_webhook("slack", HttpRequest(received_at=world.now))
         assert answer.status == 200
-        assert "Slack says that the app was uninstalled" in (await health(world.factory)).degraded[0]
+        assert "Slack says that the app was uninstalled" in (await health(world.factory.observed)).degraded[0]
         await world.add(VAGUE)  # the token is good all the same
         assert await world.state() is State.WAITING
         await world.later(timedelta(minutes=30))
-        assert (await health(world.factory)).degraded == ()
+        assert (await health(world.factory.observed)).degraded == ()
 
     run(main())
     assert [getattr(one, "action", "") for one in caplog.records].count("connection_lost") == 1
@@ -366,19 +366,19 @@ def test_the_search_passes_over_a_lost_vendor_quietly_and_finds_the_rest(caplog:
         world.vendors.lost.add("linear")
         caplog.clear()
         world.now += timedelta(minutes=11)
-        report = await world.factory.sweep()
+        report = await world.factory.performer.sweep()
         assert report and (report.failed, report.answered) == ({}, 1)
-        shown = await overview(world.factory, world.fleet, "1")
+        shown = await overview(world.factory.observed, world.fleet, "1")
         assert {line.name: line.status for line in shown.lines if line.name in ("linear", "sweep")} == {
             "linear": "needs-auth", "sweep": "ok",
         }  # fmt: skip
         world.now += timedelta(minutes=11)
-        await world.factory.sweep()
+        await world.factory.performer.sweep()
         assert [one.levelname for one in caplog.records if one.levelno > logging.INFO] == ["ERROR"]
         world.vendors.lost.clear()
         world.now += timedelta(minutes=11)
-        await world.factory.sweep()
-        assert (await health(world.factory)).degraded == ()
+        await world.factory.performer.sweep()
+        assert (await health(world.factory.observed)).degraded == ()
 
     run(main())
 

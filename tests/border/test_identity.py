@@ -299,9 +299,9 @@ def test_a_foreign_organisation_is_refused_though_its_signature_is_right(
 
     async def story() -> None:
         world = World(**({} if learned else {provider: {"organisation": "ours"}}))
-        world.factory._webhooks = {"linear": linear_webhook(world.config), "slack": slack_webhook(world.config)}  # type: ignore[assignment]
+        world.factory.intake._webhooks = {"linear": linear_webhook(world.config), "slack": slack_webhook(world.config)}  # type: ignore[assignment]
         if learned:
-            world.factory.organisations[provider] = "ours"
+            world.factory.intake.organisations[provider] = "ours"
         for organisation, stored in (("theirs", 0), ("ours", 1)):
             document = {**issue("ACME-1"), "organizationId": organisation}
             message = {
@@ -316,7 +316,7 @@ def test_a_foreign_organisation_is_refused_though_its_signature_is_right(
                 },
             }
             request = linear_request(document, world.now) if provider == "linear" else signed_slack(message, world.now)
-            response = await world.factory.handle_webhook(provider, request)
+            response = await world.factory.intake.handle_webhook(provider, request)
             assert response.status == 200
             assert len(world.store._in_flight) + len(world.store._clarifications) == stored, json.loads(response.body)
 

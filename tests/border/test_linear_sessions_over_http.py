@@ -17,10 +17,10 @@ from adapters.providers.linear.settings import LinearSettings
 from adapters.providers.linear.webhook import LinearWebhook
 from factory_core.dispatch.records import State
 from factory_core.dispatch.task_template import StandardTask
-from factory_core.factory import Factory, build_factory
 from factory_core.http import HttpRequest
-from factory_core.performing.perform import Performer, RuleTriager
-from tests.core.world import CLEAR, World
+from factory_core.performing.event_recorder import LeaseHolder
+from factory_core.performing.perform import EffectHandlers, RuleTriager
+from tests.core.world import CLEAR, Process, World, process_of
 from tests.sandbox.stand import HOOK, SECRET, JumpingTime, Receiver, sandbox_and_client
 
 
@@ -36,24 +36,16 @@ class LinearWorld(World):
         )
         self.now = time.at
 
-    def new_factory(self, holder: str) -> Factory:
+    def new_factory(self, holder: str) -> Process:
         client = LinearClient(self._http, "a-token", self.config.section("linear", LinearSettings).url, self.clock)
-        performer = Performer(
+        handlers = EffectHandlers(
             self.config, self.store, self.clock, tracker=LinearWorkItemProvider(client, self.config),
             channel=LinearClarificationChannel(client, self.config), target=self.target, fleet=self.fleet,
             triager=RuleTriager(self.config), template=StandardTask(self.config),
         )  # fmt: skip
         webhooks = {"linear": LinearWebhook((SECRET,), self.config)}
-        return build_factory(
-            self.config,
-            self.store,
-            performer,
-            self.clock,
-            webhooks=webhooks,
-            holder=holder,
-            wake=self.woken.append,
-            redact=str,
-        )
+        leases = LeaseHolder(holder, self.woken.append)
+        return process_of(self.config, self.store, handlers, self.clock, leases, webhooks=webhooks)
 
     async def deliver(self) -> None:
         """Until neither Linear nor the factory has anything to say to the other."""
@@ -62,7 +54,7 @@ class LinearWorld(World):
             sent, self._read = self._receiver.got[self._read], self._read + 1
             headers = {name.lower(): value for name, value in sent.headers.items()}
             given = HttpRequest(headers=headers, body=sent.content, received_at=self.now)
-            assert (await self.factory.handle_webhook("linear", given)).status == 200
+            assert (await self.factory.intake.handle_webhook("linear", given)).status == 200
             await self.settle()
             await self.sandbox.webhooks.idle()
 

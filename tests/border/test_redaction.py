@@ -157,8 +157,8 @@ def test_no_record_and_no_page_holds_a_secret() -> None:
 
         async def nothing_leaks() -> None:
             record = await world.record()
-            page = await overview(world.factory, world.fleet, "1")
-            item = await item_overview(world.factory, world.fleet, "ACME-1", "1")
+            page = await overview(world.factory.observed, world.fleet, "1")
+            item = await item_overview(world.factory.observed, world.fleet, "ACME-1", "1")
             assert item and HIDDEN in record.model_dump_json() and HIDDEN in item.model_dump_json()
             threads = [text for thread in world.channel.threads.values() for text in thread]
             for text in (

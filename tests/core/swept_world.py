@@ -27,7 +27,7 @@ class SweptWorld(World):
     async def sweep(self, after: timedelta = LATE) -> SweepReport:
         """Time passes, a sweep is due, and what it found is worked on."""
         self.now += after
-        report = await self.factory.sweep()
+        report = await self.factory.performer.sweep()
         await self.settle()
         assert report is not None
         return report

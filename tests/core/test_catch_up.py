@@ -57,7 +57,7 @@ def test_a_review_whose_checks_turned_green_unheard_is_merged_after_a_start() ->
         await world.in_review("ACME-1")
         world.target.green(1)
         world.factory = world.new_factory("worker-2")
-        world.factory.note_gap(STARTED)
+        world.factory.recorder.gaps.note(STARTED)
         await world.ticks(3)
         assert await world.state() is State.DONE
 
@@ -80,7 +80,7 @@ def test_whatever_was_lost_in_a_gap_is_found(how: str) -> None:
             world.target.change(1, merged=True, state="closed")
         else:
             world.tracker.items["ACME-1"] = ticket()
-        world.factory.note_gap(STARTED)
+        world.factory.recorder.gaps.note(STARTED)
         await world.ticks(8)
         ends = {"answer": State.RUNNING, "ready": State.RUNNING, "cancelled": State.CANCELLED}
         assert await world.state() is ends.get(how, State.DONE)
@@ -98,7 +98,7 @@ def test_reviews_come_first_and_no_more_than_so_many_a_minute() -> None:
             await world.ask(key)
         reviews = [f"ACME-{n}" for n in range(200, 205)]
         await world.in_review(*reviews)
-        world.factory.note_gap(STARTED)
+        world.factory.recorder.gaps.note(STARTED)
         before, seen = await versions(world), list[str]()
         for second in range(240):
             await world.later(SECOND)
@@ -123,7 +123,7 @@ def test_a_process_that_is_killed_every_few_seconds_gets_round_all_the_same() ->
         before = await versions(world)
         for life in range(40):
             world.factory = world.new_factory(f"life-{life}")
-            world.factory.note_gap(STARTED)
+            world.factory.recorder.gaps.note(STARTED)
             await world.ticks(5)
         after = await versions(world)
         assert [key for key in (*reviews, *waiting) if after[key] == before[key]] == []
@@ -138,7 +138,7 @@ def test_a_look_that_is_repeated_for_one_gap_changes_nothing() -> None:
     async def story() -> None:
         world = GappedWorld()
         await world.in_review("ACME-1")
-        world.factory.note_gap(STARTED)
+        world.factory.recorder.gaps.note(STARTED)
         await world.ticks(2)
         seen, batch = await versions(world), await world.store.get_batch()
         assert batch.catch_up
@@ -163,7 +163,7 @@ def test_a_vendor_that_is_away_keeps_no_other_look_waiting_and_is_asked_again() 
         world.tracker.items["ACME-2"] = ticket("ACME-2")
         away = Retryable("no answer", why="it is down", fix="factory check")
         world.channel.faults["replies"] = [away, ConnectionLost("slack", "token_revoked")]
-        world.factory.note_gap(STARTED)
+        world.factory.recorder.gaps.note(STARTED)
         await world.ticks(10)
         assert (await world.state("ACME-1"), await world.state("ACME-2")) == (State.WAITING, State.RUNNING)
         await world.ticks(70)
@@ -180,8 +180,8 @@ def test_the_looks_end_after_a_gap_that_was_noted_by_a_clock_that_was_ahead() ->
         await world.later(SECOND)
         right = world.now
         world.now += timedelta(days=20)
-        world.factory.note_gap(STARTED)
-        await world.factory.runner.gaps.save()
+        world.factory.recorder.gaps.note(STARTED)
+        await world.factory.recorder.gaps.save()
         world.now = right
         await world.ticks(60)
         assert (await world.looks()).laps == {}
@@ -201,12 +201,12 @@ def test_a_webhook_that_could_not_be_stored_is_a_gap() -> None:
     async def story() -> None:
         await world.in_review("ACME-1")
         await world.later(SECOND)
-        world.factory._webhooks = {"github": Fails()}
+        world.factory.intake._webhooks = {"github": Fails()}
         world.target.green(1)
         world.store.reachable = False
-        answer = await world.factory.handle_webhook("github", HttpRequest(body=b"{}", received_at=world.now))
+        answer = await world.factory.intake.handle_webhook("github", HttpRequest(body=b"{}", received_at=world.now))
         with pytest.raises(StoreUnavailable):
-            await world.factory.check_in()
+            await world.factory.performer.check_in()
         world.store.reachable = True
         assert answer.status == 503
         await world.ticks(3)
@@ -254,7 +254,7 @@ def test_a_platforms_clock_that_stood_still_is_a_gap(after: timedelta, found: bo
 
     async def story() -> None:
         world = GappedWorld()
-        world.factory._ticks = True
+        world.factory.performer._ticks = True
         await world.later(SECOND)
         await world.later(after)
         assert ((await world.store.get_batch()).catch_up is not None) is found
@@ -267,10 +267,10 @@ def test_a_platforms_clock_that_stops_during_the_looks_has_them_go_round_again()
 
     async def story() -> None:
         world = GappedWorld(sweep={"looksPerMinute": 1})
-        world.factory._ticks = True
+        world.factory.performer._ticks = True
         await world.later(SECOND)
         await world.in_review("ACME-1", "ACME-2", "ACME-3")
-        world.factory.note_gap(STARTED)
+        world.factory.recorder.gaps.note(STARTED)
         await world.later(SECOND)
         assert (await world.looks()).laps[State.IN_REVIEW].place == "ACME-1"
         world.target.green(1)
@@ -288,7 +288,7 @@ def test_a_platforms_clock_that_stops_during_the_looks_has_them_go_round_again()
 def test_a_tick_that_comes_long_after_its_time_is_a_gap(late: timedelta, noted: bool) -> None:
     async def story() -> None:
         world = GappedWorld()
-        world.factory.note_tick(world.now - late)
+        world.factory.performer.note_tick(world.now - late)
         await world.later(SECOND)
         assert ((await world.store.get_batch()).catch_up is not None) is noted
 
@@ -304,7 +304,7 @@ def test_webhooks_that_the_platform_saw_fail_are_a_gap_once() -> None:
         for minute in range(30):
             if minute == 20:
                 failed = world.now
-            await world.factory.note_unanswered(failed)
+            await world.factory.performer.note_unanswered(failed)
             await world.later(timedelta(minutes=1))
             seen.add((await world.looks()).gap.until - START)
         assert len(seen) == 2
@@ -325,9 +325,9 @@ def test_a_gap_is_stored_although_another_process_stores_the_batch() -> None:
                 await world.store.put_batch(batch)
             return batch
 
-        world.factory.note_gap(STARTED)
+        world.factory.recorder.gaps.note(STARTED)
         world.store.get_batch = outrun  # type: ignore[method-assign]
-        await world.factory.runner.gaps.save()
+        await world.factory.recorder.gaps.save()
         assert (await world.looks()).gap.cause == STARTED
 
     run(story())
@@ -401,7 +401,7 @@ class StormyWorld(StrandedWorld, GappedWorld):
     async def lives(self, number: int, seconds: int = 5) -> None:
         for _ in range(number):
             self.factory = self.new_factory(self.fresh_id())
-            self.factory.note_gap(STARTED)
+            self.factory.recorder.gaps.note(STARTED)
             with suppress(Crash):
                 await self.ticks(seconds)
 
@@ -444,7 +444,7 @@ def test_what_only_a_search_shows_is_found_while_one_start_follows_the_other(los
             world.left_at()
             world.fleet.end(*world.fleet.live, RunStatus.CAPPED)
             world.now += timedelta(hours=3)
-        await world.factory.sweep()  # the next one is due in ten minutes
+        await world.factory.performer.sweep()  # the next one is due in ten minutes
         if lost == "a record":
             await world.lose()
         await world.lives(60)
@@ -505,8 +505,8 @@ def test_no_list_is_read_over_and_over_in_one_step(ahead: timedelta) -> None:
         world.factory = world.new_factory("worker-2")
         await world.later(SECOND)  # the ordinary search begins the walk
         world.now += SECOND + ahead
-        world.factory.note_gap(STARTED)
-        await world.factory.runner.gaps.save()
+        world.factory.recorder.gaps.note(STARTED)
+        await world.factory.recorder.gaps.save()
         world.now -= ahead
         batch, long_ago = await world.store.get_batch(), world.now - timedelta(minutes=5)
         assert batch.catch_up

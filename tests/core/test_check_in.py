@@ -101,7 +101,7 @@ def test_a_long_line_costs_a_tick_no_more_and_each_of_it_has_a_turn() -> None:
         left = list[int]()
         for _ in range(12):
             world.now += timedelta(seconds=31)
-            await world.factory.check_in(sweep=False)
+            await world.factory.performer.check_in(sweep=False)
             left.append(len((await world.store.get_batch()).queue))
         assert left[0] == 250 and left[-1] == 0
 

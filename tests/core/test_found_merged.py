@@ -66,7 +66,7 @@ def test_a_run_whose_work_was_merged_opens_no_second_pull_request() -> None:
         assert record.knows_run(agent) and not record.knows_run(f"{agent}.0")
         report = await world.fleet.look(agent)
         assert report
-        await world.factory.finished(report)
+        await world.factory.recorder.finished(report)
         await world.settle()
         assert (await world.state(), len(world.target.pull_requests)) == (State.DONE, 1)
 

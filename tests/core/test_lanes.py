@@ -172,7 +172,7 @@ def test_who_is_taken_up_again_while_it_is_being_forgotten_is_kept(how: str) -> 
             """What comes in while it is being thrown away."""
             await forget(item)
             forgotten.append(item)
-            await world.factory.accept(again)
+            await world.factory.recorder.accept(again)
 
         world.fleet.forget = interrupted  # type: ignore[method-assign]
         await world.later(timedelta(minutes=1))
@@ -211,7 +211,7 @@ def test_a_failure_of_what_is_not_planned_any_more_is_nobodys_matter() -> None:
             world.fleet.start = start  # type: ignore[method-assign]
             world.tracker.items["ACME-1"] = ticket(state=ItemState.CANCELLED)
             abort = AbortRequested(id="abort", work_item_id="ACME-1", at=world.now, by="Maya")
-            await world.factory.accept(abort)
+            await world.factory.recorder.accept(abort)
             raise Terminal("no such engine", why="it is not installed", fix="factory check")
 
         world.fleet.start = overtaken  # type: ignore[method-assign]
@@ -266,7 +266,7 @@ def test_who_begins_late_takes_the_whole_lease_first() -> None:
     async def story() -> None:
         world = World()
         world.tracker.items["ACME-1"] = ticket()
-        await world.factory.accept(world.changed(ticket()))
+        await world.factory.recorder.accept(world.changed(ticket()))
         held = list[timedelta]()
         read = world.tracker.read_item
 
@@ -296,9 +296,9 @@ def test_a_worker_that_dies_blames_no_innocent_effect_more_than_once() -> None:
             with crashing(world.tracker, "post_comment", after=False):
                 try:
                     if not number:
-                        await world.factory.accept(world.pull())
+                        await world.factory.recorder.accept(world.pull())
                     await world.settle()
-                    await world.factory.check_in()
+                    await world.factory.performer.check_in()
                     await world.settle()
                 except Crash:
                     world.woken.clear()

@@ -102,14 +102,14 @@ def test_after_a_clock_was_ahead_every_item_is_looked_at_in_time(ahead: timedelt
             await world.add(ticket(key))
             await world.settle()
         first, second, *_ = sorted(world.fleet.live)
-        await world.factory.finished(world.fleet.end(first, RunStatus.SUCCEEDED))
-        await world.factory.finished(world.fleet.end(second, RunStatus.NO_CHANGE))
+        await world.factory.recorder.finished(world.fleet.end(first, RunStatus.SUCCEEDED))
+        await world.factory.recorder.finished(world.fleet.end(second, RunStatus.NO_CHANGE))
         await world.settle()
         right = world.now
         await world.later(ahead)
         await world.hear(world.comment("Please mind the page, too.", key="ACME-1"))
         world.now = right + timedelta(minutes=1)
-        await world.factory.check_in()
+        await world.factory.performer.check_in()
         await world.settle()
         await world.sweep()
         await world.later(timedelta(0))
@@ -118,7 +118,7 @@ def test_after_a_clock_was_ahead_every_item_is_looked_at_in_time(ahead: timedelt
             assert record.deadline is None or record.deadline <= world.now + longest + SKEW, record.state
             assert record.wake_at is None or record.wake_at <= world.now + longest + SKEW, record.state
             assert record.since is None or record.since <= world.now + SKEW
-        batch = await world.factory.store.get_batch()
+        batch = await world.factory.recorder.store.get_batch()
         assert all(slot.since <= world.now + SKEW for slot in batch.slots.values())
 
     run(story())

@@ -25,7 +25,7 @@ def test_one_change_by_four_ways_under_four_ids_starts_one_agent() -> None:
         world = World()
         item = world.tracker.items["ACME-1"] = ticket()
         ways: list[Event] = [world.changed(None, "ACME-1"), *(world.changed(item) for _ in range(3))]
-        await asyncio.gather(*(world.factory.accept(way) for way in ways))
+        await asyncio.gather(*(world.factory.recorder.accept(way) for way in ways))
         await world.settle()
         await world.hear(*(way.model_copy(update={"id": f"{way.id}-again"}) for way in ways))
         assert (await world.state(), len(world.fleet.orders), world.fleet.calls["start"]) == (State.RUNNING, 1, 1)
@@ -109,7 +109,7 @@ def test_another_items_agent_ends_nothing_here() -> None:
         await world.add(ticket("ACME-2"))
         theirs = next(run_id for run_id in world.fleet.live if run_id.startswith("ACME-2"))
         report = world.fleet.end(theirs, RunStatus.SUCCEEDED).model_copy(update={"work_item_id": "ACME-1"})
-        await world.factory.finished(report)
+        await world.factory.recorder.finished(report)
         await world.settle()
         assert await world.state("ACME-1") is State.RUNNING
 

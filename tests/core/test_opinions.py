@@ -204,7 +204,7 @@ async def test_without_an_answer_in_time_the_rules_decide_and_the_run_is_stopped
     record = await one.record()
     assert record.state is State.WAITING and asked in one.fleet.stopped
     assert record.spending.open == () and (await one.store.get_batch()).spending.reserved == 0
-    await one.factory.finished(one.fleet.end(asked, RunStatus.NO_CHANGE, words=answer("start")))
+    await one.factory.recorder.finished(one.fleet.end(asked, RunStatus.NO_CHANGE, words=answer("start")))
     await one.settle()
     assert await one.state() is State.WAITING
 

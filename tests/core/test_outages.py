@@ -88,7 +88,7 @@ def test_a_call_that_never_answers_is_left_after_its_time_and_told() -> None:
         assert record.outbox[0].why.startswith("no outcome within") and not record.lease.holder
         assert record.outbox[0].vendor == "linear"
         world.now += timedelta(minutes=3)  # nobody performs any more
-        found = await health(world.factory)
+        found = await health(world.factory.observed)
         assert not found.ok and found.oldest_waiting_effect_s and found.oldest_waiting_effect_s > 170
         assert found.problems[0].startswith("ACME-1 has been due since")
 
@@ -100,14 +100,14 @@ def test_an_hour_of_failing_calls_shows_in_health_and_on_the_item() -> None:
 
     async def story() -> None:
         world = World()
-        world.factory.answered("linear")
+        world.factory.intake.answered("linear")
         world.tracker.faults["read_item"] = [limited()] * 1000
         await world.add(ticket())
         began = world.now
         for _ in range(60):
             await world.later(timedelta(minutes=1))
-        assert (await health(world.factory)).last_success_at["linear"] == began
-        (item,) = (await overview(world.factory, world.fleet, "1")).moving
+        assert (await health(world.factory.observed)).last_success_at["linear"] == began
+        (item,) = (await overview(world.factory.observed, world.fleet, "1")).moving
         assert item.then and re.match(r"Triage item failed 1\d times: It answered 429\.", item.then)
 
     run(story())
@@ -162,7 +162,7 @@ def test_a_clock_that_jumps_back_stops_nothing_that_comes_after() -> None:
             await world.later(timedelta(minutes=11))
         assert len(world.fleet.live) == 3 and "ACME-7" not in (await world.store.get_batch()).slots
         for run_id in world.fleet.live:
-            await world.factory.finished(world.fleet.end(run_id, world.fleet.reports[run_id].status.SUCCEEDED))
+            await world.factory.recorder.finished(world.fleet.end(run_id, world.fleet.reports[run_id].status.SUCCEEDED))
         await world.settle()
         for number in (1, 2, 3):
             world.target.green(number)
@@ -213,7 +213,7 @@ def test_a_sweep_that_is_ended_each_time_over_the_same_source_still_comes_round(
             world.now += timedelta(minutes=11)
             world.factory = world.new_factory(f"worker-{number + 2}")
             with pytest.raises(asyncio.CancelledError):
-                await world.factory.sweep()
+                await world.factory.performer.sweep()
         world.tracker.read_item = visit  # type: ignore[method-assign]
         assert len([record async for record in world.store.list_in_flight()]) == 251
 
@@ -226,7 +226,7 @@ def test_an_answer_is_given_before_anything_is_done() -> None:
     async def story() -> None:
         world = World()
         world.tracker.items["ACME-1"] = ticket()
-        await world.factory.accept(world.changed(ticket()))
+        await world.factory.recorder.accept(world.changed(ticket()))
         calls = (world.tracker.calls, world.channel.calls, world.target.calls, world.fleet.calls)
         assert [sum(one.values()) for one in calls] == [0, 0, 0, 0]
         record = await world.record()

@@ -27,7 +27,7 @@ class SwiftFleet:
     async def start(self, order: RunOrder) -> RunReport:
         report = await self._start(order)
         if self._ends:
-            await self._world.factory.finished(self._world.fleet.end(order.run_id, self._ends.pop(0)))
+            await self._world.factory.recorder.finished(self._world.fleet.end(order.run_id, self._ends.pop(0)))
         return report
 
 
@@ -76,7 +76,7 @@ def test_what_is_said_while_the_pull_request_is_read_is_read_before_it_is_merged
             seen = await read(repository, number)
             if not world.target.pull_requests[1].reviews:
                 world.target.review(1, Review(id="7", author="bob", state="changes_requested", body="Not yet."))
-                await world.factory.accept(world.pull(what="pull_request_review.submitted"))
+                await world.factory.recorder.accept(world.pull(what="pull_request_review.submitted"))
             return seen
 
         world.target.read_pull_request = overtaken  # type: ignore[method-assign]

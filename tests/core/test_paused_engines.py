@@ -30,7 +30,7 @@ async def fail_all(world: World, **report: object) -> None:
     """Every run that is under way ends by a fault."""
     for run_id in list(world.fleet.live):
         ended = world.fleet.end(run_id, RunStatus.LIMITED, **{"why": WHY, "fault": "vendor", **report})
-        await world.factory.finished(ended)
+        await world.factory.recorder.finished(ended)
         await world.settle()
 
 
@@ -107,7 +107,7 @@ def test_a_probe_that_ends_by_itself_shows_that_the_engine_works(status: RunStat
         await fail_all(world)
         await world.later(2 * MINUTE)
         (probe,) = world.fleet.live
-        await world.factory.finished(world.fleet.end(probe, status, words="Which one?"))
+        await world.factory.recorder.finished(world.fleet.end(probe, status, words="Which one?"))
         await world.settle()
         assert not (await world.store.get_batch()).circuits and len(world.fleet.live) >= 2
 
@@ -218,18 +218,18 @@ def test_the_operator_is_told_once_that_it_began_and_once_that_it_is_over(caplog
             await fail_all(world, fix=fix)
             await world.later(MINUTE)
         await fail_all(world, fix=fix)
-        shown = await overview(world.factory, world.fleet, "0.1")
+        shown = await overview(world.factory.observed, world.fleet, "0.1")
         (line,) = [line for line in shown.lines if line.status == "paused"]
         assert (line.name, line.since, line.fix_in_words) == ("console", START, fix) and WHY in line.note
         assert (shown.verdict.level, shown.verdict.sentence) == ("engine-paused", "Console cannot work.")
         assert all(queued.why == f"console cannot work: {WHY}" for queued in shown.queue) and len(shown.queue) == 3
-        (degraded,) = (await health(world.factory)).degraded
+        (degraded,) = (await health(world.factory.observed)).degraded
         assert WHY in degraded and fix in degraded
         await world.later(31 * MINUTE)
         await world.agent_ends()
-        shown = await overview(world.factory, world.fleet, "0.1")
+        shown = await overview(world.factory.observed, world.fleet, "0.1")
         assert not [line for line in shown.lines if line.status == "paused"]
-        assert not (await health(world.factory)).degraded
+        assert not (await health(world.factory.observed)).degraded
 
     run(story())
     said = [getattr(record, "action", "") for record in caplog.records]

@@ -247,7 +247,7 @@ def test_a_correction_before_the_triage_counts_and_an_answer_after_the_end_takes
         world = World()
         await world.add(ticket(project="Mobile"))
         for reply in (world.reply("1"), world.reply("sorry, acme/api")):
-            await world.factory.accept(reply)
+            await world.factory.recorder.accept(reply)
         await world.settle()
         record = await world.record()
         assert record.route and record.route.repository == "acme/api"
@@ -282,7 +282,7 @@ def test_words_after_the_pick_are_an_answer_like_any_other() -> None:
         world = World()
         await world.add(ticket(project="Mobile"))
         for reply in (world.reply("1"), world.reply("And rename it in `shop/page.py`, too.")):
-            await world.factory.accept(reply)
+            await world.factory.recorder.accept(reply)
         await world.settle()
         assert len(world.channel.threads["C1:1.0"]) == 1 and "shop/page.py" in world.fleet.orders.popitem()[1].task
 

@@ -63,7 +63,7 @@ def test_a_run_that_nobody_takes_is_said_once_and_goes_on_with_the_worker_that_c
         for _ in range(30):
             await world.later(timedelta(minutes=20))
         assert world.said() == [said] and column(world) is ItemState.READY
-        report = await overview(world.factory, world.line, "1")
+        report = await overview(world.factory.observed, world.line, "1")
         [item] = report.needs
         assert report.verdict.level == "needs-person"
         assert (item.reason, item.why, item.fix_in_words) == ("not-begun", "No worker took the run (console).", fix)
@@ -71,7 +71,7 @@ def test_a_run_that_nobody_takes_is_said_once_and_goes_on_with_the_worker_that_c
         claim = await world.claimed()
         await world.beats(claim)
         assert (await world.state(), column(world)) == (State.RUNNING, ItemState.DISPATCHED)
-        assert (await overview(world.factory, world.line, "1")).needs == ()
+        assert (await overview(world.factory.observed, world.line, "1")).needs == ()
         await world.ends(claim)
         assert await world.state() is State.IN_REVIEW and (await world.record()).attempt == 1
 
@@ -101,7 +101,7 @@ def test_nobody_takes_a_run_whose_ticket_was_taken_back_in_a_gap() -> None:
         await world.later(timedelta(seconds=1))  # the ordinary search was just made
         await world.add(ticket())
         world.tracker.items["ACME-1"] = ticket(state=ItemState.OTHER)
-        world.factory.note_gap("the factory was started")
+        world.factory.recorder.gaps.note("the factory was started")
         for _ in range(5):
             await world.later(timedelta(seconds=1))
         assert await world.state() is State.CANCELLED and "run" not in await world.says("claim")
@@ -172,7 +172,7 @@ def test_the_word_of_a_run_that_ended_begins_nothing(saved: bool) -> None:
         if saved:
             await world.later(timedelta(minutes=2))
         assert await world.state() is State.DISPATCHING
-        await world.factory.began(late[0])
+        await world.factory.recorder.began(late[0])
         await world.settle()
         assert (await world.state(), column(world)) == (State.DISPATCHING, ItemState.READY)
 
@@ -208,7 +208,7 @@ def test_a_start_that_does_not_work_is_said_while_it_is_still_tried() -> None:
         [said] = world.said()
         assert "no run could be started: no capacity is left" in said and "factory doctor" in said
         assert column(world) is ItemState.READY
-        [item] = (await overview(world.factory, world.fleet, "1")).needs
+        [item] = (await overview(world.factory.observed, world.fleet, "1")).needs
         assert (item.reason, item.fix_in_words) == ("not-begun", "factory doctor")
         world.fleet.faults.clear()
         await world.later(timedelta(minutes=10))

@@ -29,18 +29,20 @@ async def tell(world: World, chapter: str) -> None:
     """One thing that happens outside; said again after a crash, as a sender's retry would."""
     if chapter == "issue":
         world.tracker.items.setdefault("ACME-1", ticket(title="Cart is off", description="Please look."))
-        await world.factory.accept(world.changed(world.tracker.items["ACME-1"]).model_copy(update={"id": "issue"}))
+        await world.factory.recorder.accept(
+            world.changed(world.tracker.items["ACME-1"]).model_copy(update={"id": "issue"})
+        )
     elif chapter == "reply":
-        await world.factory.accept(world.reply("Show `amount` in the cart page.", ts="reply"))
+        await world.factory.recorder.accept(world.reply("Show `amount` in the cart page.", ts="reply"))
     elif chapter == "agent":
         for run_id in world.fleet.live:
             world.fleet.end(run_id, RunStatus.SUCCEEDED)
         for report in world.fleet.reports.values():
-            await world.factory.finished(report)
+            await world.factory.recorder.finished(report)
     elif chapter == "green":
         if 1 in world.target.pull_requests and not world.target.pull_requests[1].merged:
             world.target.green(1)
-        await world.factory.accept(world.pull().model_copy(update={"id": "green"}))
+        await world.factory.recorder.accept(world.pull().model_copy(update={"id": "green"}))
 
 
 async def survive(world: World, owner: Any, call: str, after: bool, nth: int) -> bool:
@@ -127,7 +129,7 @@ def test_one_write_per_event_and_at_most_one_per_effect() -> None:
         puts = _counted(world)
         event = world.changed(ticket())
         world.tracker.items["ACME-1"] = ticket()
-        await world.factory.accept(event)
+        await world.factory.recorder.accept(event)
         assert puts() == 1
         await world.settle()
         assert puts() == 4  # the event; triage and slot; start; the ticket's state
@@ -191,9 +193,9 @@ def test_any_interleaving_of_repeated_events_and_two_workers_does_everything_onc
 
         async def deliver() -> None:
             await asyncio.sleep(chance.random() / 1000)
-            await chance.choice(workers).accept(same)
+            await chance.choice(workers).recorder.accept(same)
             while world.woken:
-                await chance.choice(workers).perform(world.woken.pop(chance.randrange(len(world.woken))))
+                await chance.choice(workers).performer.perform(world.woken.pop(chance.randrange(len(world.woken))))
 
         await asyncio.gather(*(deliver() for _ in range(50)))
         await world.settle()
@@ -201,7 +203,7 @@ def test_any_interleaving_of_repeated_events_and_two_workers_does_everything_onc
         await world.agent_ends()
         world.target.green(1)
         green = world.pull()
-        await asyncio.gather(*(worker.accept(green) for worker in workers for _ in range(3)))
+        await asyncio.gather(*(worker.recorder.accept(green) for worker in workers for _ in range(3)))
         await world.settle()
         assert world.target.merges == [(1, "sha1")] and len(world.said()) == 2
 
@@ -218,7 +220,7 @@ def test_a_paused_worker_that_comes_back_cannot_write(port: str, call: str, afte
         world = World()
         world.tracker.items["ACME-1"] = ticket()
         held = Held(getattr(world, port), call, after)
-        await world.factory.accept(world.changed(ticket()))
+        await world.factory.recorder.accept(world.changed(ticket()))
         paused = asyncio.create_task(world.settle())
         await held.reached.wait()
         lost = (await world.record()).lease
@@ -313,14 +315,14 @@ def test_a_worker_that_dies_over_the_same_effect_each_time_is_an_attempt_each_ti
             with crashing(world.tracker, "read_item", after=False):
                 try:
                     if number == 0:
-                        await world.factory.accept(world.changed(ticket()))
+                        await world.factory.recorder.accept(world.changed(ticket()))
                     await world.settle()
                 except Crash:
                     world.woken.clear()
             world.factory = world.new_factory(f"worker-{number + 2}")
             world.now += timedelta(seconds=61)
             try:
-                await world.factory.check_in()
+                await world.factory.performer.check_in()
             except Crash:
                 world.woken.clear()
         await world.settle()
@@ -338,7 +340,10 @@ def test_a_process_that_is_killed_every_few_seconds_parks_nothing() -> None:
         started = world.changed(ticket())
         for number in range(18):
             with crashing(world.tracker, "read_item", after=False):
-                await killed(world, world.factory.check_in if number else partial(world.factory.accept, started))
+                await killed(
+                    world,
+                    world.factory.performer.check_in if number else partial(world.factory.recorder.accept, started),
+                )
             world.factory = world.new_factory(f"worker-{number}")
             world.now += timedelta(seconds=7)
         record = await world.record()
@@ -360,7 +365,7 @@ def test_an_answer_shows_that_an_order_kills_nobody() -> None:
         busy = Retryable("Linear cannot be reached", why="500", fix="factory check")
         for number in range(5):
             with crashing(world.tracker, "read_item", after=False):
-                await killed(world, partial(world.factory.accept, world.changed(ticket())))
+                await killed(world, partial(world.factory.recorder.accept, world.changed(ticket())))
             world.factory = world.new_factory(f"worker-{number}")
             world.tracker.faults["read_item"] = [busy]
             await world.later(timedelta(seconds=61))
@@ -436,7 +441,7 @@ def test_the_first_end_of_a_run_counts() -> None:
         (run_id,) = world.fleet.live
         await world.agent_ends()
         settled = await world.record()
-        await world.factory.finished(world.fleet.reports[run_id])
+        await world.factory.recorder.finished(world.fleet.reports[run_id])
         assert await world.record() == settled
 
     run(main())
@@ -487,7 +492,7 @@ def test_an_unreachable_store_is_never_an_empty_one() -> None:
         world = World()
         world.store.reachable = False
         with pytest.raises(Retryable):
-            await world.factory.accept(world.changed(ticket()))
+            await world.factory.recorder.accept(world.changed(ticket()))
         assert world.fleet.orders == {} and world.woken == []
 
     run(main())

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.pure
 async def _claimed(world: World) -> InFlightRecord:
     """The clear ticket as the webhook saved it, with everything still to be done."""
     world.tracker.items["ACME-1"] = ticket()
-    await world.factory.accept(world.changed(world.tracker.items["ACME-1"]))
+    await world.factory.recorder.accept(world.changed(world.tracker.items["ACME-1"]))
     return world.woken.pop()
 
 
@@ -26,9 +26,9 @@ def test_without_time_nothing_is_begun_and_the_lease_is_free() -> None:
 
     async def played() -> tuple[InFlightRecord, InFlightRecord]:
         claimed = await _claimed(world)
-        await world.factory.perform(claimed, until=world.now + world.config.runner.effect_timeout)
+        await world.factory.performer.perform(claimed, until=world.now + world.config.runner.effect_timeout)
         left = await world.record()
-        again = await world.new_factory("worker-2").runner.claim("ACME-1")
+        again = await world.new_factory("worker-2").recorder.claim("ACME-1")
         assert again is not None
         return left, again
 
@@ -51,7 +51,7 @@ def test_time_that_runs_out_between_effects_settles_what_was_done() -> None:
 
     async def played() -> InFlightRecord:
         claimed = await _claimed(world)
-        await world.factory.perform(claimed, until=world.now + timedelta(seconds=45))
+        await world.factory.performer.perform(claimed, until=world.now + timedelta(seconds=45))
         return await world.record()
 
     left = run(played())
@@ -68,8 +68,8 @@ def test_a_lease_that_was_lost_meanwhile_is_not_given_back() -> None:
     async def played() -> InFlightRecord:
         claimed = await _claimed(world)
         world.now += world.config.runner.lease + timedelta(seconds=1)
-        await world.new_factory("worker-2").runner.claim("ACME-1")
-        await world.factory.perform(claimed, until=world.now)
+        await world.new_factory("worker-2").recorder.claim("ACME-1")
+        await world.factory.performer.perform(claimed, until=world.now)
         return await world.record()
 
     assert run(played()).lease.holder == "worker-2"

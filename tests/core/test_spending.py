@@ -72,7 +72,7 @@ TOGGLES = (ready_again, edited, retried, stopped_and_ready, forgotten_and_ready)
 
 async def end_run(world: World, status: RunStatus, usage: Usage) -> None:
     for run_id in world.fleet.live:
-        await world.factory.finished(world.fleet.end(run_id, status, usage=usage))
+        await world.factory.recorder.finished(world.fleet.end(run_id, status, usage=usage))
     await world.settle()
 
 
@@ -264,7 +264,7 @@ def test_a_run_that_ends_after_its_ticket_was_taken_back_is_counted_once() -> No
         await world.hear(AbortRequested(id="abort", work_item_id="ACME-1", at=world.now, by="maya"))
         assert (await world.store.get_batch()).spending.reserved == 10
         for _ in range(2):
-            await world.factory.finished(world.fleet.end(run_id, RunStatus.STOPPED, usage=cost(3)))
+            await world.factory.recorder.finished(world.fleet.end(run_id, RunStatus.STOPPED, usage=cost(3)))
             await world.settle()
         spending, record = (await world.store.get_batch()).spending, await world.record()
         assert (record.spent.usd, record.spending.open) == (3, ())

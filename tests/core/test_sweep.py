@@ -82,7 +82,7 @@ def test_an_early_answer_that_the_thread_still_shows_is_not_taken_again() -> Non
     async def main() -> None:
         world = SweptWorld()
         early = world.reply("It was like that last week as well.", "C1:1.0", ts="one")
-        await world.factory.accept(early)
+        await world.factory.recorder.accept(early)
         world.channel.people.append(early)
         await world.ask()
         record = await world.record()
@@ -104,7 +104,7 @@ def test_words_of_an_earlier_round_are_not_taken_for_an_early_answer() -> None:
             await world.hear(reply)
         await world.hear(AbortRequested(id="abort", work_item_id="ACME-1", at=world.now, by="Maya"))
         world.now += timedelta(minutes=1)
-        await world.factory.accept(said[1])
+        await world.factory.recorder.accept(said[1])
         await world.hear(RetryRequested(id="retry", work_item_id="ACME-1", at=world.now, by="Maya"))
         await world.agent_ends(RunStatus.ASKED, words="Which page is meant?")
         record = await world.record()
@@ -128,7 +128,7 @@ def test_who_was_away_for_weeks_starts_what_became_ready_meanwhile() -> None:
         world.tracker.items["ACME-2"] = ticket("ACME-2", updated_at=world.now + timedelta(days=1))
         orders = len(world.fleet.orders)
         world.now += timedelta(days=20)
-        await world.factory.check_in(sweep=False)
+        await world.factory.performer.check_in(sweep=False)
         await world.settle()
         await world.sweep()
         assert await world.state("ACME-2") is State.RUNNING and len(world.fleet.orders) == orders + 1
@@ -222,7 +222,7 @@ def test_what_a_person_stopped_before_its_first_triage_stays_stopped() -> None:
     async def main() -> None:
         world = SweptWorld()
         item = world.tracker.items["ACME-1"] = ticket(updated_at=world.now)
-        await world.factory.accept(hint := world.changed(item))
+        await world.factory.recorder.accept(hint := world.changed(item))
         world.woken.clear()
         world.now += timedelta(seconds=30)
         await world.hear(AbortRequested(id="abort", work_item_id="ACME-1", at=world.now, by="Maya"))

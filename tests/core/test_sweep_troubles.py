@@ -47,7 +47,7 @@ def test_a_record_that_cannot_be_read_hides_no_other_from_the_search_and_the_pag
         world.tracker.items["ACME-2"] = ticket("ACME-2", state=ItemState.CANCELLED)
         report = await world.sweep()
         assert report.closed == 1 and "ACME-1 cannot be read" in report.failed["records"]
-        shown = await overview(world.factory, world.fleet, "1")
+        shown = await overview(world.factory.observed, world.fleet, "1")
         lines = {line.name: line for line in shown.lines}
         assert (lines["store"].status, lines["records"].status) == ("ok", "down")
         assert lines["records"].note.startswith("ACME-1 cannot be read: ")
@@ -162,7 +162,7 @@ def test_an_unreachable_store_is_no_reason_to_start_anything() -> None:
         world.tracker.items["ACME-1"] = ticket()
         world.store.reachable = False
         with pytest.raises(Retryable):
-            await world.factory.sweep()
+            await world.factory.performer.sweep()
         assert world.tracker.calls["ready_items"] == 0
         world.store.reachable = True
         assert (await world.sweep()).started == 1
@@ -184,7 +184,7 @@ def test_the_store_that_goes_away_in_the_middle_loses_nothing() -> None:
 
         world.tracker.ready_items = cut  # type: ignore[method-assign]
         with pytest.raises(Retryable):
-            await world.factory.sweep()
+            await world.factory.performer.sweep()
         world.store.reachable, world.tracker.ready_items = True, listed  # type: ignore[method-assign]
         assert world.fleet.orders == {}
         assert (await world.sweep()).started == 1
@@ -193,7 +193,7 @@ def test_the_store_that_goes_away_in_the_middle_loses_nothing() -> None:
 
 
 async def line(world: World) -> tuple[str, datetime | None, str, str]:
-    report = await overview(world.factory, world.fleet, "1")
+    report = await overview(world.factory.observed, world.fleet, "1")
     (found,) = (one for one in report.lines if one.name == "sweep")
     return found.status, found.last_event_at, found.note, found.fix_in_words
 

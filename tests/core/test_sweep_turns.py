@@ -35,12 +35,12 @@ def test_of_several_processes_one_sweeps() -> None:
         world = SweptWorld()
         world.tracker.items["ACME-1"] = ticket()
         workers = [world.factory, *(world.new_factory(f"worker-{n}") for n in range(2, 6))]
-        reports = await asyncio.gather(*(worker.sweep() for worker in workers))
+        reports = await asyncio.gather(*(worker.performer.sweep() for worker in workers))
         await world.settle()
         assert sum(report is not None for report in reports) == 1
         assert (world.tracker.calls["ready_items"], len(world.fleet.orders)) == (1, 1)
         restarted = world.new_factory("worker-6")
-        assert await restarted.sweep() is None  # nor does one that was just started
+        assert await restarted.performer.sweep() is None  # nor does one that was just started
 
     run(main())
 
@@ -53,7 +53,7 @@ def test_a_sweep_that_died_is_done_again_when_its_turn_comes() -> None:
         world.tracker.items = {key: ticket(key) for key in ("ACME-1", "ACME-2")}
         world.store.put_in_flight, kept = dying(world.store.put_in_flight, at=2), world.store.put_in_flight  # type: ignore[method-assign]
         with pytest.raises(asyncio.CancelledError):
-            await world.factory.sweep()
+            await world.factory.performer.sweep()
         world.store.put_in_flight = kept  # type: ignore[method-assign]
         world.factory = world.new_factory("worker-2")
         assert (await world.sweep()).started == 1
@@ -107,7 +107,7 @@ def test_an_interval_of_nothing_means_never() -> None:
         world.tracker.items["ACME-1"] = ticket()
         await world.later(timedelta(days=1))
         assert world.tracker.calls["ready_items"] == 0 and (await world.store.get_batch()).version == 0
-        assert "sweep" not in [line.name for line in (await overview(world.factory, world.fleet, "1")).lines]
+        assert "sweep" not in [line.name for line in (await overview(world.factory.observed, world.fleet, "1")).lines]
 
     run(main())
 
@@ -156,12 +156,12 @@ def test_a_sweep_that_was_overtaken_keeps_its_place_to_itself() -> None:
         async def hanging(*args: Any) -> Any:
             world.tracker.ready_items = listed  # type: ignore[method-assign]
             world.now += LATE
-            assert await other.sweep() is not None
+            assert await other.performer.sweep() is not None
             return await listed(*args)
 
         world.tracker.ready_items = hanging  # type: ignore[method-assign]
         begun = world.now
-        await world.factory.sweep()
+        await world.factory.performer.sweep()
         kept = (await world.store.get_batch()).sweep
         assert kept.at == begun + LATE and kept.report and kept.report.started == 1
         await world.settle()

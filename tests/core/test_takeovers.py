@@ -97,7 +97,7 @@ def test_words_that_come_while_a_run_with_many_words_is_started_are_kept_for_the
         start = world.fleet.start
 
         async def start_slowly(order: RunOrder) -> RunReport:
-            await world.factory.accept(world.comment("And in the mail."))
+            await world.factory.recorder.accept(world.comment("And in the mail."))
             return await start(order)
 
         world.fleet.start = start_slowly  # type: ignore[method-assign]

@@ -30,7 +30,7 @@ def test_two_replies_at_once_start_one_agent_that_hears_both() -> None:
         await world.add(VAGUE)
         other = world.new_factory("worker-2")
         said = [world.reply(USEFUL, ts="m1"), world.reply("And in the mail.", ts="m2", author="U2")]
-        await asyncio.gather(*(worker.accept(one) for worker in (world.factory, other) for one in said))
+        await asyncio.gather(*(worker.recorder.accept(one) for worker in (world.factory, other) for one in said))
         await world.settle()
         (order,) = world.fleet.orders.values()
         assert order.task.count(USEFUL) == 1 and order.task.count("And in the mail.") == 1
@@ -115,7 +115,7 @@ def test_what_an_agent_asked_before_the_weekend_is_not_given_up_on_monday() -> N
         (run_id,) = world.fleet.live
         report = world.fleet.end(run_id, RunStatus.ASKED, words="Which currency?")
         world.now += timedelta(days=8)
-        await world.factory.finished(report)
+        await world.factory.recorder.finished(report)
         await world.settle()
         await world.later(timedelta(minutes=5))
         assert await world.state() is State.WAITING and len(world.channel.threads["C1:1.0"]) == 1

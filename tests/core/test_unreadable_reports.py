@@ -61,8 +61,8 @@ def test_a_last_word_that_cannot_be_read_ends_its_run_alone(wrong: dict[str, Any
         record = await world.record()
         assert record.state is State.DISPATCHING and record.interruptions == 1
         assert any(f"cannot be read: report.{field}" in line.text for line in record.log)
-        assert await overview(world.factory, world.line, "1")
-        assert await item_overview(world.factory, world.line, "ACME-1", "1")
+        assert await overview(world.factory.observed, world.line, "1")
+        assert await item_overview(world.factory.observed, world.line, "ACME-1", "1")
 
     run(story())
 
@@ -180,9 +180,9 @@ def test_runs_that_cannot_be_read_keep_no_other_from_its_turn() -> None:
         run_id = (await world.record()).run.run_id
         for damaged in ("{", json.dumps({**json.loads(stored), "until": NAIVE})):
             world.queue._runs[run_id] = damaged
-            shown = await overview(world.factory, world.line, "1")
+            shown = await overview(world.factory.observed, world.line, "1")
             assert {item.key for item in shown.items} == {"ACME-1", "ACME-2"}
-            assert await item_overview(world.factory, world.line, "ACME-1", "1")
+            assert await item_overview(world.factory.observed, world.line, "ACME-1", "1")
 
     run(story())
 
@@ -305,6 +305,6 @@ def test_a_stored_item_that_cannot_be_reckoned_with_hides_no_other() -> None:
         entry = world.store._in_flight[name]
         for changes in ({"since": NAIVE}, {"spending": {"limit": "1e40", "estimated": "1e40"}}):
             world.store._in_flight[name] = entry._replace(body=json.dumps(json.loads(entry.body) | changes))
-            assert "ACME-2" in {item.key for item in (await overview(world.factory, world.line, "1")).items}
+            assert "ACME-2" in {item.key for item in (await overview(world.factory.observed, world.line, "1")).items}
 
     run(story())

@@ -23,8 +23,8 @@ def test_a_useful_word_while_a_useless_one_is_triaged_is_not_lost() -> None:
     async def story() -> None:
         world = World()
         await world.add(VAGUE)
-        await world.factory.accept(world.reply("not sure"))
-        await world.factory.accept(world.reply(USEFUL))
+        await world.factory.recorder.accept(world.reply("not sure"))
+        await world.factory.recorder.accept(world.reply(USEFUL))
         await world.settle()
         assert await world.state() is State.RUNNING and len(world.channel.threads["C1:1.0"]) == 1
 
@@ -68,7 +68,7 @@ def test_a_start_that_is_refused_leaves_no_agent_of_the_try_before() -> None:
     async def story() -> None:
         world = World()
         world.tracker.items["ACME-1"] = ticket()
-        await world.factory.accept(world.changed(ticket()))
+        await world.factory.recorder.accept(world.changed(ticket()))
         with crashing(world.fleet, "start", after=True), pytest.raises(Crash):
             await world.settle()
         world.tracker.items["ACME-1"] = ticket(state=ItemState.CANCELLED)

@@ -43,7 +43,7 @@ class Elsewhere(World):
         self.line = WorkerQueueFleet(self.leases, self._tell)
         self.fleet: Any = self.line
         self.factory = self.new_factory("worker-1")
-        self.leases.began, self.leases.finished = self.factory.began, self.factory.finished
+        self.leases.began, self.leases.finished = self.factory.recorder.began, self.factory.recorder.finished
         self.door = WorkerEndpoint(self.leases, ["old-token", "new-token"])
 
     async def _tell(self, run_id: str) -> None:
@@ -111,13 +111,17 @@ def test_waiting_for_a_worker_costs_no_try_and_has_no_limit() -> None:
             await world.later(timedelta(hours=1))
         record = await world.record()
         assert (record.state, record.attempt, len(world.queue._runs)) == (State.DISPATCHING, 1, 1)
-        (line,) = [line for line in (await overview(world.factory, world.line, "1")).lines if line.name == "workers"]
+        (line,) = [
+            line for line in (await overview(world.factory.observed, world.line, "1")).lines if line.name == "workers"
+        ]
         assert (line.status, line.note) == ("down", "none was heard")
         claim = await world.claimed()
         await world.beats(claim)
         await world.later(timedelta(minutes=1))
         assert (await world.record()).state is State.RUNNING
-        (line,) = [line for line in (await overview(world.factory, world.line, "1")).lines if line.name == "workers"]
+        (line,) = [
+            line for line in (await overview(world.factory.observed, world.line, "1")).lines if line.name == "workers"
+        ]
         assert (line.status, line.note) == ("ok", "1 heard lately, 2 slots: claude, codex, console")
 
     run(story())
@@ -470,7 +474,7 @@ def test_other_workers_go_on_with_an_engine_that_cannot_work_on_one() -> None:
         assert await world.state() is State.DISPATCHING
         (circuit,) = (await world.store.get_batch()).circuits.values()
         assert (circuit.host, circuit.alone) == ("anna-0001", False)
-        shown = await overview(world.factory, world.fleet, "0.1")
+        shown = await overview(world.factory.observed, world.fleet, "0.1")
         (line,) = [line for line in shown.lines if line.status == "paused"]
         assert line.name == "console on anna-0001" and "other workers go on" in line.note
         world.now += timedelta(minutes=1)  # the one that kept the work tree is preferred for a while

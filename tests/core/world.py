@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.registry import config_model
 from adapters.stores.memory.state_store import InMemoryStateStore
@@ -14,9 +14,14 @@ from factory_core.config import FactoryConfig
 from factory_core.dispatch.events import CommentAdded, Event, ItemChanged, PullRequestChanged, Reply, ReplyReceived
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.dispatch.task_template import StandardTask
-from factory_core.factory import Factory, build_factory
-from factory_core.performing.perform import Performer, RuleTriager
+from factory_core.intake.intake import Intake
+from factory_core.overview import Observed
+from factory_core.performing.effect_performer import EffectPerformer
+from factory_core.performing.event_recorder import EventRecorder, LeaseHolder
+from factory_core.performing.outcomes import PerformEffect
+from factory_core.performing.perform import EffectHandlers, RuleTriager
 from factory_core.performing.reconcile import Sources
+from factory_core.ports import Clock, StateStore, Webhook
 from factory_core.runs.run import RunStatus
 from factory_core.text.redaction import Redact
 from factory_core.work_item import ItemState, Source, WorkItem
@@ -58,6 +63,33 @@ class Crash(BaseException):
     """The process dies: nothing catches it."""
 
 
+class Process(NamedTuple):
+    """What one process has of a tenant."""
+
+    recorder: EventRecorder
+    intake: Intake
+    performer: EffectPerformer
+
+    @property
+    def observed(self) -> Observed:
+        return Observed(self.recorder, self.intake.contacts, self.performer.checked_in_at)
+
+
+def process_of(
+    config: FactoryConfig,
+    store: StateStore,
+    perform_effect: PerformEffect,
+    clock: Clock,
+    holder: LeaseHolder,
+    sources: Sources | None = None,
+    *,
+    webhooks: Mapping[str, Webhook] = {},
+    redact: Redact = str,
+) -> Process:
+    recorder = EventRecorder(store, config, clock, redact=redact, holder=holder)
+    return Process(recorder, Intake(recorder, webhooks), EffectPerformer(recorder, perform_effect, sources=sources))
+
+
 class World:
     """Ports, store, clock, and the factory over them. `settle()` performs until nothing is due."""
 
@@ -74,16 +106,14 @@ class World:
     def clock(self) -> datetime:
         return self.now
 
-    def new_factory(self, holder: str) -> Factory:
+    def new_factory(self, holder: str) -> Process:
         """Another process over the same store and world."""
-        performer = Performer(
+        handlers = EffectHandlers(
             self.config, self.store, self.clock, tracker=self.tracker, channel=self.channel, target=self.target,
             fleet=self.fleet, triager=RuleTriager(self.config), template=StandardTask(self.config),
         )  # fmt: skip
-        return build_factory(
-            self.config, self.store, performer, self.clock, webhooks={}, holder=holder, wake=self.woken.append,
-            sources=self.sources(), redact=self._redact,
-        )  # fmt: skip
+        leases = LeaseHolder(holder, self.woken.append)
+        return process_of(self.config, self.store, handlers, self.clock, leases, self.sources(), redact=self._redact)
 
     def sources(self) -> Sources | None:
         """Who is asked for missed events: nobody."""
@@ -96,17 +126,17 @@ class World:
     async def hear(self, *events: Event) -> None:
         """Events come in, and everything that follows at once is done."""
         for event in events:
-            await self.factory.accept(event)
+            await self.factory.recorder.accept(event)
         await self.settle()
 
     async def settle(self) -> None:
         while self.woken:
-            await self.factory.perform(self.woken.pop(0))
+            await self.factory.performer.perform(self.woken.pop(0))
 
     async def later(self, span: timedelta) -> None:
         """Time passes, the clock ticks, and what was due is done."""
         self.now += span
-        await self.factory.check_in()
+        await self.factory.performer.check_in()
         await self.settle()
 
     async def add(self, item: WorkItem) -> None:
@@ -133,7 +163,7 @@ class World:
     async def agent_ends(self, status: RunStatus = RunStatus.SUCCEEDED, **changes: Any) -> None:
         """The one live run ends, and the fleet says so."""
         (run_id,) = self.fleet.live
-        await self.factory.finished(self.fleet.end(run_id, status, **changes))
+        await self.factory.recorder.finished(self.fleet.end(run_id, status, **changes))
         await self.settle()
 
     async def record(self, key: str = "ACME-1") -> InFlightRecord:

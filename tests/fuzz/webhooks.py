@@ -87,7 +87,7 @@ async def _played(rng: random.Random) -> None:
         "linear": LinearWebhook([SECRET], world.config), "github": GithubWebhook([SECRET], world.config),
         "slack": SlackWebhook([SECRET], world.config), "relayfile": RelayfileWebhook([SECRET], world.config),
     }  # fmt: skip
-    world.factory._webhooks = hooks  # type: ignore[assignment]
+    world.factory.intake._webhooks = hooks  # type: ignore[assignment]
     await world.add(ticket())
     if rng.random() < 0.5:
         await world.agent_ends()
@@ -100,7 +100,7 @@ async def _played(rng: random.Random) -> None:
         headers = {name.lower(): value for name, value in headers.items()}
         if rng.random() < 0.2:
             headers[rng.choice(sorted(headers))] = rng.choice(TEXTS)[:5_000]
-        answer = await world.factory.handle_webhook(
+        answer = await world.factory.intake.handle_webhook(
             vendor, HttpRequest(headers=headers, body=body, received_at=world.now)
         )
         assert answer.status < 500, (vendor, answer.status, answer.body)

@@ -51,7 +51,7 @@ async def _played(rng: random.Random) -> None:
             await world.says(f"runs/{sound['order']['run_id']}/heartbeat", worker=SOUND, **about(sound, "running"))
         world.now += timedelta(seconds=rng.choice((0, 1, 20)))
         await world.leases.settle_due()
-        await world.factory.check_in()
+        await world.factory.performer.check_in()
         await world.settle()
         await _can_be_looked_at(world)
         odd = await _held_by_odd(world) or odd

@@ -6,8 +6,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from adapters.local.background import watch_clocks
+
 from adapters.local.clocks import Clocks, why_missed
 
 pytestmark = pytest.mark.pure

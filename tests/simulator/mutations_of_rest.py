@@ -8,7 +8,7 @@ from .mutation import RUNNER, STEPS, Mutation
 
 MUTATIONS_OF_REST = (
     Mutation("a merge is said and not done", "every-item-rests-rightly",
-             RUNNER + "perform:Performer._merge_pull_request",
+             RUNNER + "perform:EffectHandlers._merge_pull_request",
              "await self._target.merge(known, effect.sha, self._config.merge.method)", "''"),
     Mutation("a stop is noted and not followed", "orders-are-followed",
              STEPS + "ending:stop", "return cancel(", "return record.stay()\n    return cancel("),
@@ -45,7 +45,7 @@ MUTATIONS_OF_REST = (
     Mutation("the agent is not shown its ticket", "words-reach-the-agent",
              STEPS + "task_template:StandardTask.render", "_ticket(item), ", ""),
     Mutation("the next agent is shown the ticket of the first", "words-reach-the-agent",
-             RUNNER + "perform:Performer._start_agent",
+             RUNNER + "perform:EffectHandlers._start_agent",
              "await self._tracker.read_item(record.work_item_id)",
              "self.__dict__.setdefault(record.work_item_id, await self._tracker.read_item(record.work_item_id))", made.edited),
     Mutation("nobody looks after a start", "looked-at-after-a-gap",
@@ -65,7 +65,7 @@ MUTATIONS_OF_REST = (
     Mutation("nobody looks after a machine slept", "looked-at-after-a-gap",
              RUNNER + "gaps:Gaps.note", "self._noted = catch_up.joined(self._noted, new)", "self._noted = None if 'slept' in cause else catch_up.joined(self._noted, new)", made.asleep),
     Mutation("a run is stopped at the first look of a wrong clock", "every-item-rests-rightly",
-             RUNNER + "perform:Performer._look_at_run", "planned.attempts < SILENT_LOOKS and", "False and", made.ahead),
+             RUNNER + "perform:EffectHandlers._look_at_run", "planned.attempts < SILENT_LOOKS and", "False and", made.ahead),
     Mutation("a deadline that comes once more is passed over", "comes-to-rest",
              RUNNER + "check_in:_wake_one", ":{record.version}", "", made.put_back),
     Mutation("a review is given up before anybody was reminded", "given-up-in-due-time",

@@ -17,7 +17,7 @@ MUTATIONS_OF_RESTORES = (
     Mutation(
         "runs that no record knows go on",
         "one-live-run",
-        "factory_core.factory:Factory.knows_run",
+        RUNNER + "event_recorder:EventRecorder.knows_run",
         "return record is not None and record.knows_run(run_id)",
         "return True",
         made.put_back_begun,
@@ -25,7 +25,7 @@ MUTATIONS_OF_RESTORES = (
     Mutation(
         "what was merged is published once more",
         "merged-work-is-done",
-        RUNNER + "perform:Performer._merged_before",
+        RUNNER + "perform:EffectHandlers._merged_before",
         "if STRANDED not in record.handled:",
         "if True:",
         made.put_back_merged,

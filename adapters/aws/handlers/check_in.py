@@ -16,11 +16,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from factory_core.errors import ConfigProblem, Problem, Terminal
-from factory_core.overview import health
+from factory_core.overview import Observed, health
 from factory_core.work_item import Frozen
 
 from ...assembly import utc_now
-from ..hands import Hands
+from ..performer import LambdaPerformer
 from ..process import process, time_is_up
 from ..unanswered import unanswered_until
 
@@ -66,12 +66,12 @@ async def _checked_in(tick: Tick, until: datetime) -> dict[str, BaseException]:
 
 
 async def _one(name: str, until: datetime, unanswered: datetime | None, values: Counter[str]) -> None:
-    hands = Hands(await process().tenants(name), until)
+    performer = LambdaPerformer(await process().tenants(name), until)
     try:
-        for item, error in (await hands.check_in(unanswered)).items():
+        for item, error in (await performer.check_in(unanswered)).items():
             logger.error("%s: %s", item, error, extra={"action": "perform", "tenant": name, "item": item})
     except TimeoutError:
         logger.warning("the search for missed events ran out of time", extra={"action": "sweep", "tenant": name})
-    waited = (await health(hands.factory)).oldest_waiting_effect_s or 0
-    values.update(hands.counts)
+    waited = (await health(Observed(performer.recorder))).oldest_waiting_effect_s or 0
+    values.update(performer.counts)
     values["OldestWaitingEffect"] = max(values["OldestWaitingEffect"], round(waited))

@@ -41,7 +41,7 @@ async def _answered(event: Mapping[str, Any]) -> dict[str, Any]:
 async def _heard(tenant: str, provider: str, request: HttpRequest) -> HttpResponse:
     try:
         here = await process().tenants.at_the_door(tenant)
-        said = await here.ears.handle_webhook(provider, request)
+        said = await here.intake.handle_webhook(provider, request)
     except NotFound as problem:
         logger.warning("%s: %s", problem.what, problem.why, extra={"action": "refused"})
         said = unknown_sender()
@@ -67,7 +67,7 @@ async def _forgotten(request: HttpRequest) -> HttpResponse:
         tenant = await process().tenants.at_the_door(basic_credentials(request.headers.get("authorization", "")).user)
     except NotFound:
         return unauthorized()
-    return await answer_forget(request, tenant.ears, tenant.secrets)
+    return await answer_forget(request, tenant.recorder, tenant.secrets)
 
 
 async def _shown(request: HttpRequest) -> HttpResponse:

@@ -20,7 +20,7 @@ from factory_core.errors import Problem, UnreadableRecord
 
 from ..clients import in_our_words
 from ..dynamo_items import ITEM
-from ..hands import Hands
+from ..performer import LambdaPerformer
 from ..process import process, time_is_up
 
 logger = logging.getLogger("factory.aws")
@@ -62,8 +62,8 @@ def _all_again(name: str, wanted: Mapping[str, str], error: BaseException) -> li
 
 async def _of_tenant(name: str, wanted: Mapping[str, str], until: datetime) -> list[str]:
     """Perform for these items, and give the sequence numbers of those that must be told again."""
-    hands = Hands(await process().tenants(name), until)
-    failed, counts = await hands.perform(wanted), hands.counts
+    performer = LambdaPerformer(await process().tenants(name), until)
+    failed, counts = await performer.perform(wanted), performer.counts
     dead = {item: error for item, error in failed.items() if not _passes(error)}
     for item, error in failed.items():
         logger.error(

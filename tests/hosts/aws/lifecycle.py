@@ -64,7 +64,7 @@ class Lifecycle(World):
     async def _heard(self, event: Event | None) -> Bill:
         before = self.meter.bill
         if event:
-            await self.factory.accept(event)
+            await self.factory.recorder.accept(event)
         return self.meter.bill.since(before)
 
     @property
@@ -84,7 +84,7 @@ class Lifecycle(World):
         self.now += timedelta(hours=2)
         await self.webhook(self.reply("Only in the cart's page: show what the API calls `amount`, in cents."))
         if line:
-            await self.factory.began(self.fleet.take(*self.fleet.live))
+            await self.factory.recorder.began(self.fleet.take(*self.fleet.live))
             await self.settle()
         self.now += timedelta(minutes=20)
         await self.agent_ends(words="Renamed the field in the page and its test, and rounded the sum down to cents.")

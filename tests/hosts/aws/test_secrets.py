@@ -90,7 +90,7 @@ async def heard(tenants: Tenants, secret: str) -> int:
     signed = SIGN["linear"](secret, Attempt("d", "Reaction", body, NOW))
     headers = {name.lower(): value for name, value in signed.items()}
     request = HttpRequest(headers=headers, body=body, received_at=NOW)
-    said: HttpResponse = await (await tenants("acme")).ears.handle_webhook("linear", request)
+    said: HttpResponse = await (await tenants("acme")).intake.handle_webhook("linear", request)
     return said.status
 
 

@@ -27,7 +27,7 @@ class Played(Lifecycle):
 
     async def webhook(self, event: Any) -> None:
         if event:
-            await self.factory.accept(event)
+            await self.factory.recorder.accept(event)
         await self.settle()
 
 

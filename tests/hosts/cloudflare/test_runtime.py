@@ -18,7 +18,9 @@ from .deployed import CRON, OPERATOR, STATUS, Deployed
 def test_the_core_starts_in_the_real_runtime(deployed: Deployed) -> None:
     """Every module of the package was imported before the first answer: none draws chance or asks the time by that."""
     imported = (deployed.runtime.worker / "src/main.py").read_text()
-    assert "import factory_core.factory\n" in imported and "import adapters.providers.linear.webhook\n" in imported
+    assert (
+        "import factory_core.intake.intake\n" in imported and "import adapters.providers.linear.webhook\n" in imported
+    )
     answer = deployed.get("/healthz")
     assert (answer.status_code, answer.json()["ok"]) == (200, True)
 

@@ -31,7 +31,7 @@ class StoredWorld(World):
         self.leases = Leases(queue, self.clock, self.config.workers)
         self.fleet: Any = WorkerQueueFleet(self.leases, self._tell)
         self.factory = self.new_factory("worker-1")
-        self.leases.began, self.leases.finished = self.factory.began, self.factory.finished
+        self.leases.began, self.leases.finished = self.factory.recorder.began, self.factory.recorder.finished
 
     @property
     def now(self) -> datetime:  # type: ignore[override]

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from adapters.cloudflare.hands import Hands
+
 from factory_core.dispatch.records import InFlightRecord
 
 UNTIL = datetime(2026, 1, 5, 9, tzinfo=UTC)

@@ -10,7 +10,8 @@ from typing import Any
 
 from factory_core.config import Runner
 from factory_core.errors import Problem
-from factory_core.factory import Factory
+from factory_core.performing.effect_performer import EffectPerformer
+from factory_core.performing.gaps import Gaps
 
 from ..clockwork import CLOSING, Step
 from .clocks import Clocks, why_missed
@@ -18,8 +19,8 @@ from .clocks import Clocks, why_missed
 logger = logging.getLogger("factory.local")
 
 
-class Background:
-    """Tasks that nobody awaits, held so that they are neither lost nor left behind."""
+class BackgroundTasks:
+    """Tasks that nothing awaits, held so that they are neither lost nor left behind."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -50,20 +51,20 @@ class Background:
             logger.error("effects are not performed: something cancelled it", extra={"action": "perform"})
 
 
-def check_in(factory: Factory, rules: Runner) -> Step:
+def check_in(performer: EffectPerformer, rules: Runner) -> Step:
     """A look at what is due. The first that goes well reaches one lease ahead: what a dead predecessor held is taken
     over then."""
     ahead = rules.lease
 
     async def look() -> None:
         nonlocal ahead
-        await factory.check_in(ahead=ahead, sweep=False)
+        await performer.check_in(ahead=ahead, sweep=False)
         ahead = timedelta(0)
 
     return look
 
 
-def watch_clocks(factory: Factory, read: Callable[[], Clocks], every: float) -> Step:
+def watch_clocks(gaps: Gaps, read: Callable[[], Clocks], every: float) -> Step:
     """Notes when this process or its machine stood still since the last call, or its clock was put: senders gave up
     meanwhile."""
     before = read()
@@ -72,7 +73,7 @@ def watch_clocks(factory: Factory, read: Callable[[], Clocks], every: float) -> 
         nonlocal before
         after = read()
         if cause := why_missed(before, after, timedelta(seconds=every)):
-            factory.note_gap(cause, before.wall)
+            gaps.note(cause, before.wall)
         before = after
 
     return look

@@ -1,4 +1,4 @@
-"""A tenant's hands: they perform what is due until their time is up, and tell workers of the runs that they start."""
+"""Performs what is due of a tenant until the function's time is up, and notifies workers of the runs that it starts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 from factory_core.dispatch.effects import Planned
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import ConnectionLost, Problem
-from factory_core.factory import build_factory
-from factory_core.performing.drive import Finish, Outcome
+from factory_core.performing.effect_performer import EffectPerformer
+from factory_core.performing.event_recorder import EventRecorder, LeaseHolder
+from factory_core.performing.outcomes import Finish, Outcome
 from factory_core.performing.reconcile import Sources
 
-from ..assembly import performer_of, utc_now
+from ..assembly import handlers_of, utc_now
 from .run_messages import RunMessages
 from .run_tasks import RunTasks, places_of
 from .wiring import AwsTenant
@@ -23,7 +24,7 @@ from .wiring import AwsTenant
 AT_ONCE = 100  # due items of one tenant in one check-in; what is left over is due at the next
 
 
-class Hands:
+class LambdaPerformer:
     """Made for one call of a function, whose time is up at `until`.
 
     Many items side by side; each ends by itself, or gives its lease back when time is up.
@@ -35,12 +36,10 @@ class Hands:
         self.counts, self._tenant, self._until = Counter[str](), tenant, until
         self._workers = workers_of(tenant)
         fleet = WorkerQueueFleet(tenant.leases, self._workers.tell)
-        self._perform = performer_of(tenant.config, tenant.store, tenant.ports, fleet)
-        self.factory = build_factory(
-            tenant.config, tenant.store, self._counted, utc_now, webhooks={}, reader=tenant.ports.reader,
-            sources=Sources(*tenant.ports), holder=tenant.holder, wake=self._wake, redact=tenant.secrets.redact,
-            ticks=True,
-        )  # fmt: skip
+        self._handlers = handlers_of(tenant.config, tenant.store, tenant.ports, fleet)
+        holder, redact = LeaseHolder(tenant.holder, self._wake), tenant.secrets.redact
+        self.recorder = EventRecorder(tenant.store, tenant.config, utc_now, redact=redact, holder=holder)
+        self._effects = EffectPerformer(self.recorder, self._counted, sources=Sources(*tenant.ports), ticks=True)
         self._tasks: list[tuple[str, asyncio.Task[None]]] = []
 
     async def perform(self, items: Iterable[str]) -> dict[str, BaseException]:
@@ -59,15 +58,15 @@ class Hands:
 
     async def _wake_due(self) -> None:
         try:
-            await self.factory.check_in(AT_ONCE, sweep=False)
+            await self._effects.check_in(AT_ONCE, sweep=False)
         finally:  # a batch that cannot be read takes no run from the workers' line
             await self._workers.remind(await self._tenant.leases.settle_due())
 
     async def _sweep(self, unanswered: datetime | None) -> None:
         async with asyncio.timeout((self._until - utc_now()).total_seconds()):
             if unanswered:
-                await self.factory.note_unanswered(unanswered)
-            await self.factory.sweep()
+                await self._effects.note_unanswered(unanswered)
+            await self._effects.sweep()
 
     async def _with_what_it_starts(self, work: Coroutine[Any, Any, None]) -> dict[str, BaseException]:
         """Also when it fails: an effect that is left alone freezes with this process, and thaws into the next call."""
@@ -78,12 +77,12 @@ class Hands:
         return failed
 
     async def _claim_and_perform(self, item: str) -> None:
-        claimed = await self.factory.runner.claim(item)
+        claimed = await self.recorder.claim(item)
         if claimed:
-            await self.factory.perform(claimed, self._until)
+            await self._effects.perform(claimed, self._until)
 
     def _wake(self, record: InFlightRecord) -> None:
-        self._start(record.work_item_id, self.factory.perform(record, self._until))
+        self._start(record.work_item_id, self._effects.perform(record, self._until))
 
     def _start(self, item: str, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append((item, asyncio.create_task(work)))
@@ -100,7 +99,7 @@ class Hands:
 
     async def _counted(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish:
         try:
-            result = await self._perform(record, planned)
+            result = await self._handlers(record, planned)
         except ConnectionLost:  # it waits for a person, and OldestWaitingEffect tells
             raise
         except (Problem, asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""The hands of an object: they perform many items side by side, in one turn after the other."""
+"""Performs the due items of an object side by side, in one turn after the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger("factory.cloudflare")
 Perform = Callable[[InFlightRecord, datetime], Awaitable[None]]
 
 
-class Hands:
+class ObjectPerformer:
     """What is claimed between two turns waits for the next."""
 
     def __init__(self) -> None:

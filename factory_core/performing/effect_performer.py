@@ -1,7 +1,8 @@
-"""⑤ accept() saves what an event means in one write; drive() performs the outbox, one write an effect.
+"""④⑤ Performs the outbox of one tenant's items, and looks after them by the clock.
 
-accept:  load → decide → claim if due → save (conflict: again)            … the sender may be answered now
-drive:   perform what is due → settle it, decide its outcome, save (conflict: load, again; fenced: leave)
+perform:   what is due → settle it, decide its outcome → one write an effect (conflict: load, again; fenced: leave)
+check_in:  what is due by now → claim and perform it; slots and accounts are put right
+sweep:     after a gap the looks at what waits, else the search for missed events
 """
 
 from __future__ import annotations
@@ -14,14 +15,13 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import NamedTuple, TypeVar
 
-from ..config import FactoryConfig
 from ..dispatch import budget, comments
-from ..dispatch.batch import Batch
+from ..dispatch.batch import Batch, SweepReport
+from ..dispatch.catch_up import next_sort
 from ..dispatch.effects import COMPANION, ForgetItem, Planned
-from ..dispatch.ending import answered, outgrown
-from ..dispatch.events import Event, RetryRequested, SlotOffered
+from ..dispatch.ending import answered
 from ..dispatch.following import performed
-from ..dispatch.records import ENDED, ClarificationRecord, InFlightRecord, State
+from ..dispatch.records import ENDED, InFlightRecord, State
 from ..dispatch.transitions import decide
 from ..errors import (
     ConnectionLost,
@@ -33,134 +33,61 @@ from ..errors import (
     VendorUnavailable,
     VersionConflict,
 )
-from ..ports import Clock, StateStore
-from ..text.redaction import Redact, redacted
-from .bounded_store import BoundedStore
-from .connections import Connections
-from .finding import record_of
-from .gaps import Gaps
-from .lease import claim, extended, extended_or_released, holds, released
+from ..text.redaction import redacted
+from .catch_up import CatchUpStep
+from .check_in import RECONCILE_EVERY, claim_sweep, reconcile_slots, remember_sweep, wake_due
+from .event_recorder import EventRecorder, log_move
+from .gaps import LATE, is_silent_since
+from .lease import extended, extended_or_released, holds, released
+from .outcomes import Finish, Outcome, PerformEffect
+from .reconcile import Sources, Sweep
 from .retries import after_problem, is_answer, is_poison
 from .vendor_port import CUT_OFF
 
 logger = logging.getLogger("factory.runner")
 
+SWEEP_ASK_EVERY = timedelta(seconds=30)  # how often a process asks the store whether it is time to sweep
+# spans are measured without their sign: after a clock was put back, nobody waits until it has caught up
 
 OUTAGE = timedelta(minutes=1)  # of a vendor; what it did meanwhile it may not have told
 
 
-class Notice(NamedTuple):
-    """A line in the log for the operator; it is written once what it says is saved."""
-
-    level: int
-    text: str
-    about: dict[str, str]
-
-
-class Outcome(NamedTuple):
-    """What performing an effect brought: an event for the machine, and what must be stored with the record."""
-
-    event: Event | None = None
-    batch: Batch | None = None
-    clarification: ClarificationRecord | None = None
-    granted: tuple[str, ...] = ()  # other items that got a slot by it
-    notices: tuple[Notice, ...] = ()
-    forget: bool = False
-
-
-Finish = Callable[[], Awaitable[Outcome]]
-"""The half of an effect that only touches the store: done anew whenever the save meets a conflict."""
-
-Perform = Callable[[InFlightRecord, Planned], Awaitable[Outcome | Finish]]
 Result = Outcome | Finish | Problem
 T = TypeVar("T")
 
 
-class Accepted(NamedTuple):
-    """`claimed`: the lease is ours, and whoever called must see to it that drive() runs."""
+class CheckIn(NamedTuple):
+    """How many items were due, and how many slots were given back or handed on."""
 
-    record: InFlightRecord
-    claimed: bool
+    due: int
+    reconciled: int
 
 
-class Runner:
-    """Drives items of one tenant. `is_gone` tells of a lease's holder that it certainly died.
+class EffectPerformer:
+    """`recorder` has the LeaseHolder that this is. `sources` are asked for missed events; without them nothing looks.
 
-    Nothing reaches a record but through `redact`: what happened, and why an effect failed.
+    `ticks`: the platform's clock checks in every minute, so that a longer silence is a gap in which events may have
+    been lost; any other host notes its gaps itself.
     """
 
     def __init__(
         self,
-        store: StateStore,
-        perform: Perform,
-        config: FactoryConfig,
-        clock: Clock,
+        recorder: EventRecorder,
+        perform_effect: PerformEffect,
         *,
-        holder: str,
-        wake: Callable[[InFlightRecord], None],
-        redact: Redact,
-        is_gone: Callable[[str], bool] = lambda holder: False,
+        sources: Sources | None = None,
+        ticks: bool = False,
     ) -> None:
-        self._redact = redact
-        self._store = BoundedStore(store, config, clock)
-        self._perform, self._config, self._clock = perform, config, clock
-        self._holder, self._wake, self._is_gone = holder, wake, is_gone
-        self.gaps = Gaps(self._store, clock)
-        self.connections = Connections(self._store, config, clock, self.gaps)
+        self._recorder, self._perform_effect = recorder, perform_effect
+        self._store, self._config, self._clock = recorder.store, recorder.config, recorder.clock
+        self._sources, self._ticks = sources, ticks
         self._batch_turn = asyncio.Lock()  # the batch is one record: within a process we do not race for it
+        self.checked_in_at: datetime | None = None
+        self._reconciled_at: datetime | None = None
+        self._sweep_asked_at: datetime | None = None
 
-    async def accept(self, event: Event) -> Accepted:
-        """Save the event's meaning in one conditional write, or in none if it changes nothing."""
-        event = redacted(event, self._redact)
-        while True:
-            before = await record_of(self._store, event)
-            decided = decide(before, event, self._config) if before.work_item_id else None
-            if decided is None:
-                return Accepted(before, False)
-            claimed = claim(decided, self._holder, self._clock(), self._config.runner, self._is_gone)
-            try:
-                saved = await self._put(claimed or decided, retried=isinstance(event, RetryRequested))
-            except VersionConflict:
-                continue
-            _log(event.id, before, saved)
-            return Accepted(saved, claimed is not None)
-
-    async def accept_and_wake(self, event: Event) -> InFlightRecord:
-        """accept(), and have the effects performed by whoever the host woke for that."""
-        record, claimed = await self.accept(event)
-        if claimed:
-            self._wake(record)
-        return record
-
-    async def _put(self, record: InFlightRecord, *, retried: bool = False) -> InFlightRecord:
-        """Save it; who retries an item that outgrew the store was told what is dropped. Raises VersionConflict."""
-        try:
-            return await self._store.put_in_flight(record.scheduled(self._clock()))
-        except RecordTooLarge as problem:
-            if not retried:
-                return await self._put_small(record, problem)
-            return await self._put(record.shrunk({planned.effect.kind for planned in record.outbox}))
-
-    async def _put_small(self, record: InFlightRecord, problem: RecordTooLarge) -> InFlightRecord:
-        """Save what the store takes of it, blocked with that reason: trying again would be refused for ever."""
-        logger.error("%s: %s", problem.what, problem.why, extra={"action": "save", "item": record.key})
-        small, event = outgrown(record, self._clock(), f"{problem.what}: {problem.why}")
-        return await self._store.put_in_flight((decide(small, event, self._config) or small).scheduled(self._clock()))
-
-    async def claim(self, work_item_id: str) -> InFlightRecord | None:
-        """Take the item's lease for what is due; None when nothing is, or somebody else has it."""
-        while True:
-            record = await self._load(work_item_id)
-            claimed = claim(record, self._holder, self._clock(), self._config.runner, self._is_gone)
-            if claimed is None:
-                return None
-            try:
-                return await self._put(claimed)
-            except VersionConflict:
-                continue
-
-    async def drive(self, record: InFlightRecord, until: datetime | None = None) -> None:
-        """Perform what is due while the lease is ours. `record` is as accept() or claim() saved it.
+    async def perform(self, record: InFlightRecord, until: datetime | None = None) -> None:
+        """Perform what is due while the lease is ours. `record` is as record() or claim() saved it.
 
         `until`: when the host ends this process. No effect is begun that might outlast it, and the lease is given back.
         """
@@ -209,7 +136,7 @@ class Runner:
         current: InFlightRecord | None = record
         while holds(current, record):
             try:
-                return await self._put(change(current))
+                return await self._recorder.put(change(current))
             except VersionConflict:
                 current = await self._store.get_in_flight(record.work_item_id)
         return None
@@ -219,7 +146,7 @@ class Runner:
             return Terminal(
                 "its worker died over it each time", why=planned.why or "no outcome", fix=comments.retry_fix(record)
             )
-        perform = self._perform if planned.effect.kind in COMPANION else self._timed
+        perform = self._perform_effect if planned.effect.kind in COMPANION else self._timed
         return await self._tried(record, planned, lambda: perform(record, planned))
 
     async def _timed(self, record: InFlightRecord, planned: Planned) -> Outcome | Finish:
@@ -229,7 +156,7 @@ class Runner:
         patience = self._config.runner.effect_timeout.total_seconds()
         try:
             async with asyncio.timeout(patience):
-                return await self._perform(record, planned)
+                return await self._perform_effect(record, planned)
         except TimeoutError:
             why = f"no outcome within {patience:.0f} s"
             what, fix = planned.effect.kind, "factory check"
@@ -242,7 +169,9 @@ class Runner:
         try:
             return await work()
         except Problem as problem:
-            problem.what, problem.why, problem.fix = map(self._redact, (problem.what, problem.why, problem.fix))
+            problem.what, problem.why, problem.fix = map(
+                self._recorder.redact, (problem.what, problem.why, problem.fix)
+            )
             return problem
         except VersionConflict:
             raise
@@ -285,12 +214,12 @@ class Runner:
         try:
             saved = await self._store.put_in_flight(after, batch=kept.batch, clarification=kept.clarification)
         except RecordTooLarge as problem:
-            saved, kept = await self._put_small(after, problem), Outcome()
+            saved, kept = await self._recorder.put_small(after, problem), Outcome()
         except VersionConflict:  # a store without transactions may have saved the batch all the same
             await self._offer_slots(kept.granted, await self._store.get_batch() if kept.granted else None)
             raise
         if not isinstance(outcome, ConnectionLost):
-            _log(last.effect.kind, record, saved)
+            log_move(last.effect.kind, record, saved)
         for notice in kept.notices:
             logger.log(notice.level, notice.text, extra=notice.about)
         await self._offer_slots(kept.granted, kept.batch)
@@ -301,23 +230,23 @@ class Runner:
         """What a call says of the credential with which it was made."""
         well = done[:-1] if isinstance(outcome, Problem) else done
         for provider in {planned.lost for planned in well if planned.lost}:
-            await self.connections.works(provider)
+            await self._recorder.connections.works(provider)
         for planned in done if is_answer(outcome) else well:
             if planned.vendor and planned.silent_since and self._clock() - planned.silent_since >= OUTAGE:
-                await self.gaps.note_outage(planned.vendor, planned.silent_since)
+                await self._recorder.gaps.note_outage(planned.vendor, planned.silent_since)
         if isinstance(outcome, ConnectionLost):
             since = done[-1].lost_since if done[-1].lost == outcome.provider else None
-            await self.connections.lost(outcome.provider, outcome.why, since)
+            await self._recorder.connections.lost(outcome.provider, outcome.why, since)
 
     async def _offer_slots(self, granted: Iterable[str], batch: Batch | None) -> None:
         for item in granted:
-            await self.offer(item, batch)
+            await self._recorder.offer(item, batch)
 
     def _after(self, record: InFlightRecord, planned: Planned, outcome: Outcome) -> InFlightRecord:
         if outcome.event is None:
             return performed(record, planned)
         settled = answered(record.settle(planned.key), planned, self._clock(), self._config)
-        return decide(settled, redacted(outcome.event, self._redact), self._config) or settled
+        return decide(settled, redacted(outcome.event, self._recorder.redact), self._config) or settled
 
     async def _finished(
         self, record: InFlightRecord, planned: Planned, result: Result, turn: AsyncExitStack
@@ -357,15 +286,74 @@ class Runner:
             )
         return record, kept
 
-    async def offer(self, work_item_id: str, batch: Batch | None) -> None:
-        """Tell an item in line that a slot was set aside for it."""
-        slot = batch.slots.get(work_item_id) if batch else None
-        if slot:
-            offered = f"slot:{slot.since.isoformat()}"
-            await self.accept_and_wake(SlotOffered(id=offered, work_item_id=work_item_id, at=self._clock()))
+    async def check_in(self, limit: int = 500, ahead: timedelta = timedelta(0), *, sweep: bool = True) -> CheckIn:
+        """One tick of the clock; a host that starts looks one lease ahead, for what its predecessor held.
 
-    async def _load(self, work_item_id: str) -> InFlightRecord:
-        return await self._store.get_in_flight(work_item_id) or InFlightRecord(work_item_id=work_item_id)
+        The search for missed events is part of it, unless the host calls sweep() beside it: it waits for vendors.
+        """
+        due = await wake_due(self._recorder, limit, ahead)
+        self.checked_in_at = now = self._clock()
+        reconciled = 0
+        if self._reconciled_at is None or abs(now - self._reconciled_at) >= RECONCILE_EVERY:
+            reconciled = await reconcile_slots(self._recorder)
+            self._reconciled_at = now
+        if sweep:
+            await self.sweep()
+        return CheckIn(due, reconciled)
+
+    async def sweep(self) -> SweepReport | None:
+        """Look for what nobody told us; None when it is not the time for it, or another process does it.
+
+        After a gap the looks at what waits come first. When they last for longer than `every`, because there are so
+        many or because one gap follows the other, the search has its turn all the same.
+        """
+        every, now = self._config.sweep.every, self._clock()
+        asked, gaps = self._sweep_asked_at, self._recorder.gaps
+        await gaps.save()
+        soon = asked and abs(now - asked) < (min(every, SWEEP_ASK_EVERY) if every else SWEEP_ASK_EVERY)
+        if self._sources is None or (soon and not gaps.begun):
+            return None
+        batch = await self._store.get_batch()
+        if self._ticks and every and not soon and (last := is_silent_since(batch, every, now)):
+            self._recorder.gaps.note("nobody checked in", last)
+            await gaps.save()
+            batch = await self._store.get_batch()
+        if not soon:
+            self._sweep_asked_at = now
+        looks, begun = batch.catch_up, None
+        gaps.begun = looks is not None and bool(looks.laps)
+        if every and not soon and not (looks and next_sort(looks, now) and now - looks.began < every):
+            begun = await claim_sweep(self._store, batch, every, now)
+        if begun is None:
+            if looks and looks.laps:
+                await self._catch_up(batch, self._sources)
+            return None
+        state, look = begun.sweep, self._sweep_of(begun, self._sources)
+        async for state in look.run():
+            if not await remember_sweep(self._store, state):
+                break
+        return state.report
+
+    async def _catch_up(self, batch: Batch, sources: Sources) -> None:
+        """Make the looks that are due after a gap."""
+        sweep, vendors = self._sweep_of(batch, sources), self._recorder.connections
+        await CatchUpStep(sweep, self._store, self._config, self._clock, self._recorder.accept, vendors, batch).run()
+
+    def _sweep_of(self, batch: Batch, sources: Sources) -> Sweep:
+        return Sweep(
+            sources, self._store, self._config, self._clock, self._recorder.accept, self._recorder.connections, batch
+        )
+
+    def note_tick(self, planned: datetime) -> None:
+        """The platform's clock calls, and was to call at `planned`: a gap, if that is minutes ago."""
+        if self._clock() - planned > LATE:
+            self._recorder.gaps.note("the platform's clock stood still", planned)
+
+    async def note_unanswered(self, until: datetime) -> None:
+        """The platform saw webhooks that got no answer, the last of them before `until`: a gap, unless one is newer."""
+        known = (await self._store.get_batch()).catch_up
+        if known is None or known.gap.until < until:
+            self._recorder.gaps.note("webhooks got no answer")
 
 
 def _resumed(record: InFlightRecord, done: Sequence[Planned], now: datetime) -> InFlightRecord:
@@ -377,8 +365,3 @@ def _resumed(record: InFlightRecord, done: Sequence[Planned], now: datetime) -> 
 def _is_forgettable(record: InFlightRecord, planned: Planned) -> bool:
     """Not if somebody took the item up again meanwhile, or it has become the subject of another order."""
     return record.state in ENDED | {State.NEW} and [known.key for known in record.outbox] == [planned.key]
-
-
-def _log(action: str, before: InFlightRecord, after: InFlightRecord) -> None:
-    moved = {"action": action, "item": after.key, "from": str(before.state), "to": str(after.state)}
-    logger.info("%s: %s → %s by %s", after.key, before.state, after.state, action, extra=moved)

@@ -1,0 +1,1 @@
+"""①② From a vendor's request to saved events."""
