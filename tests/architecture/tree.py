@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import logging
 import pkgutil
 import re
 import subprocess
@@ -72,6 +73,8 @@ class WorkersRuntime(ModuleType):
 def import_all() -> Iterator[str]:
     """Import every module of the product that is not a program."""
     runtime = {name: WorkersRuntime(name) for name in ("js", "workers", "pyodide", "pyodide.ffi")}
+    root, handlers = logging.getLogger(), [*logging.getLogger().handlers]  # a module of a host sets its own
+    levels = {logger: logger.level for logger in (root, logging.getLogger("factory"))}
     sys.modules.update(runtime)
     for package in PACKAGES:
         for found in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
@@ -80,3 +83,6 @@ def import_all() -> Iterator[str]:
                 yield found.name
     for name in runtime:
         del sys.modules[name]
+    root.handlers[:] = handlers
+    for logger, level in levels.items():
+        logger.setLevel(level)
