@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from factory_core.factory import build_factory
 
 from adapters import registry
 from adapters.assembly import performer_of, ports_of, webhooks_of
@@ -17,7 +18,6 @@ from adapters.stores.memory.state_store import InMemoryStateStore
 from adapters.web.status_page import page
 from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.errors import ConfigProblem
-from factory_core.factory import build_factory
 from factory_core.http import HttpRequest
 from factory_core.overview import overview
 from factory_core.runs.run import RunStatus
