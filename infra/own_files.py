@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def own_graph() -> grimp.ImportGraph:
-    return grimp.build_graph("adapters", "factory_core", exclude_type_checking_imports=True, cache_dir=None)
+    return grimp.build_graph(
+        "adapters", "factory_core", "factory_simulator", exclude_type_checking_imports=True, cache_dir=None
+    )
 
 
 def own_files(graph: grimp.ImportGraph, entries: Iterable[str]) -> set[Path]:
