@@ -76,10 +76,10 @@ class SessionWorld(World):
         status = STATUS[newest.kind]
         return "stale" if status == "active" and self.now - at > SILENCE else status
 
-    async def pass_time(self, span: timedelta, session: str = "s1") -> set[str]:
-        """Time passes by the minute; every status that the session had meanwhile."""
+    async def pass_time(self, span: timedelta, session: str = "s1", step: timedelta = timedelta(minutes=1)) -> set[str]:
+        """Time passes step by step; every status that the session had meanwhile."""
         seen, until = {self.status(session)}, self.now + span
         while self.now < until:
-            await self.later(timedelta(minutes=1))
+            await self.later(step)
             seen.add(self.status(session))
         return seen

@@ -72,13 +72,14 @@ LOST_OVER = {
     "an app is asked for its review": ("request_review",),
 }  # fmt: skip
 NO_VENDOR = {*COMPANION, "ask_model", "look_at_run", "stop_agent", "forget_item"}
+FOR_DAYS = (("nobody answers at first", "ask_question"), ("its checks are red at first", "start_agent"))
 CASES = [
     pytest.param(life, kind, away, id=f"{life}-{kind}-{name}", marks=() if here else pytest.mark.soak)
     for life, kinds in LOST_OVER.items()
-    for number, kind in enumerate(kinds)
-    for away, name, here in ((HOURS, "8 hours", True), (DAYS, "3 days", number == 0))
+    for kind in kinds
+    for away, name, here in ((HOURS, "8 hours", True), (DAYS, "3 days", (life, kind) in FOR_DAYS))
 ]
-"""Over each effect for hours, over one of each life for days; `make soak` plays all for days."""
+"""Over each effect for hours, over an effect on people and one on an agent for days; `make soak` plays all for days."""
 
 
 def lived(life: str, away: timedelta, loses_at: str = "") -> tuple[RevokedWorld, dict[str, Any]]:

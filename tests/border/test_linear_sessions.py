@@ -396,12 +396,12 @@ def test_a_session_of_an_item_that_nobody_frees_is_not_refreshed_for_ever() -> N
     """A clock that never moves anything costs a bounded number of calls."""
 
     async def story() -> None:
-        world = await begun()
+        world, days = await begun(), {"span": timedelta(days=2), "step": timedelta(minutes=10)}
         await world.agent_ends(RunStatus.LIMITED, retry_at=world.now + timedelta(days=9))
-        assert await world.pass_time(timedelta(days=2)) == {"active"}
-        await world.pass_time(timedelta(days=2))
+        assert await world.pass_time(**days) == {"active"}
+        await world.pass_time(**days)
         entries = len(world.kinds())
-        await world.pass_time(timedelta(days=2))
+        await world.pass_time(**days)
         assert len(world.kinds()) == entries <= 3 * 24 * 3 + 5
 
     run(story())
