@@ -52,7 +52,7 @@ LOCK := $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --gen
 	  --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
 lock: $(READY)  ## write requirements.lock anew from pyproject.toml
-	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra aws --extra dev --output-file requirements.lock pyproject.toml
 
 aws-lock: $(READY)  ## write infra/aws-requirements.lock anew, in the versions of requirements.lock
 	$(LOCK) --constraint requirements.lock --output-file infra/aws-requirements.lock infra/aws-requirements.in

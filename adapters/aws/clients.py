@@ -35,15 +35,15 @@ class Clients:
 
     @cached_property
     def _session(self) -> Any:
-        from botocore.session import get_session
+        from boto3.session import Session
 
-        return get_session()
+        return Session()
 
     def _made(self, service: str) -> Any:
         from botocore.config import Config
 
         patience = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-        return self._session.create_client(service, config=patience)
+        return self._session.client(service, config=patience)
 
 
 @contextmanager

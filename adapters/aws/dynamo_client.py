@@ -1,6 +1,6 @@
 """The one door to DynamoDB: how it is opened, how long it may take, and what each of its errors means.
 
-botocore is loaded with the first call, and without boto3 around it, which a cold start would wait for.
+boto3 is loaded with the first call: no import of ours waits for it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from factory_core.errors import StoreUnavailable, VersionConflict
 
@@ -26,16 +26,15 @@ def dynamo_client() -> DynamoDBClient:
 
 
 def new_client(endpoint: str | None = None, patience: float = PATIENCE, **more: Any) -> DynamoDBClient:
-    """`more` goes to botocore: a region, keys. Proxies are the environment's, as for every AWS program."""
+    """`more` goes to boto3: a region, keys. Proxies are the environment's, as for every AWS program."""
+    from boto3.session import Session
     from botocore.config import Config
-    from botocore.session import get_session
 
     config = Config(
         connect_timeout=patience / 2, read_timeout=patience, max_pool_connections=POOL, tcp_keepalive=True,
         retries={"mode": "standard", "total_max_attempts": TRIES},
     )  # fmt: skip
-    client = get_session().create_client("dynamodb", endpoint_url=endpoint, config=config, **more)
-    return cast("DynamoDBClient", client)
+    return Session().client("dynamodb", endpoint_url=endpoint, config=config, **more)
 
 
 def asked(client: Callable[[], DynamoDBClient], table: str, operation: str, request: Mapping[str, Any]) -> Any:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Attributes = dict[str, AttributeValueTypeDef]
 
 ITEM, ALIAS, THREAD, BATCH = "item#", "alias#", "thread#", "batch"
+CORRELATION = "correlation_id"  # of the save that woke the performer; nothing is decided by it
 SOON = timedelta(minutes=40)  # leaving the place 0 and coming back: 4 write units, the price of 40 looks, one a minute
 
 
@@ -40,7 +41,9 @@ def get(table: str, tenant: str, sk: str) -> GetItemInputTypeDef:
     return {"TableName": table, "Key": place(tenant, sk), "ConsistentRead": True}
 
 
-def put_in_flight(table: str, tenant: str, saved: InFlightRecord, now: datetime) -> PutItemInputTypeDef:
+def put_in_flight(
+    table: str, tenant: str, saved: InFlightRecord, now: datetime, correlation_id: str = ""
+) -> PutItemInputTypeDef:
     """`saved` is what successor() made, here and below. `work` wakes a performer: not while one is at it."""
     more: Attributes = {"state": {"S": saved.state.value}}
     if saved.wake_at:
@@ -48,6 +51,8 @@ def put_in_flight(table: str, tenant: str, saved: InFlightRecord, now: datetime)
         more["wake_at"] = more["moment"] if saved.wake_at > now + SOON else {"N": "0"}
     if not saved.lease.holder and saved.due(now):
         more["work"] = {"N": str(saved.lease.epoch)}
+        if correlation_id:
+            more[CORRELATION] = {"S": correlation_id}
     return _swap(table, place(tenant, f"{ITEM}{saved.work_item_id}") | more, saved, saved.work_item_id)
 
 

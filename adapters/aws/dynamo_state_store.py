@@ -31,7 +31,8 @@ class DynamoStateStore:
     """One tenant's part of the table.
 
     `client` gives the client at the first call: dynamo_client, unless a test brings its own. `call` runs a blocking
-    call for a coroutine: in a thread, unless nothing else is to go on meanwhile.
+    call for a coroutine: in a thread, unless nothing else is to go on meanwhile. `correlation_id` goes with each save
+    that wakes the performer.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class DynamoStateStore:
         tenant: str,
         clock: Clock,
         call: Callable[[Callable[[], Any]], Awaitable[Any]] = asyncio.to_thread,
+        correlation_id: Callable[[], str] = str,
     ) -> None:
+        self._correlation_id = correlation_id
         self._client, self._table, self._tenant, self._clock, self._call = client, table, tenant, clock, call
 
     async def get_in_flight(self, name: str) -> InFlightRecord | None:
@@ -54,7 +57,7 @@ class DynamoStateStore:
         self, record: InFlightRecord, *, batch: Batch | None = None, clarification: ClarificationRecord | None = None
     ) -> InFlightRecord:
         saved = successor(record)
-        request = items.put_in_flight(self._table, self._tenant, saved, self._clock())
+        request = items.put_in_flight(self._table, self._tenant, saved, self._clock(), self._correlation_id())
         for alias in record.new_aliases:
             await self._ask("put_item", items.put_alias(self._table, self._tenant, alias, record.work_item_id))
         if batch is not None:

@@ -6,7 +6,6 @@ Made with the first call, not at import: only then is there an environment, and 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import uuid
 from collections.abc import Coroutine, Mapping
@@ -15,46 +14,34 @@ from functools import cache
 from typing import Any, TypeVar
 
 from ..assembly import utc_now
-from ..logs.log_lines import PrintedLines
-from ..logs.redaction import in_this_process, values_of_secrets
-from . import metrics
 from .clients import Clients
 from .deployment import deployment_of
+from .logger import log_in_lines
+from .metrics import measure
 from .tenants import Tenants
+from .tracer import trace_requests
 
 T = TypeVar("T")
 MARGIN = timedelta(seconds=5)  # for the last save, and for the answer
-
-
-def log_in_lines(environment: Mapping[str, str]) -> None:
-    """JSON lines in place of those of Lambda's own handlers, whose filters know the id of the request."""
-    lines = PrintedLines(in_this_process(lambda: values_of_secrets(environment)))
-    for handler in logging.root.handlers:
-        for known in handler.filters:
-            lines.addFilter(known)
-    logging.root.handlers[:] = [lines]
 
 
 class Process:
     """See process()."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        logging.getLogger("factory").setLevel(logging.INFO)
-        for library in ("botocore", "httpx2", "httpcore2"):
-            logging.getLogger(library).setLevel(logging.WARNING)
-        log_in_lines(environment)
+        log_in_lines()
+        trace_requests()
         self.deployment, self.clients = deployment_of(environment), Clients()
         self.tenants = Tenants(self.deployment, self.clients, f"aws-{uuid.uuid4().hex[:12]}")
         self._loop = asyncio.Runner()
+        self._loop.get_loop()  # this thread's own from now on, also for Powertools' batch processor
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Connections live as long as the loop, and so this process has one."""
         return self._loop.run(work)
 
     def measure(self, values: Mapping[str, float]) -> None:
-        """Lambda passes on what is printed, and CloudWatch finds the metrics in it."""
-        if values:
-            print(metrics.line(values, self.deployment.name, utc_now()), flush=True)
+        measure(values, self.deployment.name)
 
 
 @cache

@@ -30,7 +30,9 @@ class AwsTenant:
     ) -> None:
         refuse_missing_secrets(missing_secrets(config, secrets), f"the secret {deployment.secret(config.tenant)}")
         self.config, self.secrets = config, secrets
-        self.store = DynamoStateStore(dynamo_client, deployment.table, config.tenant, utc_now)
+        self.store = DynamoStateStore(
+            dynamo_client, deployment.table, config.tenant, utc_now, correlation_id=_correlation_id
+        )
         self.deployment, self.clients, self.holder = deployment, clients, holder
 
     @cached_property
@@ -78,3 +80,9 @@ class AwsTenant:
 
 async def _refuse_start(run_id: str) -> None:
     raise AssertionError("who only looks starts nothing")
+
+
+def _correlation_id() -> str:
+    from .logger import correlation_id  # a function's; the command line only looks
+
+    return correlation_id()

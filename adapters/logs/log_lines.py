@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 Hide = Callable[[str], str]  # takes secrets out of a text
 
@@ -21,6 +22,7 @@ FIELDS = (
 )  # fmt: skip
 MOST_TEXT = 2000  # characters of one value in a line; of a traceback, its end
 MOST_FAULT = 8000
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 _TENANT: ContextVar[str] = ContextVar("tenant", default="")
 
@@ -40,10 +42,11 @@ def tenant_of(record: logging.LogRecord) -> str:
     return str(getattr(record, "tenant", "") or _TENANT.get())
 
 
-def json_line(record: logging.LogRecord, hide: Hide) -> str:
-    """The record as one line; a value that is no number becomes text, is redacted and cut."""
+def json_line(record: logging.LogRecord, hide: Hide, more: Mapping[str, object] = NOTHING) -> str:
+    """The record as one line; a value that is no number becomes text, is redacted and cut. `more`: a host's fields."""
     at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    fields = {name: value for name in FIELDS if (value := getattr(record, name, None)) not in (None, "")}
+    told = {name: getattr(record, name, None) for name in FIELDS} | dict(more)
+    fields = {name: value for name, value in told.items() if value not in (None, "")}
     if tenant := tenant_of(record):
         fields = {"tenant": tenant} | fields
     line = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()} | fields
@@ -54,22 +57,32 @@ def json_line(record: logging.LogRecord, hide: Hide) -> str:
 
 
 class PrintedLines(logging.Handler):
-    """For platforms that pass on what is printed. Never raises; a line that cannot be made is replaced by one that says
-    so."""
+    """For platforms that pass on what is printed. Never raises."""
 
+    def __init__(self, hide: Hide) -> None:
+        super().__init__()
+        self.setFormatter(_JsonLines(hide))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(Exception):
+            print(self.format(record), flush=True)
+
+
+class _JsonLines(logging.Formatter):
     def __init__(self, hide: Hide) -> None:
         super().__init__()
         self._hide = hide
 
-    def emit(self, record: logging.LogRecord) -> None:
-        with suppress(Exception):
-            print(self._line(record), flush=True)
+    def format(self, record: logging.LogRecord) -> str:
+        return written_line(record, self._hide)
 
-    def _line(self, record: logging.LogRecord) -> str:
-        try:
-            return json_line(record, self._hide)
-        except BaseException as error:  # saying something must not stop the work
-            return json_line(unwritable(record, error), self._hide)
+
+def written_line(record: logging.LogRecord, hide: Hide, more: Mapping[str, object] = NOTHING) -> str:
+    """As json_line, and a line that cannot be made is replaced by one that says so."""
+    try:
+        return json_line(record, hide, more)
+    except BaseException as error:  # saying something must not stop the work
+        return json_line(unwritable(record, error), hide)
 
 
 def unwritable(record: logging.LogRecord, error: BaseException) -> logging.LogRecord:

@@ -60,7 +60,7 @@ def test_only_the_outermost_frames_catch_everything() -> None:
         f"{engines}/supervise.py", f"{engines}/fleet.py", f"{engines}/watchdog.py",
         "factory_core/performing/check_in.py", "factory_core/performing/reconcile.py",
         "factory_core/performing/catch_up.py", "adapters/fleets/worker_queue/leases.py",
-        "adapters/cloudflare/performer.py", "adapters/aws/run_tasks.py",
+        "adapters/cloudflare/performer.py", "adapters/aws/run_tasks.py", "adapters/aws/handlers/performer.py",
         "adapters/logs/log_lines.py", "factory_cli/serve_log.py", "factory_cli/log_writer.py", "factory_cli/serve.py",
     }  # fmt: skip
 

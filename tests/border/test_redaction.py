@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_plus
 import httpx2
 import pytest
 
-from adapters.aws.process import log_in_lines as log_on_aws
+from adapters.aws.logger import log_in_lines as log_on_aws
 from adapters.cloudflare.log_lines import log_in_lines as log_on_cloudflare
 from adapters.credentials.secrets import Secrets
 from adapters.logs.redaction import HIDDEN, Redactor, shaped_like_secrets, values_of_secrets
@@ -229,7 +229,7 @@ def test_no_request_carries_a_secret_but_in_its_headers(part: str) -> None:
 # what is logged
 
 
-def test_no_log_of_any_host_holds_a_secret(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_log_of_any_host_holds_a_secret(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of any tenant that the process knows: it is one log."""
     secrets = [Secrets({"ACME_GITHUB_TOKEN": PLAIN}), Secrets({"GLOBEX_GITHUB_TOKEN": CANARY})]
     assert all(repr(one) == "Secrets(…)" for one in secrets)
@@ -239,13 +239,14 @@ def test_no_log_of_any_host_holds_a_secret(capsys: pytest.CaptureFixture[str]) -
         fault = (type(error), error, error.__traceback__)
     made = logging.LogRecord("factory", logging.ERROR, "f.py", 1, "it says %s", (PLAIN,), fault)
     made.what = f"Issue {PLAIN}"
-    kept = logging.root.handlers[:]
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "lambda-session-1")
+    kept, factory = logging.root.handlers[:], logging.getLogger("factory").propagate
     try:
-        for log_in_lines in (log_on_cloudflare, lambda: log_on_aws({"AWS_SESSION_TOKEN": "lambda-session-1"})):
+        for log_in_lines in (log_on_cloudflare, log_on_aws):
             log_in_lines()
             logging.root.handle(made)
     finally:
-        logging.root.handlers[:] = kept
+        logging.root.handlers[:], logging.getLogger("factory").propagate = kept, factory
     printed = capsys.readouterr().out
     assert printed.count("\n") == 2
     for line in printed.splitlines():

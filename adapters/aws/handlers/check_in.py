@@ -20,8 +20,10 @@ from factory_core.overview import Observed, health
 from factory_core.work_item import Frozen
 
 from ...assembly import utc_now
+from ..logger import function_logger
 from ..performer import LambdaPerformer
 from ..process import process, time_is_up
+from ..tracer import traced
 from ..unanswered import unanswered_until
 
 logger = logging.getLogger("factory.aws")
@@ -33,8 +35,11 @@ class Tick(Frozen):
     tenants: tuple[str, ...] = Field(min_length=1)
 
 
+@function_logger.inject_lambda_context(clear_state=True)
+@traced
 def handler(event: Mapping[str, Any], context: Any) -> None:
     """Raises when a tenant could not be checked in for, after all the others were: an alarm goes by that."""
+    function_logger.set_correlation_id(context.aws_request_id)
     failed = process().run(_checked_in(_tick(event), time_is_up(context)))
     if failed:
         why = "; ".join(f"{name}: {error}" for name, error in failed.items())

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_HTTP
+
 from factory_core.errors import NotFound, Problem
 from factory_core.http import HttpRequest, HttpResponse, problem_response
 
@@ -13,14 +15,18 @@ from ...assembly import utc_now
 from ...fleets.worker_queue.endpoint import WorkerEndpoint, nobody_here
 from ...registry import WORKERS
 from ..http import request_of, response_of
+from ..logger import function_logger
 from ..process import process
 from ..run_claims import RunClaims
 from ..run_messages import RunMessages
+from ..tracer import traced
 
 _FLEET = re.compile(r"/fleet/([^/]+)/.+")
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@function_logger.inject_lambda_context(correlation_id_path=API_GATEWAY_HTTP, clear_state=True)
+@traced
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """An HTTP event in, an HTTP answer out."""
     return process().run(_answered(event))
 

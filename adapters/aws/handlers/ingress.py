@@ -7,19 +7,25 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from aws_lambda_powertools.logging.correlation_paths import API_GATEWAY_HTTP
+
 from factory_core.errors import NotFound, Problem
 from factory_core.http import HttpRequest, HttpResponse, problem_response, unknown_sender
 
 from ...assembly import utc_now
 from ..http import request_of, response_of
+from ..logger import function_logger
 from ..process import process
+from ..tracer import traced
 
 logger = logging.getLogger("factory.aws")
 _HOOK = re.compile(r"/hooks/([^/]+)/([^/]+)")
 _FORGET = re.compile(r"/items/[^/]+/forget")
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+@function_logger.inject_lambda_context(correlation_id_path=API_GATEWAY_HTTP, clear_state=True)
+@traced
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """An HTTP event in, an HTTP answer out; 503 when it could not be saved, so that the sender sends it again."""
     return process().run(_answered(event))
 

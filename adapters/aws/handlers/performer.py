@@ -4,6 +4,7 @@ So a repeated hint, a late one and one out of order cost a read and do nothing, 
 check-in. Only while the table or a tenant's configuration cannot be read is it given back to the stream. A record that
 nobody can read, or a fault of ours over one item, holds up no other: its name goes to the dead-letter queue.
 https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+https://docs.powertools.aws.dev/lambda/python/latest/utilities/batch/
 """
 
 from __future__ import annotations
@@ -11,69 +12,78 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor, EventType, async_process_partial_response
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord, DynamoDBRecordEventName
 
 from factory_core.errors import Problem, UnreadableRecord
 
 from ..clients import in_our_words
-from ..dynamo_items import ITEM
+from ..dynamo_items import CORRELATION, ITEM
+from ..logger import correlate, function_logger
 from ..performer import LambdaPerformer
 from ..process import process, time_is_up
+from ..tracer import traced
 
 logger = logging.getLogger("factory.aws")
 
 
-class Hint(NamedTuple):
-    """Something is to be done for this item; `sequence` is the stream's name for having said so."""
-
-    tenant: str
-    item: str
-    sequence: str
-
-
-def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+@function_logger.inject_lambda_context(clear_state=True)
+@traced
+def handler(event: Mapping[str, Any], context: Any) -> Any:
     """A batch of the stream in; out come those of it that must be told again."""
-    again = process().run(_performed(event, time_is_up(context)))
-    return {"batchItemFailures": [{"itemIdentifier": sequence} for sequence in again]}
+    process()  # whose loop the batch runs in
+    processor = AsyncBatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+    batch = _Batch(time_is_up(context))
+    return async_process_partial_response(dict(event), batch.perform, processor, context)
 
 
-async def _performed(event: Mapping[str, Any], until: datetime) -> list[str]:
-    hints = [hint for record in event["Records"] if (hint := _hint(record))]
-    items: dict[str, dict[str, str]] = defaultdict(dict)
-    for hint in hints:
-        items[hint.tenant].setdefault(hint.item, hint.sequence)
-    told = (_of_tenant(tenant, wanted, until) for tenant, wanted in items.items())
-    ended = await asyncio.gather(*told, return_exceptions=True)
-    return [
-        sequence
-        for (tenant, wanted), said in zip(items.items(), ended, strict=True)
-        for sequence in (_all_again(tenant, wanted, said) if isinstance(said, BaseException) else said)
-    ]
+class _Batch:
+    """One call's. Several records of one item are one piece of work."""
+
+    def __init__(self, until: datetime) -> None:
+        self._until = until
+        self._items: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    async def perform(self, record: DynamoDBRecord) -> None:
+        """Raises what passes, so that the stream tells it again."""
+        stream = record.dynamodb
+        if stream is None or record.event_name is DynamoDBRecordEventName.REMOVE:
+            return
+        kind, _, item = stream.keys["sk"].partition("#")
+        if f"{kind}#" != ITEM:
+            return
+        place = (stream.keys["pk"], item)
+        if place not in self._items:
+            correlate(stream.new_image.get(CORRELATION, ""))
+            self._items[place] = asyncio.create_task(_performed(*place, self._until))
+        await self._items[place]
 
 
-def _all_again(name: str, wanted: Mapping[str, str], error: BaseException) -> list[str]:
+async def _performed(name: str, item: str, until: datetime) -> None:
     """A tenant's trouble holds up no other: what does not pass is left to the check-in, which fails aloud."""
-    logger.error("%s: %s", name, _why(error), extra={"action": "perform", "tenant": name})
-    return list(wanted.values()) if _passes(error) else []
-
-
-async def _of_tenant(name: str, wanted: Mapping[str, str], until: datetime) -> list[str]:
-    """Perform for these items, and give the sequence numbers of those that must be told again."""
-    performer = LambdaPerformer(await process().tenants(name), until)
-    failed, counts = await performer.perform(wanted), performer.counts
-    dead = {item: error for item, error in failed.items() if not _passes(error)}
-    for item, error in failed.items():
+    try:
+        performer = LambdaPerformer(await process().tenants(name), until)
+        failed, counts = await performer.perform([item]), performer.counts
+    except Exception as trouble:
+        logger.error("%s: %s", name, _why(trouble), extra={"action": "perform", "tenant": name})
+        if _passes(trouble):
+            raise
+        return
+    dead = {one: error for one, error in failed.items() if not _passes(error)}
+    for one, error in failed.items():
         logger.error(
-            "%s: %s", item, error, extra={"action": "perform", "tenant": name, "item": item, "dead": item in dead}
+            "%s: %s", one, error, extra={"action": "perform", "tenant": name, "item": one, "dead": one in dead}
         )
     if dead:
         counts["UnreadableRecords"] += len(dead)
         await asyncio.to_thread(_bury, name, dead)
     process().measure(counts)
-    return [sequence for item, sequence in wanted.items() if item in failed and item not in dead]
+    if item in failed and item not in dead:
+        raise failed[item]
 
 
 def _passes(error: BaseException) -> bool:
@@ -92,12 +102,3 @@ def _bury(tenant: str, dead: Mapping[str, BaseException]) -> None:
             process().clients.sqs.send_message(
                 QueueUrl=process().deployment.dead_effects, MessageBody=json.dumps(letter)
             )
-
-
-def _hint(record: Mapping[str, Any]) -> Hint | None:
-    """None for what is no item of ours: a removal, another kind of row."""
-    stream = record["dynamodb"]
-    kind, _, item = stream["Keys"]["sk"]["S"].partition("#")
-    if f"{kind}#" != ITEM or record["eventName"] == "REMOVE":
-        return None
-    return Hint(stream["Keys"]["pk"]["S"], item, stream["SequenceNumber"])

@@ -10,24 +10,30 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from aws_lambda_powertools.logging.correlation_paths import EVENT_BRIDGE
+from aws_lambda_powertools.utilities.data_classes.event_bridge_event import EventBridgeEvent
 from pydantic import ValidationError
 
 from factory_core.errors import Refused
 
+from ..logger import function_logger
 from ..process import process
 from ..stopped_task import EPOCH, RUN, TENANT, Task, task_of
+from ..tracer import traced
 from ..wiring import AwsTenant
 
 logger = logging.getLogger("factory.aws")
 
 
-def handler(event: Mapping[str, Any], context: object) -> None:
+@function_logger.inject_lambda_context(correlation_id_path=EVENT_BRIDGE, clear_state=True)
+@traced
+def handler(event: Mapping[str, Any], context: Any) -> None:
     """One event. Raises what passes, so that Lambda tries again."""
-    task = _task(event)
+    task = _task(EventBridgeEvent(dict(event)))
     process().run(verdict_on(task, process().tenants))
 
 
-def _task(event: Mapping[str, Any]) -> Task:
+def _task(event: EventBridgeEvent) -> Task:
     try:
         return task_of(event.get("detail"))
     except ValidationError as error:

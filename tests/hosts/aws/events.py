@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 Headers = Sequence[tuple[str, str]]
 
@@ -24,7 +25,7 @@ def http_api(method: str, target: str, headers: Headers, body: bytes, stage: str
         "version": "2.0", "routeKey": "$default", "rawPath": shown, "rawQueryString": query, "headers": joined,
         "requestContext": {
             "accountId": "123456789012", "apiId": "api", "domainName": "api.execute-api.us-east-1.amazonaws.com",
-            "domainPrefix": "api", "requestId": "request-1", "routeKey": "$default", "stage": stage,
+            "domainPrefix": "api", "requestId": uuid4().hex, "routeKey": "$default", "stage": stage,
             "time": "21/Nov/2026:12:00:00 +0000", "timeEpoch": 1795262400000,
             "http": {"method": method, "path": shown, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
         },
@@ -51,7 +52,7 @@ def rest_api(method: str, target: str, headers: Headers, body: bytes) -> dict[st
         "stageVariables": None,
         "requestContext": {
             "accountId": "123456789012", "apiId": "api", "httpMethod": method, "path": f"/live{path}", "stage": "live",
-            "requestId": "request-1", "identity": {"sourceIp": "192.0.2.1"}, "resourcePath": "/{proxy+}",
+            "requestId": uuid4().hex, "identity": {"sourceIp": "192.0.2.1"}, "resourcePath": "/{proxy+}",
             "resourceId": "1", "protocol": "HTTP/1.1", "requestTimeEpoch": 1795262400000,
         },
         "body": body.decode() or None, "isBase64Encoded": False,

@@ -21,14 +21,15 @@ CHECKS = tuple(
     for n, name in enumerate(("build", "test (3.11)", "test (3.14)", "lint"), 11_938_220_417)
 )
 
+REQUEST = "4e3c1d5a-0b7f-4c62-9a8e-5d2f7b61c3a9"  # as long as AWS makes them
 REQUIRED = {"requiredChecks": [check.name for check in CHECKS]}
 
 
 class Noting(DynamoStateStore):
     """Remembers the records that it stored."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
         self.stored: list[InFlightRecord] = []
 
     async def put_in_flight(self, record: InFlightRecord, **companions: Any) -> InFlightRecord:
@@ -46,7 +47,7 @@ class Lifecycle(World):
     def __init__(self, client: Any, table: str) -> None:
         super().__init__(merge=REQUIRED)
         self.meter = Meter(client)
-        self.store: Any = Noting(lambda: client, table, "acme", self.clock)
+        self.store: Any = Noting(lambda: client, table, "acme", self.clock, correlation_id=lambda: REQUEST)
         self.factory = self.new_factory("arn:aws:lambda:us-east-1:123456789012:function:factory-performer/2026")
         self.acks: list[Bill] = []
         self.again: list[Bill] = []

@@ -39,7 +39,7 @@ class _Api(BaseHTTPRequestHandler):
         headers = {
             "Lambda-Runtime-Aws-Request-Id": invocation["id"],
             "Lambda-Runtime-Deadline-Ms": str(round(invocation["deadline"] * 1000)),
-            "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0",
+            "Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1",
             "Content-Type": "application/json",
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:000000000000:function:factory",
         }
@@ -121,6 +121,7 @@ class Function:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             environment = {
                 **self.environment,
+                "LAMBDA_TASK_ROOT": str(ROOT),
                 "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}",
                 "AWS_LAMBDA_FUNCTION_NAME": self.handler,
                 "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

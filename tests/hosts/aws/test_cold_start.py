@@ -12,11 +12,11 @@ from tests.architecture.tree import ROOT
 from tests.cli.costs import seconds_of
 
 NEVER = {
-    "starlette", "uvicorn", "graphql", "sqlite3", "yaml", "boto3", "aws_lambda_powertools", "typer", "rich",
+    "starlette", "uvicorn", "graphql", "sqlite3", "yaml", "typer", "rich",
     "adapters.local", "factory_sandbox", "factory_simulator", "adapters.stores.memory",
     "adapters.fleets.local_engines", "factory_cli",
 }  # fmt: skip
-LATER = {"httpx2", "botocore", "adapters.web.status_page", "factory_core.overview", "adapters.fleets"}
+LATER = {"httpx2", "boto3", "botocore.session", "adapters.web.status_page", "factory_core.overview", "adapters.fleets"}
 """What the first webhook may need, or a page, and no import of a module does."""
 
 MODELS = "import factory_core.config, factory_core.dispatch.records"
@@ -40,9 +40,10 @@ def test_the_door_is_open_in_less_than_models_and_a_client_take() -> None:
     """The best of interleaved rounds, so that a busy machine slows all of them, and half more than the goal."""
     programs = {"bare": "pass", "door": "import adapters.aws.handlers.ingress", "floor": f"{MODELS}; {CLIENT}"}
     best = dict.fromkeys(programs, float("inf"))
+    lambdas = {**os.environ, "LAMBDA_TASK_ROOT": str(ROOT)}
     for _ in range(10):
         for name, program in programs.items():
-            best[name] = min(best[name], seconds_of([sys.executable, "-c", program], os.environ))
+            best[name] = min(best[name], seconds_of([sys.executable, "-c", program], lambdas))
         ratio = (best["door"] - best["bare"]) / (best["floor"] - best["bare"])
         if ratio < GOAL * 1.5:
             return
@@ -51,4 +52,5 @@ def test_the_door_is_open_in_less_than_models_and_a_client_take() -> None:
 
 def _run(program: str) -> str:
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True).stdout
+    lambdas = {**os.environ, "LAMBDA_TASK_ROOT": str(ROOT)}  # elsewhere X-Ray's SDK loads botocore to ask for its rules
+    return subprocess.run(command, cwd=ROOT, env=lambdas, capture_output=True, text=True, check=True).stdout

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import secrets
+import socket
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
@@ -273,6 +274,44 @@ def test_a_task_that_stopped_gives_its_run_back_once(stage: tuple[World, Cloud])
         c.functions["task_ended"].invoke({"detail": {}})
 
 
+def test_a_webhook_is_followed_by_one_id_from_its_request_to_what_is_done_about_it(stage: tuple[World, Cloud]) -> None:
+    """It is on the item that the stream tells of, and so in the lines of both functions; another item has another."""
+    w, c = stage
+    stories = [saved(w, c, VAGUE), saved(w, c, VAGUE)]
+    ids = [told[0]["dynamodb"]["NewImage"]["correlation_id"]["S"] for _, told in stories]
+    c.perform([record for _, told in stories for record in told])
+    lines = [json.loads(line) for line in c.logs().splitlines() if line.startswith('{"at"')]
+    found = [(one["function"].split(".")[-2], one.get("correlation_id"), one["item"]) for one in lines if "item" in one]
+    for (key, _), given in zip(stories, ids, strict=True):
+        item = state(c, key).work_item_id
+        assert {(function, known) for function, known, about in found if about in (key, item)} == {
+            ("ingress", given),
+            ("performer", given),
+        }
+
+
+def test_a_call_is_traced_with_its_requests_and_without_what_it_says(
+    stage: tuple[World, Cloud], tmp_path: Path
+) -> None:
+    _, c = stage
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("127.0.0.1", 0))
+        daemon.settimeout(120)
+        environment = {
+            **c.functions["check_in"].environment,
+            "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
+        }
+        function = Function("adapters.aws.handlers.check_in.handler", environment, tmp_path / "log")
+        try:
+            assert function.invoke({"tenants": ["acme"]}) is None
+            traces = list[str]()
+            until(lambda: traces.append(daemon.recv(65535).decode()) or "## handler" in traces[-1])
+        finally:
+            function.close()
+    assert any('"dynamodb"' in one for one in traces)
+    assert not [value for value in c.secrets["acme"].values() if str(value) in "".join(traces)]
+
+
 def test_what_is_counted_has_an_agreed_name(stage: tuple[World, Cloud]) -> None:
     """Every metric line in the logs: one dimension, the deployment; names and units of METRICS alone."""
     _, c = stage
@@ -286,6 +325,7 @@ def test_what_is_counted_has_an_agreed_name(stage: tuple[World, Cloud]) -> None:
     }
     assert all(METRICS[one["Name"]] == one["Unit"] for one in told)
     assert {line["factory"] for line in lines} == {c.deployment.name}
+    assert {str(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]) for line in lines} == {"[['factory']]"}
 
 
 def signed(secret: str, body: bytes) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from moto import mock_aws
@@ -261,7 +262,7 @@ def test_what_is_no_event_of_a_task_is_refused() -> None:
 
     for wrong in ({}, {"detail": None}, {"detail": {"lastStatus": "STOPPED"}}):
         with pytest.raises(Refused):
-            handler(wrong, None)
+            handler(wrong, Mock(aws_request_id="1"))
 
 
 def test_a_tasks_words_are_short() -> None:
