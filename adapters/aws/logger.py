@@ -40,17 +40,18 @@ class RedactedLines(LambdaPowertoolsFormatter):
 
 
 _hide = in_this_process(lambda: values_of_secrets(os.environ))
-function_logger = Logger(
-    service=SERVICE, level="INFO", logger_handler=PrintedLines(_hide), logger_formatter=RedactedLines(_hide)
-)
+function_logger = Logger(service=SERVICE, logger_handler=logging.NullHandler(), logger_formatter=RedactedLines(_hide))
+logging.getLogger(SERVICE).setLevel(logging.NOTSET)  # nothing is written before log_in_lines
 
 
 def log_in_lines() -> None:
-    """What libraries log is written by the same handler, in place of Lambda's own."""
+    """For us and for libraries, in place of Lambda's own handlers."""
     for library in ("botocore", "httpx2", "httpcore2", "aws_xray_sdk"):
         logging.getLogger(library).setLevel(logging.WARNING)
-    logging.getLogger(SERVICE).propagate = False
-    logging.root.handlers[:] = [function_logger.registered_handler]
+    logging.getLogger(SERVICE).setLevel(logging.INFO)
+    lines = PrintedLines(_hide)
+    lines.setFormatter(function_logger.registered_formatter)
+    logging.root.handlers[:] = [lines]
 
 
 def correlation_id() -> str:
