@@ -292,9 +292,12 @@ class StateStore(Protocol):
         """
         ...
 
-    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+    async def delete_in_flight(
+        self, work_item_id: str, version: int | None = None, leaving: InFlightRecord | None = None
+    ) -> None:
         """Delete it with the aliases that lead to it, if it still has this version (VersionConflict otherwise); None:
-        whatever it has."""
+        whatever it has. `leaving`: what is stored in place of this version, in the same write; only its id leads to it.
+        """
         ...
 
     def list_in_flight(self) -> AsyncIterator[InFlightRecord]:

@@ -283,11 +283,14 @@ class FaultyStore:
         if thread:
             self._seen.kept(thread)
 
-    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+    async def delete_in_flight(
+        self, work_item_id: str, version: int | None = None, leaving: InFlightRecord | None = None
+    ) -> None:
         def delete() -> None:
-            call: Any = self._store.delete_in_flight(work_item_id, version)
+            call: Any = self._store.delete_in_flight(work_item_id, version, leaving)
             at_once(call)
-            self._seen.deleted(work_item_id)
+            left: InFlightRecord | None = at_once(self._store.get_in_flight(work_item_id)) if leaving else None
+            self._seen.saved(left, None, None, self._process) if left else self._seen.deleted(work_item_id)
 
         await self._do("delete_in_flight", delete)
 

@@ -67,11 +67,17 @@ class DynamoStateStore:
         await self._ask("put_item", request)
         return saved
 
-    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+    async def delete_in_flight(
+        self, work_item_id: str, version: int | None = None, leaving: InFlightRecord | None = None
+    ) -> None:
         """The record first: an alias that is left behind leads nowhere."""
         item = await self._get(f"{items.ITEM}{work_item_id}")
-        request = items.delete(self._table, self._tenant, f"{items.ITEM}{work_item_id}", version)
-        await self._ask("delete_item", request)
+        if leaving:
+            saved = successor(leaving.but(version=version or 0))
+            await self._ask("put_item", items.put_in_flight(self._table, self._tenant, saved, self._clock()))
+        else:
+            request = items.delete(self._table, self._tenant, f"{items.ITEM}{work_item_id}", version)
+            await self._ask("delete_item", request)
         for alias in _aliases(item):
             with suppress(VersionConflict):
                 await self._ask("delete_item", items.delete_alias(self._table, self._tenant, alias, work_item_id))

@@ -39,10 +39,16 @@ class DurableObjectStateStore(SqliteStateStore):
                 self._wakes[saved.work_item_id] = sql.microseconds(saved.wake_at)
         return saved
 
-    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
-        await super().delete_in_flight(work_item_id, version)
+    async def delete_in_flight(
+        self, work_item_id: str, version: int | None = None, leaving: InFlightRecord | None = None
+    ) -> None:
+        if leaving:
+            self._object.wakes(leaving.wake_at)
+        await super().delete_in_flight(work_item_id, version, leaving)
         if self._wakes is not None:
             self._wakes.pop(work_item_id, None)
+            if leaving and leaving.wake_at:
+                self._wakes[work_item_id] = sql.microseconds(leaving.wake_at)
 
     async def due(self, now: datetime, limit: int) -> Sequence[str]:
         await self._sweep()

@@ -190,10 +190,9 @@ def put_aliases(tenant: str, record: InFlightRecord) -> Change:
 
 def put_in_flight(tenant: str, saved: InFlightRecord) -> Change:
     """`saved` is what successor() made, here and below."""
-    wake_at = microseconds(saved.wake_at) if saved.wake_at else None
     if saved.version == 1:
-        sql = "INSERT INTO in_flight (version, wake_at, body, tenant, work_item_id) VALUES (?, ?, ?, ?, ?)"
-        return (_insert(sql, 1, wake_at, encode(saved), tenant, saved.work_item_id),)
+        return (_insert_in_flight(tenant, saved),)
+    wake_at = microseconds(saved.wake_at) if saved.wake_at else None
     sql = "UPDATE in_flight SET version = ?, wake_at = ?, body = ? WHERE tenant = ? AND work_item_id = ?"
     return (_update(sql, saved.version, wake_at, encode(saved), tenant, saved.work_item_id),)
 
@@ -228,8 +227,16 @@ def put_batch(tenant: str, saved: Batch) -> Change:
     return (_update("UPDATE batches SET version = ?, body = ? WHERE tenant = ?", saved.version, encode(saved), tenant),)
 
 
-def delete_in_flight(tenant: str, work_item_id: str, version: int | None) -> Change:
-    """Its aliases go with it, but for those that another record goes by meanwhile."""
+def _insert_in_flight(tenant: str, saved: InFlightRecord) -> Statement:
+    wake_at = microseconds(saved.wake_at) if saved.wake_at else None
+    sql = "INSERT INTO in_flight (version, wake_at, body, tenant, work_item_id) VALUES (?, ?, ?, ?, ?)"
+    return _insert(sql, saved.version, wake_at, encode(saved), tenant, saved.work_item_id)
+
+
+def delete_in_flight(
+    tenant: str, work_item_id: str, version: int | None, leaving: InFlightRecord | None = None
+) -> Change:
+    """Its aliases go with it, but for those that another record goes by meanwhile; `leaving` comes in its place."""
     aliases = (
         "DELETE FROM aliases WHERE tenant = ? AND work_item_id = ? AND alias IN (SELECT value FROM in_flight,"
         " json_each(body, '$.aliases') WHERE tenant = ? AND in_flight.work_item_id = ? AND json_valid(body))"
@@ -238,7 +245,8 @@ def delete_in_flight(tenant: str, work_item_id: str, version: int | None) -> Cha
     record = Statement(delete, place)
     if version is not None:
         record = Statement(f"{delete} AND version = ?", (*place, version), swaps=True)
-    return (Statement(aliases, (*place, *place)), record)
+    left = (_insert_in_flight(tenant, successor(leaving.but(version=version or 0))),) if leaving else ()
+    return (Statement(aliases, (*place, *place)), record, *left)
 
 
 def delete_clarification(tenant: str, thread_id: str) -> Change:

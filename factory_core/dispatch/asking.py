@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ..config import FactoryConfig
 from ..work_item import ItemState
-from . import budget, comments, opinions, repository_question
+from . import budget, comments, forgotten, opinions, repository_question
 from .answers import Answer, is_only_refusal, is_yes, judge_answer
 from .choices import MOST_SHOWN
 from .comments import words_needed
@@ -22,7 +22,7 @@ from .effects import (
     TakeSlot,
     TriageItem,
 )
-from .ending import SLOTTED, TICKET_GONE, block, cancel, disarm, find_merged, give_up, live_runs, say
+from .ending import SLOTTED, block, cancel, disarm, find_merged, give_up, live_runs, say
 from .events import (
     CheckedIn,
     ItemChanged,
@@ -33,9 +33,9 @@ from .events import (
     ThreadMoved,
     Triaged,
 )
-from .following import OURS
+from .forgotten import TICKET_GONE
 from .question_text import once_more
-from .records import MOST_TEXT, Block, Clarification, InFlightRecord, State, Summary, Transition, clean_names
+from .records import MOST_TEXT, OURS, Block, Clarification, InFlightRecord, State, Summary, Transition, clean_names
 from .replies import ReplyEvent, has_words, reply_in_place, take_words, tell_agent
 from .repository_question import picked, take_repository
 from .routing import Route, Undecided
@@ -51,14 +51,18 @@ def look_at_it(record: InFlightRecord, event: ItemChanged, config: FactoryConfig
     """A ticket appears. What is plainly not ready is none of our business; a bare pointer has to be read."""
     if event.item and event.item.state is not ItemState.READY and not event.session_id:
         return None
+    if event.item and not event.session_id and forgotten.stays_forgotten(record, event.item):
+        return None
     item = Summary.of(event.item) if event.item else None
     said = f"{item.key} is ready." if item else "Heard of it."
-    known = record.born_at(event.at).but(item=item)
+    known = record.born_at(event.at).but(item=record.item if forgotten.forgotten_at(record) else item)
     return known.note(event.at, "tracker", said).to(State.TRIAGING, event.at, TriageItem())
 
 
-def take_up_again(record: InFlightRecord, event: ItemStranded, config: FactoryConfig) -> Transition:
+def take_up_again(record: InFlightRecord, event: ItemStranded, config: FactoryConfig) -> Transition | None:
     """Its record is gone, and whatever ran for it is over: it goes on as if it had just come, and people read so."""
+    if forgotten.forgotten_at(record):
+        return forgotten.keep(record, event.item.updated_at, event.at, config)
     known = record.born_at(event.at).but(item=Summary.of(event.item)).handle(STRANDED)
     noted = known.note(event.at, "factory", "In progress without a record: taken up again.")
     return noted.to(State.TRIAGING, event.at, TriageItem(), PostComment(body=comments.TAKEN_UP_AGAIN))
@@ -96,11 +100,14 @@ def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: Factory
         return record.stay()
     if event.merged:
         return find_merged(record, event.at, event.merged, config)
+    if forgotten.forgotten_at(record) and not record.session_id:
+        return forgotten.again(record, event.item.state if event.item else None, event.at, config)
     if record.run or record.clarification or record.generation > 1:
         seen = event.item.state if event.item else ItemState.OTHER
         return cancel(record.but(tracker=seen), event.at, _where(event), config)
     if not record.session_id:
-        return record.to(State.NEW, event.at, within=FORGET_UNREADY, log=())
+        nameless = record.item and record.item.nameless()
+        return record.to(State.NEW, event.at, within=FORGET_UNREADY, item=nameless, log=())
     why = comments.not_ready(event.item) if event.item else comments.NOT_KNOWN
     known = record.but(item=Summary.of(event.item)) if event.item else record
     return known.to(State.NEW, event.at, say(record, why), within=config.runner.keep_finished, log=())
@@ -116,6 +123,7 @@ def ask_queue_or_refuse(record: InFlightRecord, event: Triaged, config: FactoryC
     if opinions.is_to_ask(record, event):
         return opinions.consult(record, event)
     verdict, at = opinions.verdict_of(record, event), event.at
+    record = forgotten.remembered(record)
     route = event.route if isinstance(event.route, Route) else None
     record = record.but(item=Summary.of(event.item), tracker=event.item.state, route=route, verdict=verdict)
     if verdict.kind == "withdrawn":

@@ -43,12 +43,12 @@ from .events import (
     RetryRequested,
     StopRequested,
 )
+from .forgotten import FORGOTTEN, TICKET_GONE
 from .model_verdict import overruled
 from .pull_request import PullRequest
 from .records import REVIEW, Block, InFlightRecord, State, Transition, short
 
 KEEP_THREAD = timedelta(days=30)  # so long after it was given up, a late answer still counts
-TICKET_GONE = "the ticket is gone"
 FORGET_AGAIN = timedelta(days=1)  # when it did not work
 
 MOST_RETURNS = 3
@@ -193,7 +193,8 @@ def _begin_at(decided: Transition, event: RetryRequested) -> Transition:
 
 def _taken_up(record: InFlightRecord, event: RetryRequested) -> InFlightRecord:
     """With all budgets; what stops it again is said again, and it waits anew."""
-    handled = tuple(mark for mark in record.handled if not mark.startswith("block:") and mark != "reminded")
+    over = ("block:", "reminded", FORGOTTEN)
+    handled = tuple(mark for mark in record.handled if not mark.startswith(over))
     asked = record.clarification and record.clarification.model_copy(update={"round": 0})
     noted = record.note(event.at, "person", f"{event.by or 'A person'} took it up again.", event.reason)
     return noted.but(

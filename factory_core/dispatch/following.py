@@ -15,15 +15,14 @@ from .effects import (
     TakeSlot,
     TriageItem,
 )
-from .ending import SLOTTED, TICKET_GONE, cancel, find_merged, reopen
+from .ending import SLOTTED, cancel, find_merged, reopen
 from .events import ItemChanged, ItemRead, RecheckRequested, StartRefused
-from .records import ENDED, InFlightRecord, State, Summary, Transition
+from .forgotten import TICKET_GONE, stays_forgotten
+from .records import ENDED, OURS, InFlightRecord, State, Summary, Transition
 from .triage import not_eligible
 
 READ_BY_EVENTS = frozenset({State.IN_REVIEW, State.MERGING, State.BLOCKED})
 """States in which events say when the pull request is to be read."""
-
-OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
 
 
 def read_if_news(record: InFlightRecord, event: ItemChanged, config: FactoryConfig) -> Transition | None:
@@ -114,12 +113,13 @@ def performed(record: InFlightRecord, planned: Planned) -> InFlightRecord:
 
 
 def is_news(record: InFlightRecord | None, item: WorkItem) -> bool:
-    """Does it mean something that this item is ready? If nobody knows it, or it had ended and left our columns.
+    """Does it mean something that this item is ready? If nobody knows it, or it had ended and left our columns; if it
+    was forgotten, only where somebody changed it since.
 
     One that ended where it was, as by a stop, was not reopened by staying there; only an edit since then tells.
     """
     if record is None or record.state is State.NEW:
-        return True
+        return record is None or not stays_forgotten(record, item)
     edited = _edited_since(record, item)
     return record.state in ENDED and (_left(record) or (edited and _touched(record, item)))
 

@@ -48,6 +48,9 @@ class State(StrEnum):
 
 ENDED = frozenset({State.DONE, State.CANCELLED, State.FAILED})
 
+OURS = frozenset({ItemState.READY, ItemState.DISPATCHED, ItemState.IN_REVIEW})
+"""Where the tracker has a ticket that the factory may work on."""
+
 REVIEW = frozenset({State.IN_REVIEW, State.MERGING})
 """A merge is a part of the review: one that is refused does not begin the wait for people anew."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..config import FactoryConfig
 from ..machine import ignored, row, rows, table
-from . import budget, opinions, session
+from . import budget, forgotten, opinions, session
 from .asking import (
     another_answer,
     ask_queue_or_refuse,
@@ -298,13 +298,14 @@ IGNORED = ignored(
 
 
 def transition(record: InFlightRecord, event: Event, config: FactoryConfig) -> Transition | None:
-    """Decide. None: the event was applied before, no row expects it, or it changes nothing.
+    """Decide. None: the event was applied before, is of a time that was forgotten, no row expects it, or it changes
+    nothing.
 
     Nor does a look at the clock that is older than the deadline which stands now, or comes while that does not count.
     What a run has cost counts in every state, a model's run ends with the triage that asked for it, and the item's
     agent session follows whatever was decided.
     """
-    if record.knows(event):
+    if record.knows(event) or forgotten.is_late(record, event):
         return None
     before, event = record, budget.raised(record, event, config)
     record = budget.settled(before, event, config)

@@ -35,8 +35,10 @@ class BoundedStore:
     ) -> InFlightRecord:
         return await self._store.put_in_flight(record, batch=batch, clarification=clarification)
 
-    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
-        await self._store.delete_in_flight(work_item_id, version)
+    async def delete_in_flight(
+        self, work_item_id: str, version: int | None = None, leaving: InFlightRecord | None = None
+    ) -> None:
+        await self._store.delete_in_flight(work_item_id, version, leaving)
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         async for record in self._store.list_in_flight():

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import NamedTuple, TypeVar
 
-from ..dispatch import budget, comments
+from ..dispatch import budget, comments, forgotten
 from ..dispatch.batch import Batch, SweepReport
 from ..dispatch.catch_up import next_sort
 from ..dispatch.effects import COMPANION, ForgetItem, Planned
@@ -200,12 +200,7 @@ class EffectPerformer:
         if isinstance(outcome, Problem):
             after, kept = after_problem(before, last, outcome, now, self._config), Outcome()
         elif outcome.forget and _is_forgettable(before, last):
-            is_wholly = isinstance(last.effect, ForgetItem) and last.effect.wholly
-            spending = None if is_wholly else budget.remembrance(before, now)
-            if spending:
-                await self._store.put_in_flight(spending.but(lease=released(before).lease).scheduled(now))
-                return None
-            await self._store.delete_in_flight(record.work_item_id, record.version)
+            await self._forget(before, last, now)
             return None
         else:
             after, kept = self._after(before, last, outcome), outcome
@@ -225,6 +220,17 @@ class EffectPerformer:
         await self._offer_slots(kept.granted, kept.batch)
         await self._note_connections(done, outcome)
         return saved
+
+    async def _forget(self, record: InFlightRecord, planned: Planned, now: datetime) -> None:
+        """Keep nothing of it, but what it has spent; wholly, but what keeps it from being taken for a lost one."""
+        if isinstance(planned.effect, ForgetItem) and planned.effect.wholly:
+            left = forgotten.trace(record, now, self._config)
+            leaving = left and left.but(lease=released(record).lease).scheduled(now)
+            await self._store.delete_in_flight(record.work_item_id, record.version, leaving)
+        elif spending := budget.remembrance(record, now):
+            await self._store.put_in_flight(spending.but(lease=released(record).lease).scheduled(now))
+        else:
+            await self._store.delete_in_flight(record.work_item_id, record.version)
 
     async def _note_connections(self, done: Sequence[Planned], outcome: Outcome | Problem) -> None:
         """What a call says of the credential with which it was made."""

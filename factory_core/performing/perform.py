@@ -13,11 +13,11 @@ from ..dispatch import comments, effects, events, model_verdict, opinions, sessi
 from ..dispatch.asking import STRANDED
 from ..dispatch.effects import Planned
 from ..dispatch.ending import KEEP_THREAD
-from ..dispatch.following import OURS
+from ..dispatch.forgotten import stays_forgotten
 from ..dispatch.protected import unallowed
 from ..dispatch.pull_request import FileChange, PullRequest, branch_of, paths_of
 from ..dispatch.records import ENDED as OVER
-from ..dispatch.records import ClarificationRecord, InFlightRecord, State, Summary
+from ..dispatch.records import OURS, ClarificationRecord, InFlightRecord, State, Summary
 from ..dispatch.routing import Route, Undecided, find_route
 from ..dispatch.triage import Verdict, not_eligible, triage
 from ..dispatch.weakened_tests import weakened_tests
@@ -161,7 +161,7 @@ class EffectHandlers:
         stranded = record.run is None and STRANDED in record.handled
         begun = record.run is not None or stranded
         ours = item is not None and (self._tracker.is_ready_for_dispatch(item) or (begun and item.state in OURS))
-        if item is None or not ours:
+        if item is None or not ours or (not record.session_id and stays_forgotten(record, item)):
             return await self._item_read(record, planned, item)
         if record.block and record.block.provider == self._config.output_target and record.route:
             await self._find(record, record.route, item)  # what goes on when that vendor answers asks it

@@ -18,9 +18,9 @@ from typing import NamedTuple
 from ..config import FactoryConfig
 from ..dispatch.batch import Batch, SweepReport, SweepState
 from ..dispatch.events import Event, ItemChanged, ItemStranded, PullRequestChanged, ReplyReceived
-from ..dispatch.following import OURS, is_news
+from ..dispatch.following import is_news
 from ..dispatch.pull_request import PullRequest
-from ..dispatch.records import InFlightRecord, State, Summary, short
+from ..dispatch.records import OURS, InFlightRecord, State, Summary, short
 from ..dispatch.transitions import transition
 from ..errors import ConnectionLost, PlaceUnknown, Problem, UnreadableRecord
 from ..ports import (
@@ -311,9 +311,10 @@ class Sweep:
     async def _give(self, event: Event, word: str) -> None:
         """Hand it to the factory if it means something."""
         record = await self._record_of(event)
-        if record is None or transition(record, event, self._config) is not None:
+        decided = transition(record, event, self._config) if record else None
+        if record is None or decided is not None:
             await self._accept(event)
-            self._found[word] += record is not None
+            self._found[word] += decided is not None and decided.record.state is not State.NEW
 
     async def _record_of(self, event: Event) -> InFlightRecord | None:
         """None for a reply in a thread that is not known, or not yet."""

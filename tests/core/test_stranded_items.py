@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from factory_core.dispatch.events import StopRequested
-from factory_core.dispatch.records import State
+from factory_core.dispatch.events import ForgetRequested, StopRequested
+from factory_core.dispatch.forgotten import forgotten_at
+from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.errors import Retryable
 from factory_core.ports import ItemPage
 from factory_core.runs.run import RunStatus
@@ -90,6 +91,79 @@ def test_what_was_stopped_is_not_taken_for_lost_when_its_record_is_forgotten() -
         await world.lose()
         report = await world.sweep(HOURS)
         assert report.resumed == 0 and await world.store.get_in_flight("ACME-1") is None
+
+    run(story())
+
+
+async def forgotten(**changes: Any) -> StrandedWorld:
+    """ACME-1 was stopped in progress, and a person had it forgotten."""
+    world = StrandedWorld()
+    await world.add(ticket(title="Rename what Zebulonine sees"))
+    world.left_at(**changes)
+    await world.hear(StopRequested(id="stop", work_item_id="ACME-1", at=world.now, by="Maya"))
+    await world.hear(ForgetRequested(id="forget", work_item_id="ACME-1", at=world.now, by="Maya"))
+    return world
+
+
+def bare(record: InFlightRecord | None) -> bool:
+    """Is nothing of the ticket there but its id?"""
+    if record is None or record.item is None:
+        return record is None
+    known = (record.state, record.item.key, record.item.title, record.item.reporter, record.log)
+    identity = record.item.identity
+    return known == (State.NEW, record.work_item_id, "", "", ()) and set(record.aliases) <= {identity}
+
+
+def test_what_was_stopped_and_forgotten_by_command_is_not_taken_for_lost() -> None:
+    """Its bare id is kept for as long as a lost record would be looked for, and longer where its ticket changes."""
+
+    async def story() -> None:
+        world = await forgotten()
+        left = await world.store.get_in_flight("ACME-1")
+        assert left and bare(left) and left.run is None and left.spent.usd == 0
+        for day in range(20):
+            if day == 5:
+                world.left_at()  # somebody comments on it
+            assert (await world.sweep(timedelta(days=1))).resumed == 0 and world.fleet.live == []
+            await world.later(timedelta(minutes=1))
+            assert bare(await world.store.get_in_flight("ACME-1"))
+        assert await world.store.get_in_flight("ACME-1") is None
+
+    run(story())
+
+
+@pytest.mark.parametrize("state", [ItemState.READY, ItemState.DISPATCHED, ItemState.OTHER])
+def test_a_late_delivery_brings_nothing_back_of_what_was_forgotten(state: ItemState) -> None:
+    """Whatever it shows, and wherever the ticket was stopped; nor does the search for what is ready."""
+
+    async def story() -> None:
+        world = StrandedWorld()
+        item = ticket(title="Rename what Zebulonine sees", updated_at=world.now)
+        await world.add(item)
+        await world.hear(world.changed(world.left_at(state=state)))
+        await world.hear(StopRequested(id="stop", work_item_id="ACME-1", at=world.now, by="Maya"))
+        starts = world.fleet.calls["start"]
+        await world.hear(ForgetRequested(id="forget", work_item_id="ACME-1", at=world.now, by="Maya"))
+        world.now += timedelta(minutes=1)
+        for late in (item, item.model_copy(update={"updated_at": None}), None):
+            await world.hear(world.changed(late, "ACME-1"))
+            left = await world.store.get_in_flight("ACME-1")
+            assert "Zebulonine" not in str(left) and (left is None or left.state is State.NEW)
+        await world.sweep(HOURS)
+        assert world.fleet.calls["start"] == starts and world.fleet.live == []
+        assert "Zebulonine" not in str(await world.store.get_in_flight("ACME-1"))
+
+    run(story())
+
+
+@pytest.mark.parametrize("found_by", ["webhook", "search"])
+def test_what_was_forgotten_begins_when_a_person_makes_it_ready_anew(found_by: str) -> None:
+    async def story() -> None:
+        world = await forgotten()
+        world.now += timedelta(minutes=1)
+        again = world.left_at(state=ItemState.READY)
+        await (world.hear(world.changed(again)) if found_by == "webhook" else world.sweep())
+        assert await world.state() is State.RUNNING and not forgotten_at(await world.record())
 
     run(story())
 

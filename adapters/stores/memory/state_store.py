@@ -76,7 +76,9 @@ class InMemoryStateStore:
         await asyncio.sleep(0)
         return saved
 
-    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
+    async def delete_in_flight(
+        self, work_item_id: str, version: int | None = None, leaving: InFlightRecord | None = None
+    ) -> None:
         await self._turn()
         if version is not None and not _wins(self._in_flight.get(work_item_id), version):
             raise VersionConflict
@@ -85,6 +87,10 @@ class InMemoryStateStore:
         self._in_flight.pop(work_item_id, None)
         for alias in [alias for alias, item in self._aliases.items() if item == work_item_id]:
             del self._aliases[alias]
+        if leaving:
+            self._wake(work_item_id, leaving.wake_at)
+            self._file(work_item_id, leaving.state)
+            _write(self._in_flight, work_item_id, leaving.but(version=version or 0), leaving.wake_at)
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         await self._turn()

@@ -99,8 +99,10 @@ class SqliteStateStore:
         await self._database.write(change)
         return saved
 
-    async def delete_in_flight(self, work_item_id: str, version: int | None = None) -> None:
-        await self._database.write(sql.delete_in_flight(self._tenant, work_item_id, version))
+    async def delete_in_flight(
+        self, work_item_id: str, version: int | None = None, leaving: InFlightRecord | None = None
+    ) -> None:
+        await self._database.write(sql.delete_in_flight(self._tenant, work_item_id, version, leaving))
 
     async def list_in_flight(self) -> AsyncIterator[InFlightRecord]:
         after, more, damage = "", True, UnreadableRecords()

@@ -154,6 +154,23 @@ class StateStoreLaws:
         assert await store.get_in_flight("ACME-1") is None
 
     @law
+    async def test_what_a_forgotten_record_leaves_is_all_that_stays(self, world: World) -> None:
+        """It is found by its id alone, listed, due and saved again; one that changed meanwhile stays as it is."""
+        store = await world.open("acme")
+        old = await store.put_in_flight(a_record("linear:u1", aliases=("ACME-1",), new_aliases=("ACME-1",)))
+        saved = await store.put_in_flight(old.but(state=State.DONE))
+        left = a_record("linear:u1", state=State.NEW, wake_at=NOW)
+        await loses(store.delete_in_flight("linear:u1", old.version, left))
+        assert await store.get_in_flight("ACME-1") == saved
+        await store.delete_in_flight("linear:u1", saved.version, left)
+        found = await store.get_in_flight("linear:u1")
+        assert found == left.but(version=found.version if found else 0) and await listed(store) == [found]
+        assert await store.get_in_flight("ACME-1") is None and await store.due(NOW, 10) == ["linear:u1"]
+        assert list(await store.in_state(State.DONE, "", 9)) == []
+        await loses(store.put_in_flight(saved))
+        await store.put_in_flight(found)
+
+    @law
     async def test_a_put_that_loses_harms_no_alias(self, world: World) -> None:
         """Who saved first is still found by every name of his."""
         store = await world.open("acme")
