@@ -45,12 +45,14 @@ class Post:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self.events: dict[int, Event] = {}
+        self.sent: dict[tuple[int, str], list[int]] = {}  # tenant and item → the deliveries that were sent about it
         self.elsewhere: list[Event] = []  # said in another organisation
 
     def deliver(self, tenant: int, event: Event) -> None:
         """The sender's side: at once, or as the schedule's faults have it."""
         simulation, number = self._simulation, len(self.events) + 1
         self.events[number] = event
+        self.sent.setdefault((tenant, event.work_item_id), []).append(number)
         if self._is_shown(tenant, event):
             simulation.outside[tenant].relay.told(number, event)
         fault = simulation.next_fault("delivery")

@@ -13,6 +13,7 @@ from factory_core.work_item import ItemState
 from .agents import OUT
 from .deadlines import REVIEW_WAITS, blocks_are_reminded_of
 from .expected_end import FAILING, planned_end
+from .forgettings import forgotten_is_nowhere, forgotten_stays_over
 from .restores import merged_work_is_done
 from .schedule import DAY, FINAL, RunPlan, Ticket
 from .unrecoverable import explained, is_hopeless
@@ -75,7 +76,7 @@ def every_item_rests_rightly(simulation: Simulation, tenant: int) -> Iterator[st
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, truth in outside.world.truths.items():
         record = ledger.last(key)
-        if simulation.restores.leave_to_people(truth, record):
+        if simulation.restores.leave_to_people(truth, record) or truth.plan.forgotten:
             continue
         since = 0.0 if any(fault.kind in LATE for fault in simulation.schedule.faults) else ledger.begun_at(key)
         runs = [run for run in outside.fleet.runs.values() if run.order.work_item_id == key]
@@ -96,7 +97,8 @@ def money_is_counted(simulation: Simulation, tenant: int) -> Iterator[str]:
     for key, record in ledger.records.items():
         cost = sum(run.report.usage.usd for run in outside.fleet.paid() if run.order.work_item_id == key)
         counted = record.spent.usd + record.spending.reserved
-        if counted < cost and record.work_item_id == key:
+        forgotten = simulation.outside[tenant].world.truths[key].plan.forgotten  # with all that it had spent
+        if counted < cost and record.work_item_id == key and not forgotten:
             yield f"{key} has cost ${cost}, and ${counted} are counted"
 
 
@@ -106,7 +108,7 @@ def undisturbed_items_follow_their_plan(simulation: Simulation, tenant: int) -> 
         return
     outside, ledger = simulation.outside[tenant], simulation.ledgers[tenant]
     for key, truth in outside.world.truths.items():
-        if truth.plan.acts or truth.plan.again or truth.lied:
+        if truth.plan.acts or truth.plan.again or truth.lied or truth.plan.forgotten:
             continue
         if truth.plan.kind == "unsure" and not _is_foreseen(truth.plan, simulation):
             continue
@@ -380,6 +382,8 @@ REST_LAWS: tuple[Callable[[Simulation, int], Iterator[str]], ...] = (
     limits_end_spread_out,
     moments_are_near,
     merged_work_is_done,
+    forgotten_is_nowhere,
+    forgotten_stays_over,
     every_item_rests_rightly,
     undisturbed_items_follow_their_plan,
     told_where_people_look,

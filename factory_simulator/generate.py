@@ -16,6 +16,7 @@ from .schedule import (
     Ci,
     Fault,
     FaultKind,
+    Forgotten,
     Kind,
     OpinionPlan,
     Refused,
@@ -38,6 +39,7 @@ LARGE = 0.05
 CLOCKS = 0.15
 """Of the schedules with faults, so many have a clock that is put, or a machine that sleeps."""
 RESTORES = 0.06
+FORGETTINGS = 0.08
 STORE_CALLS = ("get_in_flight", "put_in_flight", "delete_in_flight", "get_batch", "put_batch")
 
 
@@ -77,7 +79,18 @@ def draw(seed: int, store: str = "memory") -> Schedule:
     consulting = _consulting(thrifty, Random(f"model {seed}"))  # noqa: S311
     growing = _growing(consulting, Random(f"large {seed}"))  # noqa: S311
     wrong = _with_wrong_clocks(growing, Random(f"clock {seed}"))  # noqa: S311
-    return _restored(wrong, Random(f"restore {seed}"))  # noqa: S311
+    restored = _restored(wrong, Random(f"restore {seed}"))  # noqa: S311
+    return _forgotten(restored, Random(f"forget {seed}"))  # noqa: S311
+
+
+def _forgotten(drawn: Schedule, chance: Random) -> Schedule:
+    """With a ticket that an operator has forgotten, or that is deleted at its tracker, now and then."""
+    if chance.random() >= FORGETTINGS:
+        return drawn
+    n, how = chance.randrange(len(drawn.tickets)), chance.choice(get_args(Forgotten)[1:])
+    after = _span(chance, 0.1, chance.choice((HOUR, 5 * DAY)))
+    changed = drawn.tickets[n].model_copy(update={"forgotten": how, "forgotten_after": after})
+    return drawn.model_copy(update={"tickets": (*drawn.tickets[:n], changed, *drawn.tickets[n + 1 :])})
 
 
 def _restored(drawn: Schedule, chance: Random) -> Schedule:

@@ -45,6 +45,8 @@ behind: its branch is behind, once for each push; outrun: the base moves faster 
 through the merge queue, is taken out of it once (dequeued), or each time (clogged). owners: a code owner must approve,
 and does so hours later. method: the repository does not allow that way to merge.
 """
+Forgotten = Literal["", "order", "deleted"]
+"""By an operator's order, who ends it first where it is not over; or because it was deleted at its tracker."""
 FINAL: frozenset[Refused] = frozenset({"outrun", "clogged", "method"})
 """Where no waiting and no order helps: a person is needed."""
 FaultKind = Literal[
@@ -97,6 +99,8 @@ class Ticket(Frozen):
     session: bool = False  # it is given to the factory in an agent session of the tracker
     ci: Ci = ""
     refused: Refused = ""
+    forgotten: Forgotten = ""
+    forgotten_after: float = 0.0  # seconds after its beginning
 
 
 class Fault(Frozen):

@@ -19,6 +19,7 @@ from .agents import SimulatedFleet
 from .code_host import SimulatedTarget
 from .deliveries import Post
 from .final_laws import REST_LAWS
+from .forgettings import Forgettings
 from .gaps import Gap
 from .history import Happening, Violation, quiet
 from .ledger import Ledger
@@ -87,6 +88,7 @@ class Simulation:
         self.storage = EVERY[schedule.store](self.clock)
         self.outside = {tenant: self._outside(tenant) for tenant in schedule.tenants}
         self.ledgers = {tenant: Ledger(self, tenant) for tenant in schedule.tenants}
+        self.forgettings = Forgettings(self)
         self.processes = [Process(self, number, 1) for number in range(len(schedule.skew))]
 
     def play(self) -> Simulation:

@@ -62,8 +62,7 @@ class SimulatedTracker:
 
     async def set_state(self, item: WorkItem, state: ItemState) -> None:
         world, truth = self._world, self._world.truths[item.id]
-        assert truth.item is not None
-        now = truth.item.state
+        now = truth.item.state if truth.item else state
         if now is state:
             return
         if state is ItemState.DISPATCHED and item.id not in world.begun:

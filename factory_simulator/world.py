@@ -26,6 +26,7 @@ from factory_core.dispatch.events import (
 from factory_core.performing.slots import NO_ROOM
 from factory_core.work_item import ItemState, Source, WorkItem
 
+from .forgettings import word_of
 from .schedule import HOUR, Ticket
 
 CLEAR = (
@@ -87,6 +88,7 @@ class Truth:
     asked_where: bool = False  # the newest question is which repository it belongs to: no other words answer that
     left: int = 0  # answers given
     told: bool = False  # has somebody said, on the ticket or in its thread, what should be different?
+    forgotten_at: float = -1.0  # when it was forgotten by order, or deleted
     refused_at: float = math.inf  # when somebody said, last of all, that it is not to be done
 
     def put_to_ready(self, now: float) -> None:
@@ -164,9 +166,17 @@ class World:
         truth = self.truths[key]
         self.send(ItemChanged(id=f"{key}:{truth.revision}", work_item_id=key, at=self.clock(), item=truth.item))
 
+    def delete(self, key: str) -> None:
+        truth = self.truths[key]
+        truth.before, truth.item, truth.revision = truth.item, None, truth.revision + 1
+        self.tell(key, "a person deletes the ticket")
+        self.hint(key)
+
     def delegate(self, key: str) -> None:
         """A person gives the ticket to the factory in the tracker's own way: in a session that waits for its word."""
         truth, n = self.truths[key], self.fresh()
+        if truth.item is None:
+            return
         session = f"session-{n}"
         self.sessions[session] = key
         self.tell(key, f"a person opens {session}")
@@ -219,7 +229,8 @@ class World:
             if answer.refuses:
                 self._reply(truth, thread_id, REFUSAL)
                 return
-            useful = HOME if where else f"Rename `total` to `amount` in shop/cart.py, case {self.mark()}."
+            word = word_of(self.tenant, truth.plan)
+            useful = HOME if where else f"Rename `total` to `amount` in shop/cart.py, case {self.mark()}.{word}"
             self._reply(truth, thread_id, useful if answer.useful else USELESS)
             if answer.twice:
                 more = f"And show it in `shop/page.py` too, case {self.mark()}."
@@ -249,10 +260,10 @@ class World:
     def _begin(self, plan: Ticket) -> Callable[[], None]:
         def begin() -> None:
             truth = self.truths[plan.key]
-            title = TITLES.get(plan.kind, "Rename total to amount")
+            title, word = TITLES.get(plan.kind, "Rename total to amount"), word_of(self.tenant, plan)
             truth.item = WorkItem(
-                id=plan.key, key=plan.key, title=f"{title} (of tenant-{self.tenant})", state=ItemState.READY,
-                description=DESCRIPTIONS.get(plan.kind, CLEAR),
+                id=plan.key, key=plan.key, title=f"{title}{word} (of tenant-{self.tenant})", state=ItemState.READY,
+                description=f"{DESCRIPTIONS.get(plan.kind, CLEAR)}{word}",
                 project=f"Project of {plan.key}" if plan.kind == "unroutable" else plan.project, priority=plan.priority,
                 updated_at=self.clock(),
                 labels=("exec:pair",) if plan.kind == "ineligible" else (), reporter="Maya Chen", reporter_id="maya",
@@ -271,6 +282,8 @@ class World:
     def act(self, key: str, kind: str) -> None:
         """A person does something, if it can be done now."""
         truth = self.truths[key]
+        if truth.forgotten_at >= 0:
+            return
         item = truth.item
         assert item is not None
         truth.did.append((kind, self.now()))
@@ -303,7 +316,7 @@ class World:
             self._speak_elsewhere(item.key)
         elif kind == "comment":
             truth.answered_last = truth.answered_last if truth.asked_where else self.now()
-            text = f"Please mind `case_{self.mark()}()`."
+            text = f"Please mind `case_{self.mark()}()`.{word_of(self.tenant, truth.plan)}"
             self.tell(key, f"a person comments: {text}")
             said = Reply(id=f"comment-{about['id']}", author="maya", text=text, at=self.clock())
             self.send(CommentAdded(**about, reply=said))

@@ -47,10 +47,18 @@ class Saved(NamedTuple):
 
 
 SUPERSEDED = frozenset(
-    {"acknowledge_session", "post_activity", "conclude_session", "look_at_run", "reserve_opinion", "ask_model"}
+    {
+        "acknowledge_session",
+        "post_activity",
+        "conclude_session",
+        "look_at_run",
+        "reserve_opinion",
+        "ask_model",
+        "forget_item",
+    }
 )
-"""What a newer entry in the same session takes the place of; the look at a run whose end is known; and a question to a
-model that is taken back, or answered before its start was stored."""
+"""What a newer entry in the same session takes the place of; the look at a run whose end is known; a question to a
+model that is taken back, or answered before its start was stored; and an order to forget that a newer one replaces."""
 
 
 def organisations_are_apart(write: Saved) -> str:

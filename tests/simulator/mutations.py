@@ -8,6 +8,7 @@ from .mutation import RUNNER, STEPS, Mutation, mutated
 from .mutations_of_border import MUTATIONS_OF_BORDER
 from .mutations_of_budgets import MUTATIONS_OF_BUDGETS
 from .mutations_of_faults import MUTATIONS_OF_FAULTS
+from .mutations_of_forgettings import MUTATIONS_OF_FORGETTINGS
 from .mutations_of_identity import MUTATIONS_OF_IDENTITY
 from .mutations_of_opinions import MUTATIONS_OF_OPINIONS
 from .mutations_of_rest import MUTATIONS_OF_REST
@@ -293,6 +294,7 @@ MUTATIONS = (
              "planned.key)", "effect.session_id)", made.in_session),
     *MUTATIONS_OF_REST,
     *MUTATIONS_OF_RESTORES,
+    *MUTATIONS_OF_FORGETTINGS,
     *MUTATIONS_OF_IDENTITY,
     *MUTATIONS_OF_FAULTS,
     *MUTATIONS_OF_BORDER,
