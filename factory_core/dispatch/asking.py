@@ -105,11 +105,11 @@ def not_ready_after_all(record: InFlightRecord, event: ItemRead, config: Factory
     if record.run or record.clarification or record.generation > 1:
         seen = event.item.state if event.item else ItemState.OTHER
         return cancel(record.but(tracker=seen), event.at, _where(event), config)
+    summary = Summary.of(event.item) if event.item else record.item
+    known = record.but(item=summary and summary.nameless())  # a delivery may come long after the ticket was forgotten
     if not record.session_id:
-        nameless = record.item and record.item.nameless()
-        return record.to(State.NEW, event.at, within=FORGET_UNREADY, item=nameless, log=())
+        return known.to(State.NEW, event.at, within=FORGET_UNREADY, log=())
     why = comments.not_ready(event.item) if event.item else comments.NOT_KNOWN
-    known = record.but(item=Summary.of(event.item)) if event.item else record
     return known.to(State.NEW, event.at, say(record, why), within=config.runner.keep_finished, log=())
 
 
