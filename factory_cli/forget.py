@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -61,7 +60,8 @@ async def _run(recorder: EventRecorder, key: str, args: argparse.Namespace, out:
         raise UnknownItem from None
     if _is_wanted(record.key, args, out):
         await forget(recorder, record, who(out), f"factory pipeline abort {key}")
-    return _answer(document(record, changed=not args.dry_run), out, former)
+    found = document(record, changed=not args.dry_run)
+    return _answer({**found, "former_stores": [relative(path) for path in former]}, out)
 
 
 def _elsewhere(key: str, args: argparse.Namespace, out: Output) -> int:
@@ -106,11 +106,10 @@ def _is_wanted(key: str, args: argparse.Namespace, out: Output) -> bool:
     return not args.dry_run
 
 
-def _answer(found: dict[str, Any], out: Output, former: Sequence[Path] = ()) -> int:
-    """`former`: stores that a restore has kept, which nobody changes any more."""
+def _answer(found: dict[str, Any], out: Output) -> int:
+    """`former_stores`: those that a restore has kept on this machine, which nothing changes any more."""
     done = f"A running factory forgets {found['work_item']} within seconds."
     text = done if found["changed"] else f"{PLAN}\nNothing was changed."
-    names = [relative(path) for path in former]
-    if names:
+    if names := found.get("former_stores"):
         text += f"\nWhat was there before a restore may hold it still; remove it when you can: {' '.join(names)}"
-    return out.answer({**found, "former_stores": names}, text)
+    return out.answer(found, text)
