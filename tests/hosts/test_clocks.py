@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from adapters.local.background import watch_clocks
 
 from adapters.local.clocks import Clocks, why_missed
+from adapters.local.performer import watch_clocks
 
 pytestmark = pytest.mark.pure
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_a_gap_is_noted_once_with_its_beginning() -> None:
     noted = list[tuple[str, datetime]]()
 
     class Noting:
-        def note_gap(self, cause: str, since: datetime) -> None:
+        def note(self, cause: str, since: datetime) -> None:
             noted.append((cause, since))
 
     async def story() -> None:

@@ -80,7 +80,7 @@ def test_what_may_pass_is_retried_when_github_says(response: httpx2.Response | E
         (
             httpx2.Response(301, headers={"location": "https://evil.test/repositories/1"}),
             "renamed",
-            "In factory.recorder.config",
+            "In factory.config",
         ),
         (httpx2.Response(422, json={"message": "Validation Failed"}), "Validation Failed", "factory doctor github"),
     ],

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from factory_core.factory import build_factory
 
 from adapters import registry
-from adapters.assembly import performer_of, ports_of, webhooks_of
+from adapters.assembly import handlers_of, ports_of, webhooks_of
 from adapters.config_text import config_of
 from adapters.credentials.secrets import Secrets
 from adapters.providers.http_call import RedactingClient
@@ -20,12 +19,13 @@ from factory_core.dispatch.records import InFlightRecord, State
 from factory_core.errors import ConfigProblem
 from factory_core.http import HttpRequest
 from factory_core.overview import overview
+from factory_core.performing.event_recorder import LeaseHolder
 from factory_core.runs.run import RunStatus
 from factory_core.work_item import Source
 from factory_sandbox import samples
 from factory_simulator.recording_ports import RecordingFleet
 from tests.cli.calling import NOWHERE, within
-from tests.core.world import START, run, ticket
+from tests.core.world import START, process_of, run, ticket
 
 from .toy_vendor import checked, ready, sign, toy
 
@@ -72,19 +72,19 @@ def test_its_ticket_goes_from_a_webhook_to_a_merged_pull_request() -> None:
         store, fleet, woken = InMemoryStateStore(lambda: START), RecordingFleet(lambda: START), list[InFlightRecord]()
         async with RedactingClient(secrets.redact) as http:
             ports = ports_of(config, secrets, http)
-            factory = build_factory(
-                config, store, performer_of(config, store, ports, fleet), lambda: START, holder="one",
-                webhooks=webhooks_of(config, secrets), wake=woken.append, redact=secrets.redact,
+            factory = process_of(
+                config, store, handlers_of(config, store, ports, fleet), lambda: START,
+                LeaseHolder("one", woken.append), webhooks=webhooks_of(config, secrets), redact=secrets.redact,
             )  # fmt: skip
 
             async def settle() -> None:
                 while woken:
-                    await factory.perform(woken.pop(0))
+                    await factory.performer.perform(woken.pop(0))
 
             async def deliver(name: str, secret: str = SECRET) -> int:
                 sent = samples.sample(name, {}, secret, START, lambda: str(uuid.uuid4()))
                 request = HttpRequest(headers=sent.headers, body=sent.body, received_at=START)
-                status = (await factory.handle_webhook(sent.provider, request)).status
+                status = (await factory.intake.handle_webhook(sent.provider, request)).status
                 await settle()
                 return status
 
@@ -99,12 +99,12 @@ def test_its_ticket_goes_from_a_webhook_to_a_merged_pull_request() -> None:
             assert await store.get_in_flight("TOY-1") is None
             assert await deliver("toy.ticket.ready") == 200
             assert await state() is State.RUNNING
-            report = await overview(factory, fleet, "1", "memory")
+            report = await overview(factory.observed, fleet, "1", "memory")
             assert report.items[0].url == "https://toy.example/TOY-1" and "Toy Box" in page(report).html
-            await factory.finished(fleet.end(fleet.live[0], RunStatus.SUCCEEDED, words="Done."))
+            await factory.recorder.finished(fleet.end(fleet.live[0], RunStatus.SUCCEEDED, words="Done."))
             await settle()
             assert await state() is State.IN_REVIEW
-            shown = page(await overview(factory, fleet, "1", "memory")).html
+            shown = page(await overview(factory.observed, fleet, "1", "memory")).html
             assert 'href="https://toy.example/acme/shop/pull/1"' in shown
             ports.target.green(1)
             assert await deliver("toy.pull.checked") == 200
