@@ -224,7 +224,6 @@ def test_an_operator_has_a_ticket_forgotten(stage: tuple[World, Cloud], tmp_path
     assert forget(tokens["acme"], "--dry-run").document["changed"] is False and c.record(key)
     assert forget(tokens["acme"]).document == {
         "schema": "factory.forget/1", "work_item": key, "state": state(c, key).state, "changed": True,
-        "former_stores": [],
     }  # fmt: skip
     until(lambda: c.perform(c.fresh()) and c.record(key) is None)
     items = c.client("dynamodb").scan(TableName=c.deployment.table, ConsistentRead=True)["Items"]
