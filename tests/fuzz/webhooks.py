@@ -106,7 +106,7 @@ async def _played(rng: random.Random) -> None:
         assert answer.status < 500, (vendor, answer.status, answer.body)
         await world.settle()
         await world.later(timedelta(seconds=rng.choice((0, 1, 600))))
-        page(await overview(world.factory, world.fleet, "1"))
-        if found := await item_overview(world.factory, world.fleet, "ACME-1", "1"):
+        page(await overview(world.factory.observed, world.fleet, "1"))
+        if found := await item_overview(world.factory.observed, world.fleet, "ACME-1", "1"):
             item_page(found)
     assert await world.state("ACME-2") is before is State.RUNNING

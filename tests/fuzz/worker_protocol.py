@@ -87,12 +87,12 @@ async def _held_by_odd(world: Elsewhere) -> Any:
 
 
 async def _can_be_looked_at(world: Elsewhere) -> None:
-    report = await overview(world.factory, world.line, "1")
+    report = await overview(world.factory.observed, world.line, "1")
     page(report)
     report.model_dump_json().encode()
-    await health(world.factory)
+    await health(world.factory.observed)
     for key in ("ACME-1", "ACME-2"):
-        if found := await item_overview(world.factory, world.line, key, "1"):
+        if found := await item_overview(world.factory.observed, world.line, key, "1"):
             item_page(found)
 
 
