@@ -277,7 +277,32 @@ def _played(mutation: Mutation) -> str:
     return f"made: {(mutation.like.__doc__ or '').strip()}"
 
 
+ROOMS = (
+    "factory_cli", "factory_simulator", "factory_sandbox", "adapters.local", "adapters.aws", "adapters.cloudflare",
+    "adapters.web", "adapters.registry", "adapters.fleets", "adapters.providers", "adapters.stores",
+    "factory_core.intake", "factory_core.performing", "factory_core.status", "factory_core.ports",
+    "factory_core.dispatch", "factory_core.runs", "factory_core.config",
+)  # fmt: skip
+
+
+def rooms() -> str:
+    """Which room imports which, without the arrows that follow from others."""
+    import grimp
+
+    packages = sorted({room.partition(".")[0] for room in ROOMS})
+    graph = grimp.build_graph(*packages, exclude_type_checking_imports=True, cache_dir=None)
+    reach = {
+        room: {other for other in ROOMS if other != room and graph.find_shortest_chains(room, other)} for room in ROOMS
+    }
+    arrows = [(one, two) for one in ROOMS for two in ROOMS if two in reach[one]]
+    drawn = [(one, two) for one, two in arrows if not any(two in reach[via] for via in reach[one])]
+    node = {room: f"{room.replace('.', '_')}[{room.replace('.', '/')}]" for room in ROOMS}
+    lines = [f"  {node[one]} --> {node[two]}" for one, two in drawn]
+    return "\n".join(["```mermaid", "flowchart TD", *lines, "```"])
+
+
 SECTIONS: dict[str, Callable[[], str]] = {
+    "rooms": rooms,
     "way": way,
     "sides": sides,
     "rows": rows,
