@@ -111,12 +111,20 @@ class StoreObject(DurableObject):
         schedule = Schedule.model_validate_json(kept).model_copy(update={"store": "durable-object"})
         simulated: dict[int, DurableObjectStateStore] = {}
 
-        def opens(clock: Clock) -> stores.Opens:
+        def name(tenant: int) -> str:
+            return f"{schedule.seed}-{tenant}"
+
+        def text(tenant: int) -> str:
+            select = "SELECT * FROM {} WHERE tenant = ?"
+            rows = (self._storage.sql.exec(select.format(table), name(tenant)).raw() for table in stores.TABLES)
+            return str(list(map(list, rows)))
+
+        def opens(clock: Clock) -> stores.Storage:
             def store(tenant: int, process: int) -> DurableObjectStateStore:
-                fresh = DurableObjectStateStore(self._database, f"{schedule.seed}-{tenant}", clock)
+                fresh = DurableObjectStateStore(self._database, name(tenant), clock)
                 return simulated.setdefault(tenant, fresh)
 
-            return store
+            return stores.Storage(store, None, text)
 
         stores.EVERY["durable-object"] = opens
         with _loop_within():
