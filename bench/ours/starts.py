@@ -14,7 +14,7 @@ from ..processes import ROOT, environment
 READY = """
 import time; begun = time.perf_counter()
 import pathlib
-from adapters.credentials import Secrets
+from adapters.credentials.secrets import Secrets
 from adapters.local.wiring import LocalTenant, open_store
 from adapters.registry import config_model
 config = config_model()(tenant="b", intentProvider="linear", clarificationChannel="slack", outputTarget="github")

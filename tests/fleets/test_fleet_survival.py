@@ -23,7 +23,7 @@ SERVER = """
 import asyncio, sys, time
 from pathlib import Path
 from fleet_stand import fleet
-from factory_core.dispatch.run import RunOrder
+from factory_core.runs.run import RunOrder
 
 async def serve():
     made, _ = fleet(Path(sys.argv[1]))

@@ -42,7 +42,7 @@ def test_half_a_webhook_is_a_gap_of_its_tenant_alone(tmp_path: Path, hangs_up: b
     """Its body is too slow, or its sender hangs up: the looks that follow are stored."""
 
     async def gap_of(tenant: LocalTenant) -> str:
-        await tenant.factory.recorder.gaps.save()
+        await tenant.recorder.gaps.save()
         looks = (await tenant.store.get_batch()).catch_up
         return looks.gap.cause if looks and looks.laps else ""
 

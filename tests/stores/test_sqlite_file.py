@@ -34,8 +34,8 @@ import asyncio, os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_core.dispatch.records import InFlightRecord
 from factory_core.errors import StoreUnavailable, VersionConflict
 

@@ -28,8 +28,8 @@ PROGRAM = """
 import asyncio, os, signal, sqlite3, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from adapters.local.sqlite_file import SqliteFile, create_file
-from adapters.sqlite_state_store import SqliteStateStore
+from adapters.stores.sqlite.sqlite_file import SqliteFile, create_file
+from adapters.stores.sqlite.state_store import SqliteStateStore
 from factory_core.dispatch.records import InFlightRecord
 
 path = Path(sys.argv[1])

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from adapters.cloudflare.hands import Hands
-
+from adapters.cloudflare.performer import ObjectPerformer
 from factory_core.dispatch.records import InFlightRecord
 
 UNTIL = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -18,18 +17,18 @@ def test_what_is_claimed_in_a_turn_is_performed_in_it_and_what_was_claimed_befor
     async def perform(record: InFlightRecord, until: datetime) -> None:
         performed.append(record.work_item_id)
 
-    async def turns(hands: Hands) -> list[bool]:
+    async def turns(performer: ObjectPerformer) -> list[bool]:
         begun = []
         for claimed in (["found by this turn"], []):
-            async with hands.performing(perform, UNTIL) as turn:
+            async with performer.performing(perform, UNTIL) as turn:
                 for item in claimed:
-                    hands.wake(InFlightRecord(work_item_id=item))
+                    performer.wake(InFlightRecord(work_item_id=item))
             begun.append(turn.has_begun_any)
             performed.append("the turn is over")
-        hands.wake(InFlightRecord(work_item_id="found between two"))
-        async with hands.performing(perform, UNTIL):
+        performer.wake(InFlightRecord(work_item_id="found between two"))
+        async with performer.performing(perform, UNTIL):
             pass
         return begun
 
-    assert asyncio.run(turns(Hands())) == [True, False]
+    assert asyncio.run(turns(ObjectPerformer())) == [True, False]
     assert performed == ["found by this turn", "the turn is over", "the turn is over", "found between two"]
