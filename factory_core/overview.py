@@ -210,9 +210,9 @@ def _restarts_words(state: LoopState) -> str:
 async def _health(observed: Observed) -> Health:
     """Costs a few small reads: the longest overdue item, its record, and which connections are lost."""
     begun, now = monotonic(), observed.recorder.clock()
-    heard = {name: observed.contacts.get(name, VendorContact()) for name in observed.recorder.config.providers()}
-    last = {name: one.at for name, one in heard.items()}
-    answered = {name: one.answered_at for name, one in heard.items()}
+    contacts = {name: observed.contacts.get(name, VendorContact()) for name in observed.recorder.config.providers()}
+    last = {name: one.at for name, one in contacts.items()}
+    answered = {name: one.answered_at for name, one in contacts.items()}
     try:
         damage = await _damage(observed.recorder.store)
         record, unread = await _longest_overdue(observed.recorder.store, now)
@@ -272,15 +272,15 @@ def _lost(records: Sequence[InFlightRecord], noted: Mapping[str, LostConnection]
     return lost
 
 
-def _line(name: str, heard: VendorContact, lost: LostConnection | None) -> Line:
+def _line(name: str, contact: VendorContact, lost: LostConnection | None) -> Line:
     """Needs auth: it refuses our credential, whatever it sends. Down: the last thing that came was refused, and nothing
     good has come since."""
     if lost:
         fix = f"factory connect {name}"
-        return Line(name=name, status="needs-auth", since=lost.since, last_event_at=heard.at, note=lost.why, fix=fix)
-    if heard.refused_at and (heard.at is None or heard.refused_at > heard.at):
-        return Line(name=name, status="down", last_event_at=heard.at, note=heard.why, fix=f"factory doctor {name}")
-    last = max((at for at in (heard.at, heard.answered_at) if at), default=None)
+        return Line(name=name, status="needs-auth", since=lost.since, last_event_at=contact.at, note=lost.why, fix=fix)
+    if contact.refused_at and (contact.at is None or contact.refused_at > contact.at):
+        return Line(name=name, status="down", last_event_at=contact.at, note=contact.why, fix=f"factory doctor {name}")
+    last = max((at for at in (contact.at, contact.answered_at) if at), default=None)
     return Line(name=name, status="ok" if last else "unknown", last_event_at=last)
 
 

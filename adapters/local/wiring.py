@@ -128,9 +128,9 @@ class LocalTenant:
         handlers = handlers_of(config, self.store, self.ports, self.fleet)
         self.performer = EffectPerformer(self.recorder, handlers, sources=Sources(*self.ports))
         keep_organisations(config, secrets, self.http, self.intake.organisations)
-        for told in (self.here, self.leases):
-            if told:
-                told.finished = self.recorder.finished
+        for source in (self.here, self.leases):
+            if source:
+                source.finished = self.recorder.finished
         if self.here:
             self.here.is_over, self.here.is_known = self._is_over, self.recorder.knows_run
         if self.leases:

@@ -45,8 +45,8 @@ def tenant_of(record: logging.LogRecord) -> str:
 def json_line(record: logging.LogRecord, hide: Hide, more: Mapping[str, object] = NOTHING) -> str:
     """The record as one line; a value that is no number becomes text, is redacted and cut. `more`: a host's fields."""
     at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    told = {name: getattr(record, name, None) for name in FIELDS} | dict(more)
-    fields = {name: value for name, value in told.items() if value not in (None, "")}
+    values = {name: getattr(record, name, None) for name in FIELDS} | dict(more)
+    fields = {name: value for name, value in values.items() if value not in (None, "")}
     if tenant := tenant_of(record):
         fields = {"tenant": tenant} | fields
     line = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()} | fields

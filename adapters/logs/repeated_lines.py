@@ -29,7 +29,7 @@ class _Kind:
 
 
 class RepeatLimiter:
-    """Kinds are told apart by logger, level, place in the code, tenant and HTTP status. `clock`: monotonic, in seconds.
+    """A kind is logger, level, place in the code, tenant and HTTP status. `clock`: monotonic, in seconds.
 
     Limited are warnings, and traffic that was refused: others decide how often those come. May be used by threads.
     """

@@ -308,7 +308,7 @@ class EffectPerformer:
         return CheckIn(due, reconciled)
 
     async def sweep(self) -> SweepReport | None:
-        """Look for what nobody told us; None when it is not the time for it, or another process does it.
+        """Search for missed events; None when it is not the time for it, or another process does it.
 
         After a gap the looks at what waits come first. When they last for longer than `every`, because there are so
         many or because one gap follows the other, the search has its turn all the same.

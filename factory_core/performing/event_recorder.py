@@ -151,7 +151,7 @@ class EventRecorder:
             await self.record_and_wake(SlotOffered(id=offered, work_item_id=work_item_id, at=self.clock()))
 
     async def put(self, record: InFlightRecord, *, retried: bool = False) -> InFlightRecord:
-        """Save it; who retries an item that outgrew the store was told what is dropped. Raises VersionConflict."""
+        """Save it. Retrying an item that outgrew the store drops what its reason named. Raises VersionConflict."""
         try:
             return await self.store.put_in_flight(record.scheduled(self.clock()))
         except RecordTooLarge as problem:

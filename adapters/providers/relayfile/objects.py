@@ -63,10 +63,10 @@ def _replied(pointer: Pointer, file: RelayFile, payload: dict[str, Any], config:
     No file says where the app is installed: unless slack.organisation does, whoever writes from a channel that
     workspaces share counts as an outsider.
     """
-    told, slack = reply_in(pointer.path), config.section("slack", VendorSettings)
-    channel = text(payload, "channelId") or text(payload, "channel") or told.channel
-    ts = text(payload, "ts") or told.ts
-    thread = text(payload, "thread_ts") or text(payload, "threadTs") or told.thread_ts
+    named, slack = reply_in(pointer.path), config.section("slack", VendorSettings)
+    channel = text(payload, "channelId") or text(payload, "channel") or named.channel
+    ts = text(payload, "ts") or named.ts
+    thread = text(payload, "thread_ts") or text(payload, "threadTs") or named.thread_ts
     user = text(payload, "user") or text(payload, "userId")
     if not (channel and user and TS.fullmatch(ts) and TS.fullmatch(thread)) or ts == thread:
         return ()
